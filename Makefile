@@ -1,0 +1,46 @@
+# `make help` lists every target. A fresh clone needs Python 3.11+ and make, nothing else.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+help: ## list every target
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+install: $(STAMP) ## create .venv and install the exact versions of requirements.lock
+
+$(STAMP): requirements.lock setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+run: $(STAMP) ## start everything in the foreground (Ctrl-C stops it)
+	@exec $(BIN)/twitter-connector up
+
+test: $(STAMP) ## run the whole test suite
+	$(BIN)/python -m pytest
+
+bench: $(STAMP) ## run the benchmarks and print a table
+	$(BIN)/python -m benchmarks
+
+lint: $(STAMP) ## check format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## rewrite the code in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(STAMP) ## resolve setup.cfg anew into requirements.lock, with hashes, for every platform and Python
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" --python-version 3.11 --extra dev setup.cfg -o requirements.lock
+
+clean: ## remove .venv and caches, keep var/
+	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+.PHONY: help install run test bench lint format lock clean
