@@ -1,0 +1,19 @@
+"""The Twitter (X) Direct Message channel connector for Expertflow CIM. `create_app` builds its web side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from twitter_connector.config import Settings
+    from twitter_connector.services import Services
+
+
+def create_app(settings: Settings, services: Services | None = None) -> Flask:
+    """Return the Flask application; tests hand in their own services."""
+    # Imported here so that the pure rooms can be imported without Flask, Redis or Celery.
+    from twitter_connector.web import build
+
+    return build(settings, services)

@@ -1,0 +1,1 @@
+"""The only room that speaks to CIM: CCM and the file engine."""

@@ -1,0 +1,1 @@
+"""What the relay speaks of, as frozen dataclasses. Standard library only."""

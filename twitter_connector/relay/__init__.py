@@ -1,0 +1,1 @@
+"""The use cases. Told which edges to use; constructs none."""

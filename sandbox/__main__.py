@@ -1,0 +1,64 @@
+"""Starts the sandbox: `python -m sandbox --port 8090 --state-dir var/sandbox --connector-url http://...`."""
+
+import ipaddress
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from sandbox.app import create_app
+from sandbox.server import Handler, Server
+from sandbox.world import Options, World
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="loopback address to listen on")
+@click.option("--port", default=8090, show_default=True, help="0 picks a free one")
+@click.option(
+    "--state-dir",
+    default=Path("var/sandbox"),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="where messages and media are kept",
+)
+@click.option(
+    "--connector-url",
+    default="http://127.0.0.1:8080/twitter-connector",
+    show_default=True,
+    help="base URL of the connector",
+)
+def main(host: str, port: int, state_dir: Path, connector_url: str) -> None:
+    """Play Twitter, CCM and the file engine, with a page to chat on."""
+    if host != "localhost" and not _is_loopback(host):
+        raise click.BadParameter(f"{host} is not a loopback address", param_hint="--host")
+    server = Server(host, port, _not_ready, Handler)
+    base_url = f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
+    world = World(Options(base_url, connector_url.rstrip("/"), state_dir))
+    server.app = create_app(world)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        # Threads may be waiting in a fault for minutes; nothing of theirs is worth waiting for.
+        world.journal.flush()
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    click.echo(f"sandbox: {base_url}/")
+    server.serve_forever()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _not_ready(environ: object, start_response: object) -> list[bytes]:
+    raise RuntimeError("no request is served before the application is in place")
+
+
+if __name__ == "__main__":
+    main()

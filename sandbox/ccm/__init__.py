@@ -1,0 +1,1 @@
+"""CCM and the agent's desk behind it, as the connector sees them."""

@@ -1,0 +1,50 @@
+"""The connector as CCM and an operator reach it: by its URL and nothing else."""
+
+import threading
+from typing import Any
+
+import requests
+
+_ACCEPT_SECONDS = 10.0
+_REGISTER_SECONDS = 60.0
+_PROBE_SECONDS = 2.0
+
+
+class Unreachable(Exception):
+    """Raised when no answer came; says what happened instead."""
+
+
+class Connector:
+    """Sends requests to the connector; keeps one connection per thread."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._local = threading.local()
+
+    def send(self, path: str, message: Any) -> requests.Response:
+        """Post a CIM message, as CCM does. Raises Unreachable."""
+        return self._request("POST", path, _ACCEPT_SECONDS, json=message)
+
+    def register(self, body: dict[str, str]) -> requests.Response:
+        """Post what an operator posts to register an account. Raises Unreachable."""
+        return self._request("POST", "/webhook/twitter/register-and-subscribe", _REGISTER_SECONDS, json=body)
+
+    def alive(self) -> bool:
+        """Whether anything answers there."""
+        try:
+            return self._request("GET", "/health/live", _PROBE_SECONDS).status_code < 500
+        except Unreachable:
+            return False
+
+    def _request(self, method: str, path: str, seconds: float, **more: Any) -> requests.Response:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = False
+            self._local.session = session
+        try:
+            return session.request(method, self.url + path, timeout=seconds, allow_redirects=False, **more)
+        except requests.Timeout:
+            raise Unreachable(f"no answer within {seconds:g} s") from None
+        except requests.RequestException as problem:
+            raise Unreachable(type(problem).__name__) from None

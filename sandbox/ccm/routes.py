@@ -1,0 +1,135 @@
+"""Routes of CCM: messages from the connector, and the configuration a connector may ask for."""
+
+from typing import Any
+
+from flask import Blueprint, g, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from sandbox.ccm.validation import complaints
+from sandbox.people import User
+from sandbox.world import World, the_world
+
+ccm = Blueprint("ccm", __name__, url_prefix="/ccm")
+
+CHANNEL_TYPE = {
+    "id": "6169",
+    "name": "TWITTER",
+    "channelLogo": "_TWITTER.svg",
+    "isInteractive": False,
+    "mediaRoutingDomain": None,
+}
+
+
+@ccm.post("/message/receive")
+def receive() -> ResponseReturnValue:
+    """Take in a message, a delivery report or a typing notice."""
+    world = the_world()
+    message: Any = request.get_json(silent=True)
+    problems = list(complaints(message))
+    if problems:
+        g.ccm_record = world.inbox.note(message, accepted=False, status=400)
+        body = {"status": 400, "error": "Bad Request", "message": "; ".join(problems), "path": "/message/receive"}
+        return jsonify(body), 400
+    account = world.directory.users.get(message["header"]["channelData"]["serviceIdentifier"])
+    if account is None or not account.business:
+        g.ccm_record = world.inbox.note(message, accepted=False, status=200)
+        return jsonify(_notification(message, "FAILED", 404, "The service identifier is not a channel"))
+    g.ccm_record = world.inbox.note(message, accepted=True, status=202)
+    _take_effect(world, message)
+    if world.settings.ccm_answer == "delivered":
+        return jsonify(_notification(message, "DELIVERED", 200, ""))
+    return "", 202
+
+
+@ccm.get("/channel-connectors/configurations/<account_id>")
+def configuration(account_id: str) -> ResponseReturnValue:
+    """Give the provider attributes of a channel."""
+    found = _configuration(the_world(), account_id)
+    return jsonify(found) if found else (jsonify(status=404, error="Not Found"), 404)
+
+
+@ccm.get("/channel-types")
+def channel_types() -> ResponseReturnValue:
+    """List the channel types."""
+    return jsonify([CHANNEL_TYPE])
+
+
+@ccm.get("/channels")
+def channels() -> ResponseReturnValue:
+    """List the channels: one for each business account."""
+    world = the_world()
+    return jsonify([_channel(world, account) for account in world.directory.accounts()])
+
+
+@ccm.get("/channels/service-identifier/<account_id>")
+def channel(account_id: str) -> ResponseReturnValue:
+    """Give the channel of an account."""
+    world = the_world()
+    account = world.directory.users.get(account_id)
+    if account is None or not account.business:
+        return jsonify(status=404, error="Not Found"), 404
+    return jsonify(_channel(world, account))
+
+
+def _take_effect(world: World, message: dict[str, Any]) -> None:
+    header, body = message["header"], message["body"]
+    kind = body["type"]
+    if kind == "DELIVERYNOTIFICATION":
+        world.desk.report(body["messageId"], body["status"], body["markdownText"])
+        return
+    if kind == "NOTIFICATION":
+        if body["notificationType"] == "TYPING_STARTED":
+            channel_data = header["channelData"]
+            told = {
+                "side": "desk",
+                "account_id": channel_data["serviceIdentifier"],
+                "customer_id": channel_data["channelCustomerIdentifier"],
+            }
+            world.feed.tell("typing", told)
+        return
+    dm = world.mailbox.get(str(header.get("providerMessageId")))
+    if dm is not None and not dm.by_account:
+        world.mailbox.advance(dm, "delivered")
+
+
+def _notification(message: dict[str, Any], status: str, code: int, text: str) -> dict[str, Any]:
+    return {
+        "type": "DELIVERYNOTIFICATION",
+        "markdownText": text,
+        "messageId": message.get("id"),
+        "status": status,
+        "reasonCode": code,
+    }
+
+
+def _configuration(world: World, account_id: str) -> list[dict[str, str]]:
+    token = world.directory.token_of(account_id)
+    if token is None:
+        return []
+    app = world.directory.apps[token.app_id]
+    values = {
+        "API-KEY": app.consumer_key,
+        "API-KEY-SECRET": app.consumer_secret,
+        "ACCESS-TOKEN": token.token,
+        "ACCESS-TOKEN-SECRET": token.secret,
+    }
+    return [{"key": key, "type": "String2000", "value": value} for key, value in values.items()]
+
+
+def _channel(world: World, account: User) -> dict[str, Any]:
+    return {
+        "id": f"{int(account.id):024x}"[-24:],
+        "name": f"Twitter DM @{account.screen_name}",
+        "serviceIdentifier": account.id,
+        "tenant": {"id": "2df1fe74-143f-4bd9-ab17-cb481adfb345", "name": None},
+        "channelType": CHANNEL_TYPE,
+        "channelConfig": {"channelMode": "HYBRID", "customerActivityTimeout": 180},
+        "channelConnector": {
+            "name": "Twitter Channel Connector",
+            "channelProviderInterface": {
+                "name": "Twitter Channel Provider",
+                "providerWebhook": world.options.connector_url,
+            },
+            "channelProviderConfigs": _configuration(world, account.id),
+        },
+    }

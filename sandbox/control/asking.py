@@ -1,0 +1,67 @@
+"""How the control API is asked and how it refuses: JSON or form in, JSON with `error` out."""
+
+from typing import Any
+
+from flask import Blueprint, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from sandbox.people import User
+from sandbox.world import the_world
+
+
+class Refusal(Exception):
+    """Raised for a request that cannot be understood (400) or names what is not there (404)."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def blueprint(name: str) -> Blueprint:
+    """Make a blueprint of the control API."""
+    made = Blueprint(f"control_{name}", __name__, url_prefix="/_sandbox")
+
+    @made.errorhandler(Refusal)
+    def refused(problem: Refusal) -> ResponseReturnValue:
+        return jsonify(error=str(problem)), problem.status
+
+    return made
+
+
+def asked() -> dict[str, Any]:
+    """Return the fields of the body: a JSON object, or a form whose fields are text."""
+    if request.mimetype in {"multipart/form-data", "application/x-www-form-urlencoded"}:
+        return dict(request.form)
+    payload = request.get_json(silent=True) if request.get_data() else {}
+    if not isinstance(payload, dict):
+        raise Refusal("the body must be a JSON object")
+    return payload
+
+
+def account_in(fields: dict[str, Any]) -> User:
+    """Return the business account named by `account_id`."""
+    return _user(fields, "account_id", business=True)
+
+
+def customer_in(fields: dict[str, Any]) -> User:
+    """Return the customer named by `customer_id`."""
+    return _user(fields, "customer_id", business=False)
+
+
+def _user(fields: dict[str, Any], name: str, business: bool) -> User:
+    user_id = fields.get(name)
+    if user_id is None:
+        raise Refusal(f"{name} is missing")
+    user = the_world().directory.users.get(str(user_id))
+    if user is None or user.business != business:
+        raise Refusal(f"{name}: there is no {'account' if business else 'customer'} {user_id}", 404)
+    return user
+
+
+def number_in(name: str, default: int = 0) -> int:
+    """Return a whole number of the query."""
+    text = request.args.get(name, str(default))
+    try:
+        return int(text)
+    except ValueError:
+        raise Refusal(f"{name} must be a whole number") from None

@@ -1,0 +1,152 @@
+"""Control API for people: who there is, new accounts and customers, how to register them, whom they refuse."""
+
+import threading
+import time
+from typing import Any
+
+from flask import jsonify
+from flask.typing import ResponseReturnValue
+
+from sandbox import demo
+from sandbox.ccm.connector import Unreachable
+from sandbox.control.asking import Refusal, account_in, asked, blueprint, customer_in
+from sandbox.people import User, new_app, new_token
+from sandbox.twitter import errors
+from sandbox.world import World, the_world
+
+people = blueprint("people")
+
+_adding = threading.Lock()
+
+
+@people.get("/demo")
+def demo_credentials() -> ResponseReturnValue:
+    """Give the register body of the demo account."""
+    return jsonify(_register_body(the_world(), demo.ACCOUNT_ID))
+
+
+@people.get("/people")
+def everybody() -> ResponseReturnValue:
+    """List accounts and customers."""
+    world = the_world()
+    return jsonify(
+        accounts=[
+            {**_shown(account), "registered": _registered(world, account.id)} for account in world.directory.accounts()
+        ],
+        customers=[{**_shown(customer), "refuses": customer.refuses} for customer in world.directory.customers()],
+        demo={"account_id": demo.ACCOUNT_ID, "customer_id": demo.CUSTOMER_ID},
+    )
+
+
+@people.post("/accounts")
+def add_account() -> ResponseReturnValue:
+    """Create a business account and give its register body."""
+    world, fields = the_world(), asked()
+    directory = world.directory
+    with _adding:
+        user_id = str(fields.get("id") or _free_id(world))
+        screen_name = str(fields.get("screen_name") or f"brand{len(directory.users)}")
+        if user_id in directory.users or directory.user_named(screen_name):
+            raise Refusal(f"{user_id} or @{screen_name} exists already", 409)
+        environment = str(fields.get("environment") or "sandbox")
+        partner = fields.get("share_app_with")
+        if partner is None:
+            app = new_app(world.ids.next(), f"{screen_name} care", environment)
+        else:
+            app = directory.apps[_token_of(world, str(partner)).app_id]
+            if fields.get("environment") is None:
+                environment = _token_of(world, str(partner)).environment
+            elif environment not in app.environments:
+                app.environments = [*app.environments, environment]
+        directory.add_app(app)
+        name = str(fields.get("name") or screen_name.capitalize())
+        directory.add_users([User(user_id, name, screen_name, _now_ms(), business=True)])
+        directory.add_token(new_token(user_id, app.id, environment))
+    world.feed.tell("people", {})
+    return jsonify(_register_body(world, user_id)), 201
+
+
+@people.get("/accounts/<account_id>")
+def account(account_id: str) -> ResponseReturnValue:
+    """Give the register body of any account."""
+    return jsonify(_register_body(the_world(), account_id))
+
+
+@people.post("/customers")
+def add_customers() -> ResponseReturnValue:
+    """Create one customer, or `count` of them at once."""
+    world, fields = the_world(), asked()
+    count = fields.get("count", 1)
+    if not isinstance(count, int) or not 1 <= count <= 100_000:
+        raise Refusal("count must be between 1 and 100000")
+    with _adding:
+        made = []
+        for _ in range(count):
+            user_id = str(fields.get("id") or _free_id(world))
+            screen_name = str(fields.get("screen_name") or f"c{user_id[-14:]}")
+            if user_id in world.directory.users or world.directory.user_named(screen_name):
+                raise Refusal(f"{user_id} or @{screen_name} exists already", 409)
+            name = str(fields.get("name") or f"Customer {user_id[-6:]}")
+            made.append(User(user_id, name, screen_name, _now_ms()))
+            world.directory.add_users(made[-1:])
+    world.feed.tell("people", {})
+    return jsonify(customers=[_shown(customer) for customer in made]), 201
+
+
+@people.post("/customer/refuse")
+def refuse() -> ResponseReturnValue:
+    """Let a customer refuse messages with an error code of Twitter; null lets them through again."""
+    world, fields = the_world(), asked()
+    customer, code = customer_in(fields), fields.get("code")
+    if code is not None and not (isinstance(code, int) and errors.knows(code)):
+        raise Refusal("code must be an error code of Twitter or null")
+    customer.refuses = code
+    world.directory.add_users([customer])
+    return jsonify(_shown(customer) | {"refuses": code})
+
+
+@people.post("/register")
+def register() -> ResponseReturnValue:
+    """Post the register body of an account to the connector, as an operator does, and pass its answer on."""
+    world = the_world()
+    body = _register_body(world, account_in(asked()).id)
+    try:
+        answer = world.connector.register(body)
+    except Unreachable as problem:
+        raise Refusal(f"the connector could not be reached: {problem}", 502) from None
+    world.feed.tell("people", {})
+    try:
+        told: Any = answer.json()
+    except ValueError:
+        told = answer.text[:500]
+    return jsonify(status=answer.status_code, body=told)
+
+
+def _register_body(world: World, account_id: str) -> dict[str, str]:
+    try:
+        return demo.register_body(world.directory, account_id, world.options.connector_url)
+    except LookupError as problem:
+        raise Refusal(str(problem), 404) from None
+
+
+def _token_of(world: World, account_id: str) -> Any:
+    token = world.directory.token_of(account_id)
+    if token is None:
+        raise Refusal(f"share_app_with: there is no account {account_id}", 404)
+    return token
+
+
+def _registered(world: World, account_id: str) -> bool:
+    return any(webhook.valid for webhook in world.webhooks.listening_to(account_id))
+
+
+def _shown(user: User) -> dict[str, Any]:
+    return {"id": user.id, "name": user.name, "screen_name": user.screen_name}
+
+
+def _free_id(world: World) -> str:
+    return world.ids.next()
+
+
+def _now_ms() -> str:
+    return str(int(time.time() * 1000))

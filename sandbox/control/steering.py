@@ -1,0 +1,137 @@
+"""Control API for turning the world: faults, settings, raw events, checks, revoked access, a fresh start."""
+
+import json
+from datetime import UTC, datetime
+
+import requests
+from flask import jsonify
+from flask.typing import ResponseReturnValue
+
+from sandbox.control.asking import Refusal, account_in, asked, blueprint
+from sandbox.twitter.activity import encode
+from sandbox.twitter.courier import post_event
+from sandbox.twitter.crc import challenge
+from sandbox.twitter.webhooks import Subscription
+from sandbox.world import the_world
+
+steering = blueprint("steering")
+
+_RAW_EVENT_SECONDS = 30.0
+
+
+@steering.get("/faults")
+def faults() -> ResponseReturnValue:
+    """List all faults with how often each has hit."""
+    return jsonify(faults=[fault.document() for fault in the_world().faults.all()])
+
+
+@steering.post("/faults")
+def add_fault() -> ResponseReturnValue:
+    """Put a fault in force."""
+    try:
+        fault = the_world().faults.add(asked())
+    except ValueError as problem:
+        raise Refusal(str(problem)) from None
+    return jsonify(fault.document()), 201
+
+
+@steering.delete("/faults")
+def lift_faults() -> ResponseReturnValue:
+    """Lift all faults and let go what they hold."""
+    the_world().faults.lift()
+    return "", 204
+
+
+@steering.delete("/faults/<fault_id>")
+def lift_fault(fault_id: str) -> ResponseReturnValue:
+    """Lift one fault."""
+    if not the_world().faults.lift(fault_id):
+        raise Refusal("there is no such fault", 404)
+    return "", 204
+
+
+@steering.get("/settings")
+def settings() -> ResponseReturnValue:
+    """Show what can be turned."""
+    return jsonify(vars(the_world().settings))
+
+
+@steering.post("/settings")
+def change_settings() -> ResponseReturnValue:
+    """Turn some of it."""
+    try:
+        the_world().settings.change(asked())
+    except ValueError as problem:
+        raise Refusal(str(problem)) from None
+    return jsonify(vars(the_world().settings))
+
+
+@steering.post("/reset")
+def reset() -> ResponseReturnValue:
+    """Go back to the first start."""
+    the_world().reset()
+    return "", 204
+
+
+@steering.post("/events")
+def raw_event() -> ResponseReturnValue:
+    """Post any body to the webhook of an account and give the connector's answer. `spoil` signs it wrongly."""
+    world, fields = the_world(), asked()
+    account = account_in(fields)
+    token = world.directory.token_of(account.id)
+    if token is None:
+        raise Refusal("the account has no app")
+    app = world.directory.apps[token.app_id]
+    if "raw" in fields:
+        body = str(fields["raw"]).encode()
+    else:
+        body = (
+            encode(fields["body"]) if isinstance(fields.get("body"), dict) else json.dumps(fields.get("body")).encode()
+        )
+    found = world.webhooks.of_environment(app, token.environment)
+    url = str(fields.get("url") or (found[0].url if found else f"{world.connector.url}/webhook/twitter/{account.id}"))
+    signature = fields.get("signature")
+    if fields.get("spoil"):
+        signature = "sha256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+    with requests.Session() as session:
+        session.trust_env = False
+        outcome = post_event(session, url, app.consumer_secret, body, _RAW_EVENT_SECONDS, signature=signature)
+    return jsonify(status=outcome)
+
+
+@steering.post("/crc")
+def check_webhook() -> ResponseReturnValue:
+    """Challenge an account's webhook now, as Twitter does from time to time; or declare it invalid."""
+    world, fields = the_world(), asked()
+    account = account_in(fields)
+    shown = []
+    for webhook in world.webhooks.listening_to(account.id):
+        if fields.get("invalidate"):
+            objection = "declared invalid"
+        else:
+            problem = challenge(webhook.url, world.directory.apps[webhook.app_id].consumer_secret)
+            objection = problem.message if problem else ""
+        world.webhooks.validate(webhook, not objection)
+        shown.append(webhook.shown() | {"objection": objection or None})
+    world.feed.tell("people", {})
+    return jsonify(webhooks=shown)
+
+
+@steering.post("/revoke")
+def revoke() -> ResponseReturnValue:
+    """Let an account take the app's access away: its token dies, its subscriptions end, the app is told."""
+    world = the_world()
+    account = account_in(asked())
+    token = world.directory.token_of(account.id)
+    if token is None:
+        raise Refusal("the account has no token")
+    token.revoked = True
+    world.directory.add_token(token)
+    listeners = world.webhooks.listening_to(account.id)
+    for subscription in world.webhooks.subscriptions(world.directory.apps[token.app_id]):
+        if subscription.user_id == account.id:
+            world.webhooks.unsubscribe(Subscription(**vars(subscription)))
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    world.activity.revoke(account.id, token.app_id, now, listeners)
+    world.feed.tell("people", {})
+    return jsonify(revoked=token.token.partition("-")[0])

@@ -1,0 +1,135 @@
+"""Troubles put in the way of requests: refusals, delays, silence, and answers lost after the deed.
+
+It decides which fault meets a request and keeps count; acting it out is the business of hazards.py.
+"""
+
+import itertools
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+ACTIONS = ("answer", "reset", "hang", "act_then_reset", "act_then_hang", "act_then_answer", "delay")
+FAMILIES = ("twitter", "ccm", "files", "media")
+_FIELDS = {
+    "family",
+    "method",
+    "path",
+    "account_id",
+    "customer_id",
+    "times",
+    "skip",
+    "delay",
+    "status",
+    "headers",
+    "body",
+    "action",
+}
+
+
+@dataclass
+class Fault:
+    """One trouble and whom it waits for."""
+
+    id: str
+    family: str
+    action: str
+    method: str | None = None
+    path: str | None = None
+    account_id: str | None = None
+    customer_id: str | None = None
+    times: int | None = None
+    skip: int = 0
+    delay: float = 0.0
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    hits: int = 0
+    met: int = 0
+    lifted: threading.Event = field(default_factory=threading.Event)
+
+    def document(self) -> dict[str, Any]:
+        """Return the fault for the control API."""
+        return {name: value for name, value in vars(self).items() if name != "lifted"}
+
+    def filled_headers(self) -> dict[str, str]:
+        """Return the headers, with `{now+2}` become the epoch second two seconds from now."""
+        return {
+            name: re.sub(r"\{now\+(\d+)\}", lambda match: str(int(time.time()) + int(match[1])), value)
+            for name, value in self.headers.items()
+        }
+
+
+class Faults:
+    """The troubles in force, oldest first. The first one that fits a request has it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+        self._ids = itertools.count(1)
+
+    def add(self, wanted: dict[str, Any]) -> Fault:
+        """Put a fault in force. Raises ValueError for what cannot be understood."""
+        if unknown := set(wanted) - _FIELDS:
+            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+        if wanted.get("family") not in FAMILIES:
+            raise ValueError(f"family must be one of {', '.join(FAMILIES)}")
+        values = {name: value for name, value in wanted.items() if value is not None}
+        values.setdefault("action", "delay" if "delay" in values and "status" not in values else "answer")
+        if values["action"] not in ACTIONS:
+            raise ValueError(f"action must be one of {', '.join(ACTIONS)}")
+        if "path" in values:
+            re.compile(values["path"])
+        if values["action"].endswith("answer"):
+            values.setdefault("status", 503)
+        fault = Fault(id=str(next(self._ids)), **values)
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def all(self) -> list[Fault]:
+        """Return every fault, spent ones too."""
+        return list(self._faults)
+
+    def lift(self, fault_id: str | None = None) -> bool:
+        """Take away one fault, or all; requests it holds are let go. Says whether there was any."""
+        with self._lock:
+            gone = [fault for fault in self._faults if fault_id in (None, fault.id)]
+            self._faults = [fault for fault in self._faults if fault not in gone]
+        for fault in gone:
+            fault.lifted.set()
+        return bool(gone)
+
+    def waiting(self, family: str) -> bool:
+        """Whether any fault of the family is in force: the cheap question asked of every request."""
+        return any(_covers(fault, family) for fault in self._faults)
+
+    def meet(
+        self, family: str, method: str, path: str, account_id: str | None, customer_id: str | None
+    ) -> Fault | None:
+        """Return the fault that meets this request and count it, or None."""
+        if not self._faults:
+            return None
+        with self._lock:
+            for fault in self._faults:
+                if not _covers(fault, family):
+                    continue
+                if fault.method is not None and fault.method.upper() != method:
+                    continue
+                if fault.path is not None and not re.search(fault.path, path):
+                    continue
+                if fault.account_id not in (None, account_id) or fault.customer_id not in (None, customer_id):
+                    continue
+                if fault.times is not None and fault.hits >= fault.times:
+                    continue
+                fault.met += 1
+                if fault.met <= fault.skip:
+                    continue
+                fault.hits += 1
+                return fault
+        return None
+
+
+def _covers(fault: Fault, family: str) -> bool:
+    return fault.family == family or (fault.family == "twitter" and family == "media")

@@ -1,0 +1,1 @@
+"""CIM's file engine."""

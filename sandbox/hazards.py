@@ -1,0 +1,115 @@
+"""Acts out the faults: stands before and behind every route, and keeps the log of requests.
+
+It never decides who is met by a fault; faults.py does.
+"""
+
+import re
+import time
+from typing import Any
+
+from flask import Flask, Response, g, json, request
+
+from sandbox.faults import Fault
+from sandbox.requests_log import Entry, family_of
+from sandbox.server import caller_has_gone, reset
+from sandbox.world import World
+
+_HANG_SECONDS = 120.0
+_TOKEN = re.compile(r'oauth_token="([^"]+)"')
+
+
+def install(app: Flask, world: World) -> None:
+    """Stand guard over every request of the application."""
+
+    def before() -> Response | None:
+        family = family_of(request.path)
+        if family is None:
+            return None
+        auth, account_id = _who(world)
+        g.entry = world.log.begin(family, request.method, request.path, auth, account_id)
+        if not world.faults.waiting(family):
+            return None
+        account_id, customer_id = _parties(family, account_id)
+        fault = world.faults.meet(family, request.method, request.path, account_id, customer_id)
+        g.fault = fault
+        if fault is None:
+            return None
+        if fault.delay:
+            fault.lifted.wait(fault.delay)
+        if fault.action not in {"answer", "reset", "hang"}:
+            return None
+        if request.path == "/ccm/message/receive":
+            status = fault.status if fault.action == "answer" else None
+            world.inbox.note(request.get_json(silent=True), accepted=False, status=status)
+        return _withhold(fault)
+
+    def after(response: Response) -> Response:
+        fault: Fault | None = g.get("fault")
+        if fault is not None and fault.action.startswith("act_then_"):
+            response = _withhold(fault, acted=True)
+        entry: Entry | None = g.get("entry")
+        if entry is not None:
+            world.log.end(entry, response.status_code)
+        if "ccm_record" in g:
+            g.ccm_record.status = response.status_code
+        return response
+
+    app.before_request(before)
+    app.after_request(after)
+
+
+def _withhold(fault: Fault, acted: bool = False) -> Response:
+    """Answer in the fault's words, or not at all."""
+    if acted and "ccm_record" in g:
+        g.ccm_record.status = None
+    if fault.action.endswith("hang"):
+        _hang(fault)
+    if fault.action.endswith(("reset", "hang")):
+        g.entry.seconds = round(time.time() - g.entry.at, 4)
+        reset(request.environ)
+    return _answer(fault)
+
+
+def _hang(fault: Fault) -> None:
+    deadline = time.monotonic() + _HANG_SECONDS
+    while time.monotonic() < deadline and not fault.lifted.wait(0.25):
+        if caller_has_gone(request.environ):
+            return
+
+
+def _answer(fault: Fault) -> Response:
+    headers = fault.filled_headers()
+    body: Any = fault.body
+    if body is None:
+        return Response(status=fault.status, headers=headers)
+    if isinstance(body, str):
+        return Response(body, status=fault.status, headers=headers, mimetype="text/plain")
+    return Response(json.dumps(body), status=fault.status, headers=headers, mimetype="application/json")
+
+
+def _who(world: World) -> tuple[str, str | None]:
+    """Say how the request is authorised and, as far as its token tells, for which account."""
+    header = request.headers.get("Authorization", "")
+    scheme = header.partition(" ")[0].lower()
+    if scheme != "oauth":
+        return scheme or "none", None
+    match = _TOKEN.search(header)
+    token = world.directory.tokens.get(match[1]) if match else None
+    return scheme, token.user_id if token else None
+
+
+def _parties(family: str, account_id: str | None) -> tuple[str | None, str | None]:
+    """Say whose conversation the request belongs to. The body stays readable for the route."""
+    if request.mimetype not in {"application/json", "application/x-www-form-urlencoded"}:
+        return account_id, request.args.get("recipient_id")
+    payload = request.get_json(silent=True) if request.is_json else None
+    try:
+        if family == "ccm" and payload is not None:
+            data = payload["header"]["channelData"]
+            return data["serviceIdentifier"], data["channelCustomerIdentifier"]
+        if payload is not None:
+            return account_id, str(payload["event"]["message_create"]["target"]["recipient_id"])
+    except (KeyError, TypeError):
+        return account_id, None
+    request.get_data()
+    return account_id, request.form.get("recipient_id", request.args.get("recipient_id"))

@@ -1,0 +1,82 @@
+"""What survives a restart: small JSON documents in one SQLite file, written behind the requests.
+
+A record is a dataclass; it is read when it is written down, so ten changes within a moment cost one write.
+A killed process may lose its last tenth of a second; nothing is ever half written.
+"""
+
+import json
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+
+class Journal:
+    """Keeps records by kind and key. Records must replace their nested values, never change them in place."""
+
+    def __init__(self, path: Path, delay_seconds: float = 0.1) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._delay_seconds = delay_seconds
+        self._dirty: dict[tuple[str, str], object | None] = {}
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._work = threading.Event()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("CREATE TABLE IF NOT EXISTS documents (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))")
+        threading.Thread(target=self._write_behind, name="journal", daemon=True).start()
+
+    def keep(self, kind: str, key: str, record: object) -> None:
+        """Write the record down soon, over an earlier one of the same key."""
+        self._note(kind, key, record)
+
+    def drop(self, kind: str, key: str) -> None:
+        """Forget the record soon."""
+        self._note(kind, key, None)
+
+    def load(self, kind: str) -> list[dict[str, Any]]:
+        """Return every record of the kind, in the order of their keys read as numbers."""
+        with self._writing:
+            rows = self._db.execute(
+                "SELECT body FROM documents WHERE kind = ? ORDER BY length(id), id", (kind,)
+            ).fetchall()
+        return [json.loads(body) for (body,) in rows]
+
+    def clear(self) -> None:
+        """Forget everything at once."""
+        with self._writing, self._lock:
+            self._dirty.clear()
+            self._db.execute("DELETE FROM documents")
+
+    def flush(self) -> None:
+        """Write down everything that waits; return when it is on disk."""
+        with self._writing:
+            with self._lock:
+                batch, self._dirty = self._dirty, {}
+            if not batch:
+                return
+            kept = [
+                (kind, key, json.dumps(vars(record), separators=(",", ":")))
+                for (kind, key), record in batch.items()
+                if record is not None
+            ]
+            dropped = [place for place, record in batch.items() if record is None]
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", kept)
+            self._db.executemany("DELETE FROM documents WHERE kind = ? AND id = ?", dropped)
+            self._db.execute("COMMIT")
+
+    def _note(self, kind: str, key: str, record: object | None) -> None:
+        with self._lock:
+            self._dirty[kind, key] = record
+        if not self._work.is_set():
+            self._work.set()
+
+    def _write_behind(self) -> None:
+        pause = threading.Event()
+        while True:
+            self._work.wait()
+            pause.wait(self._delay_seconds)
+            self._work.clear()
+            self.flush()

@@ -1,0 +1,190 @@
+"""The listener: a thread per connection, HTTP/1.1 with keep-alive, loopback only.
+
+Werkzeug's own handler closes every connection and lingers ten milliseconds over each; against a client that keeps
+its connections, as the connector does, that would measure the sandbox instead of the connector.
+"""
+
+import io
+import logging
+import selectors
+import socket
+import struct
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+log = logging.getLogger(__name__)
+
+# What a caller has sent beyond an early answer is read and thrown away up to here; then the connection is closed.
+_DRAIN_BYTES = 64 * 1024 * 1024
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Readable(Protocol):
+    """All that is needed of a stream."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes; none at the end."""
+
+
+class RequestBody(io.RawIOBase):
+    """The bytes of one request and not one of the next."""
+
+    def __init__(self, stream: Readable, length: int) -> None:
+        self._stream = stream
+        self.left = length
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(min(len(buffer), self.left))
+        if self.left and buffer and not data:
+            raise ConnectionResetError("the caller went away in the middle of a request")
+        self.left -= len(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class Handler(WSGIRequestHandler):
+    """Serves one connection until either side has had enough."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 64 * 1024
+    # Long, so that a pooled connection of a client is never closed at the moment it is used again.
+    timeout = 600
+
+    def log_request(self, code: Any = "-", size: Any = "-") -> None:
+        """Stay quiet: GET /_sandbox/requests tells more."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Stay quiet."""
+
+    def make_environ(self) -> dict[str, Any]:
+        environ = super().make_environ()
+        if "wsgi.input_terminated" not in environ:
+            length = environ.get("CONTENT_LENGTH", "")
+            environ["wsgi.input"] = RequestBody(self.rfile, int(length) if length.isdigit() else 0)
+            environ["wsgi.input_terminated"] = True
+        return environ
+
+    def run_wsgi(self) -> None:
+        if self.headers.get("Expect", "").strip().lower() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.wfile.flush()
+        environ = self.make_environ()
+        answer = _Answer(self)
+        try:
+            chunks = self.server.app(environ, answer.start)
+            try:
+                answer.send(chunks)
+            finally:
+                if hasattr(chunks, "close"):
+                    chunks.close()
+            self._drain(environ["wsgi.input"])
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+        except Exception:
+            self.close_connection = True
+            log.exception("request_failed", extra={"path": environ["PATH_INFO"]})
+            answer.fail()
+
+    def _drain(self, body: Readable) -> None:
+        left = _DRAIN_BYTES
+        while left > 0:
+            data = body.read(65_536)
+            if not data:
+                return
+            left -= len(data)
+        self.close_connection = True
+
+
+class _Answer:
+    """Writes one response in as few packets as it can."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._status = ""
+        self._headers: list[tuple[str, str]] = []
+        self._begun = False
+        self._chunked = False
+
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
+        self._status, self._headers = status, headers
+        return self._write
+
+    def send(self, chunks: Iterable[bytes]) -> None:
+        for data in chunks:
+            self._write(data)
+        if not self._begun:
+            self._begin()
+        if self._chunked:
+            self._handler.wfile.write(b"0\r\n\r\n")
+        self._handler.wfile.flush()
+
+    def fail(self) -> None:
+        """Say 500 if nothing has been said yet."""
+        if not self._begun:
+            self._status, self._headers = "500 Internal Server Error", [("Content-Length", "0")]
+            self._begin()
+            self._handler.wfile.flush()
+
+    def _begin(self) -> None:
+        self._begun = True
+        code, _, reason = self._status.partition(" ")
+        self._handler.send_response(int(code), reason)
+        names = {name.lower() for name, _ in self._headers}
+        for name, value in self._headers:
+            self._handler.send_header(name, value)
+        bare = self._handler.command == "HEAD" or int(code) in {204, 304}
+        self._chunked = not bare and "content-length" not in names
+        if self._chunked:
+            self._handler.send_header("Transfer-Encoding", "chunked")
+        self._handler.end_headers()
+
+    def _write(self, data: bytes) -> None:
+        if not self._begun:
+            self._begin()
+        if not data:
+            return
+        out = self._handler.wfile
+        out.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        if self._chunked:
+            out.flush()
+
+
+class Server(ThreadedWSGIServer):
+    """A threaded server that can also hang up rudely."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection; one marked by `reset` without the goodbye that a shutdown would send."""
+        if request.fileno() >= 0:
+            linger = request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET_ON_CLOSE))
+            if linger == _RESET_ON_CLOSE:
+                self.close_request(request)
+                return
+        super().shutdown_request(request)
+
+
+def reset(environ: dict[str, Any]) -> None:
+    """Let the caller see a TCP reset. Always raises ConnectionResetError, which ends the request unanswered."""
+    environ["werkzeug.socket"].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    raise ConnectionResetError("reset by a fault")
+
+
+def caller_has_gone(environ: dict[str, Any]) -> bool:
+    """Whether the caller has closed the connection while waiting for an answer."""
+    connection: socket.socket = environ["werkzeug.socket"]
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection, selectors.EVENT_READ)
+        if not selector.select(timeout=0):
+            return False
+    try:
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except OSError:
+        return True

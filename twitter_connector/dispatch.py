@@ -1,0 +1,109 @@
+"""Queue and task names, the Celery settings both sides share, and the doorbell. Imports no task.
+
+A task carries no message: it says that some lane is due. Losing or doubling one is harmless (docs/decisions/0001).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from urllib.parse import urlsplit
+
+from celery import Celery
+
+from twitter_connector.config import Settings
+from twitter_connector.model.work import Direction
+
+log = logging.getLogger(__name__)
+
+QUEUES = {Direction.IN: "inbound", Direction.OUT: "outbound"}
+UPKEEP_QUEUE = "upkeep"
+DRAIN_TASKS = {Direction.IN: "workers.inbound.drain_inbound", Direction.OUT: "workers.outbound.drain_outbound"}
+# A bell that nobody took within this time says nothing any more; the sweeper has rung since.
+BELL_EXPIRES_SECONDS = 60
+
+
+def celery_app(settings: Settings, *, patient: bool) -> Celery:
+    """Return a Celery application on the broker. Reasons for each value: docs/decisions/0002-celery-and-redis.md.
+
+    patient: for workers. The web must not be held up by a broker that is away.
+    """
+    app = Celery("twitter_connector", broker=_broker_url(settings.redis_url), set_as_current=patient)
+    timeout = 5.0 if patient else 0.5
+    app.conf.update(
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        result_backend=None,
+        worker_prefetch_multiplier=1,
+        task_serializer="json",
+        accept_content=["json"],
+        task_default_queue=UPKEEP_QUEUE,
+        task_create_missing_queues=True,
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "global_keyprefix": "tc-celery:",
+            "visibility_timeout": 120,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "socket_timeout": timeout,
+            "socket_connect_timeout": min(timeout, 2.0),
+            "socket_keepalive": not settings.redis_url.startswith("unix"),
+            "health_check_interval": 10,
+        },
+        task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1},
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=False,
+        timezone="UTC",
+        enable_utc=True,
+    )
+    return app
+
+
+def _broker_url(redis_url: str) -> str:
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    return f"redis+socket://{parts.path}" + (f"?{parts.query}" if parts.query else "")
+
+
+class Bell:
+    """Publishes doorbells from a thread of its own: whoever rings, an acknowledgement above all, never waits."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._wanted: set[Direction] = set()
+        self._awake = threading.Event()
+        self._owner = 0
+
+    def ring(self, direction: Direction) -> None:
+        """Have a worker woken for one direction. Never blocks, never raises."""
+        with self._lock:
+            self._wanted.add(direction)
+            if self._owner != os.getpid():
+                # Also after a fork: threads do not come along into a gunicorn worker.
+                self._owner = os.getpid()
+                self._awake = threading.Event()
+                threading.Thread(target=self._publish, args=(self._awake,), name="bell", daemon=True).start()
+            self._awake.set()
+
+    def _publish(self, awake: threading.Event) -> None:
+        while True:
+            awake.wait()
+            with self._lock:
+                awake.clear()
+                wanted, self._wanted = self._wanted, set()
+            for direction in wanted:
+                try:
+                    self._app.send_task(
+                        DRAIN_TASKS[direction],
+                        queue=QUEUES[direction],
+                        expires=BELL_EXPIRES_SECONDS,
+                        ignore_result=True,
+                    )
+                except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the sweeper rings again
+                    log.warning("bell_not_rung", extra={"direction": direction.word, "error": type(error).__name__})

@@ -1,0 +1,66 @@
+"""What is counted, by web and worker processes together. Labels come from fixed sets and registered accounts only."""
+
+from __future__ import annotations
+
+from twitter_connector.config import share_metrics_directory
+
+share_metrics_directory()
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest  # noqa: E402
+from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
+
+from twitter_connector.model.work import Held  # noqa: E402
+
+EVENTS = Counter(
+    "twitter_connector_events_total",
+    "Activities received from Twitter, by family and what became of them (accepted, duplicate, ignored).",
+    ["family", "outcome"],
+)
+REFUSED = Counter("twitter_connector_refused_total", "Requests that were not let in, by cause.", ["cause"])
+CIM_ACCEPTED = Counter(
+    "twitter_connector_cim_messages_total",
+    "Messages received from CCM, by outcome (accepted, duplicate, refused).",
+    ["outcome"],
+)
+ACKNOWLEDGED = Histogram(
+    "twitter_connector_acknowledge_seconds",
+    "Time from reading an event to having it stored.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3),
+)
+DELIVERED = Counter("twitter_connector_delivered_total", "Messages that left their lane delivered.", ["direction"])
+DELIVERY = Histogram(
+    "twitter_connector_delivery_seconds",
+    "Time one delivery took, waiting in the lane not included.",
+    ["direction"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
+)
+FAILURES = Counter(
+    "twitter_connector_failures_total",
+    "Deliveries that failed, by reason and what was decided (waits, paused).",
+    ["direction", "reason", "outcome"],
+)
+BURIED = Counter("twitter_connector_buried_total", "Messages given up into the dead letters.", ["direction", "reason"])
+SKIPPED = Counter(
+    "twitter_connector_skipped_total", "Messages that need nothing done, by reason.", ["direction", "reason"]
+)
+
+
+class Outcomes:
+    """Counts what drains report (relay/drain.py, Watch)."""
+
+    def delivered(self, held: Held, seconds: float) -> None:
+        DELIVERED.labels(held.direction.word).inc()
+        DELIVERY.labels(held.direction.word).observe(seconds)
+
+    def failed(self, held: Held, reason: str, outcome: str) -> None:
+        FAILURES.labels(held.direction.word, reason, outcome).inc()
+
+    def buried(self, held: Held, reason: str) -> None:
+        BURIED.labels(held.direction.word, reason).inc()
+
+
+def exposition() -> bytes:
+    """Return what all processes of this installation have counted so far, in Prometheus' text format."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

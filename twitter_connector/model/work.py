@@ -1,0 +1,95 @@
+"""What lies in the lanes: entries on their way in, and the one a worker holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Which way a lane leads. IN is Twitter to CIM (reports included), OUT is CIM to Twitter."""
+
+    IN = "in"
+    OUT = "out"
+
+    @property
+    def word(self) -> str:
+        """The word people and metrics use."""
+        return "inbound" if self is Direction.IN else "outbound"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A piece of work for a lane.
+
+    lane: the customer's id, or a variant of it for work that must not wait behind the customer's messages.
+    id: what makes it the same work when it comes again. order: sorts among all that wait in the lane, as text;
+    empty stands for the order of acceptance. again: let it in though its id was seen before (a replay).
+    """
+
+    direction: Direction
+    account_id: str
+    lane: str
+    id: str
+    payload: str = field(repr=False)
+    order: str = ""
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class EchoSeen:
+    """An own message that came back over the webhook, kept a while so that uncertain sends can be settled."""
+
+    account_id: str
+    customer_id: str
+    event_id: str
+    created_ms: int
+    digest: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """What we gave up on, with everything needed to understand it and to send it again."""
+
+    id: str
+    direction: Direction
+    account_id: str
+    customer_id: str
+    lane: str
+    message_id: str
+    entry_id: str
+    reason: str
+    detail: str
+    tries: int
+    accepted_at: datetime
+    failed_at: datetime
+    payload: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Held:
+    """The head of a lane, leased to one worker. token fences: it is worthless once somebody else holds the lane.
+
+    claims: how often this message was handed out without an outcome. tries: how often it failed and waits again.
+    more: other lanes were due at that moment too.
+    """
+
+    direction: Direction
+    account_id: str
+    lane: str
+    token: str
+    member: str
+    payload: str = field(repr=False)
+    accepted_at: datetime
+    claims: int
+    tries: int
+    more: bool = False
+
+    @property
+    def entry_id(self) -> str:
+        return self.member.partition("|")[2]
+
+    @property
+    def customer_id(self) -> str:
+        return self.lane.partition("~")[0]

@@ -1,0 +1,188 @@
+"""The loop: hold a lane, take its head, deliver, settle or postpone or bury. The one place that acts on errors."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import NAMESPACE_URL, uuid5
+
+from twitter_connector.errors import ConnectorError, CredentialsRejected, HoldLost, Permanent, StoreUnavailable
+from twitter_connector.logs import bound
+from twitter_connector.model.activity import epoch_ms
+from twitter_connector.model.work import DeadLetter, Direction, EchoSeen, Entry, Held
+from twitter_connector.relay.keeper import Keeper
+from twitter_connector.relay.policy import Bury, Pause, Wait, decide, too_old
+from twitter_connector.relay.ports import LanesPort
+from twitter_connector.relay.slots import Slots
+
+log = logging.getLogger(__name__)
+
+# A slice of one lane, then the others have their turn: a chatty conversation starves nobody.
+SLICE = 10
+# A message handed out this often without any outcome has taken its worker down each time.
+CLAIMS_MAX = 5
+
+
+class Route(Protocol):
+    """One direction's use case."""
+
+    def deliver(self, held: Held) -> Sequence[Entry | EchoSeen]:
+        """Deliver the head of the lane; return what is to be taken in along with settling it."""
+
+    def given_up(self, held: Held, error: ConnectorError) -> Sequence[Entry | EchoSeen]:
+        """Return what is to be taken in when the head is buried: outbound, the report that it FAILED."""
+
+    def message_id(self, held: Held) -> str:
+        """Return the CIM id the head has or would have, for dead letters."""
+
+
+class Watch(Protocol):
+    """What is told about outcomes, for metrics."""
+
+    def delivered(self, held: Held, seconds: float) -> None: ...
+    def failed(self, held: Held, reason: str, outcome: str) -> None: ...
+    def buried(self, held: Held, reason: str) -> None: ...
+
+
+@dataclass
+class Drain:
+    """Serves the due lanes of one direction. Any number may run at once, anywhere; running one twice, late or
+    never loses nothing."""
+
+    direction: Direction
+    lanes: LanesPort
+    route: Route
+    keeper: Keeper
+    slots: Slots
+    clock: Callable[[], datetime]
+    ring: Callable[[Direction], None]
+    watch: Watch
+    max_age: timedelta
+    stopping: Callable[[], bool] = lambda: False
+    chance: Callable[[], float] = random.random
+
+    def serve(self, budget_seconds: float) -> int:
+        """Work until nothing is due or the time is used up. Return how many messages left their lanes."""
+        done = 0
+        with self.slots.drain(self.direction) as free:
+            # Only then look: whatever becomes due from here on may ring anew, so nothing is missed.
+            self.lanes.answer_bell(self.direction)
+            if not free:
+                return 0
+            end = time.monotonic() + budget_seconds
+            while not self.stopping():
+                held = self.lanes.claim(self.direction, self.slots.full(self.direction))
+                if held is None:
+                    return done
+                if held.more:
+                    self.ring_if_silent()
+                with self.slots.holding(self.direction, held.account_id), self.keeper.keeping(held):
+                    done += self._work(held, end)
+                if time.monotonic() >= end:
+                    # The rest is somebody's: a fresh drain's, or the sweeper's at the latest.
+                    self.ring_if_silent()
+                    return done
+        return done
+
+    def ring_if_silent(self) -> None:
+        """Wake another drain, unless a bell is pending already or nothing is due."""
+        if self.lanes.knock(self.direction):
+            self.ring(self.direction)
+
+    def _work(self, first: Held, end: float) -> int:
+        held: Held | None = first
+        done = 0
+        while held is not None:
+            done += 1
+            keep = done < SLICE and time.monotonic() < end and not self.stopping()
+            with bound(direction=held.direction.word, account=held.account_id, entry=held.entry_id):
+                held = self._one(held, keep)
+        return done
+
+    def _one(self, held: Held, keep: bool) -> Held | None:
+        """Bring the head to an outcome. Return the lane's next head while the lane stays ours."""
+        started = time.monotonic()
+        try:
+            refusal = self._refusal(held)
+            if refusal is not None:
+                raise refusal
+            follow_ups = self.route.deliver(held)
+        except StoreUnavailable:
+            # Nothing can be written down now. The lease runs out and the message is handed out again.
+            raise
+        except HoldLost:
+            log.warning("hold_lost", extra={"claims": held.claims})
+            return None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the lane must go on
+            return self._failed(held, error, keep)
+        # Outside the try: a broker error after a success must not be booked as a failed delivery.
+        self.watch.delivered(held, time.monotonic() - started)
+        return self._settled(held, follow_ups, keep)
+
+    def _refusal(self, held: Held) -> Permanent | None:
+        if held.claims > CLAIMS_MAX:
+            return Permanent(
+                "worker_died",
+                f"The message was handed to a worker {held.claims - 1} times and the worker died each time. "
+                "This is a fault of the connector: report it, and replay the dead letter once it is mended.",
+                ours=True,
+            )
+        return too_old(held.accepted_at, self.clock(), self.max_age)
+
+    def _failed(self, held: Held, error: Exception, keep: bool) -> Held | None:
+        now = self.clock()
+        decision = decide(error, tries=held.tries, now=now, chance=self.chance())
+        reason = error.reason if isinstance(error, ConnectorError) else "internal_error"
+        detail = error.detail if isinstance(error, ConnectorError) else ""
+        facts = {"reason": reason, "tries": held.tries + 1, "claims": held.claims}
+        if not isinstance(error, ConnectorError):
+            log.error("internal_error", exc_info=error, extra=facts)
+        if isinstance(decision, Pause):
+            self.lanes.pause(self.direction, held.account_id, epoch_ms(decision.until), reason, detail)
+            self.lanes.postpone(held, 0, spend=False)
+            level = logging.ERROR if isinstance(error, CredentialsRejected) else logging.WARNING
+            log.log(level, "account_paused", extra={**facts, "until": decision.until.isoformat(), "detail": detail})
+            self.watch.failed(held, reason, "paused")
+            return None
+        if isinstance(decision, Wait):
+            self.lanes.postpone(held, int(decision.delay / timedelta(milliseconds=1)), spend=decision.spend)
+            log.warning("waiting", extra={**facts, "seconds": decision.delay.total_seconds(), "detail": detail})
+            self.watch.failed(held, reason, "waits")
+            return None
+        return self._buried(held, decision, now, keep)
+
+    def _buried(self, held: Held, decision: Bury, now: datetime, keep: bool) -> Held | None:
+        error = decision.error
+        message_id = self.route.message_id(held)
+        letter = DeadLetter(
+            # The same message buried twice, by a holder that was cut off in between, is one dead letter.
+            id=str(uuid5(NAMESPACE_URL, f"{held.direction}:{held.account_id}:{held.lane}:{held.entry_id}")),
+            direction=held.direction,
+            account_id=held.account_id,
+            customer_id=held.customer_id,
+            lane=held.lane,
+            message_id=message_id,
+            entry_id=held.entry_id,
+            reason=error.reason,
+            detail=error.detail,
+            tries=held.tries + 1,
+            accepted_at=held.accepted_at,
+            failed_at=now,
+            payload=held.payload,
+        )
+        level = logging.ERROR if error.ours else logging.WARNING
+        facts = {"reason": error.reason, "detail": error.detail, "message_id": message_id, "dead_letter": letter.id}
+        log.log(level, "buried", extra={**facts, "code": error.code, "status": error.status, "tries": held.tries + 1})
+        self.watch.buried(held, error.reason)
+        return self._settled(held, [letter, *self.route.given_up(held, error)], keep)
+
+    def _settled(self, held: Held, items: Sequence[Entry | EchoSeen | DeadLetter], keep: bool) -> Held | None:
+        following, bells = self.lanes.settle(held, items, keep=keep)
+        for direction in bells:
+            self.ring(direction)
+        return following

@@ -1,0 +1,102 @@
+"""Verified work -> lanes, once each, kept as received so that it can be replayed. One round trip to the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twitter_connector.errors import Permanent
+from twitter_connector.model.cim import CimMessage
+from twitter_connector.model.work import Direction, EchoSeen, Entry
+from twitter_connector.relay.ports import LanesPort
+from twitter_connector.schemas.activity_v1 import DM, READ, Piece, load, order_of
+from twitter_connector.schemas.cim import dump_message
+from twitter_connector.translate.text import fingerprint
+
+# Work about a conversation that must not wait behind its messages: reports to CIM.
+REPORTS = "~reports"
+# Events whose ids could not be read; each gets to a worker, fails there by name, and becomes a dead letter.
+UNREADABLE = "~unreadable"
+
+
+def take_in_activities(
+    pieces: Iterable[Piece],
+    lanes: LanesPort,
+    ring: Callable[[Direction], None],
+    count: Callable[[str, str], None],
+) -> None:
+    """Store what is to be delivered, atomically. Raises StoreUnavailable, and then nothing was stored.
+
+    count: told (family, accepted | duplicate | ignored) for each activity.
+    """
+    items: list[Entry | EchoSeen] = []
+    families = []
+    for piece in pieces:
+        item = _item(piece)
+        if item is None:
+            count(piece.family, "ignored")
+        else:
+            items.append(item)
+            families.append(piece.family)
+    if not items:
+        return
+    new, bells = lanes.accept(items)
+    for direction in bells:
+        ring(direction)
+    for family, fresh in zip(families, new, strict=True):
+        count(family, "accepted" if fresh else "duplicate")
+
+
+def _item(piece: Piece) -> Entry | EchoSeen | None:
+    if not piece.readable:
+        return _entry(piece, UNREADABLE, f"{piece.family}:{piece.id}")
+    if piece.family == DM and piece.own:
+        return _echo(piece)
+    if piece.family == DM:
+        return _entry(piece, piece.customer_id, f"dm:{piece.id}")
+    if piece.family == READ and not piece.own:
+        return _entry(piece, piece.customer_id + REPORTS, f"read:{piece.customer_id}:{piece.id}")
+    return None
+
+
+def _entry(piece: Piece, lane: str, entry_id: str) -> Entry:
+    payload = json.dumps({"activity": piece.envelope}, separators=(",", ":"))
+    return Entry(Direction.IN, piece.account_id, lane, entry_id, payload, order_of(piece))
+
+
+def _echo(piece: Piece) -> EchoSeen | Entry:
+    try:
+        activity = load(piece.envelope)
+    except Permanent:
+        return _entry(piece, UNREADABLE, f"{piece.family}:{piece.id}")
+    text: str = getattr(activity, "text", "")
+    digest = fingerprint(text, getattr(activity, "links", ()))
+    return EchoSeen(piece.account_id, piece.customer_id, piece.id, piece.created_ms, digest)
+
+
+def message_entry(message: CimMessage) -> Entry:
+    """Return the outbound entry for a CIM message from CCM."""
+    payload = json.dumps({"message": dump_message(message)}, separators=(",", ":"))
+    return Entry(Direction.OUT, message.header.account_id, message.header.customer_id, message.id, payload)
+
+
+def report_entry(report: CimMessage) -> Entry:
+    """Return the inbound entry for a delivery notification of ours."""
+    payload = json.dumps({"message": dump_message(report)}, separators=(",", ":"))
+    lane = report.header.customer_id + REPORTS
+    return Entry(Direction.IN, report.header.account_id, lane, f"report:{report.id}", payload)
+
+
+def take_in_message(message: CimMessage, lanes: LanesPort, ring: Callable[[Direction], None]) -> bool:
+    """Store a message from CCM. Return whether it was new. Raises StoreUnavailable, and then it was not stored."""
+    new, bells = lanes.accept([message_entry(message)])
+    for direction in bells:
+        ring(direction)
+    return new[0]
+
+
+def work_in(payload: str) -> dict[str, Any]:
+    """Return what an entry holds: {"activity": …} or {"message": …}."""
+    found: dict[str, Any] = json.loads(payload)
+    return found

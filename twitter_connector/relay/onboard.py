@@ -1,0 +1,284 @@
+"""Register the webhook, subscribe the account, remember its credentials; look at all that, and undo it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, RateLimited
+from twitter_connector.model.account import Account, Credentials, Webhook
+from twitter_connector.model.work import Direction
+from twitter_connector.relay.ports import AccountsPort, LanesPort, RegistrationPort
+from twitter_connector.schemas.activity_v1 import is_id
+from twitter_connector.schemas.admin import Registration
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+EVENTS = ("direct_messages", "typing", "read")
+_PATH = re.compile(r"^(?P<base>.*)/webhook/twitter/(?P<account_id>[^/]+)$")
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
+WEBHOOK_REFUSED = 214
+
+
+class RegistrationFor(Protocol):
+    def __call__(self, credentials: Credentials, environment: str | None, account_id: str = "") -> RegistrationPort: ...
+
+
+class StepFailed(Exception):
+    """A step of the registration did not succeed. step: credentials, webhook, crc or subscription.
+
+    mistake: the caller's, in what was sent to us; otherwise `cause` is Twitter's answer.
+    """
+
+    def __init__(self, step: str, advice: str, cause: ConnectorError | None = None) -> None:
+        super().__init__(step, advice)
+        self.step = step
+        self.advice = advice
+        self.cause = cause
+
+    @property
+    def mistake(self) -> bool:
+        return self.cause is None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an account stands at Twitter, and what was done to bring it there."""
+
+    account: Account
+    webhook: Webhook | None
+    subscribed: bool
+    actions: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object of the register and status routes."""
+        hook = self.webhook
+        return {
+            "account_id": self.account.id,
+            "screen_name": self.account.screen_name,
+            "api": self.account.api,
+            "webhook": {"id": hook.id, "url": hook.url, "valid": hook.valid} if hook else None,
+            "subscribed": self.subscribed,
+            "events": list(EVENTS) if self.subscribed else [],
+            "actions": list(self.actions),
+        }
+
+
+class Onboard:
+    """The registration use cases. Every failure is a StepFailed that says what to do."""
+
+    def __init__(
+        self,
+        accounts: AccountsPort,
+        lanes: LanesPort,
+        twitter_for: RegistrationFor,
+        clock: Callable[[], datetime],
+        public_url: str | None,
+    ) -> None:
+        self._accounts = accounts
+        self._lanes = lanes
+        self._twitter_for = twitter_for
+        self._clock = clock
+        self._public_url = public_url
+
+    def register(self, wanted: Registration) -> Standing:
+        """Bring an account into service. Doing it again changes nothing that is right already."""
+        account_id = self._account_id(wanted.webhook_url)
+        if wanted.environment is None:
+            raise StepFailed(
+                "webhook",
+                "ENVIRONMENT-NAME is missing. It is the label of the Account Activity environment in Twitter's "
+                "developer portal; X API v2, which has none, is not supported by this version.",
+            )
+        twitter = self._twitter_for(wanted.credentials, wanted.environment, account_id)
+        owner_id, screen_name, name = self._owner(twitter)
+        if owner_id != account_id:
+            raise StepFailed(
+                "credentials",
+                f"The access token belongs to account {owner_id} (@{screen_name}), but WEBHOOK-URL ends in "
+                f"{account_id}. "
+                "Use the token of that account, or end the URL in the id of this one.",
+            )
+        former = self._accounts.get(account_id, max_age=0)
+        account = Account(
+            id=account_id,
+            credentials=wanted.credentials,
+            webhook_url=wanted.webhook_url,
+            environment=wanted.environment,
+            screen_name=screen_name,
+            name=name,
+            registered_at=self._clock(),
+            retired_secrets=_retired(former, wanted.credentials),
+        )
+        # Before Twitter is asked for anything: its challenge comes while the registration call is still open.
+        self._accounts.save(account)
+        try:
+            standing = self._connect(account, twitter)
+        except BaseException:
+            if former is None:
+                self._accounts.remove(account_id)
+            else:
+                self._accounts.save(former)
+            raise
+        self._accounts.save(standing.account)
+        for direction in Direction:
+            self._lanes.resume(direction, account_id)
+        log.info("registered", extra={"account": account_id, "actions": list(standing.actions)})
+        return standing
+
+    def status(self, account: Account) -> Standing:
+        """Return how the account stands, read afresh from Twitter."""
+        twitter = self._twitter_for(account.credentials, account.environment, account.id)
+        hook = _ours(self._webhooks(twitter), account)
+        return Standing(account, hook, self._step("subscription", twitter.subscribed))
+
+    def unregister(self, account: Account) -> None:
+        """Unsubscribe, delete our webhook and no other, forget the credentials.
+
+        Where another registered account of the environment needs the webhook, it is registered anew under that
+        account's URL, since the one in this account's name will be answered no more.
+        """
+        twitter = self._twitter_for(account.credentials, account.environment, account.id)
+        self._step("subscription", twitter.unsubscribe)
+        hook = _ours(self._webhooks(twitter), account)
+        heirs = [a for a in self._accounts.all() if a.id != account.id and _same_environment(a, account)]
+        if hook is not None and (hook.url == account.webhook_url or not heirs):
+            self._step("webhook", lambda: twitter.delete_webhook(hook.id))
+        self._accounts.remove(account.id)
+        log.info("unregistered", extra={"account": account.id})
+        if hook is not None and hook.url == account.webhook_url:
+            for heir in heirs:
+                standing = self._connect(heir, self._twitter_for(heir.credentials, heir.environment, heir.id))
+                self._accounts.save(standing.account)
+
+    def _account_id(self, url: str) -> str:
+        parts = urlsplit(url)
+        found = _PATH.match(parts.path)
+        if not found or not is_id(found["account_id"]):
+            raise StepFailed(
+                "webhook", "WEBHOOK-URL must end in /webhook/twitter/ and the numeric id of the Twitter account."
+            )
+        loopback = parts.hostname in _LOOPBACK
+        if not parts.hostname or parts.query or parts.fragment or parts.username or parts.password:
+            raise StepFailed("webhook", "WEBHOOK-URL must be a plain URL, without query, fragment or credentials.")
+        if not loopback and (parts.scheme != "https" or parts.port is not None):
+            raise StepFailed("webhook", "Twitter wants WEBHOOK-URL to begin with https:// and to name no port.")
+        if parts.scheme not in ("http", "https"):
+            raise StepFailed("webhook", "WEBHOOK-URL must begin with https://.")
+        if self._public_url and not url.startswith(f"{self._public_url}/"):
+            raise StepFailed("webhook", f"WEBHOOK-URL must begin with PUBLIC_URL, which is {self._public_url}.")
+        return found["account_id"]
+
+    def _owner(self, twitter: RegistrationPort) -> tuple[str, str, str]:
+        return self._step("credentials", twitter.who_am_i)
+
+    def _webhooks(self, twitter: RegistrationPort) -> list[Webhook]:
+        return self._step("webhook", twitter.webhooks)
+
+    def _connect(self, account: Account, twitter: RegistrationPort) -> Standing:
+        actions: list[str] = []
+        hook = self._webhook(account, twitter, actions)
+        if self._step("subscription", twitter.subscribe):
+            actions.append("subscribed")
+        if not self._step("subscription", twitter.subscribed):
+            raise StepFailed(
+                "subscription",
+                "Twitter accepted the subscription but does not list it. Wait a minute and register once more.",
+                Permanent("not_subscribed", "", status=502),
+            )
+        account = replace(account, webhook=hook, subscribed=True, attention="")
+        return Standing(account, hook, True, tuple(actions))
+
+    def _webhook(self, account: Account, twitter: RegistrationPort, actions: list[str]) -> Webhook:
+        listed = self._webhooks(twitter)
+        present = next((w for w in listed if w.url == account.webhook_url), None)
+        if present is None:
+            present = next((w for w in listed if self._shared(w, account)), None)
+        if present is None:
+            for old in listed:
+                if not self._was_ours(old, account):
+                    raise StepFailed(
+                        "webhook",
+                        f"The environment {account.environment} already has a webhook that is not this connector's: "
+                        f"{old.url} (id {old.id}). It was left alone. If nothing else needs it, delete it with "
+                        f"`twitter-connector webhooks delete --account {account.id} {old.id}`, then register again.",
+                        Permanent("webhook_in_the_way", "", status=403, code=WEBHOOK_REFUSED),
+                    )
+            for old in listed:
+                self._step("webhook", lambda old=old: twitter.delete_webhook(old.id))  # type: ignore[misc]
+                actions.append("replaced")
+            created = self._step("crc", lambda: twitter.create_webhook(account.webhook_url))
+            if not listed:
+                actions.append("created")
+            return created
+        if present.valid:
+            actions.append("kept")
+            return present
+        self._step("crc", lambda: twitter.check_webhook(present.id))
+        actions.append("revalidated")
+        again = next((w for w in self._webhooks(twitter) if w.id == present.id), present)
+        return replace(again, valid=True) if again is present else again
+
+    def _shared(self, webhook: Webhook, account: Account) -> bool:
+        """The webhook of another registered account in the same environment serves this one too."""
+        return any(
+            a.webhook_url == webhook.url and a.id != account.id and _same_environment(a, account)
+            for a in self._accounts.all()
+        )
+
+    def _was_ours(self, webhook: Webhook, account: Account) -> bool:
+        """Say whether a webhook leads to this connector: it does when everything before the id is the same."""
+        theirs, mine = _PATH.match(webhook.url), _PATH.match(account.webhook_url)
+        if theirs and mine and theirs["base"] == mine["base"]:
+            return True
+        return any(a.webhook is not None and a.webhook.id == webhook.id for a in self._accounts.all())
+
+    def _step(self, step: str, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except ConnectorError as error:
+            raise StepFailed(*_advice(step, error), error) from error
+
+
+def _advice(step: str, error: ConnectorError) -> tuple[str, str]:
+    """Return the step to name and what to do about it."""
+    if isinstance(error, CredentialsRejected):
+        return ("credentials" if error.status == 401 else step), error.detail
+    if isinstance(error, RateLimited):
+        return step, f"{error.detail} Register again after the time in Retry-After."
+    if step == "crc" and error.code == WEBHOOK_REFUSED:
+        return "crc", (
+            f"{error.detail} Twitter called WEBHOOK-URL and did not get the right answer in time. From outside, "
+            "`curl 'WEBHOOK-URL?crc_token=test'` must answer 200 with a response_token within 3 seconds, over https "
+            "with a valid certificate chain and without a redirect."
+        )
+    if step == "crc":
+        step = "webhook"
+    if error.code == 34 or error.status == 404:
+        return step, (
+            f"{error.detail} The environment's name is not known to Twitter for this app: it must be written exactly "
+            "as the label in the developer portal, upper and lower case included."
+        )
+    return step, error.detail or error.reason
+
+
+def _same_environment(one: Account, other: Account) -> bool:
+    return (one.credentials.api_key, one.environment) == (other.credentials.api_key, other.environment)
+
+
+def _ours(listed: list[Webhook], account: Account) -> Webhook | None:
+    known = account.webhook.id if account.webhook else ""
+    return next((w for w in listed if w.url == account.webhook_url or w.id == known), None)
+
+
+def _retired(former: Account | None, credentials: Credentials) -> tuple[str, ...]:
+    if former is None or former.credentials.api_key_secret == credentials.api_key_secret:
+        return former.retired_secrets if former else ()
+    return (former.credentials.api_key_secret,)

@@ -1,0 +1,325 @@
+"""Account Activity payloads (v1.1, and v2 in the same shape).
+
+In two stages, because acknowledging must be quick: `pieces` cuts a payload into single activities and reads only
+what the lane needs; `load` reads one of them in full, later, in a worker.
+
+https://docs.x.com/x-api/enterprise-gnip-2.0/fundamentals/account-activity
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
+
+from twitter_connector.errors import Permanent
+from twitter_connector.model.activity import (
+    AccessRevoked,
+    Activity,
+    CustomerTyping,
+    DmEchoed,
+    DmRead,
+    DmReceived,
+    Link,
+    Media,
+    Person,
+    Place,
+    QuickReplyAnswer,
+    UnknownActivity,
+    Variant,
+    first_id_at,
+    moment,
+)
+
+DM = "direct_message_events"
+TYPING = "direct_message_indicate_typing_events"
+READ = "direct_message_mark_read_events"
+_FAMILIES = (DM, TYPING, READ)
+_NOT_ACTIVITIES = frozenset({"for_user_id", "users", "apps", "user_has_blocked", "is_blocked_by"})
+
+# Twitter adds fields without notice; that must never stop a message.
+_LENIENT = EXCLUDE
+_ID_MAX_DIGITS = 20
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One activity of a payload, still as received, with what its lane needs to know.
+
+    family: the payload's key. readable: False where even the ids could not be found.
+    """
+
+    family: str
+    account_id: str
+    customer_id: str = ""
+    id: str = ""
+    created_ms: int = 0
+    own: bool = False
+    readable: bool = True
+    envelope: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def is_id(value: object) -> bool:
+    """Say whether this is a Twitter id as text: digits only, so that it is safe in a key, a path and a log."""
+    return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _ID_MAX_DIGITS
+
+
+def pieces(payload: Mapping[str, Any], path_account_id: str) -> Iterator[Piece]:
+    """Yield every activity of a payload. path_account_id stands in where the payload names no account."""
+    account_id = _id(payload.get("for_user_id")) or path_account_id
+    users = payload.get("users")
+    for family, value in payload.items():
+        if family in _FAMILIES:
+            for event in value if isinstance(value, list) else [value]:
+                yield _piece(family, event, account_id, users if isinstance(users, Mapping) else {})
+        elif family == "user_event" and isinstance(value, Mapping):
+            revoke = value.get("revoke")
+            source = revoke.get("source") if isinstance(revoke, Mapping) else None
+            user_id = _id(source.get("user_id")) if isinstance(source, Mapping) else ""
+            kind = "revoke" if isinstance(revoke, Mapping) else "user_event"
+            yield Piece(kind, user_id or path_account_id, envelope={family: value})
+        elif family not in _NOT_ACTIVITIES:
+            yield Piece(family, account_id)
+
+
+def _piece(family: str, event: object, account_id: str, users: Mapping[str, Any]) -> Piece:
+    sender = recipient = event_id = ""
+    created = 0
+    if isinstance(event, Mapping):
+        body = event.get("message_create") if family == DM else event
+        if isinstance(body, Mapping):
+            target = body.get("target")
+            sender = _id(body.get("sender_id"))
+            recipient = _id(target.get("recipient_id")) if isinstance(target, Mapping) else ""
+        event_id = _id(event.get("id" if family == DM else "last_read_event_id"))
+        stamp = str(event.get("created_timestamp") or "0")
+        created = int(stamp) if stamp.isascii() and stamp.isdecimal() and len(stamp) < 16 else 0
+    envelope = {"for_user_id": account_id, family: [event], "users": _only(users, sender, recipient)}
+    if not (sender and recipient and (event_id or family == TYPING)):
+        digest = hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
+        return Piece(family, account_id, "", digest, created, readable=False, envelope=envelope)
+    own = sender == account_id
+    if family != DM and not own:
+        # A published sample has a for_user_id that is neither of the two; sender and target are what holds.
+        account_id = recipient
+    return Piece(family, account_id, recipient if own else sender, event_id, created, own, envelope=envelope)
+
+
+def _only(users: Mapping[str, Any], *ids: str) -> dict[str, Any]:
+    """Keep the names of those concerned; the rest of a profile is nothing a contact centre needs stored."""
+    wanted = ("id", "name", "screen_name")
+    return {i: {k: users[i][k] for k in wanted if k in users[i]} for i in ids if isinstance(users.get(i), Mapping)}
+
+
+def _id(value: object) -> str:
+    # 64-bit ids arrive as text; a number is exact too, since Python reads integers of any size.
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return text if isinstance(text, str) and is_id(text) else ""
+
+
+def order_of(piece: Piece) -> str:
+    """Return where the activity belongs among all that wait in its lane: by Twitter's ids, as sortable text."""
+    event_id = piece.id if piece.family == DM else first_id_at(piece.created_ms)
+    return f"0{event_id:0>20}"
+
+
+class _Id(fields.Field[str]):
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        found = _id(value)
+        if not found:
+            raise ValidationError("Not a Twitter id.")
+        return found
+
+
+class _Lenient(Schema):
+    class Meta:
+        unknown = _LENIENT
+
+
+class _UrlSchema(_Lenient):
+    url = fields.String(load_default="")
+    expanded_url = fields.String(load_default="")
+
+
+class _EntitiesSchema(_Lenient):
+    urls = fields.List(fields.Nested(_UrlSchema), load_default=list)
+
+
+class _VariantSchema(_Lenient):
+    url = fields.String(required=True)
+    content_type = fields.String(load_default="")
+    bitrate = fields.Integer(load_default=None, allow_none=True)
+
+
+class _VideoInfoSchema(_Lenient):
+    variants = fields.List(fields.Nested(_VariantSchema), load_default=list)
+    duration_millis = fields.Integer(load_default=None, allow_none=True)
+
+
+class _MediaSchema(_Lenient):
+    id_str = fields.String(load_default="")
+    type = fields.String(load_default="")
+    url = fields.String(load_default="")
+    media_url_https = fields.String(load_default="")
+    media_url = fields.String(load_default="")
+    video_info = fields.Nested(_VideoInfoSchema, load_default=None, allow_none=True)
+
+
+class _AttachmentSchema(_Lenient):
+    type = fields.String(load_default="")
+    media = fields.Nested(_MediaSchema, load_default=None, allow_none=True)
+    location = fields.Dict(load_default=None, allow_none=True)
+
+
+class _MessageDataSchema(_Lenient):
+    text = fields.String(load_default="", allow_none=True)
+    entities = fields.Nested(_EntitiesSchema, load_default=None, allow_none=True)
+    attachment = fields.Nested(_AttachmentSchema, load_default=None, allow_none=True)
+    quick_reply_response = fields.Dict(load_default=None, allow_none=True)
+
+
+class _TargetSchema(_Lenient):
+    recipient_id = _Id(required=True)
+
+
+class _MessageCreateSchema(_Lenient):
+    sender_id = _Id(required=True)
+    target = fields.Nested(_TargetSchema, required=True)
+    source_app_id = fields.Raw(load_default=None, allow_none=True)
+    message_data = fields.Nested(_MessageDataSchema, required=True)
+
+
+class _DmSchema(_Lenient):
+    id = _Id(required=True)
+    created_timestamp = fields.Integer(load_default=None, allow_none=True)
+    initiated_via = fields.Dict(load_default=None, allow_none=True)
+    message_create = fields.Nested(_MessageCreateSchema, required=True)
+
+
+class _SignalSchema(_Lenient):
+    created_timestamp = fields.Integer(load_default=0)
+    sender_id = _Id(required=True)
+    target = fields.Nested(_TargetSchema, required=True)
+    last_read_event_id = _Id(load_default="")
+
+
+_dm, _signal = _DmSchema(), _SignalSchema()
+
+
+def load(envelope: Mapping[str, Any]) -> Activity:
+    """Return the one activity of an envelope that `pieces` cut. Raises Permanent(unreadable_event)."""
+    try:
+        return _load(envelope)
+    except ValidationError as error:
+        where = ", ".join(_paths(error.normalized_messages()))  # type: ignore[no-untyped-call]
+        raise Permanent(
+            "unreadable_event", f"Twitter's event is not of the documented shape (at {where}).", ours=True
+        ) from None
+
+
+def _load(envelope: Mapping[str, Any]) -> Activity:
+    account_id = envelope.get("for_user_id", "")
+    people = envelope.get("users") or {}
+    if DM in envelope:
+        event = _dm.load(envelope[DM][0])
+        return _direct_message(event, account_id, people)
+    for family, kind in ((READ, DmRead), (TYPING, CustomerTyping)):
+        if family in envelope:
+            event = _signal.load(envelope[family][0])
+            sender = event["sender_id"]
+            at = moment(event["created_timestamp"])
+            if kind is DmRead:
+                account = event["target"]["recipient_id"]
+                return DmRead(account, sender, event["last_read_event_id"], at, _person(people, sender))
+            return CustomerTyping(event["target"]["recipient_id"], sender, at, _person(people, sender))
+    if "user_event" in envelope:
+        revoke = envelope["user_event"].get("revoke") or {}
+        return AccessRevoked(
+            _id((revoke.get("source") or {}).get("user_id")), _id((revoke.get("target") or {}).get("app_id"))
+        )
+    return UnknownActivity(next(iter(envelope), ""))
+
+
+def _direct_message(event: Mapping[str, Any], account_id: str, people: Mapping[str, Any]) -> DmReceived | DmEchoed:
+    create, data = event["message_create"], event["message_create"]["message_data"]
+    sender, recipient = create["sender_id"], create["target"]["recipient_id"]
+    own = sender == account_id
+    stamp = event["created_timestamp"]
+    urls = (data["entities"] or {}).get("urls", [])
+    common: dict[str, Any] = {
+        "account_id": account_id,
+        "customer_id": recipient if own else sender,
+        "event_id": event["id"],
+        # The id holds the moment too, should the field ever be missing.
+        "created_at": moment(stamp if stamp is not None else (int(event["id"]) >> 22) + 1288834974657),
+        "text": data["text"] or "",
+        "links": tuple(Link(u["url"], u["expanded_url"] or u["url"]) for u in urls if u["url"]),
+        "source_app_id": str(create["source_app_id"]) if create["source_app_id"] is not None else None,
+    }
+    if own:
+        return DmEchoed(**common)
+    attachment = data["attachment"] or {}
+    via = event["initiated_via"] or {}
+    answer = data["quick_reply_response"]
+    return DmReceived(
+        **common,
+        sender=_person(people, sender),
+        media=_media(attachment["media"]) if attachment.get("media") else None,
+        place=_place(attachment["location"]) if attachment.get("location") else None,
+        answer=QuickReplyAnswer(_text(answer.get("metadata"))) if answer is not None else None,
+        welcome_message_id=_text(via.get("welcome_message_id")),
+        prompt_tweet_id=_text(via.get("tweet_id")),
+    )
+
+
+def _media(media: Mapping[str, Any]) -> Media:
+    info = media["video_info"] or {"variants": [], "duration_millis": None}
+    return Media(
+        id=media["id_str"],
+        kind=media["type"],
+        url=media["media_url_https"] or media["media_url"],
+        link=media["url"],
+        variants=tuple(Variant(v["url"], v["content_type"], v["bitrate"]) for v in info["variants"]),
+        duration_ms=info["duration_millis"],
+    )
+
+
+def _place(location: Mapping[str, Any]) -> Place:
+    point = location.get("shared_coordinate") or {}
+    inner = point.get("coordinates") if isinstance(point, Mapping) else None
+    # GeoJSON: longitude first.
+    pair = inner.get("coordinates") if isinstance(inner, Mapping) else None
+    longitude, latitude = pair if isinstance(pair, list) and len(pair) == 2 else (None, None)
+    shared = location.get("shared_place") or {}
+    place = (shared.get("place") if isinstance(shared, Mapping) else None) or {}
+    return Place(
+        latitude=float(latitude) if isinstance(latitude, int | float) else None,
+        longitude=float(longitude) if isinstance(longitude, int | float) else None,
+        name=str(place.get("full_name") or place.get("name") or ""),
+        address=str((place.get("attributes") or {}).get("street_address") or ""),
+        place_id=str(place.get("id") or ""),
+    )
+
+
+def _person(people: Mapping[str, Any], user_id: str) -> Person:
+    user = people.get(user_id)
+    if not isinstance(user, Mapping):
+        return Person(user_id)
+    return Person(user_id, str(user.get("name") or ""), str(user.get("screen_name") or ""))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _paths(messages: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in messages.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _paths(value, f"{path}.")
+        else:
+            yield path

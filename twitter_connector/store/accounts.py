@@ -1,0 +1,117 @@
+"""Account id -> Account. Credentials are encrypted; everything else is readable."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+
+from twitter_connector.model.account import Account, Credentials, Webhook
+from twitter_connector.model.activity import epoch_ms, moment
+from twitter_connector.store import keys
+from twitter_connector.store.connection import store_errors
+from twitter_connector.store.vault import Vault
+
+# How long a process may act on what it last read. Registration in one process is seen by the others within
+# this time, or at once where they look afresh (an unknown account, a signature that does not fit, a challenge).
+CACHE_SECONDS = 30.0
+# Someone who guesses account ids or signatures must not turn each guess into a read of the broker.
+REFRESH_PAUSE_SECONDS = 1.0
+
+
+class Accounts:
+    """The registered accounts. Raises StoreUnavailable when the broker does not answer and the cache is empty."""
+
+    def __init__(self, client: redis.Redis, vault: Vault, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._vault = vault
+        self._clock = clock
+        self._cache: dict[str, tuple[float, Account | None]] = {}
+
+    def get(self, account_id: str, *, max_age: float = CACHE_SECONDS) -> Account | None:
+        """Return the account as read at most `max_age` seconds ago, or None where nobody registered it."""
+        known = self._cache.get(account_id)
+        if known is not None and self._clock() - known[0] < max_age:
+            return known[1]
+        with store_errors():
+            row: str | None = self._client.hget(keys.ACCOUNTS, account_id)  # type: ignore[assignment]
+        account = self._load(row) if row else None
+        if account is None and len(self._cache) > 10_000:
+            self._cache.clear()  # ids nobody registered come from outside; their number has a limit
+        self._cache[account_id] = (self._clock(), account)
+        return account
+
+    def last_known(self, account_id: str) -> Account | None:
+        """Return what this process read last, however old; for answering while the broker is away."""
+        known = self._cache.get(account_id)
+        return known[1] if known else None
+
+    def all(self) -> list[Account]:
+        with store_errors():
+            rows: dict[str, str] = self._client.hgetall(keys.ACCOUNTS)  # type: ignore[assignment]
+        return [self._load(row) for _, row in sorted(rows.items())]
+
+    def save(self, account: Account) -> None:
+        with store_errors():
+            self._client.hset(keys.ACCOUNTS, account.id, self._dump(account))
+        self._cache[account.id] = (self._clock(), account)
+
+    def remove(self, account_id: str) -> None:
+        with store_errors():
+            self._client.hdel(keys.ACCOUNTS, account_id)
+            self._client.delete(keys.SIGNS.format(account=account_id))
+        self._cache.pop(account_id, None)
+
+    def note(self, account_id: str, **signs: int) -> None:
+        """Remember signs of life, each an epoch-ms moment: last_crc_at and the like."""
+        with store_errors():
+            self._client.hset(keys.SIGNS.format(account=account_id), mapping={k: str(v) for k, v in signs.items()})
+
+    def signs(self, account_id: str) -> dict[str, int]:
+        with store_errors():
+            found: dict[str, str] = self._client.hgetall(keys.SIGNS.format(account=account_id))  # type: ignore[assignment]
+        return {k: int(v) for k, v in found.items()}
+
+    def _dump(self, account: Account) -> str:
+        c = account.credentials
+        secrets = [
+            c.api_key,
+            c.api_key_secret,
+            c.access_token,
+            c.access_token_secret,
+            c.bearer_token,
+            list(account.retired_secrets),
+        ]
+        fields: dict[str, Any] = {
+            "id": account.id,
+            "screen_name": account.screen_name,
+            "name": account.name,
+            "webhook_url": account.webhook_url,
+            "environment": account.environment,
+            "webhook": [account.webhook.id, account.webhook.url, account.webhook.valid] if account.webhook else None,
+            "subscribed": account.subscribed,
+            "attention": account.attention,
+            "registered_at": epoch_ms(account.registered_at) if account.registered_at else None,
+            "sealed": self._vault.seal(json.dumps(secrets)),
+        }
+        return json.dumps(fields)
+
+    def _load(self, row: str) -> Account:
+        fields = json.loads(row)
+        *four_and_bearer, retired = json.loads(self._vault.open(fields["sealed"]))
+        return Account(
+            id=fields["id"],
+            credentials=Credentials(*four_and_bearer),
+            webhook_url=fields["webhook_url"],
+            environment=fields["environment"],
+            screen_name=fields["screen_name"],
+            name=fields["name"],
+            webhook=Webhook(*fields["webhook"]) if fields["webhook"] else None,
+            subscribed=fields["subscribed"],
+            attention=fields["attention"],
+            registered_at=moment(fields["registered_at"]) if fields["registered_at"] is not None else None,
+            retired_secrets=tuple(retired),
+        )

@@ -1,0 +1,162 @@
+"""One ordered lane per conversation and direction: accept, claim, settle, postpone. The truth about all work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import quote
+
+import redis
+
+from twitter_connector.errors import StoreUnavailable
+from twitter_connector.model.activity import epoch_ms, moment
+from twitter_connector.model.work import DeadLetter, Direction, EchoSeen, Entry, Held
+from twitter_connector.store import keys, scripts
+from twitter_connector.store.connection import Script, store_errors
+
+Item = Entry | EchoSeen | DeadLetter
+
+
+class Lanes:
+    """The lanes as they lie in the broker. Every method raises StoreUnavailable when the broker does not answer."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._accept = Script(client, scripts.ACCEPT)
+        self._claim = Script(client, scripts.CLAIM)
+        self._settle = Script(client, scripts.SETTLE)
+        self._postpone = Script(client, scripts.POSTPONE)
+        self._renew = Script(client, scripts.RENEW)
+        self._pause = Script(client, scripts.PAUSE)
+        self._resume = Script(client, scripts.RESUME)
+        self._knock = Script(client, scripts.KNOCK)
+
+    def accept(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]:
+        """Store what is new, in one atomic step. Return which items were new, and which doorbells to ring."""
+        new, bells = self._accept(*_arguments(items))
+        return [bool(n) for n in new], _directions(bells)
+
+    def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Held | None:
+        """Lease the next due lane of any account not excluded, and return its head. None: nothing is due."""
+        answer = self._claim(direction, keys.LEASE_MS, *(quote(a, safe="") for a in excluded))
+        return _held(direction, answer) if isinstance(answer, list) else None
+
+    def settle(
+        self, held: Held, follow_ups: Sequence[Item] = (), *, keep: bool = True
+    ) -> tuple[Held | None, set[Direction]]:
+        """Take the head off its lane and take in what follows from it, in one atomic step.
+
+        Return the lane's next head when `keep` asks for it, and which doorbells to ring. Where the lane has been
+        handed to somebody else meanwhile, nothing is done.
+        """
+        answer = self._settle(*_named(held), held.member, keys.LEASE_MS, int(keep), *_arguments(follow_ups))
+        if answer == -1:
+            return None, set()
+        bells, following = answer
+        return (_held(held.direction, following) if following else None), _directions(bells)
+
+    def postpone(self, held: Held, delay_ms: int, *, spend: bool) -> bool:
+        """Let go of the lane until the delay is over. False when somebody else holds it by now."""
+        return bool(self._postpone(*_named(held), held.member, delay_ms, int(spend)) == 1)
+
+    def renew(self, held: Held) -> bool:
+        """Hold the lane a whole lease longer. False when somebody else holds it by now."""
+        return bool(self._renew(*_named(held), keys.LEASE_MS) == 1)
+
+    def pause(self, direction: Direction, account_id: str, until_ms: int, reason: str, detail: str) -> None:
+        """Let the account's lanes of one direction wait until a moment (epoch ms)."""
+        self._pause(direction, quote(account_id, safe=""), until_ms, reason, detail)
+
+    def resume(self, direction: Direction, account_id: str) -> set[Direction]:
+        """End a pause. Return which doorbells to ring."""
+        return _directions(self._resume(direction, quote(account_id, safe="")))
+
+    def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
+        """Return what holds the account back, by direction: until (epoch ms), reason, detail, since."""
+        found: dict[Direction, dict[str, str]] = {}
+        with store_errors():
+            for direction in Direction:
+                key = keys.GATE.format(direction=direction, account=quote(account_id, safe=""))
+                gate: dict[str, str] = self._client.hgetall(key)  # type: ignore[assignment]
+                if gate:
+                    found[direction] = gate
+        return found
+
+    def knock(self, direction: Direction) -> bool:
+        """Say whether something is due and nobody has been rung for lately."""
+        return bool(self._knock(direction, keys.BELL_MS))
+
+    def answer_bell(self, direction: Direction) -> None:
+        """The doorbell was heard: from here on a new one may be rung."""
+        with store_errors():
+            self._client.delete(keys.BELL.format(direction=direction))
+
+    def waiting(self, account_id: str) -> dict[Direction, int]:
+        """Return how many lanes of the account hold work, by direction."""
+        account = quote(account_id, safe="")
+        with store_errors():
+            counts: list[int] = [self._client.zcard(keys.DUE.format(direction=d, account=account)) for d in Direction]
+        return dict(zip(Direction, counts, strict=True))
+
+    def busy_accounts(self) -> dict[Direction, list[str]]:
+        """Return the accounts that have work waiting, by direction."""
+        with store_errors():
+            found = [self._client.zrange(keys.TURN.format(direction=d), 0, -1) for d in Direction]
+        return dict(zip(Direction, found, strict=True))  # type: ignore[arg-type]
+
+
+def _named(held: Held) -> tuple[str, str, str, str]:
+    return held.direction, quote(held.account_id, safe=""), quote(held.lane, safe="~"), held.token
+
+
+def _arguments(items: Sequence[Item]) -> list[str | int]:
+    """Flatten items for `take` in scripts.py. Quoting keeps foreign ids from breaking a key apart."""
+    flat: list[str | int] = []
+    for item in items:
+        if isinstance(item, Entry):
+            names = (item.direction, quote(item.account_id, safe=""), quote(item.lane, safe="~"), item.id)
+            flat += [*names, item.order, item.payload, int(item.again), 0]
+        elif isinstance(item, EchoSeen):
+            echo = json.dumps({"id": item.event_id, "created_ms": item.created_ms, "digest": item.digest})
+            flat += ["echo", quote(item.account_id, safe=""), quote(item.customer_id, safe=""), item.event_id]
+            flat += ["", echo, 0, 0]
+        else:
+            flat += ["dead", quote(item.account_id, safe=""), "", item.id, "", dead_letter_json(item), 1]
+            flat.append(epoch_ms(item.failed_at))
+    return flat
+
+
+def dead_letter_json(letter: DeadLetter) -> str:
+    """Return a dead letter as stored; read back by dead_letters.py."""
+    fields: dict[str, Any] = asdict(letter)
+    fields["accepted_at"] = epoch_ms(letter.accepted_at)
+    fields["failed_at"] = epoch_ms(letter.failed_at)
+    return json.dumps(fields)
+
+
+def _directions(bells: Sequence[int]) -> set[Direction]:
+    return {d for d, ring in zip(Direction, bells, strict=True) if ring}
+
+
+def _held(direction: Direction, row: list[Any]) -> Held:
+    from urllib.parse import unquote
+
+    account, lane, token, member, stored, claims, tries, more = row
+    if not isinstance(stored, str):
+        # A queue entry without its message cannot come from our scripts; refuse to guess.
+        raise StoreUnavailable("lane_damaged", f"Lane entry {member} has lost its message.", ours=True)
+    accepted_ms, _, payload = stored.partition(" ")
+    return Held(
+        direction=direction,
+        account_id=unquote(account),
+        lane=unquote(lane),
+        token=str(token),
+        member=member,
+        payload=payload,
+        accepted_at=moment(int(accepted_ms)),
+        claims=int(claims),
+        tries=int(tries),
+        more=bool(more),
+    )

@@ -1,0 +1,73 @@
+"""Twitter's error codes, one line each: which family, our reason, and the sentence for a person.
+
+https://docs.x.com/x-api/fundamentals/response-codes-and-errors
+"""
+
+from __future__ import annotations
+
+from twitter_connector.errors import (
+    ConnectorError,
+    CredentialsRejected,
+    OutcomeUnknown,
+    Permanent,
+    RateLimited,
+    RecipientRefused,
+    Retryable,
+)
+
+_TOKENS = "Check API key, secret and tokens, and that they were made anew after the app's permissions were changed"
+
+# Twitter's code, then the family, our reason, and the sentence.
+CODES: dict[int, tuple[type[ConnectorError], str, str]] = {
+    # The customer cannot be written to; the message fails, the account goes on.
+    349: (RecipientRefused, "recipient_closed", "The customer does not accept Direct Messages from this account"),
+    150: (RecipientRefused, "recipient_not_following", "Twitter only lets this customer be written to if they follow"),
+    389: (
+        RecipientRefused,
+        "recipient_blocked",
+        "The account has blocked this customer; unblock them at Twitter first",
+    ),
+    476: (RecipientRefused, "sender_not_verified", "Twitter lets only verified accounts start this conversation"),
+    108: (RecipientRefused, "recipient_unknown", "Twitter does not know this customer (any more)"),
+    50: (RecipientRefused, "recipient_unknown", "Twitter does not know this customer (any more)"),
+    17: (RecipientRefused, "recipient_unknown", "Twitter does not know this customer (any more)"),
+    63: (RecipientRefused, "recipient_suspended", "Twitter has suspended this customer's account"),
+    # The message itself.
+    354: (Permanent, "text_too_long", "The message is longer than Twitter allows"),
+    214: (Permanent, "request_refused", "Twitter did not accept the request as it stands"),
+    38: (Permanent, "request_refused", "Twitter misses a parameter in the request"),
+    324: (Permanent, "media_refused", "Twitter did not accept the attachment"),
+    325: (Permanent, "media_refused", "Twitter does not find the attachment (any more)"),
+    34: (Permanent, "not_found", "Twitter does not know this address, customer or environment"),
+    # Known to be answered to messages that did arrive: look before believing it.
+    151: (OutcomeUnknown, "send_refused", "Twitter reports an error while sending this message"),
+    # The account or the app may not act; nothing is wrong with the messages, so they wait.
+    32: (CredentialsRejected, "credentials_rejected", f"Twitter does not accept the credentials. {_TOKENS}"),
+    89: (CredentialsRejected, "token_revoked", "The access token is invalid, expired or revoked. Make a new one"),
+    135: (CredentialsRejected, "clock_wrong", "This machine's clock differs too much from Twitter's. Synchronise it"),
+    215: (CredentialsRejected, "credentials_rejected", f"Twitter does not accept the credentials. {_TOKENS}"),
+    99: (CredentialsRejected, "credentials_rejected", f"Twitter cannot verify the credentials. {_TOKENS}"),
+    64: (CredentialsRejected, "account_suspended", "Twitter has suspended the account. Appeal at Twitter"),
+    326: (CredentialsRejected, "account_locked", "Twitter has locked the account. Log in at twitter.com to unlock it"),
+    93: (
+        CredentialsRejected,
+        "dm_permission_missing",
+        "The app may not touch Direct Messages. Set its permission to Read, Write and Direct Messages, then make "
+        "new access tokens",
+    ),
+    261: (
+        CredentialsRejected,
+        "write_permission_missing",
+        "The app may not write. Set its permission to Read, Write and Direct Messages, then make new access tokens",
+    ),
+    87: (CredentialsRejected, "not_permitted", "Twitter does not let this app do that. Check its access level"),
+    220: (CredentialsRejected, "not_permitted", "Twitter does not let these credentials do that"),
+    200: (CredentialsRejected, "not_permitted", "The app has no access to the Account Activity API. Apply for it"),
+    348: (CredentialsRejected, "not_permitted", "The app may not read this user's activity. Make new access tokens"),
+    453: (CredentialsRejected, "plan_too_small", "The app's plan does not include this part of the API. Upgrade it"),
+    # Later.
+    88: (RateLimited, "rate_limited", "Twitter's rate limit is reached"),
+    226: (RateLimited, "looks_automated", "Twitter takes the account's behaviour for automated and wants a pause"),
+    130: (Retryable, "twitter_over_capacity", "Twitter is over capacity"),
+    131: (Retryable, "twitter_error", "Twitter has an internal error"),
+}

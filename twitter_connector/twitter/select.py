@@ -1,0 +1,21 @@
+"""Which flavour of the API serves an account."""
+
+from __future__ import annotations
+
+from twitter_connector.model.account import Account, Credentials
+from twitter_connector.twitter.http import TwitterHttp
+from twitter_connector.twitter.v1 import TwitterV1
+
+
+class Gateways:
+    """Makes gateways: cheap objects around one shared connection pool."""
+
+    def __init__(self, http: TwitterHttp, api_url: str) -> None:
+        self._http = http
+        self._api_url = api_url
+
+    def for_account(self, account: Account) -> TwitterV1:
+        return TwitterV1(self._http, self._api_url, account.credentials, account.environment, account.id)
+
+    def for_registration(self, credentials: Credentials, environment: str | None, account_id: str = "") -> TwitterV1:
+        return TwitterV1(self._http, self._api_url, credentials, environment, account_id)

@@ -1,0 +1,199 @@
+"""Twitter API v1.1: paths, bodies, and nothing else. One object serves one account.
+
+https://docs.x.com/x-api/enterprise-gnip-2.0/fundamentals/account-activity (webhooks, subscriptions)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, ServiceUnavailable
+from twitter_connector.model.account import Credentials, Webhook
+from twitter_connector.model.activity import DmEchoed, DmReceived
+from twitter_connector.model.plan import SendDm
+from twitter_connector.schemas.activity_v1 import DM, load
+from twitter_connector.twitter.http import TwitterHttp
+from twitter_connector.wire import Answer
+
+# Pages of the list of messages are 50 long at most; ten of them reach further back than any outage we settle.
+PAGES_MAX = 10
+ALREADY_SUBSCRIBED = 355
+NOT_FOUND = 34
+
+
+class TwitterV1:
+    """One account's Twitter over API v1.1, premium product. Every method raises what twitter/http.py sorts."""
+
+    def __init__(
+        self, http: TwitterHttp, base_url: str, credentials: Credentials, environment: str | None, account_id: str = ""
+    ) -> None:
+        self._http = http
+        self._base = base_url
+        self._credentials = credentials
+        self._environment = environment or ""
+        self._account_id = account_id
+
+    # Direct Messages
+
+    def send_dm(self, recipient_id: str, step: SendDm) -> str:
+        """Send one message and return its id. The JSON body is not part of the signature."""
+        message = {"target": {"recipient_id": recipient_id}, "message_data": {"text": step.text, **step.extras}}
+        event = {"event": {"type": "message_create", "message_create": message}}
+        answer = self._signed("POST", "/1.1/direct_messages/events/new.json", acts=True, json=event)
+        body = answer.json()
+        dm_id = body.get("event", {}).get("id") if isinstance(body, dict) else None
+        if not isinstance(dm_id, str) or not dm_id:
+            # A 200 whose body we cannot read: it is out, but under which id is for the echo to tell.
+            from twitter_connector.errors import OutcomeUnknown
+
+            raise OutcomeUnknown("outcome_unknown", "Twitter's answer to a send names no message id.")
+        return dm_id
+
+    def sent_since(self, since: datetime) -> list[DmEchoed]:
+        return [dm for dm in self.messages_since(since) if isinstance(dm, DmEchoed)]
+
+    def messages_since(self, since: datetime) -> Iterator[DmReceived | DmEchoed]:
+        """Yield the account's messages of either direction, newest first, back to a moment. 15 calls in 15 minutes."""
+        cursor = ""
+        for _ in range(PAGES_MAX):
+            params = {"count": "50", **({"cursor": cursor} if cursor else {})}
+            body = self._signed("GET", "/1.1/direct_messages/events/list.json", params=params).json()
+            if not isinstance(body, dict):
+                raise ServiceUnavailable("twitter_odd_answer", "Twitter's list of messages is not JSON.")
+            for event in body.get("events") or []:
+                envelope = {"for_user_id": self._account_id, DM: [event], "users": {}}
+                try:
+                    dm = load(envelope)
+                except Permanent:
+                    continue  # other kinds of events stand in the same list
+                if isinstance(dm, DmReceived | DmEchoed):
+                    if dm.created_at < since:
+                        return
+                    yield dm
+            # An empty page with a cursor is possible: the end is where there is no cursor.
+            cursor = str(body.get("next_cursor") or "")
+            if not cursor:
+                return
+
+    # Whose credentials are these?
+
+    def who_am_i(self) -> tuple[str, str, str]:
+        """Return id, screen name and name of the account of the access token."""
+        try:
+            body = self._signed("GET", "/1.1/account/verify_credentials.json").json()
+            if isinstance(body, dict) and body.get("id_str"):
+                return str(body["id_str"]), str(body.get("screen_name") or ""), str(body.get("name") or "")
+        except ConnectorError as error:
+            # Plans without v1.1 accounts answer 403 or 404 here; the credentials may be sound all the same.
+            if error.status not in (403, 404):
+                raise
+        body = self._signed("GET", "/2/users/me").json()
+        data = body.get("data") if isinstance(body, dict) else None
+        if isinstance(data, dict) and data.get("id"):
+            return str(data["id"]), str(data.get("username") or ""), str(data.get("name") or "")
+        raise ServiceUnavailable("twitter_odd_answer", "Twitter does not say whose the access token is.")
+
+    # Webhooks
+
+    def webhooks(self) -> list[Webhook]:
+        """Return the webhooks of the environment; there is at most one on most plans."""
+        answer = self._as_app("GET", f"{self._env_path()}/webhooks.json")
+        return [found for item in _listed(answer) if (found := _webhook(item)) is not None]
+
+    def create_webhook(self, url: str) -> Webhook:
+        """Register a URL. Twitter sends its challenge there before it answers."""
+        # In `params`, so that it is percent-encoded once, by the library, and signed.
+        answer = self._signed("POST", f"{self._env_path()}/webhooks.json", params={"url": url})
+        found = _webhook(answer.json())
+        if found is None:
+            raise ServiceUnavailable("twitter_odd_answer", "Twitter's answer to the registration names no webhook.")
+        return found
+
+    def check_webhook(self, webhook_id: str) -> None:
+        """Have Twitter send its challenge again; a webhook that answers is valid from then on."""
+        self._signed("PUT", f"{self._env_path()}/webhooks/{quote(webhook_id, safe='')}.json")
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        self._signed("DELETE", f"{self._env_path()}/webhooks/{quote(webhook_id, safe='')}.json")
+
+    # Subscriptions
+
+    def subscribe(self) -> bool:
+        try:
+            self._signed("POST", f"{self._env_path()}/subscriptions.json")
+        except ConnectorError as error:
+            if error.code == ALREADY_SUBSCRIBED:
+                return False
+            raise
+        return True
+
+    def subscribed(self) -> bool:
+        try:
+            self._signed("GET", f"{self._env_path()}/subscriptions.json")
+        except ConnectorError as error:
+            if error.code == NOT_FOUND or error.status == 404:
+                return False
+            raise
+        return True
+
+    def unsubscribe(self) -> None:
+        """End the subscription; fine where there is none."""
+        try:
+            self._as_app("DELETE", f"{self._env_path()}/subscriptions/{self._account_id}.json")
+        except ConnectorError as error:
+            if error.status != 404:
+                raise
+
+    def user_id(self, username: str) -> str | None:
+        """Return the id of a user name, or None where there is no such user.
+
+        Twitter may say "not found" with status 200. https://docs.x.com/x-api/users/lookup
+        """
+        body = self._as_app("GET", f"/2/users/by/username/{quote(username, safe='')}").json()
+        data = body.get("data") if isinstance(body, dict) else None
+        return str(data["id"]) if isinstance(data, dict) and data.get("id") else None
+
+    # Ways of asking
+
+    def _env_path(self) -> str:
+        return f"/1.1/account_activity/all/{quote(self._environment, safe='')}"
+
+    def _signed(self, method: str, path: str, *, acts: bool = False, **kwargs: Any) -> Answer:
+        return self._http.signed(method, f"{self._base}{path}", self._credentials, acts=acts, **kwargs)
+
+    def _as_app(self, method: str, path: str) -> Answer:
+        """Ask with the app's bearer token, and with the account's signature where there is none to be had:
+        documents want the one, live answers were got with the other."""
+        try:
+            return self._http.bearer(method, f"{self._base}{path}", self._bearer())
+        except CredentialsRejected:
+            return self._signed(method, path)
+
+    def _bearer(self) -> str:
+        if self._credentials.bearer_token:
+            return self._credentials.bearer_token
+        answer = self._http.basic(
+            "POST", f"{self._base}/oauth2/token", self._credentials, data={"grant_type": "client_credentials"}
+        )
+        body = answer.json()
+        token = body.get("access_token") if isinstance(body, dict) else None
+        if not isinstance(token, str):
+            raise ServiceUnavailable("twitter_odd_answer", "Twitter's token endpoint gave no token.")
+        return token
+
+
+def _listed(answer: Answer) -> list[Any]:
+    body = answer.json()
+    if isinstance(body, list):
+        return body
+    environments = body.get("environments") if isinstance(body, dict) else None
+    return [w for e in environments or [] if isinstance(e, dict) for w in e.get("webhooks") or []]
+
+
+def _webhook(item: object) -> Webhook | None:
+    if not isinstance(item, dict) or not item.get("id") or not item.get("url"):
+        return None
+    return Webhook(str(item["id"]), str(item["url"]), item.get("valid") is True)

@@ -1,0 +1,72 @@
+"""What an operator can see and do: accounts, dead letters, metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from twitter_connector import metrics
+from twitter_connector.model.account import Account
+from twitter_connector.model.activity import moment
+from twitter_connector.services import Services
+from twitter_connector.web.admin import unknown
+from twitter_connector.web.context import services
+from twitter_connector.web.guard import internal
+
+bp = Blueprint("accounts", __name__)
+
+
+@bp.get("/accounts")
+@internal
+def list_accounts() -> Response:
+    svc = services()
+    return jsonify({"items": [described(svc, account) for account in svc.accounts.all()]})
+
+
+@bp.get("/accounts/<account_id>")
+@internal
+def show_account(account_id: str) -> Response:
+    svc = services()
+    account = svc.accounts.get(account_id, max_age=0)
+    return unknown() if account is None else jsonify(described(svc, account))
+
+
+@bp.get("/metrics")
+@internal
+def show_metrics() -> Response:
+    return Response(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def described(svc: Services, account: Account) -> dict[str, Any]:
+    """Return what may be known of an account: everything but its secrets."""
+    signs = svc.accounts.signs(account.id)
+    pauses = svc.lanes.pauses(account.id)
+    waiting = svc.lanes.waiting(account.id)
+    state = "attention" if account.attention else "paused" if pauses else "active"
+    return {
+        "account_id": account.id,
+        "screen_name": account.screen_name,
+        "api": account.api,
+        "environment": account.environment,
+        "state": state,
+        "attention": account.attention or None,
+        "webhook": (
+            {"id": account.webhook.id, "url": account.webhook.url, "valid": account.webhook.valid}
+            if account.webhook
+            else None
+        ),
+        "subscribed": account.subscribed,
+        "registered_at": account.registered_at.isoformat() if account.registered_at else None,
+        "last_event_at": _iso(signs.get("last_event_at")),
+        "last_crc_at": _iso(signs.get("last_crc_at")),
+        "lanes_waiting": {d.word: n for d, n in waiting.items()},
+        "pauses": {
+            d.word: {"until": _iso(int(p["until"])), "reason": p["reason"], "detail": p["detail"]}
+            for d, p in pauses.items()
+        },
+    }
+
+
+def _iso(ms: int | None) -> str | None:
+    return moment(ms).isoformat(timespec="milliseconds") if ms is not None else None

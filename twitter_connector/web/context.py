@@ -1,0 +1,13 @@
+"""The services of the running application, for the blueprints."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import current_app
+
+from twitter_connector.services import Services
+
+
+def services() -> Services:
+    return cast(Services, current_app.extensions["services"])

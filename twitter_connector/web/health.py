@@ -1,0 +1,37 @@
+"""Liveness, and readiness with one look at each part a message needs."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from twitter_connector.errors import StoreUnavailable
+from twitter_connector.web.context import services
+from twitter_connector.web.errors import problem
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/health/live")
+@bp.get("/health/liveness")
+@bp.get("/actuator/health/liveness")
+def live() -> Response:
+    return jsonify({"status": "UP"})
+
+
+@bp.get("/health/ready")
+@bp.get("/readiness")
+@bp.get("/health/readiness")
+@bp.get("/actuator/health/readiness")
+def ready() -> Response:
+    """Answer 200 when an event could be taken in and would be delivered: the broker stores, a worker is alive."""
+    pulse = services().pulse
+    try:
+        pulse.store()
+        workers = pulse.workers()
+    except StoreUnavailable as error:
+        return problem(503, error.detail, kind="not-ready", failing="broker", parts={"broker": "DOWN"})
+    parts = {"broker": "UP", "workers": len(workers)}
+    if not workers:
+        detail = "No worker has been heard of lately, so events are stored but not delivered. Start `worker`."
+        return problem(503, detail, kind="not-ready", failing="worker", parts=parts)
+    return jsonify({"status": "UP", "parts": parts})

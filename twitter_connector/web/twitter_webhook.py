@@ -1,0 +1,153 @@
+"""Twitter's two routes: the challenge and the events. Verify, take in, answer; nothing else happens here."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from twitter_connector.errors import StoreUnavailable
+from twitter_connector.metrics import ACKNOWLEDGED, EVENTS, REFUSED
+from twitter_connector.model.account import Account
+from twitter_connector.relay.intake import take_in_activities
+from twitter_connector.schemas.activity_v1 import Piece, pieces
+from twitter_connector.services import Services
+from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
+from twitter_connector.web.context import services
+from twitter_connector.web.errors import problem
+from twitter_connector.web.guard import limit_body
+from twitter_connector.web.signature import is_genuine, signature
+
+log = logging.getLogger(__name__)
+bp = Blueprint("twitter_webhook", __name__)
+
+BODY_MAX_BYTES = 1024 * 1024
+SIGNATURE_HEADER = "x-twitter-webhooks-signature"
+CRC_TOKEN_MAX_CHARS = 1000
+
+
+@bp.get("/webhook/twitter/<account_id>")
+def answer_challenge(account_id: str) -> Response:
+    """Answer Twitter's challenge-response check with the secret of the account in the path."""
+    token = request.args.get("crc_token", "")
+    if not token or len(token) > CRC_TOKEN_MAX_CHARS:
+        return problem(
+            400, "The query parameter crc_token is missing or empty: this address answers Twitter's challenge."
+        )
+    svc = services()
+    account = _challenged(svc, account_id)
+    if account is None:
+        return _unknown(account_id)
+    answer = json.dumps({"response_token": signature(account.credentials.api_key_secret, token.encode())})
+    return Response(answer, content_type="application/json")
+
+
+def _challenged(svc: Services, account_id: str) -> Account | None:
+    # Read afresh: the challenge of a registration comes to another process than the one that registers, and one
+    # wrong answer makes Twitter switch the webhook off at once.
+    try:
+        account = svc.accounts.get(account_id, max_age=0)
+        if account is not None:
+            svc.accounts.note(account_id, last_crc_at=int(time.time() * 1000))
+    except StoreUnavailable:
+        account = svc.accounts.last_known(account_id)
+        if account is None:
+            raise
+    return account
+
+
+@bp.post("/webhook/twitter/<account_id>")
+def receive_activity(account_id: str) -> Response:
+    """Acknowledge events once they are stored: one round trip to the broker, no outgoing HTTP."""
+    started = time.perf_counter()
+    svc = services()
+    account = svc.accounts.get(account_id)
+    if account is None:
+        account = svc.accounts.get(account_id, max_age=REFRESH_PAUSE_SECONDS)
+    if account is None:
+        return _unknown(account_id)
+    limit_body(BODY_MAX_BYTES)
+    body = request.get_data(cache=False)
+    if not _genuine(svc, account, body):
+        REFUSED.labels("signature").inc()
+        log.warning("signature_refused", extra={"account": account_id, "bytes": len(body)})
+        return problem(
+            401,
+            f"The {SIGNATURE_HEADER} header is missing or does not fit the body under this account's consumer secret.",
+            kind="signature-refused",
+        )
+    payload = _json_object(body)
+    if payload is None:
+        return problem(400, "The body is signed correctly, but it is not a JSON object.", kind="invalid-request")
+    found = list(pieces(payload, account_id))
+    take_in_activities(found, svc.lanes, svc.bell.ring, lambda family, what: EVENTS.labels(_label(family), what).inc())
+    for piece in found:
+        if piece.family == "revoke":
+            _flag_revoked(svc, piece)
+    ACKNOWLEDGED.observe(time.perf_counter() - started)
+    return Response(b"", 200, content_type="text/plain")
+
+
+def _genuine(svc: Services, account: Account, body: bytes) -> bool:
+    header = request.headers.get(SIGNATURE_HEADER)
+    if is_genuine(header, account.consumer_secrets, body):
+        return True
+    if not header:
+        return False
+    # The keys may have been changed in another process; looked up again at most once a second.
+    fresh = svc.accounts.get(account.id, max_age=REFRESH_PAUSE_SECONDS)
+    return fresh is not None and fresh is not account and is_genuine(header, fresh.consumer_secrets, body)
+
+
+def _json_object(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def _flag_revoked(svc: Services, piece: Piece) -> None:
+    from dataclasses import replace
+
+    account = svc.accounts.get(piece.account_id, max_age=0)
+    if account is not None:
+        sentence = "The account's owner has revoked the app's access at Twitter. Make new tokens and register again."
+        svc.accounts.save(replace(account, subscribed=False, attention=sentence))
+        log.error("access_revoked", extra={"account": piece.account_id})
+
+
+# Families Twitter documents. Anything else is counted as one, so that a body cannot invent metric series.
+_FAMILIES = frozenset(
+    {
+        "direct_message_events",
+        "direct_message_indicate_typing_events",
+        "direct_message_mark_read_events",
+        "tweet_create_events",
+        "tweet_delete_events",
+        "favorite_events",
+        "follow_events",
+        "block_events",
+        "mute_events",
+        "revoke",
+        "user_event",
+        "replay_job_status",
+    }
+)
+
+
+def _label(family: str) -> str:
+    return family if family in _FAMILIES else "unknown"
+
+
+def _unknown(account_id: str) -> Response:
+    REFUSED.labels("unknown_account").inc()
+    return problem(
+        404,
+        "This account is not registered. Register it with POST /webhook/twitter/register-and-subscribe.",
+        kind="unknown-account",
+    )

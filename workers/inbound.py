@@ -1,0 +1,13 @@
+"""The inbound door: Twitter to CIM."""
+
+from __future__ import annotations
+
+from twitter_connector.dispatch import DRAIN_TASKS
+from twitter_connector.model.work import Direction
+from workers.app import app, runtime
+
+
+@app.task(name=DRAIN_TASKS[Direction.IN])  # type: ignore[untyped-decorator]
+def drain_inbound() -> None:
+    """Serve the inbound lanes that are due, oldest event first in each."""
+    runtime().drain(Direction.IN)

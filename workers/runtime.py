@@ -1,0 +1,133 @@
+"""What a worker process is made of: the drains, and the sweeper thread that keeps leases, bells and pulse going."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+
+from twitter_connector import logs, metrics
+from twitter_connector.config import Settings
+from twitter_connector.errors import StoreUnavailable
+from twitter_connector.model.account import Account
+from twitter_connector.model.work import Direction
+from twitter_connector.relay.drain import Drain
+from twitter_connector.relay.inbound import InboundRoute
+from twitter_connector.relay.keeper import Keeper
+from twitter_connector.relay.outbound import OutboundRoute
+from twitter_connector.relay.slots import Slots
+from twitter_connector.services import Services, build_services, now
+from twitter_connector.store import keys
+from twitter_connector.store.ledger import Step
+
+log = logging.getLogger(__name__)
+
+# How long a lost bell, a finished wait or an expired lease can go unnoticed.
+SWEEP_SECONDS = 0.25
+PULSE_SECONDS = 2.0
+# A drain gives its thread back after this long; what is still due rings again.
+DRAIN_SECONDS = 5.0
+MAX_AGE = timedelta(hours=24)
+
+
+class Runtime:
+    """One worker process."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self.services: Services = build_services(settings, patient=True)
+        self.name = name
+        self._stopping = threading.Event()
+        svc = self.services
+        self._keeper = Keeper(svc.lanes, every=keys.LEASE_MS / 1000 / 3)
+        slots = Slots(settings.worker_concurrency)
+
+        def drain(direction: Direction, route: InboundRoute | OutboundRoute) -> Drain:
+            return Drain(
+                direction=direction,
+                lanes=svc.lanes,
+                route=route,
+                keeper=self._keeper,
+                slots=slots,
+                clock=now,
+                ring=svc.bell.ring,
+                watch=metrics.Outcomes(),
+                max_age=MAX_AGE,
+                stopping=self._stopping.is_set,
+            )
+
+        self._drains = {
+            Direction.IN: drain(Direction.IN, InboundRoute(svc.cim, _skipped(Direction.IN))),
+            Direction.OUT: drain(
+                Direction.OUT,
+                OutboundRoute(
+                    account=self._account,
+                    twitter_for=svc.twitter.for_account,
+                    ledger=svc.ledger,
+                    step_of=Step,
+                    clock=now,
+                    skipped=_skipped(Direction.OUT),
+                ),
+            ),
+        }
+
+    def drain(self, direction: Direction) -> None:
+        """Serve the lanes that are due. A broker that is away ends it; the lanes hold the truth."""
+        try:
+            self._drains[direction].serve(DRAIN_SECONDS)
+        except StoreUnavailable as error:
+            log.warning("drain_stopped", extra={"direction": direction.word, "reason": error.reason})
+
+    def start(self) -> None:
+        threading.Thread(target=self._sweep, name="sweeper", daemon=True).start()
+        log.info("worker_ready", extra={"worker": self.name})
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def leave(self) -> None:
+        """Say goodbye, so that readiness does not count a worker that has ended in good order."""
+        self.stop()
+        try:
+            self.services.pulse.forget(self.name)
+        except StoreUnavailable:
+            log.info("pulse_not_forgotten", extra={"worker": self.name})
+
+    def _sweep(self) -> None:
+        silent = PULSE_SECONDS
+        while not self._stopping.wait(SWEEP_SECONDS):
+            silent += SWEEP_SECONDS
+            try:
+                self._keeper.renew_due()
+                for drain in self._drains.values():
+                    drain.ring_if_silent()
+                if silent >= PULSE_SECONDS:
+                    self.services.pulse.beat(self.name)
+                    silent = 0.0
+            except StoreUnavailable as error:
+                log.warning("sweep_failed", extra={"reason": error.reason})
+                self._stopping.wait(1.0)
+            except Exception as error:
+                log.error("internal_error", exc_info=error)
+                self._stopping.wait(1.0)
+        # Until the last drain has ended its message, its lease must hold.
+        while threading.main_thread().is_alive():
+            self._keeper.renew_due()
+            threading.Event().wait(1.0)
+
+    def _account(self, account_id: str) -> Account | None:
+        account = self.services.accounts.get(account_id)
+        if account is None:
+            # It may have been registered a moment ago, in another process.
+            account = self.services.accounts.get(account_id, max_age=0)
+        if account is not None:
+            c = account.credentials
+            logs.hide(c.api_key, c.api_key_secret, c.access_token, c.access_token_secret, c.bearer_token or "")
+        return account
+
+
+class _skipped:  # noqa: N801 - reads as the function it is
+    def __init__(self, direction: Direction) -> None:
+        self._direction = direction
+
+    def __call__(self, reason: str) -> None:
+        metrics.SKIPPED.labels(self._direction.word, reason).inc()
