@@ -44,7 +44,7 @@ class Settings:
     credentials_keys: tuple[str, ...] = field(default=(), repr=False)
     web_workers: int = 2
     web_threads: int = 8
-    worker_concurrency: int = 64
+    worker_concurrency: int = 128
     log_level: str = "INFO"
     log_format: str = "text"
     var_dir: Path = Path("var")

@@ -45,7 +45,9 @@ def configure(level: str, fmt: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # These describe every request with its URL, which may carry a challenge token.
-    for chatty in ("urllib3", "requests_oauthlib", "oauthlib", "werkzeug"):
+    # Celery tells of every doorbell twice; the messages themselves are logged by the relay.
+    chatty_ones = ("urllib3", "requests_oauthlib", "oauthlib", "werkzeug", "celery.worker.strategy", "celery.app.trace")
+    for chatty in chatty_ones:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

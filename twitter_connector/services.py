@@ -13,7 +13,7 @@ from twitter_connector.config import Settings
 from twitter_connector.dispatch import Bell, celery_app
 from twitter_connector.relay.onboard import Onboard
 from twitter_connector.store.accounts import Accounts
-from twitter_connector.store.connection import connect
+from twitter_connector.store.connection import Line, connect
 from twitter_connector.store.dead_letters import DeadLetters
 from twitter_connector.store.lanes import Lanes
 from twitter_connector.store.ledger import Ledger
@@ -55,7 +55,8 @@ def build_services(settings: Settings, *, patient: bool = False) -> Services:
     logs.hide(*keys, *settings.api_tokens)
     client = connect(settings.redis_url, patient=patient)
     accounts = Accounts(client, Vault(keys))
-    lanes = Lanes(client)
+    line = Line(client, patient=patient)
+    lanes = Lanes(client, line)
     wire = Wire()
     twitter = Gateways(TwitterHttp(wire, now), settings.twitter_api_url)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
@@ -63,7 +64,7 @@ def build_services(settings: Settings, *, patient: bool = False) -> Services:
         settings=settings,
         redis=client,
         lanes=lanes,
-        ledger=Ledger(client),
+        ledger=Ledger(client, line),
         accounts=accounts,
         dead_letters=DeadLetters(client),
         pulse=Pulse(client),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import logging
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 import redis
 
@@ -56,6 +58,8 @@ class Child:
         self.process = subprocess.Popen(  # noqa: S603 - our own command lines
             self.command,
             env=env,
+            # This process's output is for people: the lines it says itself.
+            stdout=sys.stderr,
             start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads here
         )
@@ -79,13 +83,14 @@ class Supervisor:
             LOG_FORMAT=settings.log_format,
         )
         self._children: list[Child] = []
+        self._lock: IO[str] | None = None
 
     def run(self) -> int:
         """Start, watch until told to stop, stop. Return the exit status."""
         signal.signal(signal.SIGTERM, self._asked)
         signal.signal(signal.SIGINT, self._asked)
-        self._prepare()
         try:
+            self._prepare()
             if self._settings.embedded_broker:
                 self._add("broker", broker.command(self._settings))
             self._until(self._broker_answers, "the broker", self._broker_hint())
@@ -115,9 +120,30 @@ class Supervisor:
 
     def _prepare(self) -> None:
         self._settings.var_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = (self._settings.var_dir / "up.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotStart(
+                f"another instance runs on {self._settings.var_dir}. Stop it, or give this one its own VAR_DIR."
+            ) from None
+        self._port_is_free(self._settings.host, self._settings.port, "PORT")
+        if self._settings.use_sandbox:
+            self._port_is_free("127.0.0.1", self._settings.sandbox_port, "SANDBOX_PORT")
         # Counters of a former run would be added to this one's; whoever scrapes expects a restart to reset them.
         shutil.rmtree(self._settings.metrics_dir, ignore_errors=True)
         self._settings.metrics_dir.mkdir(parents=True)
+
+    def _port_is_free(self, host: str, port: int, variable: str) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise CannotStart(
+                    f"{variable}: {host}:{port} cannot be listened on ({error.strerror}). Choose another."
+                ) from None
 
     def _add(self, name: str, command: list[str]) -> None:
         if self._stop:

@@ -1,25 +1,29 @@
 """One HTTP exchange with a total deadline and a ceiling on the answer, for both edges.
 
 `requests` times each socket read, so a server that trickles could hold a worker for ever; and it reads whatever
-comes. Knows nothing of Twitter or CIM: who calls decides what an answer, or none, means.
+comes. Small answers come whole (`exchange`), files piece by piece (`stream`). Knows nothing of Twitter or CIM: who
+calls decides what an answer, or none, means.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
+
+from twitter_connector.deadline import Adapter, deadline
 
 CONNECT_SECONDS = 5.0
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
-_CHUNK = 64 * 1024
+CHUNK_BYTES = 64 * 1024
 
 
 class NotSent(Exception):
@@ -28,6 +32,17 @@ class NotSent(Exception):
 
 class NoAnswer(Exception):
     """The request left and its answer did not come, or not whole, or not in time. It may have had its effect."""
+
+
+class TooMuch(Exception):
+    """A streamed answer went beyond its ceiling. Its text says how much that is: "more than 5 MB (…)"."""
+
+    def __init__(self, ceiling: int) -> None:
+        super().__init__(ceiling)
+        self.ceiling = ceiling
+
+    def __str__(self) -> str:
+        return f"more than {self.ceiling / 1_048_576:.4g} MB ({self.ceiling:,} bytes)"
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,31 @@ class Answer:
             return None
 
 
+@dataclass(frozen=True)
+class Incoming:
+    """An answer whose body has not been read yet. Header names in lower case.
+
+    chunks: the body, once, at most 64 KB at a time. Reading it raises NoAnswer, or TooMuch where it goes beyond the
+    ceiling that was given, unless whoever hands it on says otherwise.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    chunks: Iterator[bytes] = field(repr=False)
+
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case without parameters; "" where it is missing or no media type."""
+        named = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return named if re.fullmatch(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", named) else ""
+
+    @property
+    def size_bytes(self) -> int | None:
+        """The size the other side announces: good for a message to a person, never in place of counting."""
+        announced = self.headers.get("content-length", "")
+        return int(announced) if announced.isascii() and announced.isdecimal() and len(announced) < 16 else None
+
+
 class Wire:
     """Keeps one session a thread, so that connections are reused and never shared."""
 
@@ -56,15 +96,34 @@ class Wire:
     def exchange(self, method: str, url: str, *, seconds: float, **kwargs: Any) -> Answer:
         """Return the answer, whatever its status. Redirects are not followed. Raises NotSent or NoAnswer."""
         end = time.monotonic() + seconds
+        with self._send(method, url, end, kwargs) as response:
+            return Answer(response.status_code, lower(response.headers), _body(response, end))
+
+    @contextmanager
+    def stream(self, method: str, url: str, *, seconds: float, ceiling: int, **kwargs: Any) -> Iterator[Incoming]:
+        """Yield the answer, whatever its status, before its body is read. Redirects are not followed.
+
+        seconds: for all of it, including the time the reader takes. ceiling: bytes of the body. Raises NotSent or
+        NoAnswer; reading the chunks raises NoAnswer or TooMuch.
+        """
+        end = time.monotonic() + seconds
+        # Files are compressed already, and bytes are to be counted as they come.
+        kwargs["headers"] = {"Accept-Encoding": "identity", **kwargs.get("headers", {})}
+        with self._send(method, url, end, kwargs) as response:
+            yield Incoming(response.status_code, lower(response.headers), pieces(response.raw, end, ceiling))
+
+    def _send(self, method: str, url: str, end: float, kwargs: dict[str, Any]) -> requests.Response:
+        seconds = end - time.monotonic()
         try:
-            response = self._session().request(
-                method,
-                url,
-                timeout=(min(CONNECT_SECONDS, seconds), seconds),
-                allow_redirects=False,
-                stream=True,
-                **kwargs,
-            )
+            with deadline(end):
+                return self._session().request(
+                    method,
+                    url,
+                    timeout=(min(CONNECT_SECONDS, seconds), seconds),
+                    allow_redirects=False,
+                    stream=True,
+                    **kwargs,
+                )
         except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
             raise NotSent(type(error).__name__) from error
         except requests.ConnectionError as error:
@@ -72,12 +131,10 @@ class Wire:
                 raise NotSent("connection refused or host not found") from error
             raise NoAnswer("connection closed") from error
         except requests.Timeout as error:
-            raise NoAnswer(f"no answer within {seconds:g} s") from error
+            raise NoAnswer(f"no answer within {seconds:.3g} s") from error
         except requests.RequestException as error:
             # What requests refuses to send: a bad URL, a header that cannot be encoded.
             raise NotSent(type(error).__name__) from error
-        with response:
-            return Answer(response.status_code, _lower(response.headers), _body(response, end))
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -85,7 +142,7 @@ class Wire:
             session = requests.Session()
             session.trust_env = self._trust_env
             # requests' own retries stay at none: repeating a POST is the relay's decision alone.
-            adapter = HTTPAdapter(pool_connections=8, pool_maxsize=8, max_retries=0)
+            adapter = Adapter(pool_connections=8, pool_maxsize=8, max_retries=0)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
             self._local.session = session
@@ -95,15 +152,39 @@ class Wire:
 def _body(response: requests.Response, end: float) -> bytes:
     body = bytearray()
     try:
-        for chunk in response.iter_content(_CHUNK):
+        for chunk in response.iter_content(CHUNK_BYTES):
             body += chunk
             if len(body) > ANSWER_MAX_BYTES:
                 raise NoAnswer(f"an answer of more than {ANSWER_MAX_BYTES} bytes")
             if time.monotonic() > end:
                 raise NoAnswer("an answer that did not end in time")
+    except requests.ConnectionError as error:
+        if time.monotonic() >= end:
+            raise NoAnswer("an answer that did not end in time") from error
+        raise NoAnswer("an answer that broke off") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise NoAnswer("an answer that broke off") from error
     return bytes(body)
+
+
+def pieces(raw: Any, end: float, ceiling: int) -> Iterator[bytes]:
+    """Yield the body of urllib3's answer in pieces of at most 64 KB. Raises NoAnswer, or TooMuch before the piece
+    that would go beyond the ceiling. end: in monotonic seconds."""
+    if raw.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        # Nobody asked for it, and a small compressed body may hide a huge one.
+        raise NoAnswer("an answer in an encoding that was not asked for")
+    count = 0
+    try:
+        for chunk in raw.stream(CHUNK_BYTES, decode_content=False):
+            count += len(chunk)
+            if count > ceiling:
+                raise TooMuch(ceiling)
+            if time.monotonic() > end:
+                raise NoAnswer("an answer that did not end in time")
+            yield chunk
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        late = time.monotonic() >= end or isinstance(error, urllib3.exceptions.ReadTimeoutError)
+        raise NoAnswer("an answer that did not end in time" if late else "an answer that broke off") from error
 
 
 def _never_connected(error: requests.ConnectionError) -> bool:
@@ -111,5 +192,6 @@ def _never_connected(error: requests.ConnectionError) -> bool:
     return isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
 
 
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+def lower(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers with their names in lower case."""
     return {k.lower(): v for k, v in headers.items()}

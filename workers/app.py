@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import warnings
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
 from twitter_connector import logs
@@ -14,6 +16,8 @@ from twitter_connector.config import Settings
 from twitter_connector.dispatch import UPKEEP_QUEUE, celery_app
 from workers.runtime import Runtime
 
+# Celery warns root off because of pickle; this application accepts JSON only.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 settings = Settings.from_env()
 app: Celery = celery_app(settings, patient=True)
 app.conf.update(

@@ -8,18 +8,68 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class MediaRef:
+    """A file CIM wants sent. url: CIM's `mediaUrl`; the file engine's copy is read by its `filename` parameter,
+    any other address through the guarded fetcher. name: for people. mime_type and size_bytes are CIM's claims."""
+
+    url: str = field(repr=False)
+    name: str = field(default="", repr=False)
+    mime_type: str = ""
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class SendDm:
-    """One Direct Message. `extras` are further fields of Twitter's `message_data` (quick replies, buttons)."""
+    """One Direct Message. `extras` are further fields of Twitter's `message_data` (quick_reply, ctas, a location
+    attachment); `media` is uploaded first and becomes the attachment."""
 
     text: str = field(repr=False)
     extras: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    media: MediaRef | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One option the customer was offered. number: where it stands in a numbered list, from 1."""
+
+    number: int
+    title: str = field(repr=False)
+    payload: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of one BUTTON message, remembered so that an answer can be understood.
+
+    numbered: they were offered as a numbered list in text, so that a typed number or title counts as a click.
+    """
+
+    message_id: str
+    choices: tuple[Choice, ...] = field(repr=False)
+    numbered: bool = False
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An ordered series of Direct Messages; each is done once, whatever breaks in between."""
+    """An ordered series of Direct Messages; each is done once, whatever breaks in between.
+
+    asked: what has to be remembered before the first of them is sent.
+    """
 
     steps: tuple[SendDm, ...]
+    asked: Asked | None = None
+
+
+@dataclass(frozen=True)
+class ShowTyping:
+    """Show the customer that the agent is typing. Tried once, worthless later."""
+
+
+@dataclass(frozen=True)
+class MarkRead:
+    """Mark the conversation read up to the customer message that CIM knows by this id."""
+
+    message_id: str
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,8 @@ class Onboard:
             environment=wanted.environment,
             screen_name=screen_name,
             name=name,
+            # Known by its id, our webhook is recognised as ours even where the URL asked for is another one now.
+            webhook=former.webhook if former else None,
             registered_at=self._clock(),
             retired_secrets=_retired(former, wanted.credentials),
         )

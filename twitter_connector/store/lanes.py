@@ -14,7 +14,7 @@ from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.activity import epoch_ms, moment
 from twitter_connector.model.work import DeadLetter, Direction, EchoSeen, Entry, Held
 from twitter_connector.store import keys, scripts
-from twitter_connector.store.connection import Script, store_errors
+from twitter_connector.store.connection import Line, Script, store_errors
 
 Item = Entry | EchoSeen | DeadLetter
 
@@ -22,16 +22,16 @@ Item = Entry | EchoSeen | DeadLetter
 class Lanes:
     """The lanes as they lie in the broker. Every method raises StoreUnavailable when the broker does not answer."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, line: Line) -> None:
         self._client = client
-        self._accept = Script(client, scripts.ACCEPT)
-        self._claim = Script(client, scripts.CLAIM)
-        self._settle = Script(client, scripts.SETTLE)
-        self._postpone = Script(client, scripts.POSTPONE)
-        self._renew = Script(client, scripts.RENEW)
-        self._pause = Script(client, scripts.PAUSE)
-        self._resume = Script(client, scripts.RESUME)
-        self._knock = Script(client, scripts.KNOCK)
+        self._accept = Script(line, scripts.ACCEPT)
+        self._claim = Script(line, scripts.CLAIM)
+        self._settle = Script(line, scripts.SETTLE)
+        self._postpone = Script(line, scripts.POSTPONE)
+        self._renew = Script(line, scripts.RENEW)
+        self._pause = Script(line, scripts.PAUSE)
+        self._resume = Script(line, scripts.RESUME)
+        self._knock = Script(line, scripts.KNOCK)
 
     def accept(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]:
         """Store what is new, in one atomic step. Return which items were new, and which doorbells to ring."""

@@ -11,7 +11,7 @@ import redis
 
 from twitter_connector.model.work import EchoSeen, Held
 from twitter_connector.store import keys, scripts
-from twitter_connector.store.connection import Script, store_errors
+from twitter_connector.store.connection import Line, Script, store_errors
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Step:
 class Ledger:
     """The ledger as it lies in the broker. Every method raises StoreUnavailable when the broker does not answer."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, line: Line) -> None:
         self._client = client
-        self._intend = Script(client, scripts.INTEND)
+        self._intend = Script(line, scripts.INTEND)
 
     def steps(self, account_id: str, message_id: str) -> dict[int, Step]:
         """Return the steps begun or done, by number."""

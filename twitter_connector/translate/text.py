@@ -22,6 +22,9 @@ _url_or_domain = re.compile(r"https?://\S+|\b[\w-]+(?:\.[\w-]+)+(?:/\S*)?", re.I
 _marks = [
     re.compile(rf"(?<![\w{m}])({m}{{1,2}})(?=\S)([^\n{m}]*?[^\s{m}])\1(?![\w{m}])") for m in (r"\*", "_", "~", "!")
 ]
+# What Twitter may take for a link: with a scheme, with www, or a bare domain. Its last word is of letters, so that
+# "3.5" and "v2.0" are none.
+_link = re.compile(r"https?://|\bwww\.\S|(?<![\w.-])(?:[^\W_][\w-]*\.)+[^\W\d_]{2,}(?!\w)", re.IGNORECASE)
 _labelled_link = re.compile(r"\[([^\[\]\n]+)\]\((https?://[^\s()]+)\)")
 
 
@@ -75,6 +78,21 @@ def split_text(text: str, limit: int = DM_MAX_CHARS) -> list[str]:
     return [*pieces, text]
 
 
+def split_lines(text: str, limit: int = DM_MAX_CHARS) -> list[str]:
+    """Return the text in pieces of at most `limit` characters that join to the whole text again, cut between lines;
+    only a line that is longer itself is cut as split_text does."""
+    pieces, piece = [], ""
+    for line in re.split(r"(?<=\n)", text):
+        if len(piece) + len(line) > limit:
+            if piece:
+                pieces.append(piece)
+            *whole, piece = split_text(line, limit)
+            pieces.extend(whole)
+        else:
+            piece += line
+    return [*pieces, piece]
+
+
 def _last_break(text: str, limit: int) -> int:
     # A grapheme that begins before the limit may end behind it; look far enough to see it whole.
     ends = [m.end() for m in _grapheme.finditer(text, 0, min(len(text), limit + 64)) if m.end() <= limit]
@@ -120,3 +138,14 @@ def only_link(text: str, links: Iterable[Link]) -> str | None:
     """Return the expanded link if the text is one link and nothing else."""
     stripped = text.strip()
     return next((link.expanded for link in links if link.short == stripped and _url.fullmatch(link.expanded)), None)
+
+
+def one_line(text: str) -> str:
+    """Return the text on one line: every stretch of white space becomes one space, none at the ends."""
+    return " ".join(text.split())
+
+
+def holds_link(text: str) -> bool:
+    """Say whether Twitter could take something in this text for a link. Rather yes than no: labels that hold a
+    link are refused together with their message."""
+    return _link.search(text) is not None

@@ -1,0 +1,136 @@
+"""Runs every benchmark and prints a table. Writes nothing into the tree."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+from benchmarks import events, load
+from benchmarks.ccm import Ccm
+from benchmarks.service import EmptyView, Service
+
+ROUNDS = 3
+SECONDS = 4.0
+CONNECTIONS = 16
+PREPARED = 15_000
+CONVERSATIONS = 200
+
+
+def main() -> None:
+    empty = EmptyView()
+    ccm = Ccm()
+    try:
+        acknowledgement(empty, ccm)
+    finally:
+        empty.stop()
+    ccm.delay(0.0)
+    service = Service(ccm.port)
+    try:
+        print(f"start to ready          {service.start_seconds:8.2f} s")
+        time.sleep(3)
+        print(f"memory at rest          {service.memory_mb():8.0f} MB (whole tree)")
+        while_ccm_is_slow(service, ccm)
+        latency(service, ccm)
+        drained(service, ccm)
+    finally:
+        service.stop()
+        ccm.stop()
+
+
+def requests_ahead(customers: int) -> Callable[[int], bytes]:
+    """Prepare requests, so that signing them is not part of what is measured."""
+    prepared = [events.request(str(10_000 + i % customers)) for i in range(PREPARED)]
+
+    def request(number: int) -> bytes:
+        # Past the prepared ones a fresh one is made; it costs the generator, not the service.
+        return prepared[number] if number < PREPARED else events.request(str(10_000 + number % customers))
+
+    return request
+
+
+def acknowledgement(empty: EmptyView, ccm: Ccm) -> None:
+    """Durable acknowledgement beside the empty view, alternating, with CCM hanging so that little else runs."""
+    print(f"acknowledgement, {CONNECTIONS} connections, median of {ROUNDS} rounds")
+    for fsync, aim in (("everysec", 0.5), ("always", 0.35)):
+        ccm.delay(None)
+        service = Service(ccm.port, fsync)
+        try:
+            rounds = []
+            for _ in range(ROUNDS):
+                floor = load.run(empty.port, requests_ahead(2000), connections=CONNECTIONS, seconds=SECONDS)
+                ours = load.run(service.port, requests_ahead(2000), connections=CONNECTIONS, seconds=SECONDS)
+                rounds.append((ours.per_second / floor.per_second, floor, ours))
+            ratio, floor, ours = sorted(rounds, key=lambda r: r[0])[ROUNDS // 2]
+            _row("  empty view", floor)
+            _row(f"  stored, {fsync}", ours, f"ratio {ratio:.2f} (aim {aim})")
+        finally:
+            ccm.delay(0.0)
+            service.stop()
+
+
+def while_ccm_is_slow(service: Service, ccm: Ccm) -> None:
+    print("acknowledgement at 200/s while CCM ...")
+    found = {}
+    for name, delay in (("answers in 200 ms", 0.2), ("hangs", None)):
+        ccm.delay(delay)
+        found[name] = load.run(service.port, requests_ahead(50), connections=16, seconds=6, per_second=200)
+        _row(f"  {name}", found[name])
+    ccm.delay(0.0)
+    _settled(service)
+    slow, hung = found["answers in 200 ms"], found["hangs"]
+    print(f"  rate while hanging / while slow {hung.per_second / slow.per_second:.2f} (aim 0.95)")
+
+
+def latency(service: Service, ccm: Ccm) -> None:
+    ccm.heard()
+    sent: dict[str, float] = {}
+
+    def request(number: int) -> bytes:
+        dm_id = events.event_id()
+        made = events.request(str(20_000 + number % 50), dm_id)
+        sent[dm_id] = time.time()
+        return made
+
+    load.run(service.port, request, connections=8, seconds=10, per_second=50)
+    _settled(service)
+    heard = ccm.heard()
+    times = [(heard[dm_id] - at) * 1000 for dm_id, at in sent.items()]
+    quantiles = statistics.quantiles(times, n=100)
+    print(f"event to CCM at 50/s      p50 {quantiles[49]:6.1f} ms  p99 {quantiles[98]:6.1f} ms  (aim 15, 80)")
+
+
+def drained(service: Service, ccm: Ccm) -> None:
+    ccm.delay(None)
+    total = CONVERSATIONS * 20
+    made = [events.request(str(30_000 + i % CONVERSATIONS)) for i in range(total)]
+    load.run(service.port, lambda i: made[i % total], connections=16, seconds=5, per_second=total / 4.5)
+    _settled(service, at_most=CONVERSATIONS)
+    ccm.heard()
+    ccm.delay(0.1)
+    _settled(service)
+    heard = sorted(ccm.heard().values())
+    # The first tenth were in flight while CCM hung, or waited for their next try; they say nothing of the rate.
+    heard = heard[len(heard) // 10 :]
+    rate = (len(heard) - 1) / (heard[-1] - heard[0])
+    print(f"drained, {CONVERSATIONS} conversations, CCM at 100 ms {rate:6.0f} messages/s (aim 250)")
+
+
+def _settled(service: Service, at_most: int = 0) -> None:
+    end = time.monotonic() + 180
+    while True:
+        waiting = service.services.lanes.waiting(events.ACCOUNT_ID)
+        if sum(waiting.values()) <= at_most:
+            return
+        if time.monotonic() > end:
+            raise RuntimeError(f"still waiting: {waiting}")
+        time.sleep(0.05)
+
+
+def _row(name: str, result: load.Result, more: str = "") -> None:
+    wrong = f"  {result.wrong} not 200" if result.wrong else ""
+    print(f"{name:26} {result.per_second:7.0f}/s  p50 {result.p50:6.1f} ms  p99 {result.p99:6.1f} ms  {more}{wrong}")
+
+
+if __name__ == "__main__":
+    main()

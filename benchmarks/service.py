@@ -1,0 +1,108 @@
+"""The service's real processes for a benchmark: broker, web, worker; the account is put into the store directly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from benchmarks.events import ACCOUNT_ID, SECRET
+from twitter_connector.config import Settings
+from twitter_connector.model.account import Account, Credentials
+from twitter_connector.services import build_services
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+class Service:
+    """`twitter-connector up` in a temporary VAR_DIR, without the sandbox."""
+
+    def __init__(self, ccm_port: int, fsync: str = "always") -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="tc-bench-")
+        self.port = free_port()
+        self._env = {
+            **os.environ,
+            "VAR_DIR": self._directory.name,
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "CCM_URL": f"http://127.0.0.1:{ccm_port}",
+            "TWITTER_API_URL": "http://127.0.0.1:9",
+            "BROKER_FSYNC": fsync,
+            "LOG_LEVEL": "ERROR",
+            "LOG_FORMAT": "json",
+        }
+        self._env.pop("REDIS_URL", None)
+        begin = time.perf_counter()
+        self._process = subprocess.Popen(
+            [".venv/bin/twitter-connector", "up"], env=self._env, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("ready:"):
+                break
+        else:
+            raise RuntimeError("the service did not start")
+        self.start_seconds = time.perf_counter() - begin
+        services = build_services(Settings.from_env(self._env), patient=True)
+        credentials = Credentials("key", SECRET, f"{ACCOUNT_ID}-token", "token-secret")
+        services.accounts.save(Account(ACCOUNT_ID, credentials, "https://example.com/", "bench"))
+        self.services = services
+
+    def memory_mb(self) -> float:
+        """Return the proportional set size of the whole tree, in MB: what it really takes from the machine."""
+        total = 0
+        for pid in _tree(self._process.pid):
+            rollup = Path(f"/proc/{pid}/smaps_rollup")
+            if rollup.exists():
+                total += next(int(x.split()[1]) for x in rollup.read_text().splitlines() if x.startswith("Pss:"))
+        return total / 1024
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(30)
+        self._directory.cleanup()
+
+
+class EmptyView:
+    """The empty view under the service's own gunicorn settings."""
+
+    def __init__(self) -> None:
+        from dataclasses import replace
+
+        from twitter_connector import processes
+
+        self._directory = tempfile.TemporaryDirectory(prefix="tc-bench-")
+        self.port = free_port()
+        settings = replace(Settings.from_env({}), host="127.0.0.1", port=self.port, var_dir=Path(self._directory.name))
+        command = [part.replace("wsgi:app", "benchmarks.empty:app") for part in processes.web(settings)]
+        self._process = subprocess.Popen(command)
+        end = time.monotonic() + 30
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=1)
+            except urllib.error.HTTPError:
+                return
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(15)
+        self._directory.cleanup()
+
+
+def _tree(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(p for child in children for p in _tree(int(child)))]

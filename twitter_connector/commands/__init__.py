@@ -1,0 +1,1 @@
+"""The command line's subcommands, by subject. cli.py puts them together."""

@@ -1,0 +1,96 @@
+"""The configuration guide's steps: ids, registration, webhooks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from marshmallow import ValidationError
+
+from twitter_connector.commands.session import account, fail, json_option, plainly, services, show
+from twitter_connector.schemas.admin import Registration, load_registration
+
+
+def _registration(file: Any) -> Registration:
+    try:
+        body = json.load(file)
+    except ValueError:
+        raise ValidationError({"file": ["It is not JSON."]}) from None
+    return load_registration(body)
+
+
+@click.command("account-id")
+@click.argument("username")
+@click.option("--account", "account_id", help="Ask with this registered account's credentials.")
+@click.option("--file", "source", type=click.File("r"), help="Ask with the credentials of a registration file.")
+@json_option
+@plainly
+def account_id(username: str, account_id: str | None, source: Any, as_json: bool) -> None:
+    """Print the numeric id of a Twitter user name; the webhook URL ends in it."""
+    svc = services()
+    name = username.removeprefix("@")
+    if source is not None:
+        twitter = svc.twitter.for_registration(_registration(source).credentials, None)
+    else:
+        twitter = svc.twitter.for_account(account(svc, account_id))
+    found = twitter.user_id(name)
+    if found is None:
+        fail(f"Twitter knows no user @{name}, or has suspended it.")
+    click.echo(json.dumps({"username": name, "id": found}) if as_json else found)
+
+
+@click.command("register")
+@click.argument("file", type=click.File("r"))
+@json_option
+@plainly
+def register(file: Any, as_json: bool) -> None:
+    """Register and subscribe an account. FILE holds the JSON body of the guide; `-` reads it from the input."""
+    show(services().onboard.register(_registration(file)).as_json(), as_json)
+
+
+@click.command("unregister")
+@click.argument("account_id")
+@plainly
+def unregister(account_id: str) -> None:
+    """Unsubscribe an account, delete our webhook (and no other), forget its credentials."""
+    svc = services()
+    svc.onboard.unregister(account(svc, account_id))
+    click.echo(f"account {account_id} is unregistered.")
+
+
+@click.command("status")
+@click.argument("account_id", required=False)
+@json_option
+@plainly
+def status(account_id: str | None, as_json: bool) -> None:
+    """Show how an account stands at Twitter, read afresh."""
+    svc = services()
+    show(svc.onboard.status(account(svc, account_id)).as_json(), as_json)
+
+
+@click.group()
+def webhooks() -> None:
+    """The webhooks of an account's environment at Twitter."""
+
+
+@webhooks.command("list")
+@click.option("--account", "account_id", help="Whose environment; needed where several accounts are registered.")
+@json_option
+@plainly
+def list_webhooks(account_id: str | None, as_json: bool) -> None:
+    """List them, ours and others."""
+    svc = services()
+    found = svc.twitter.for_account(account(svc, account_id)).webhooks()
+    show([{"id": w.id, "valid": w.valid, "url": w.url} for w in found], as_json)
+
+
+@webhooks.command("delete")
+@click.argument("webhook_id")
+@click.option("--account", "account_id", help="Whose environment; needed where several accounts are registered.")
+@plainly
+def delete_webhook(webhook_id: str, account_id: str | None) -> None:
+    """Delete one by its id, whoever it belongs to. Its subscriptions go with it."""
+    svc = services()
+    svc.twitter.for_account(account(svc, account_id)).delete_webhook(webhook_id)
+    click.echo(f"webhook {webhook_id} is deleted.")

@@ -1,0 +1,101 @@
+"""What was given up on: list, show, replay, discard."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import click
+
+from twitter_connector.commands.session import fail, json_option, plainly, services, show
+from twitter_connector.model.work import DeadLetter, Direction
+from twitter_connector.relay.replay import replay
+
+_directions = {"inbound": Direction.IN, "outbound": Direction.OUT}
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Messages that were given up, each with its reason."""
+
+
+def _filter_options(command: Any) -> Any:
+    for option in (
+        click.option("--direction", type=click.Choice(list(_directions))),
+        click.option("--account", "account_id"),
+        click.option("--reason"),
+    ):
+        command = option(command)
+    return command
+
+
+@dead_letters.command("list")
+@_filter_options
+@click.option("--limit", default=50, show_default=True)
+@json_option
+@plainly
+def list_them(direction: str | None, account_id: str | None, reason: str | None, limit: int, as_json: bool) -> None:
+    """List the newest first."""
+    found = services().dead_letters.newest(_directions.get(direction or ""), account_id, reason)
+    show([_described(letter) for letter in islice(found, limit)], as_json)
+
+
+@dead_letters.command("show")
+@click.argument("letter_id")
+@json_option
+@plainly
+def show_one(letter_id: str, as_json: bool) -> None:
+    """Show one. Its text is not shown; CCM or Twitter has it under the message id."""
+    letter = services().dead_letters.get(letter_id)
+    if letter is None:
+        fail(f"there is no dead letter {letter_id} (any more).")
+    show(_described(letter), as_json)
+
+
+@dead_letters.command("replay")
+@click.argument("letter_ids", nargs=-1)
+@_filter_options
+@click.option("--all", "everything", is_flag=True, help="All that fit the filter, or all there are.")
+@plainly
+def replay_them(
+    letter_ids: tuple[str, ...], direction: str | None, account_id: str | None, reason: str | None, everything: bool
+) -> None:
+    """Send again: those named, or with a filter (or --all) all that fit, oldest first."""
+    svc = services()
+    if letter_ids:
+        named = [svc.dead_letters.get(letter_id) for letter_id in letter_ids]
+        letters = [letter for letter in named if letter is not None]
+        if len(letters) < len(named):
+            fail("not all of these dead letters exist (any more); nothing was replayed.")
+    elif direction or account_id or reason or everything:
+        found = svc.dead_letters.newest(_directions.get(direction or ""), account_id, reason)
+        letters = sorted(found, key=lambda x: (x.accepted_at, x.entry_id))
+    else:
+        fail("name dead letters, or say which with --direction, --account, --reason or --all.")
+    click.echo(f"{replay(letters, svc.lanes, svc.dead_letters, svc.bell.ring)} replayed.")
+
+
+@dead_letters.command("discard")
+@click.argument("letter_ids", nargs=-1, required=True)
+@plainly
+def discard(letter_ids: tuple[str, ...]) -> None:
+    """Forget them for good."""
+    svc = services()
+    gone = sum(svc.dead_letters.discard(letter_id) for letter_id in letter_ids)
+    click.echo(f"{gone} discarded.")
+    if gone < len(letter_ids):
+        fail(f"{len(letter_ids) - gone} did not exist (any more).")
+
+
+def _described(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "direction": letter.direction.word,
+        "account_id": letter.account_id,
+        "customer_id": letter.customer_id,
+        "reason": letter.reason,
+        "tries": letter.tries,
+        "failed_at": letter.failed_at.isoformat(timespec="seconds"),
+        "message_id": letter.message_id,
+        "detail": letter.detail,
+    }

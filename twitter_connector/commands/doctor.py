@@ -1,0 +1,107 @@
+"""Looks at everything the service depends on, and says what to do about each thing that is wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import click
+
+from twitter_connector.commands.session import json_option, services, show
+from twitter_connector.errors import ConnectorError
+from twitter_connector.model.account import Account
+from twitter_connector.relay.onboard import StepFailed
+from twitter_connector.services import Services
+from twitter_connector.wire import NoAnswer, NotSent, Wire
+
+SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. advice: what to do; empty where all is well."""
+
+    what: str
+    ok: bool
+    found: str
+    advice: str = ""
+
+
+@click.command("doctor")
+@json_option
+def doctor(as_json: bool) -> None:
+    """Check environment, broker, workers, CCM, file engine, and each account's credentials and webhook."""
+    findings = list(look(services()))
+    if as_json:
+        show([finding.__dict__ for finding in findings], True)
+    else:
+        for finding in findings:
+            click.echo(f"{'ok ' if finding.ok else 'BAD'}  {finding.what:24}{finding.found}")
+            if finding.advice:
+                click.echo(f"     -> {finding.advice}")
+    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def look(svc: Services) -> Iterator[Finding]:
+    """Yield a finding for each part, in the order in which they depend on each other."""
+    settings = svc.settings
+    where = "embedded, in VAR_DIR" if settings.embedded_broker else "REDIS_URL"
+    yield Finding("environment", True, f"understood; broker {where}; VAR_DIR {settings.var_dir}")
+    broker = _tried("broker", svc.pulse.store, "stores", "Start the service (`make run`), or correct REDIS_URL.")
+    yield broker
+    if broker.ok:
+        workers = svc.pulse.workers()
+        advice = "" if workers else "No worker runs, so nothing is delivered: start `twitter-connector worker`."
+        yield Finding("workers", bool(workers), f"{len(workers)} alive", advice)
+        dead = svc.dead_letters.count()
+        advice = "`twitter-connector dead-letters list` tells why; `replay` sends them again." if dead else ""
+        yield Finding("dead letters", dead == 0, str(dead), advice)
+    wire = Wire()
+    # Any HTTP answer shows that something listens; what it means is told by the messages' own failures.
+    yield _reached(wire, "CCM", "CCM_URL", f"{settings.ccm_url}/channel-types")
+    if settings.file_engine_url:
+        yield _reached(wire, "file engine", "FILE_ENGINE_URL", settings.file_engine_url)
+    else:
+        yield Finding("file engine", False, "not configured", "Set FILE_ENGINE_URL, or pictures and videos fail.")
+    if broker.ok:
+        for account in svc.accounts.all():
+            yield from _account(svc, account)
+
+
+def _account(svc: Services, account: Account) -> Iterator[Finding]:
+    name = f"account {account.id}"
+    if account.attention:
+        yield Finding(name, False, "needs attention", account.attention)
+    for direction, pause in svc.lanes.pauses(account.id).items():
+        yield Finding(name, False, f"{direction.word} paused: {pause['reason']}", pause["detail"])
+    try:
+        standing = svc.onboard.status(account)
+    except StepFailed as error:
+        yield Finding(name, False, f"step {error.step} failed", error.advice)
+        return
+    hook = standing.webhook
+    if hook is None:
+        yield Finding(name, False, "no webhook at Twitter", "Register the account again.")
+    elif not hook.valid:
+        yield Finding(name, False, f"webhook {hook.id} is invalid", "Register again: that repeats the challenge.")
+    elif not standing.subscribed:
+        yield Finding(name, False, "not subscribed", "Register the account again.")
+    else:
+        yield Finding(name, True, f"@{account.screen_name}, webhook {hook.id} valid, subscribed")
+
+
+def _tried(what: str, call: Callable[[], object], found: str, advice: str) -> Finding:
+    try:
+        call()
+    except ConnectorError as error:
+        return Finding(what, False, error.detail, advice)
+    return Finding(what, True, found)
+
+
+def _reached(wire: Wire, what: str, variable: str, url: str) -> Finding:
+    try:
+        answer = wire.exchange("GET", url, seconds=SECONDS)
+    except (NotSent, NoAnswer) as error:
+        return Finding(what, False, str(error), f"{variable} leads nowhere: correct it, or start what it names.")
+    return Finding(what, True, f"answers (HTTP {answer.status})")

@@ -1,0 +1,57 @@
+"""Start the service: all of it, or one process alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from twitter_connector import broker, processes
+from twitter_connector.commands.session import fail, settings
+from twitter_connector.supervisor import Supervisor
+
+
+@click.command()
+def up() -> None:
+    """Start everything in the foreground: broker, web, workers, scheduler, sandbox."""
+    try:
+        status = Supervisor(settings(), click.echo).run()
+    except broker.NoBroker as error:
+        fail(str(error))
+    sys.exit(status)
+
+
+def _become(command: list[str]) -> None:
+    os.execv(command[0], command)  # noqa: S606 - our own command lines
+
+
+@click.command("web")
+def web() -> None:
+    """Run the web process alone (gunicorn)."""
+    _become(processes.web(settings()))
+
+
+@click.command("worker")
+@click.option("--name", default="worker", help="Distinguishes several workers on one host.")
+def worker(name: str) -> None:
+    """Run a worker process alone (Celery)."""
+    _become(processes.worker(settings(), name=name))
+
+
+@click.command("beat")
+def beat() -> None:
+    """Run the scheduler alone (Celery beat)."""
+    _become(processes.beat(settings()))
+
+
+@click.command("broker")
+def run_broker() -> None:
+    """Run the embedded broker alone."""
+    found = settings()
+    if not found.embedded_broker:
+        fail("REDIS_URL is set, so the embedded broker is not used.")
+    try:
+        _become(broker.command(found))
+    except broker.NoBroker as error:
+        fail(str(error))

@@ -1,0 +1,90 @@
+"""What every subcommand shares: settings, services, one line for every failure, and two ways of printing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn, TypeVar, cast
+
+import click
+from marshmallow import ValidationError
+
+from twitter_connector import logs
+from twitter_connector.config import BadSetting, Settings
+from twitter_connector.errors import ConnectorError, StoreUnavailable
+from twitter_connector.model.account import Account
+from twitter_connector.relay.onboard import StepFailed
+from twitter_connector.services import Services, build_services
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+
+
+def fail(sentence: str, status: int = 1) -> NoReturn:
+    """End the command with one line on the error output."""
+    click.echo(f"error: {sentence}", err=True)
+    sys.exit(status)
+
+
+def settings() -> Settings:
+    """Return the environment's settings; a variable that cannot be understood ends the command with its name."""
+    try:
+        found = Settings.from_env()
+    except BadSetting as error:
+        fail(str(error), 2)
+    logs.configure(found.log_level, found.log_format)
+    return found
+
+
+def services() -> Services:
+    return build_services(settings(), patient=True)
+
+
+def plainly(command: F) -> F:
+    """Turn the failures a person can meet into one line and an exit status."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except StepFailed as error:
+            fail(f"step {error.step}: {error.advice}")
+        except StoreUnavailable:
+            fail("the broker does not answer. Start the service (`make run`), or set REDIS_URL or VAR_DIR as it has.")
+        except ConnectorError as error:
+            fail(error.detail or error.reason)
+        except ValidationError as error:
+            problems = error.normalized_messages()  # type: ignore[no-untyped-call]
+            fail("the input cannot be used: " + "; ".join(f"{k}: {' '.join(map(str, v))}" for k, v in problems.items()))
+
+    return cast(F, run)
+
+
+def account(svc: Services, account_id: str | None) -> Account:
+    """Return the account named, or the only one there is."""
+    if account_id is not None:
+        found = svc.accounts.get(account_id)
+        if found is None:
+            fail(f"account {account_id} is not registered; `twitter-connector register` does that.")
+        return found
+    known = svc.accounts.all()
+    if not known:
+        fail("no account is registered; `twitter-connector register` does that.")
+    if len(known) > 1:
+        fail(f"several accounts are registered ({', '.join(a.id for a in known)}): name one with --account.")
+    return known[0]
+
+
+def show(value: Any, as_json: bool) -> None:
+    """Print an object or a list of objects: JSON for machines, a line per field or item for people."""
+    if as_json:
+        click.echo(json.dumps(value))
+    elif isinstance(value, list):
+        for item in value:
+            click.echo("  ".join(f"{k}={v}" for k, v in item.items()))
+    else:
+        for key, item in value.items():
+            click.echo(f"{key + ':':16}{json.dumps(item) if isinstance(item, dict | list) else item}")

@@ -1,0 +1,132 @@
+"""Dead letters for an operator: list, show, replay, discard. Never their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from twitter_connector.model.work import DeadLetter, Direction
+from twitter_connector.relay.replay import replay
+from twitter_connector.web.cim_webhook import json_body
+from twitter_connector.web.context import services
+from twitter_connector.web.errors import problem
+from twitter_connector.web.guard import INTERNAL_BODY_MAX_BYTES, internal
+
+bp = Blueprint("dead_letters", __name__)
+
+LIMIT_MAX = 500
+# One call replays at most so many, so that it ends; `remaining` tells whether to call again.
+REPLAY_MAX = 1000
+
+_directions = {"inbound": Direction.IN, "outbound": Direction.OUT, "in": Direction.IN, "out": Direction.OUT}
+
+
+class _FilterSchema(Schema):
+    class Meta:
+        unknown = RAISE
+
+    direction = fields.String(load_default=None, validate=validate.OneOf(list(_directions)))
+    account_id = fields.String(load_default=None)
+    customer_id = fields.String(load_default=None)
+    reason = fields.String(load_default=None)
+
+
+class _ListSchema(_FilterSchema):
+    limit = fields.Integer(load_default=100, validate=validate.Range(min=1, max=LIMIT_MAX))
+    after = fields.String(load_default=None)
+
+
+@bp.get("/dead-letters")
+@internal
+def list_dead_letters() -> Response:
+    """List the newest first. `next` is what to give as `after` for the following page; null on the last."""
+    wanted = _ListSchema().load(request.args.to_dict())
+    found = _matching(wanted)
+    if wanted["after"]:
+        found = _after(found, wanted["after"])
+    page = list(islice(found, wanted["limit"] + 1))
+    items, more = page[: wanted["limit"]], len(page) > wanted["limit"]
+    return jsonify({"items": [described(letter) for letter in items], "next": items[-1].id if more else None})
+
+
+@bp.get("/dead-letters/<letter_id>")
+@internal
+def show_dead_letter(letter_id: str) -> Response:
+    letter = services().dead_letters.get(letter_id)
+    return jsonify(described(letter)) if letter else _unknown()
+
+
+@bp.post("/dead-letters/<letter_id>/replay")
+@internal
+def replay_one(letter_id: str) -> Response:
+    svc = services()
+    letter = svc.dead_letters.get(letter_id)
+    if letter is None:
+        return _unknown()
+    replay([letter], svc.lanes, svc.dead_letters, svc.bell.ring)
+    return _accepted({"replayed": 1})
+
+
+@bp.post("/dead-letters/replay")
+@internal
+def replay_matching() -> Response:
+    """Replay those that fit the filter in the body ({} stands for all), oldest first, so that order is kept."""
+    body = json_body(INTERNAL_BODY_MAX_BYTES)
+    if not isinstance(body, dict):
+        raise ValidationError({"_schema": ["A JSON object is needed; {} replays everything."]})
+    wanted = _FilterSchema().load(body)
+    svc = services()
+    letters = sorted(_matching(wanted), key=lambda x: (x.accepted_at, x.entry_id))
+    replayed = replay(letters[:REPLAY_MAX], svc.lanes, svc.dead_letters, svc.bell.ring)
+    return _accepted({"replayed": replayed, "remaining": len(letters) - replayed})
+
+
+@bp.delete("/dead-letters/<letter_id>")
+@internal
+def discard(letter_id: str) -> Response:
+    return Response(status=204) if services().dead_letters.discard(letter_id) else _unknown()
+
+
+def described(letter: DeadLetter) -> dict[str, Any]:
+    """Return what may be shown of a dead letter: everything but its payload."""
+    return {
+        "id": letter.id,
+        "direction": letter.direction.word,
+        "account_id": letter.account_id,
+        "customer_id": letter.customer_id,
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "tries": letter.tries,
+        "accepted_at": letter.accepted_at.isoformat(timespec="milliseconds"),
+        "failed_at": letter.failed_at.isoformat(timespec="milliseconds"),
+        "message_id": letter.message_id,
+    }
+
+
+def _matching(wanted: dict[str, Any]) -> Iterator[DeadLetter]:
+    direction = _directions[wanted["direction"]] if wanted["direction"] else None
+    found = services().dead_letters.newest(direction, wanted["account_id"], wanted["reason"])
+    return (x for x in found if wanted["customer_id"] in (None, x.customer_id))
+
+
+def _after(letters: Iterator[DeadLetter], letter_id: str) -> Iterator[DeadLetter]:
+    for letter in letters:
+        if letter.id == letter_id:
+            break
+    return letters
+
+
+def _accepted(body: dict[str, int]) -> Response:
+    answer = jsonify(body)
+    answer.status_code = 202
+    return answer
+
+
+def _unknown() -> Response:
+    return problem(
+        404, "There is no dead letter of this id (any more). GET /dead-letters lists them.", kind="unknown-dead-letter"
+    )
