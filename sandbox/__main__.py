@@ -35,7 +35,7 @@ def main(host: str, port: int, state_dir: Path, connector_url: str) -> None:
         raise click.BadParameter(f"{host} is not a loopback address", param_hint="--host")
     server = Server(host, port, _not_ready, Handler)
     base_url = f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
-    world = World(Options(base_url, connector_url.rstrip("/"), state_dir))
+    world = World(Options(base_url, connector_url.rstrip("/"), state_dir.resolve()))
     server.app = create_app(world)
 
     def stop(number: int, frame: FrameType | None) -> None:

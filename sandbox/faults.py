@@ -79,8 +79,7 @@ class Faults:
         values.setdefault("action", "delay" if "delay" in values and "status" not in values else "answer")
         if values["action"] not in ACTIONS:
             raise ValueError(f"action must be one of {', '.join(ACTIONS)}")
-        if "path" in values:
-            re.compile(values["path"])
+        _check(values)
         if values["action"].endswith("answer"):
             values.setdefault("status", 503)
         fault = Fault(id=str(next(self._ids)), **values)
@@ -129,6 +128,25 @@ class Faults:
                 fault.hits += 1
                 return fault
         return None
+
+
+def _check(values: dict[str, Any]) -> None:
+    """Raise ValueError now for what would otherwise fail in the middle of somebody's request."""
+    kinds: dict[str, tuple[type, ...]] = {
+        "times": (int,),
+        "skip": (int,),
+        "status": (int,),
+        "delay": (int, float),
+        "headers": (dict,),
+        "body": (object,),
+    }
+    wrong = [name for name, value in values.items() if not isinstance(value, kinds.get(name, (str,)))]
+    if wrong or not all(isinstance(value, str) for value in values.get("headers", {}).values()):
+        raise ValueError(f"of the wrong kind: {', '.join(wrong) or 'headers'}")
+    try:
+        re.compile(values.get("path", ""))
+    except re.error as problem:
+        raise ValueError(f"path is no regular expression: {problem}") from None
 
 
 def _covers(fault: Fault, family: str) -> bool:

@@ -137,7 +137,9 @@ class Directory:
 
     def _index_token(self, token: Token) -> None:
         self.tokens[token.token] = token
-        self._token_of[token.user_id] = token
+        # Tokens are read back in no order; at most one of a user's is alive.
+        if not token.revoked or token.user_id not in self._token_of:
+            self._token_of[token.user_id] = token
 
 
 def new_app(app_id: str, name: str, environment: str) -> App:

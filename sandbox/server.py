@@ -62,6 +62,19 @@ class Handler(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Stay quiet."""
 
+    def handle_expect_100(self) -> bool:
+        told = super().handle_expect_100()
+        # The caller sends nothing more until it has seen this.
+        self.wfile.flush()
+        return told
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        except ConnectionError:
+            # What was still to be written is of no use to a caller that has gone.
+            self.rfile.close()
+
     def make_environ(self) -> dict[str, Any]:
         environ = super().make_environ()
         if "wsgi.input_terminated" not in environ:
@@ -71,9 +84,6 @@ class Handler(WSGIRequestHandler):
         return environ
 
     def run_wsgi(self) -> None:
-        if self.headers.get("Expect", "").strip().lower() == "100-continue":
-            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.wfile.flush()
         environ = self.make_environ()
         answer = _Answer(self)
         try:

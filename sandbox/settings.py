@@ -19,8 +19,10 @@ class Settings:
     delivery_timeout: float = 3.0
     # Threads per webhook. One keeps the order of events; more of them mix it, as reality may.
     delivery_threads: int = 1
-    # Requests in 15 minutes per token, by endpoint name; laid over twitter/limits.py. null lifts a limit.
+    # Requests in a window per token, by endpoint name; laid over twitter/limits.py. null lifts a limit.
     limits: dict[str, int | None] = field(default_factory=dict)
+    # Seconds until a limit that is used up is whole again.
+    limit_window: int = 900
     # Seconds an uploaded GIF or video stays in processing.
     processing_seconds: float = 1.0
     # How many of the next uploads that need processing end as failed, and in which words.

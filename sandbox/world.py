@@ -51,7 +51,7 @@ class World:
         self.log = RequestsLog()
         self.limits = RateLimits(self.settings)
         self.directory = Directory(self.journal)
-        self.webhooks = Webhooks(self.journal, self.ids)
+        self.webhooks = Webhooks(self.journal, self.ids, self.feed)
         self.media = MediaStore(options.state_dir / "media", self.journal, self.ids, self.settings)
         self.mailbox = Mailbox(self.journal, self.ids, self.feed)
         self.courier = Courier(self.settings)

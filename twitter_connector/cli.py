@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from twitter_connector.commands import accounts, dead_letters, doctor, run
+from twitter_connector.commands import accounts, credentials, dead_letters, doctor, run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,5 +25,6 @@ for command in (
     accounts.webhooks,
     dead_letters.dead_letters,
     doctor.doctor,
+    credentials.credentials,
 ):
     main.add_command(command)

@@ -32,6 +32,7 @@ class Settings:
     ccm_url: str | None = None
     file_engine_url: str | None = None
     public_file_engine_url: str | None = None
+    link_base: str | None = None
     public_url: str | None = None
     redis_url: str = field(default="", repr=False)
     embedded_broker: bool = True
@@ -72,6 +73,8 @@ class Settings:
             ccm_url=ccm_url or f"{sandbox}/ccm",
             file_engine_url=file_engine,
             public_file_engine_url=read("PUBLIC_FILE_ENGINE_URL", _http_url) or file_engine,
+            # Only an address that was named as public is put into messages to customers.
+            link_base=read("PUBLIC_FILE_ENGINE_URL", _http_url) or (file_engine if use_sandbox else None),
             public_url=read("PUBLIC_URL", _http_url),
             redis_url=redis_url or f"unix://{broker_socket(var_dir)}",
             embedded_broker=redis_url is None,

@@ -13,13 +13,19 @@ from urllib.parse import urlsplit
 from celery import Celery
 
 from twitter_connector.config import Settings
-from twitter_connector.model.work import Direction
+from twitter_connector.model.work import FLASH, Direction
 
 log = logging.getLogger(__name__)
 
-QUEUES = {Direction.IN: "inbound", Direction.OUT: "outbound"}
 UPKEEP_QUEUE = "upkeep"
-DRAIN_TASKS = {Direction.IN: "workers.inbound.drain_inbound", Direction.OUT: "workers.outbound.drain_outbound"}
+QUEUES: dict[str, str] = {Direction.IN: "inbound", Direction.OUT: "outbound", FLASH: "flash"}
+DRAIN_TASKS: dict[str, str] = {
+    Direction.IN: "workers.inbound.drain_inbound",
+    Direction.OUT: "workers.outbound.drain_outbound",
+    FLASH: "workers.flash.pass_on",
+}
+LOOK_AFTER_TASK = "workers.upkeep.look_after"
+FILL_GAPS_TASK = "workers.upkeep.fill_gaps"
 # A bell that nobody took within this time says nothing any more; the sweeper has rung since.
 BELL_EXPIRES_SECONDS = 60
 
@@ -76,12 +82,12 @@ class Bell:
     def __init__(self, app: Celery) -> None:
         self._app = app
         self._lock = threading.Lock()
-        self._wanted: set[Direction] = set()
+        self._wanted: set[str] = set()
         self._awake = threading.Event()
         self._owner = 0
 
-    def ring(self, direction: Direction) -> None:
-        """Have a worker woken for one direction. Never blocks, never raises."""
+    def ring(self, direction: str) -> None:
+        """Have a worker woken for one direction, or for FLASH. Never blocks, never raises."""
         with self._lock:
             self._wanted.add(direction)
             if self._owner != os.getpid():
@@ -106,4 +112,4 @@ class Bell:
                         ignore_result=True,
                     )
                 except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the sweeper rings again
-                    log.warning("bell_not_rung", extra={"direction": direction.word, "error": type(error).__name__})
+                    log.warning("bell_not_rung", extra={"bell": str(direction), "error": type(error).__name__})

@@ -44,6 +44,10 @@ SKIPPED = Counter(
     "twitter_connector_skipped_total", "Messages that need nothing done, by reason.", ["direction", "reason"]
 )
 
+FLASHES = Counter(
+    "twitter_connector_flashes_total", "Signs of typing, by what became of them (passed_on, or a reason).", ["outcome"]
+)
+
 
 class Outcomes:
     """Counts what drains report (relay/drain.py, Watch)."""

@@ -6,7 +6,6 @@ import sys
 
 from twitter_connector.config import Settings
 from twitter_connector.dispatch import QUEUES, UPKEEP_QUEUE
-from twitter_connector.model.work import Direction
 
 
 def web(settings: Settings) -> list[str]:
@@ -32,7 +31,7 @@ def web(settings: Settings) -> list[str]:
 
 def worker(settings: Settings, *, name: str = "worker") -> list[str]:
     """Return the Celery worker's command line. Threads: every delivery is a wait for somebody's answer."""
-    queues = ",".join([QUEUES[Direction.IN], QUEUES[Direction.OUT], UPKEEP_QUEUE])
+    queues = ",".join([*QUEUES.values(), UPKEEP_QUEUE])
     return [
         *_python("celery"),
         "--quiet",

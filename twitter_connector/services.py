@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import redis
 
 from twitter_connector import logs
+from twitter_connector.cim.files import Files
 from twitter_connector.cim.gateway import CimGateway
 from twitter_connector.config import Settings
 from twitter_connector.dispatch import Bell, celery_app
+from twitter_connector.media.fetch import Fetcher
+from twitter_connector.media.spool import spool
+from twitter_connector.relay.attachments import Attachments
+from twitter_connector.relay.configure import Configure
 from twitter_connector.relay.onboard import Onboard
+from twitter_connector.relay.upkeep import Upkeep
 from twitter_connector.store.accounts import Accounts
+from twitter_connector.store.channel import Channel
+from twitter_connector.store.chores import Chores
 from twitter_connector.store.connection import Line, connect
 from twitter_connector.store.dead_letters import DeadLetters
+from twitter_connector.store.inbox import Inbox
+from twitter_connector.store.journal import Journal
 from twitter_connector.store.lanes import Lanes
 from twitter_connector.store.ledger import Ledger
 from twitter_connector.store.pulse import Pulse
+from twitter_connector.store.questions import Questions
 from twitter_connector.store.vault import Vault, keys_of
+from twitter_connector.twitter.downloads import Downloads
 from twitter_connector.twitter.http import TwitterHttp
+from twitter_connector.twitter.outgoing import Outgoing
 from twitter_connector.twitter.select import Gateways
+from twitter_connector.twitter.uploads import Uploads
 from twitter_connector.wire import Wire
 
 
@@ -31,14 +47,39 @@ class Services:
     settings: Settings
     redis: redis.Redis
     lanes: Lanes
+    inbox: Inbox
     ledger: Ledger
+    questions: Questions
+    attachments: Attachments
     accounts: Accounts
     dead_letters: DeadLetters
     pulse: Pulse
+    chores: Chores
     twitter: Gateways
     cim: CimGateway
     onboard: Onboard
+    configure: Configure
+    upkeep: Upkeep
     bell: Bell
+
+
+def _attachments(settings: Settings, wire: Wire) -> Attachments:
+    directory = spool_directory(settings)
+    uploads = Uploads(wire, settings.twitter_upload_url, now)
+    return Attachments(
+        downloads=Downloads(wire, settings.twitter_media_hosts, now),
+        files=Files(wire, settings.file_engine_url, settings.public_file_engine_url),
+        # The sandbox plays the public on loopback; nowhere else is an address of this machine a public one.
+        fetcher=Fetcher(allow_loopback=settings.use_sandbox),
+        uploads=lambda account: uploads,
+        spool=lambda chunks, ceiling: spool(chunks, ceiling, directory),
+        outgoing=Outgoing,
+    )
+
+
+def spool_directory(settings: Settings) -> Path:
+    """Return where files lie while they pass through."""
+    return settings.var_dir / "spool"
 
 
 def now() -> datetime:
@@ -57,19 +98,30 @@ def build_services(settings: Settings, *, patient: bool = False) -> Services:
     accounts = Accounts(client, Vault(keys))
     line = Line(client, patient=patient)
     lanes = Lanes(client, line)
+    bell = Bell(celery_app(settings, patient=patient))
     wire = Wire()
     twitter = Gateways(TwitterHttp(wire, now), settings.twitter_api_url)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
+    onboard = Onboard(accounts, lanes, twitter.for_registration, now, settings.public_url)
+    inbox = Inbox(lanes, Journal(settings.var_dir / "journal"), bell.ring)
+    upkeep = Upkeep(accounts, accounts, onboard, inbox, twitter.for_account, bell.ring, now, random.random)
+    cim = CimGateway(wire, settings.ccm_url, now)
     return Services(
         settings=settings,
         redis=client,
         lanes=lanes,
+        inbox=inbox,
         ledger=Ledger(client, line),
+        questions=Questions(client),
+        attachments=_attachments(settings, wire),
         accounts=accounts,
         dead_letters=DeadLetters(client),
         pulse=Pulse(client),
+        chores=Chores(client),
         twitter=twitter,
-        cim=CimGateway(wire, settings.ccm_url, now),
-        onboard=Onboard(accounts, lanes, twitter.for_registration, now, settings.public_url),
-        bell=Bell(celery_app(settings, patient=patient)),
+        cim=cim,
+        onboard=onboard,
+        configure=Configure(accounts, lanes, Channel(client), cim.configuration, bell.ring),
+        upkeep=upkeep,
+        bell=bell,
     )

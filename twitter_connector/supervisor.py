@@ -23,7 +23,10 @@ import redis
 
 from twitter_connector import broker, processes
 from twitter_connector.config import Settings, child_environment
+from twitter_connector.errors import ConnectorError
 from twitter_connector.store.connection import connect
+from twitter_connector.store.sealing import verify_key
+from twitter_connector.store.vault import Vault, keys_of
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +97,7 @@ class Supervisor:
             if self._settings.embedded_broker:
                 self._add("broker", broker.command(self._settings))
             self._until(self._broker_answers, "the broker", self._broker_hint())
+            self._check_key()
             if self._settings.use_sandbox:
                 self._add("sandbox", processes.sandbox(self._settings))
             self._add("web", processes.web(self._settings))
@@ -119,6 +123,8 @@ class Supervisor:
         self._stop = True
 
     def _prepare(self) -> None:
+        # The broker's files and the journal hold what people wrote: for nobody else on this machine.
+        os.umask(0o077)
         self._settings.var_dir.mkdir(parents=True, exist_ok=True)
         self._lock = (self._settings.var_dir / "up.lock").open("w")
         try:
@@ -167,6 +173,9 @@ class Supervisor:
                     "process_died",
                     extra={"part": child.name, "status": child.process.returncode, "lived_seconds": round(lived, 1)},
                 )
+                # A master killed outright leaves its workers behind, and with them its port: they no longer accept
+                # anybody, but hold connections in their queue until they give up, ten seconds later.
+                _signal_group(child, signal.SIGKILL)
                 child.process = None
             elif now >= child.restart_at:
                 child.restarts += 1
@@ -191,6 +200,15 @@ class Supervisor:
             raise CannotStart("the broker refuses the password in REDIS_URL.") from error
         except redis.RedisError:
             return False  # not there yet, or still loading its file
+
+    def _check_key(self) -> None:
+        """Refuse to start with a credentials key that does not fit what is stored."""
+        try:
+            keys = keys_of(self._settings.credentials_keys, self._settings.var_dir)
+            with connect(self._settings.redis_url, patient=True) as client:
+                verify_key(client, Vault(keys))
+        except ConnectorError as error:
+            raise CannotStart(error.detail) from error
 
     def _broker_hint(self) -> str:
         if self._settings.embedded_broker:

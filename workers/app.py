@@ -13,7 +13,7 @@ from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_
 
 from twitter_connector import logs
 from twitter_connector.config import Settings
-from twitter_connector.dispatch import UPKEEP_QUEUE, celery_app
+from twitter_connector.dispatch import FILL_GAPS_TASK, LOOK_AFTER_TASK, UPKEEP_QUEUE, celery_app
 from workers.runtime import Runtime
 
 # Celery warns root off because of pickle; this application accepts JSON only.
@@ -21,10 +21,10 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 settings = Settings.from_env()
 app: Celery = celery_app(settings, patient=True)
 app.conf.update(
-    include=["workers.inbound", "workers.outbound", "workers.upkeep"],
+    include=["workers.inbound", "workers.outbound", "workers.flash", "workers.upkeep"],
     beat_schedule={
         "upkeep": {
-            "task": "workers.upkeep.look_after",
+            "task": LOOK_AFTER_TASK,
             "schedule": 60.0,
             # One that waits longer than the next is due has nothing left to say.
             "options": {"queue": UPKEEP_QUEUE, "expires": 55},
@@ -50,6 +50,7 @@ def _configure_logging(**_: Any) -> None:
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
     runtime().start()
+    app.send_task(FILL_GAPS_TASK, queue=UPKEEP_QUEUE, expires=300)
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]

@@ -9,14 +9,16 @@ from datetime import timedelta
 from twitter_connector import logs, metrics
 from twitter_connector.config import Settings
 from twitter_connector.errors import StoreUnavailable
+from twitter_connector.media.spool import sweep
 from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction
 from twitter_connector.relay.drain import Drain
+from twitter_connector.relay.flashes import Flashes
 from twitter_connector.relay.inbound import InboundRoute
 from twitter_connector.relay.keeper import Keeper
 from twitter_connector.relay.outbound import OutboundRoute
 from twitter_connector.relay.slots import Slots
-from twitter_connector.services import Services, build_services, now
+from twitter_connector.services import Services, build_services, now, spool_directory
 from twitter_connector.store import keys
 from twitter_connector.store.ledger import Step
 
@@ -55,20 +57,36 @@ class Runtime:
                 stopping=self._stopping.is_set,
             )
 
-        self._drains = {
-            Direction.IN: drain(Direction.IN, InboundRoute(svc.cim, _skipped(Direction.IN))),
-            Direction.OUT: drain(
-                Direction.OUT,
-                OutboundRoute(
-                    account=self._account,
-                    twitter_for=svc.twitter.for_account,
-                    ledger=svc.ledger,
-                    step_of=Step,
-                    clock=now,
-                    skipped=_skipped(Direction.OUT),
-                ),
-            ),
-        }
+        inbound = InboundRoute(
+            cim=svc.cim,
+            account=self._account,
+            attachments=svc.attachments,
+            questions=svc.questions,
+            ledger=svc.ledger,
+            step_of=Step,
+            clock=now,
+            skipped=_skipped(Direction.IN),
+        )
+        outbound = OutboundRoute(
+            account=self._account,
+            twitter_for=svc.twitter.for_account,
+            attachments=svc.attachments,
+            questions=svc.questions,
+            ledger=svc.ledger,
+            step_of=Step,
+            clock=now,
+            skipped=_skipped(Direction.OUT),
+            public_base=settings.link_base,
+        )
+        self._drains = {Direction.IN: drain(Direction.IN, inbound), Direction.OUT: drain(Direction.OUT, outbound)}
+        self._flashes = Flashes(svc.lanes, inbound, outbound, lambda what: metrics.FLASHES.labels(what).inc())
+
+    def flash(self) -> None:
+        """Pass on signs of typing; a broker that is away loses them, and nothing else."""
+        try:
+            self._flashes.pass_on()
+        except StoreUnavailable as error:
+            log.warning("flashes_stopped", extra={"reason": error.reason})
 
     def drain(self, direction: Direction) -> None:
         """Serve the lanes that are due. A broker that is away ends it; the lanes hold the truth."""
@@ -78,6 +96,9 @@ class Runtime:
             log.warning("drain_stopped", extra={"direction": direction.word, "reason": error.reason})
 
     def start(self) -> None:
+        left = sweep(spool_directory(self.services.settings))
+        if left:
+            log.info("spool_swept", extra={"files": left})
         threading.Thread(target=self._sweep, name="sweeper", daemon=True).start()
         log.info("worker_ready", extra={"worker": self.name})
 

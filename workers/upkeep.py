@@ -1,18 +1,23 @@
-"""Scheduled chores. Delivery never depends on them."""
+"""Scheduled chores: webhooks, gaps, and what waits. Delivery of what has arrived never depends on them."""
 
 from __future__ import annotations
 
 import logging
 
+from twitter_connector.dispatch import FILL_GAPS_TASK, LOOK_AFTER_TASK
 from workers.app import app, runtime
 
 log = logging.getLogger(__name__)
 
 
-@app.task(name="workers.upkeep.look_after")  # type: ignore[untyped-decorator]
+@app.task(name=LOOK_AFTER_TASK)  # type: ignore[untyped-decorator]
 def look_after() -> None:
-    """Report what waits and what was given up, once a minute, where there is something to report."""
+    """Check the webhooks whose time has come, and report what waits and what was given up, if anything."""
     services = runtime().services
+    with services.chores.alone("look_after") as alone:
+        if not alone:
+            return  # another replica's scheduler was first
+        services.upkeep.check_due()
     dead = services.dead_letters.count()
     waiting = {
         account.id: {d.word: n for d, n in services.lanes.waiting(account.id).items() if n}
@@ -21,3 +26,13 @@ def look_after() -> None:
     waiting = {account_id: lanes for account_id, lanes in waiting.items() if lanes}
     if dead or waiting:
         log.info("standing", extra={"dead_letters": dead, "lanes_waiting": waiting})
+
+
+@app.task(name=FILL_GAPS_TASK)  # type: ignore[untyped-decorator]
+def fill_gaps() -> None:
+    """Read back what came while the service was down."""
+    services = runtime().services
+    with services.chores.alone("fill_gaps") as alone:
+        if alone:
+            for account in services.accounts.all():
+                services.upkeep.fill(account)

@@ -58,10 +58,14 @@ def _user(fields: dict[str, Any], name: str, business: bool) -> User:
     return user
 
 
+def whole(fields: dict[str, Any], name: str, default: int) -> int:
+    """Return a whole number of the body; a form has it as text."""
+    try:
+        return int(fields.get(name, default))
+    except (TypeError, ValueError):
+        raise Refusal(f"{name} must be a whole number") from None
+
+
 def number_in(name: str, default: int = 0) -> int:
     """Return a whole number of the query."""
-    text = request.args.get(name, str(default))
-    try:
-        return int(text)
-    except ValueError:
-        raise Refusal(f"{name} must be a whole number") from None
+    return whole(dict(request.args), name, default)

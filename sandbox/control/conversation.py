@@ -9,9 +9,10 @@ from flask import Response, jsonify, request, send_file
 from flask.typing import ResponseReturnValue
 
 from sandbox.ccm import desk, messages
-from sandbox.control.asking import Refusal, account_in, asked, blueprint, customer_in
+from sandbox.control.asking import Refusal, account_in, asked, blueprint, customer_in, whole
 from sandbox.twitter.dm import WEB_APP
 from sandbox.twitter.errors import TwitterError
+from sandbox.twitter.media import Media
 from sandbox.twitter.post import receive, send
 from sandbox.twitter.validation import Draft
 from sandbox.world import World, the_world
@@ -26,7 +27,8 @@ def customer_writes() -> ResponseReturnValue:
     account, customer = account_in(fields), customer_in(fields)
     said: dict[str, Any] = {"text": str(fields.get("text") or "")}
     if "media_file" in request.files:
-        said["media_id"] = _upload(world, customer.id, fields.get("media_type"))
+        media = _upload(world, customer.id, fields.get("media_type"))
+        said["media_id"], said["media_mime"] = media.id, media.mime
     if (metadata := fields.get("quick_reply_metadata")) is not None:
         said["quick_reply_response"] = {"type": "options", "metadata": str(metadata)}
     if location := fields.get("location"):
@@ -40,7 +42,7 @@ def customer_writes() -> ResponseReturnValue:
         customer,
         account,
         said,
-        times=int(fields.get("repeat_delivery") or 1),
+        times=whole(fields, "repeat_delivery", 1),
         swap=_flag(fields, "swap", default=False),
         deliver=_flag(fields, "deliver", default=True),
     )
@@ -134,7 +136,7 @@ def feed() -> ResponseReturnValue:
     return Response(the_world().feed.listen(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-def _upload(world: World, owner_id: str, mime: Any) -> str:
+def _upload(world: World, owner_id: str, mime: Any) -> Media:
     file = request.files["media_file"]
     mime = str(mime or file.mimetype)
     category = "dm_image"
@@ -143,19 +145,20 @@ def _upload(world: World, owner_id: str, mime: Any) -> str:
     elif mime == "image/gif":
         category = "dm_gif"
     try:
-        return world.media.put(owner_id, mime, category, file.stream, instantly=True).id
+        return world.media.put(owner_id, mime, category, file.stream, instantly=True)
     except TwitterError as problem:
         raise Refusal(f"Twitter refused the file: {problem.message}", 415) from None
 
 
 def _location(asked_for: Any) -> dict[str, Any]:
     """Accept {"latitude", "longitude"} or Twitter's own form, as an object or as text in a form field."""
-    place = json.loads(asked_for) if isinstance(asked_for, str) else asked_for
-    if not isinstance(place, dict):
-        raise Refusal("location must be an object")
-    if "type" in place:
-        return place
-    point = {"type": "Point", "coordinates": [place["longitude"], place["latitude"]]}
+    try:
+        place = json.loads(asked_for) if isinstance(asked_for, str) else asked_for
+        if "type" in place:
+            return dict(place)
+        point = {"type": "Point", "coordinates": [float(place["longitude"]), float(place["latitude"])]}
+    except (KeyError, TypeError, ValueError):
+        raise Refusal("location must have latitude and longitude") from None
     return {"type": "shared_coordinate", "shared_coordinate": {"coordinates": point}}
 
 

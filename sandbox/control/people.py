@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from sandbox import demo
 from sandbox.ccm.connector import Unreachable
-from sandbox.control.asking import Refusal, account_in, asked, blueprint, customer_in
+from sandbox.control.asking import Refusal, account_in, asked, blueprint, customer_in, number_in
 from sandbox.people import User, new_app, new_token
 from sandbox.twitter import errors
 from sandbox.world import World, the_world
@@ -27,13 +27,17 @@ def demo_credentials() -> ResponseReturnValue:
 
 @people.get("/people")
 def everybody() -> ResponseReturnValue:
-    """List accounts and customers."""
+    """List accounts and customers, the first `limit` of each."""
     world = the_world()
+    limit = number_in("limit", 1_000_000)
     return jsonify(
         accounts=[
-            {**_shown(account), "registered": _registered(world, account.id)} for account in world.directory.accounts()
+            {**_shown(account), "registered": _registered(world, account.id)}
+            for account in world.directory.accounts()[:limit]
         ],
-        customers=[{**_shown(customer), "refuses": customer.refuses} for customer in world.directory.customers()],
+        customers=[
+            {**_shown(customer), "refuses": customer.refuses} for customer in world.directory.customers()[:limit]
+        ],
         demo={"account_id": demo.ACCOUNT_ID, "customer_id": demo.CUSTOMER_ID},
     )
 
@@ -46,8 +50,7 @@ def add_account() -> ResponseReturnValue:
     with _adding:
         user_id = str(fields.get("id") or _free_id(world))
         screen_name = str(fields.get("screen_name") or f"brand{len(directory.users)}")
-        if user_id in directory.users or directory.user_named(screen_name):
-            raise Refusal(f"{user_id} or @{screen_name} exists already", 409)
+        _must_be_new(world, user_id, screen_name)
         environment = str(fields.get("environment") or "sandbox")
         partner = fields.get("share_app_with")
         if partner is None:
@@ -84,8 +87,7 @@ def add_customers() -> ResponseReturnValue:
         for _ in range(count):
             user_id = str(fields.get("id") or _free_id(world))
             screen_name = str(fields.get("screen_name") or f"c{user_id[-14:]}")
-            if user_id in world.directory.users or world.directory.user_named(screen_name):
-                raise Refusal(f"{user_id} or @{screen_name} exists already", 409)
+            _must_be_new(world, user_id, screen_name)
             name = str(fields.get("name") or f"Customer {user_id[-6:]}")
             made.append(User(user_id, name, screen_name, _now_ms()))
             world.directory.add_users(made[-1:])
@@ -142,6 +144,13 @@ def _registered(world: World, account_id: str) -> bool:
 
 def _shown(user: User) -> dict[str, Any]:
     return {"id": user.id, "name": user.name, "screen_name": user.screen_name}
+
+
+def _must_be_new(world: World, user_id: str, screen_name: str) -> None:
+    if not user_id.isdigit():
+        raise Refusal("id must be digits")
+    if user_id in world.directory.users or world.directory.user_named(screen_name):
+        raise Refusal(f"{user_id} or @{screen_name} exists already", 409)
 
 
 def _free_id(world: World) -> str:

@@ -7,7 +7,9 @@ import requests
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
+from sandbox import demo
 from sandbox.control.asking import Refusal, account_in, asked, blueprint
+from sandbox.people import new_token
 from sandbox.twitter.activity import encode
 from sandbox.twitter.courier import post_event
 from sandbox.twitter.crc import challenge
@@ -115,6 +117,20 @@ def check_webhook() -> ResponseReturnValue:
         shown.append(webhook.shown() | {"objection": objection or None})
     world.feed.tell("people", {})
     return jsonify(webhooks=shown)
+
+
+@steering.post("/authorise")
+def authorise() -> ResponseReturnValue:
+    """Let an account give the app a new token in place of the old one, and give the new register body."""
+    world = the_world()
+    account = account_in(asked())
+    old = world.directory.token_of(account.id)
+    if old is None:
+        raise Refusal("the account has no token")
+    old.revoked = True
+    world.directory.add_token(old)
+    world.directory.add_token(new_token(account.id, old.app_id, old.environment))
+    return jsonify(demo.register_body(world.directory, account.id, world.options.connector_url))
 
 
 @steering.post("/revoke")

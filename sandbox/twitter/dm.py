@@ -28,6 +28,7 @@ class Dm:
     by_account: bool
     source_app_id: str | None = None
     media_id: str | None = None
+    media_mime: str | None = None
     location: dict[str, Any] | None = None
     quick_reply: dict[str, Any] | None = None
     quick_reply_response: dict[str, Any] | None = None

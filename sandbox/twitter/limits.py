@@ -9,8 +9,6 @@ import time
 from sandbox.settings import Settings
 from sandbox.twitter.errors import TwitterError, error
 
-WINDOW_SECONDS = 900
-
 # Requests in a window: (with a user's token, with an app-only token).
 LIMITS: dict[str, tuple[int, int]] = {
     "webhooks/register": (15, 15),
@@ -57,7 +55,7 @@ class RateLimits:
         with self._lock:
             until, used = self._windows.get((endpoint, key), (0, 0))
             if until <= now:
-                until, used = now + WINDOW_SECONDS, 0
+                until, used = now + self._settings.limit_window, 0
             self._windows[endpoint, key] = (until, used + 1)
         headers = {
             "x-rate-limit-limit": str(limit),

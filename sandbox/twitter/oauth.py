@@ -66,15 +66,16 @@ def app_of_basic(request: Request, directory: Directory) -> App:
 
 def _signed(request: Request, directory: Directory) -> Caller:
     try:
-        header = dict(utils.parse_authorization_header(request.headers["Authorization"]))
+        pairs = utils.parse_authorization_header(request.headers["Authorization"])
     except ValueError:
         raise error(215) from None
+    header = {name: unquote(value) for name, value in pairs}
     if any(not header.get(name) for name in _NEEDED):
         raise error(215)
     app = directory.app_with_key(header["oauth_consumer_key"])
     if app is None or header.get("oauth_signature_method") != "HMAC-SHA1":
         raise error(32)
-    token = directory.tokens.get(unquote(header["oauth_token"]))
+    token = directory.tokens.get(header["oauth_token"])
     if token is None or token.revoked or token.app_id != app.id:
         raise error(89)
     if not header["oauth_timestamp"].isdigit():
@@ -82,7 +83,7 @@ def _signed(request: Request, directory: Directory) -> Caller:
     if abs(time.time() - int(header["oauth_timestamp"])) > _WINDOW_SECONDS:
         raise error(135)
     expected = _signature(request, app.consumer_secret, token.secret)
-    if not _same(expected, unquote(header["oauth_signature"])):
+    if not _same(expected, header["oauth_signature"]):
         raise error(32)
     return Caller(app, directory.users[token.user_id], token.token)
 

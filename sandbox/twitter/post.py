@@ -16,8 +16,7 @@ def send(world: World, sender: User, draft: Draft, source_app_id: str) -> Dm:
         raise error(108)
     if recipient.refuses is not None:
         raise error(recipient.refuses)
-    if draft.media_id is not None:
-        world.media.attach(draft.media_id, sender.id)
+    media = world.media.attach(draft.media_id, sender.id) if draft.media_id is not None else None
 
     def make(dm_id: str) -> Dm:
         return Dm(
@@ -28,6 +27,7 @@ def send(world: World, sender: User, draft: Draft, source_app_id: str) -> Dm:
             by_account=True,
             source_app_id=source_app_id,
             media_id=draft.media_id,
+            media_mime=media.mime if media else None,
             location=draft.location,
             quick_reply=draft.quick_reply,
             ctas=draft.ctas,

@@ -4,7 +4,7 @@ from flask import Response, request, send_file
 from flask.typing import ResponseReturnValue
 
 from sandbox.twitter.endpoint import blueprint
-from sandbox.twitter.errors import error
+from sandbox.twitter.errors import TwitterError, error
 from sandbox.twitter.media import Media
 from sandbox.twitter.oauth import authenticate
 from sandbox.world import the_world
@@ -23,7 +23,11 @@ _DOT = bytes.fromhex(
 def picture(dm_id: str, media_id: str, name: str) -> ResponseReturnValue:
     """Give a picture of a message to somebody who takes part in it. Sizes like `:small` give the same bytes."""
     world = the_world()
-    caller = authenticate(request, world.directory)
+    try:
+        caller = authenticate(request, world.directory)
+    except TwitterError as problem:
+        # The media host has one answer for no signature and for a wrong one.
+        raise error(problem.code or 32, status=401) from None
     if caller.user is None:
         raise error(32)
     dm = world.mailbox.get(dm_id)

@@ -27,7 +27,7 @@ _THIRTY_DAYS_MS = 30 * 24 * 3600 * 1000
 def new(caller: Caller) -> ResponseReturnValue:
     """Send a message. The answer does not name the app it was sent with; the echo does."""
     if not request.is_json:
-        raise error(32)
+        raise invalid("the body must be JSON")
     world = the_world()
     draft = read_draft(request.get_json(silent=True))
     dm = send(world, caller.account, draft, caller.app.id)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from sandbox.feed import Feed
 from sandbox.journal import Journal
 from sandbox.people import App
 from sandbox.snowflake import Snowflakes
@@ -49,8 +50,9 @@ class Subscription:
 class Webhooks:
     """Stores webhooks and subscriptions."""
 
-    def __init__(self, journal: Journal, ids: Snowflakes) -> None:
+    def __init__(self, journal: Journal, ids: Snowflakes, feed: Feed) -> None:
         self._journal = journal
+        self._feed = feed
         self._ids = ids
         self._lock = threading.Lock()
         self._webhooks: dict[str, Webhook] = {}
@@ -83,6 +85,7 @@ class Webhooks:
             webhook = Webhook(self._ids.next(), app.id, environment, url, True, time.time())
             self._webhooks[webhook.id] = webhook
         self._journal.keep("webhook", webhook.id, webhook)
+        self._feed.tell("people", {})
         return webhook
 
     def of_environment(self, app: App, environment: str) -> list[Webhook]:
@@ -104,6 +107,7 @@ class Webhooks:
         """Note how a check of the webhook ended."""
         webhook.valid = valid
         self._journal.keep("webhook", webhook.id, webhook)
+        self._feed.tell("people", {})
 
     def remove(self, webhook: Webhook) -> None:
         """Delete a webhook and, with it, the subscriptions of its environment."""
@@ -119,6 +123,7 @@ class Webhooks:
         self._journal.drop("webhook", webhook.id)
         for subscription in gone:
             self._journal.drop("subscription", subscription.key)
+        self._feed.tell("people", {})
 
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscription. Raises error 355 when it is there already."""
@@ -127,6 +132,7 @@ class Webhooks:
                 raise error(355)
             self._subscriptions[subscription.key] = subscription
         self._journal.keep("subscription", subscription.key, subscription)
+        self._feed.tell("people", {})
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Remove a subscription. Raises error 34 when there is none."""
@@ -134,6 +140,7 @@ class Webhooks:
             if self._subscriptions.pop(subscription.key, None) is None:
                 raise error(34)
         self._journal.drop("subscription", subscription.key)
+        self._feed.tell("people", {})
 
     def subscribed(self, subscription: Subscription) -> bool:
         """Whether the user is subscribed there."""

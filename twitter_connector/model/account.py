@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 
@@ -35,6 +35,7 @@ class Account:
     account of the same environment, since a webhook belongs to the environment).
     attention: why a person is needed, in one sentence; empty while all is well.
     retired_secrets: consumer secrets that were valid until lately, for events signed before a rotation.
+    retired_until: when those end; None while the newest secret has not been seen to work.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Account:
     attention: str = ""
     registered_at: datetime | None = None
     retired_secrets: tuple[str, ...] = field(default=(), repr=False)
+    retired_until: datetime | None = None
 
     @property
     def api(self) -> str:
@@ -57,3 +59,20 @@ class Account:
     def consumer_secrets(self) -> tuple[str, ...]:
         """The secrets a signature may be made with, newest first."""
         return (self.credentials.api_key_secret, *self.retired_secrets)
+
+    def rekeyed(self, credentials: Credentials) -> Account:
+        """Return the account with other credentials. A consumer secret that they replace goes on verifying what
+        Twitter signed with it, until the new one has been seen to work; see Accounts.proved."""
+        former = self.credentials.api_key_secret
+        if credentials.api_key_secret == former:
+            return replace(self, credentials=credentials)
+        return replace(self, credentials=credentials, retired_secrets=(former,), retired_until=None)
+
+    def shares_app(self, other: Account) -> bool:
+        """Say whether both belong to one developer's app, so that what the one's secret signed may speak for the
+        other. While an app's keys are being rotated, its accounts have different ones for a time."""
+        return (
+            self.credentials.api_key == other.credentials.api_key
+            or not set(self.consumer_secrets).isdisjoint(other.consumer_secrets)
+            or (self.webhook is not None and other.webhook is not None and self.webhook.id == other.webhook.id)
+        )

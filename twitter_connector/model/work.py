@@ -19,6 +19,10 @@ class Direction(StrEnum):
         return "inbound" if self is Direction.IN else "outbound"
 
 
+# What a doorbell may be rung for besides a direction: signs that are worth nothing a few seconds later.
+FLASH = "flash"
+
+
 @dataclass(frozen=True)
 class Entry:
     """A piece of work for a lane.
@@ -49,6 +53,34 @@ class EchoSeen:
 
 
 @dataclass(frozen=True)
+class Flash:
+    """Something that is worth nothing a few seconds later (typing). Tried once, at most one in three seconds and
+    conversation, never in a lane."""
+
+    direction: Direction
+    account_id: str
+    customer_id: str
+    payload: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Link:
+    """Which Twitter event a CIM message came from, kept so that read marks and replies find it."""
+
+    account_id: str
+    message_id: str
+    event_id: str
+
+
+@dataclass(frozen=True)
+class QuestionClosed:
+    """Another message came between: a typed number is no longer an answer to the last numbered question."""
+
+    account_id: str
+    customer_id: str
+
+
+@dataclass(frozen=True)
 class DeadLetter:
     """What we gave up on, with everything needed to understand it and to send it again."""
 
@@ -65,6 +97,9 @@ class DeadLetter:
     accepted_at: datetime
     failed_at: datetime
     payload: str = field(repr=False)
+
+
+Item = Entry | EchoSeen | Flash | Link | QuestionClosed | DeadLetter
 
 
 @dataclass(frozen=True)

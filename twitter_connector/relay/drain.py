@@ -6,15 +6,22 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import NAMESPACE_URL, uuid5
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, HoldLost, Permanent, StoreUnavailable
+from twitter_connector.errors import (
+    ConnectorError,
+    CredentialsRejected,
+    HoldLost,
+    Permanent,
+    ServiceUnavailable,
+    StoreUnavailable,
+)
 from twitter_connector.logs import bound
 from twitter_connector.model.activity import epoch_ms
-from twitter_connector.model.work import DeadLetter, Direction, EchoSeen, Entry, Held
+from twitter_connector.model.work import DeadLetter, Direction, Held, Item
 from twitter_connector.relay.keeper import Keeper
 from twitter_connector.relay.policy import Bury, Pause, Wait, decide, too_old
 from twitter_connector.relay.ports import LanesPort
@@ -31,10 +38,10 @@ CLAIMS_MAX = 5
 class Route(Protocol):
     """One direction's use case."""
 
-    def deliver(self, held: Held) -> Sequence[Entry | EchoSeen]:
+    def deliver(self, held: Held) -> Sequence[Item]:
         """Deliver the head of the lane; return what is to be taken in along with settling it."""
 
-    def given_up(self, held: Held, error: ConnectorError) -> Sequence[Entry | EchoSeen]:
+    def given_up(self, held: Held, error: ConnectorError) -> Sequence[Item]:
         """Return what is to be taken in when the head is buried: outbound, the report that it FAILED."""
 
     def message_id(self, held: Held) -> str:
@@ -60,7 +67,7 @@ class Drain:
     keeper: Keeper
     slots: Slots
     clock: Callable[[], datetime]
-    ring: Callable[[Direction], None]
+    ring: Callable[[str], None]
     watch: Watch
     max_age: timedelta
     stopping: Callable[[], bool] = lambda: False
@@ -150,6 +157,9 @@ class Drain:
             self.watch.failed(held, reason, "paused")
             return None
         if isinstance(decision, Wait):
+            if isinstance(error, ServiceUnavailable) and self.lanes.unreached(self.direction, held.account_id):
+                # From here on the account's probes set the pace; the lane must not add a wait of its own.
+                decision = replace(decision, delay=timedelta())
             self.lanes.postpone(held, int(decision.delay / timedelta(milliseconds=1)), spend=decision.spend)
             log.warning("waiting", extra={**facts, "seconds": decision.delay.total_seconds(), "detail": detail})
             self.watch.failed(held, reason, "waits")
@@ -181,7 +191,7 @@ class Drain:
         self.watch.buried(held, error.reason)
         return self._settled(held, [letter, *self.route.given_up(held, error)], keep)
 
-    def _settled(self, held: Held, items: Sequence[Entry | EchoSeen | DeadLetter], keep: bool) -> Held | None:
+    def _settled(self, held: Held, items: Sequence[Item], keep: bool) -> Held | None:
         following, bells = self.lanes.settle(held, items, keep=keep)
         for direction in bells:
             self.ring(direction)

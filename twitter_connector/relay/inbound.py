@@ -5,17 +5,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from twitter_connector.errors import ConnectorError
-from twitter_connector.model.plan import Skip
-from twitter_connector.model.work import Entry, Held
-from twitter_connector.relay.intake import work_in
-from twitter_connector.relay.ports import CimPort
+from twitter_connector.errors import ConnectorError, HoldLost
+from twitter_connector.model.account import Account
+from twitter_connector.model.activity import Activity, CustomerTyping, DmRead, DmReceived, epoch_ms
+from twitter_connector.model.cim import CimMessage
+from twitter_connector.model.media import MediaPart
+from twitter_connector.model.plan import Asked, Skip
+from twitter_connector.model.work import Held, Item, Link, QuestionClosed
+from twitter_connector.relay.attachments import Attachments
+from twitter_connector.relay.intake import report_entry, work_in
+from twitter_connector.relay.ports import CimPort, LedgerPort, QuestionsPort, StepPort
 from twitter_connector.schemas.activity_v1 import load
 from twitter_connector.schemas.cim import dump_message
-from twitter_connector.translate.inbound import message_id, to_cim
+from twitter_connector.translate.inbound import may_be_choice, message_id, named_question, to_cim, typing_notice
+from twitter_connector.translate.reports import read_reports
 
 log = logging.getLogger(__name__)
+
+# A sign of typing that takes longer than this to deliver is not worth a thread.
+FLASH_SECONDS = 2.0
 
 
 @dataclass
@@ -23,24 +33,38 @@ class InboundRoute:
     """The way from Twitter to CIM. skipped: told the reason where an activity becomes no message."""
 
     cim: CimPort
+    account: Callable[[str], Account | None]
+    attachments: Attachments
+    questions: QuestionsPort
+    ledger: LedgerPort
+    step_of: Callable[..., StepPort]
+    clock: Callable[[], datetime]
     skipped: Callable[[str], None]
 
-    def deliver(self, held: Held) -> Sequence[Entry]:
+    def deliver(self, held: Held) -> Sequence[Item]:
         work = work_in(held.payload)
         if "message" in work:
             self.cim.post_message(work["message"])
             return ()
-        messages = to_cim(load(work["activity"]))
-        if isinstance(messages, Skip):
-            self.skipped(messages.reason)
-            log.info("skipped", extra={"reason": messages.reason})
+        activity = load(work["activity"])
+        if isinstance(activity, DmRead):
+            return self._read(activity)
+        made = to_cim(activity, self._asked(activity))
+        if isinstance(made, Skip):
+            self.skipped(made.reason)
+            log.info("skipped", extra={"reason": made.reason})
             return ()
-        for message in messages:
-            self.cim.post_message(dump_message(message))
-            log.info("posted_to_ccm", extra={"cim_id": message.id, "type": message.type, "tries": held.tries + 1})
-        return ()
+        assert isinstance(activity, DmReceived)
+        posted = self._post_all(held, activity, made)
+        links = [Link(held.account_id, cim_id, activity.event_id) for cim_id in posted]
+        return (*links, QuestionClosed(held.account_id, activity.customer_id))
 
-    def given_up(self, held: Held, error: ConnectorError) -> Sequence[Entry]:
+    def flash(self, activity: Activity) -> None:
+        """Pass on a sign that is worth nothing later. Raises whatever CCM's silence raises; nobody tries again."""
+        if isinstance(activity, CustomerTyping):
+            self.cim.post_message(dump_message(typing_notice(activity)), seconds=FLASH_SECONDS)
+
+    def given_up(self, held: Held, error: ConnectorError) -> Sequence[Item]:
         return ()
 
     def message_id(self, held: Held) -> str:
@@ -49,3 +73,38 @@ class InboundRoute:
             return str(work["message"].get("id", ""))
         _, _, event_id = held.entry_id.partition(":")
         return message_id(held.account_id, event_id)
+
+    def _post_all(self, held: Held, activity: DmReceived, made: Sequence[CimMessage | MediaPart]) -> list[str]:
+        """Post the parts in their order; those that an earlier try posted are not posted again."""
+        several = len(made) > 1
+        done = self.ledger.steps(held.account_id, held.entry_id) if several else {}
+        for number, part in enumerate(made):
+            if number in done:
+                continue
+            message = part
+            if isinstance(part, MediaPart):
+                message = self.attachments.bring_in(part, self.account(held.account_id))
+            assert isinstance(message, CimMessage)
+            self.cim.post_message(dump_message(message))
+            facts = {"cim_id": message.id, "type": message.type, "tries": held.tries + 1}
+            log.info("posted_to_ccm", extra=facts)
+            if several:
+                step = self.step_of(started_ms=epoch_ms(self.clock()), dm_id=activity.event_id)
+                if not self.ledger.write(held, held.entry_id, number, step):
+                    raise HoldLost
+        return [part.id for part in made]
+
+    def _asked(self, activity: Activity) -> Asked | None:
+        if not isinstance(activity, DmReceived):
+            return None
+        question = named_question(activity)
+        if question is not None:
+            return self.questions.named(activity.account_id, question)
+        if may_be_choice(activity):
+            return self.questions.open_one(activity.account_id, activity.customer_id)
+        return None
+
+    def _read(self, read: DmRead) -> Sequence[Item]:
+        sent = self.ledger.own(read.account_id, read.customer_id)
+        # Each becomes an entry of its own, accepted once by its id however often Twitter says "read".
+        return [report_entry(report) for report in read_reports(read, sent, self.clock())]

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 EVENTS = ("direct_messages", "typing", "read")
 _PATH = re.compile(r"^(?P<base>.*)/webhook/twitter/(?P<account_id>[^/]+)$")
+_PLAIN_URL = re.compile(r"[A-Za-z0-9\-._~:/\[\]]+")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
 WEBHOOK_REFUSED = 214
 
@@ -42,6 +43,11 @@ class StepFailed(Exception):
         self.step = step
         self.advice = advice
         self.cause = cause
+
+    @property
+    def webhook_lost(self) -> bool:
+        """Twitter has no working webhook of ours, and would not make one."""
+        return self.step in ("webhook", "crc")
 
     @property
     def mistake(self) -> bool:
@@ -107,6 +113,7 @@ class Onboard:
                 "Use the token of that account, or end the URL in the id of this one.",
             )
         former = self._accounts.get(account_id, max_age=0)
+        rekeyed = former.rekeyed(wanted.credentials) if former else None
         account = Account(
             id=account_id,
             credentials=wanted.credentials,
@@ -116,8 +123,9 @@ class Onboard:
             name=name,
             # Known by its id, our webhook is recognised as ours even where the URL asked for is another one now.
             webhook=former.webhook if former else None,
-            registered_at=self._clock(),
-            retired_secrets=_retired(former, wanted.credentials),
+            registered_at=(former.registered_at if former else None) or self._clock(),
+            retired_secrets=rekeyed.retired_secrets if rekeyed else (),
+            retired_until=rekeyed.retired_until if rekeyed else None,
         )
         # Before Twitter is asked for anything: its challenge comes while the registration call is still open.
         self._accounts.save(account)
@@ -132,7 +140,18 @@ class Onboard:
         self._accounts.save(standing.account)
         for direction in Direction:
             self._lanes.resume(direction, account_id)
+        if former is not None:
+            # It is registered again because something was wrong: what was missed since is to be read back.
+            self._accounts.note(account_id, gap_open=1, next_check_at=0)
         log.info("registered", extra={"account": account_id, "actions": list(standing.actions)})
+        return standing
+
+    def repair(self, account: Account) -> Standing:
+        """Bring a registered account's webhook and subscription back to what they should be; touch nothing else."""
+        twitter = self._twitter_for(account.credentials, account.environment, account.id)
+        standing = self._connect(account, twitter)
+        if standing.account != account:
+            self._accounts.save(standing.account)
         return standing
 
     def status(self, account: Account) -> Standing:
@@ -161,7 +180,16 @@ class Onboard:
                 self._accounts.save(standing.account)
 
     def _account_id(self, url: str) -> str:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise StepFailed("webhook", "WEBHOOK-URL is no URL.") from None
+        # urlsplit drops white space silently, and what follows is told to Twitter as it was typed.
+        if not _PLAIN_URL.fullmatch(url) or "/../" in parts.path or "/./" in parts.path:
+            raise StepFailed(
+                "webhook", "WEBHOOK-URL may hold letters, digits and -._~:/[] only, and no `.` or `..` as a step."
+            )
         found = _PATH.match(parts.path)
         if not found or not is_id(found["account_id"]):
             raise StepFailed(
@@ -170,7 +198,7 @@ class Onboard:
         loopback = parts.hostname in _LOOPBACK
         if not parts.hostname or parts.query or parts.fragment or parts.username or parts.password:
             raise StepFailed("webhook", "WEBHOOK-URL must be a plain URL, without query, fragment or credentials.")
-        if not loopback and (parts.scheme != "https" or parts.port is not None):
+        if not loopback and (parts.scheme != "https" or port is not None):
             raise StepFailed("webhook", "Twitter wants WEBHOOK-URL to begin with https:// and to name no port.")
         if parts.scheme not in ("http", "https"):
             raise StepFailed("webhook", "WEBHOOK-URL must begin with https://.")
@@ -278,9 +306,3 @@ def _same_environment(one: Account, other: Account) -> bool:
 def _ours(listed: list[Webhook], account: Account) -> Webhook | None:
     known = account.webhook.id if account.webhook else ""
     return next((w for w in listed if w.url == account.webhook_url or w.id == known), None)
-
-
-def _retired(former: Account | None, credentials: Credentials) -> tuple[str, ...]:
-    if former is None or former.credentials.api_key_secret == credentials.api_key_secret:
-        return former.retired_secrets if former else ()
-    return (former.credentials.api_key_secret,)

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.activity import DmEchoed
-from twitter_connector.model.plan import SendDm
-from twitter_connector.model.work import DeadLetter, Direction, EchoSeen, Entry, Held
+from twitter_connector.model.media import Upload
+from twitter_connector.model.plan import Asked, SendDm
+from twitter_connector.model.work import Direction, EchoSeen, Held, Item
 
 
 class Clock(Protocol):
@@ -17,18 +18,27 @@ class Clock(Protocol):
         """Return the present moment, aware, in UTC."""
 
 
+class InboxPort(Protocol):
+    """Where new work is stored durably."""
+
+    def accept(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]:
+        """Store what is new, atomically; return which items were new, and which doorbells to ring."""
+
+
 class LanesPort(Protocol):
     """See store/lanes.py for what each method promises."""
 
-    def accept(self, items: Sequence[Entry | EchoSeen | DeadLetter]) -> tuple[list[bool], set[Direction]]: ...
+    def accept(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]: ...
     def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Held | None: ...
     def settle(
-        self, held: Held, follow_ups: Sequence[Entry | EchoSeen | DeadLetter] = (), *, keep: bool = True
+        self, held: Held, follow_ups: Sequence[Item] = (), *, keep: bool = True
     ) -> tuple[Held | None, set[Direction]]: ...
     def postpone(self, held: Held, delay_ms: int, *, spend: bool) -> bool: ...
     def renew(self, held: Held) -> bool: ...
+    def unreached(self, direction: Direction, account_id: str) -> int: ...
     def pause(self, direction: Direction, account_id: str, until_ms: int, reason: str, detail: str) -> None: ...
     def resume(self, direction: Direction, account_id: str) -> set[Direction]: ...
+    def flashes(self) -> list[str]: ...
     def knock(self, direction: Direction) -> bool: ...
     def answer_bell(self, direction: Direction) -> None: ...
 
@@ -42,6 +52,8 @@ class StepPort(Protocol):
     def looks(self) -> int: ...
     @property
     def refusal(self) -> str: ...
+    @property
+    def upload(self) -> Upload: ...
 
 
 class AccountsPort(Protocol):
@@ -49,10 +61,31 @@ class AccountsPort(Protocol):
     def all(self) -> list[Account]: ...
     def save(self, account: Account) -> None: ...
     def remove(self, account_id: str) -> None: ...
+    def note(self, account_id: str, **signs: int) -> None: ...
+
+
+class LedgerPort(Protocol):
+    """See store/ledger.py."""
+
+    def steps(self, account_id: str, message_id: str) -> dict[int, Any]: ...
+    def write(self, held: Held, message_id: str, number: int, step: Any) -> bool: ...
+    def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None: ...
+    def retract(self, account_id: str, message_id: str, number: int) -> None: ...
+    def echoes(self, account_id: str, customer_id: str) -> list[EchoSeen]: ...
+    def own(self, account_id: str, customer_id: str, up_to: str = "") -> dict[str, str]: ...
+
+
+class QuestionsPort(Protocol):
+    """See store/questions.py."""
+
+    def ask(self, account_id: str, customer_id: str, asked: Asked | None) -> None: ...
+    def named(self, account_id: str, message_id: str) -> Asked | None: ...
+    def open_one(self, account_id: str, customer_id: str) -> Asked | None: ...
+    def event_of(self, account_id: str, message_id: str) -> str | None: ...
 
 
 class CimPort(Protocol):
-    def post_message(self, message: Mapping[str, Any]) -> None:
+    def post_message(self, message: Mapping[str, Any], *, seconds: float = ...) -> None:
         """Deliver one CIM message to CCM. Returns when CCM has it; raises an error of one of the families."""
 
 
@@ -61,6 +94,12 @@ class TwitterPort(Protocol):
 
     def send_dm(self, recipient_id: str, step: SendDm) -> str:
         """Send one Direct Message; return its id. Raises OutcomeUnknown where it may have been sent."""
+
+    def mark_read(self, recipient_id: str, event_id: str) -> None:
+        """Mark the conversation with this customer read up to their message."""
+
+    def show_typing(self, recipient_id: str) -> None:
+        """Show the customer, for about three seconds, that somebody is typing."""
 
     def sent_since(self, since: datetime) -> list[DmEchoed]:
         """Return the account's own messages made since then, as far as Twitter shows them."""

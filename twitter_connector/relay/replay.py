@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from twitter_connector.model.work import DeadLetter, Direction, Entry
+from twitter_connector.model.work import DeadLetter, Entry
 from twitter_connector.relay.ports import LanesPort
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ def replay(
     letters: Iterable[DeadLetter],
     lanes: LanesPort,
     dead_letters: DeadLettersPort,
-    ring: Callable[[Direction], None],
+    ring: Callable[[str], None],
 ) -> int:
     """Put each letter back at the end of its lane and take it off the list. Return how many.
 

@@ -219,6 +219,8 @@ def load(envelope: Mapping[str, Any]) -> Activity:
         raise Permanent(
             "unreadable_event", f"Twitter's event is not of the documented shape (at {where}).", ours=True
         ) from None
+    except OverflowError:
+        raise Permanent("unreadable_event", "Twitter's event names a moment beyond all calendars.", ours=True) from None
 
 
 def _load(envelope: Mapping[str, Any]) -> Activity:
@@ -289,18 +291,16 @@ def _media(media: Mapping[str, Any]) -> Media:
 
 
 def _place(location: Mapping[str, Any]) -> Place:
-    point = location.get("shared_coordinate") or {}
-    inner = point.get("coordinates") if isinstance(point, Mapping) else None
+    point = _mapping(location.get("shared_coordinate"))
     # GeoJSON: longitude first.
-    pair = inner.get("coordinates") if isinstance(inner, Mapping) else None
+    pair = _mapping(point.get("coordinates")).get("coordinates")
     longitude, latitude = pair if isinstance(pair, list) and len(pair) == 2 else (None, None)
-    shared = location.get("shared_place") or {}
-    place = (shared.get("place") if isinstance(shared, Mapping) else None) or {}
+    place = _mapping(_mapping(location.get("shared_place")).get("place"))
     return Place(
         latitude=float(latitude) if isinstance(latitude, int | float) else None,
         longitude=float(longitude) if isinstance(longitude, int | float) else None,
         name=str(place.get("full_name") or place.get("name") or ""),
-        address=str((place.get("attributes") or {}).get("street_address") or ""),
+        address=str(_mapping(place.get("attributes")).get("street_address") or ""),
         place_id=str(place.get("id") or ""),
     )
 
@@ -314,6 +314,10 @@ def _person(people: Mapping[str, Any], user_id: str) -> Person:
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _paths(messages: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:

@@ -10,7 +10,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 from twitter_connector.model.account import Credentials
 
 # Twitter's own are 25 to 60 characters; a whole page pasted by mistake is refused.
-_secret = validate.And(
+secret = validate.And(
     validate.Length(min=1, max=500), validate.Regexp(r"^[\x21-\x7e]+$", error="Must be one word of visible ASCII.")
 )
 
@@ -29,11 +29,11 @@ class _RegistrationSchema(Schema):
         # A misspelt key is told at once instead of being silently without effect.
         unknown = RAISE
 
-    api_key = fields.String(required=True, data_key="API-KEY", validate=_secret)
-    api_key_secret = fields.String(required=True, data_key="API-KEY-SECRET", validate=_secret)
-    access_token = fields.String(required=True, data_key="ACCESS-TOKEN", validate=_secret)
-    access_token_secret = fields.String(required=True, data_key="ACCESS-TOKEN-SECRET", validate=_secret)
-    bearer_token = fields.String(load_default=None, allow_none=True, data_key="BEARER-TOKEN", validate=_secret)
+    api_key = fields.String(required=True, data_key="API-KEY", validate=secret)
+    api_key_secret = fields.String(required=True, data_key="API-KEY-SECRET", validate=secret)
+    access_token = fields.String(required=True, data_key="ACCESS-TOKEN", validate=secret)
+    access_token_secret = fields.String(required=True, data_key="ACCESS-TOKEN-SECRET", validate=secret)
+    bearer_token = fields.String(load_default=None, allow_none=True, data_key="BEARER-TOKEN", validate=secret)
     webhook_url = fields.String(required=True, data_key="WEBHOOK-URL", validate=validate.Length(min=1, max=200))
     environment = fields.String(
         load_default=None,

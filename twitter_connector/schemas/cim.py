@@ -23,7 +23,11 @@ CONNECTOR_NAME = "TWITTER_CONNECTOR"
 ID_MAX_CHARS = 128
 _an_id = validate.And(
     validate.Length(min=1, max=ID_MAX_CHARS),
-    validate.Regexp(r"^[^\s\x00-\x1f\x7f]+$", error="Must not be blank or hold white space or control characters."),
+    # Invisible and direction-changing characters too: a log line or a list must show the id that is meant.
+    validate.Regexp(
+        r"^[^\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+\Z",
+        error="Must not be blank or hold white space, control or invisible characters.",
+    ),
 )
 
 
@@ -34,6 +38,15 @@ class _Text(fields.Field[str]):
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise ValidationError("Not a valid string.")
         return str(value).strip()
+
+
+def identifier(value: object) -> str:
+    """Return an id from outside as text. Raises ValidationError."""
+    text: str = _identifier.deserialize(value)
+    return text
+
+
+_identifier = _Text(required=True, validate=_an_id)
 
 
 class _Lenient(Schema):
@@ -78,6 +91,11 @@ def load_message(data: object) -> CimMessage:
     body = found["body"]
     if not isinstance(body.get("type"), str) or not body["type"].strip():
         raise ValidationError({"body": {"type": ["Missing data for required field."]}})
+    try:
+        # It is counted, logged and quoted in reports, whatever it is.
+        _an_id(body["type"].strip())
+    except ValidationError as error:
+        raise ValidationError({"body": {"type": error.messages}}) from None
     return CimMessage(found["id"], _header(header if isinstance(header, Mapping) else {}, found["header"]), body)
 
 
@@ -160,6 +178,7 @@ def _moment(value: object) -> datetime | None:
             except ValueError:
                 return None
             return at if at.tzinfo else at.replace(tzinfo=UTC)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15:
+    # Up to the end of the year 9999, where datetime ends.
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 253_402_300_800_000:
         return moment(value)
     return None

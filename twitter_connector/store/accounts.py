@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import redis
 
+from twitter_connector.errors import StoreUnavailable
+from twitter_connector.logs import hide
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.activity import epoch_ms, moment
 from twitter_connector.store import keys
@@ -20,15 +24,31 @@ from twitter_connector.store.vault import Vault
 CACHE_SECONDS = 30.0
 # Someone who guesses account ids or signatures must not turn each guess into a read of the broker.
 REFRESH_PAUSE_SECONDS = 1.0
+# Nobody changes one account that often at the same moment.
+_CHANGE_TRIES = 20
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Accounts:
-    """The registered accounts. Raises StoreUnavailable when the broker does not answer and the cache is empty."""
+    """The registered accounts. Raises StoreUnavailable when the broker does not answer and the cache is empty.
 
-    def __init__(self, client: redis.Redis, vault: Vault, clock: Callable[[], float] = time.monotonic) -> None:
+    clock: seconds that only grow, for the cache. now: the present moment, for retired secrets.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        vault: Vault,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._client = client
         self._vault = vault
         self._clock = clock
+        self._now = now
         self._cache: dict[str, tuple[float, Account | None]] = {}
 
     def get(self, account_id: str, *, max_age: float = CACHE_SECONDS) -> Account | None:
@@ -58,6 +78,53 @@ class Accounts:
         with store_errors():
             self._client.hset(keys.ACCOUNTS, account.id, self._dump(account))
         self._cache[account.id] = (self._clock(), account)
+
+    def change(self, account_id: str, how: Callable[[Account], Account]) -> Account | None:
+        """Replace an account by what `how` makes of it, unless somebody else changed it meanwhile: then make it of
+        that. Return the account as it is now, or None where nobody registered it."""
+        with store_errors(), self._client.pipeline(transaction=True) as pipe:
+            for _ in range(_CHANGE_TRIES):
+                try:
+                    pipe.watch(keys.ACCOUNTS)  # type: ignore[no-untyped-call]
+                    row: str | None = pipe.hget(keys.ACCOUNTS, account_id)  # type: ignore[assignment]
+                    account = self._load(row) if row else None
+                    changed = how(account) if account else None
+                    if account is not None and changed is not None and changed != account:
+                        pipe.multi()
+                        pipe.hset(keys.ACCOUNTS, account_id, self._dump(changed))
+                        pipe.execute()
+                    pipe.reset()
+                except redis.WatchError:
+                    continue
+                self._cache[account_id] = (self._clock(), changed)
+                return changed
+        raise StoreUnavailable(
+            "account_contended", f"Account {account_id} is being changed by many at once.", ours=True
+        )
+
+    def proved(self, account_id: str) -> None:
+        """Note that the newest consumer secret has been seen to work. Those before it end a while later."""
+
+        def ends(account: Account) -> Account:
+            if not account.retired_secrets or account.retired_until:
+                return account
+            return replace(account, retired_until=self._now() + timedelta(seconds=keys.RETIRED_SECONDS))
+
+        self.change(account_id, ends)
+
+    def forget_retired(self) -> list[str]:
+        """Take out of the store every retired secret whose time is over; nobody verifies with it any more as it
+        is. Return the accounts that had one."""
+        with store_errors():
+            rows: dict[str, str] = self._client.hgetall(keys.ACCOUNTS)  # type: ignore[assignment]
+        over = [account_id for account_id, row in rows.items() if self._is_over(json.loads(row).get("retired_until"))]
+        for account_id in over:
+            # Loaded without it already, so that writing it back is enough; unless there are new ones by now.
+            self.change(account_id, lambda a: a if a.retired_secrets else replace(a, retired_until=None))
+        return sorted(over)
+
+    def _is_over(self, until_ms: int | None) -> bool:
+        return until_ms is not None and moment(until_ms) <= self._now()
 
     def remove(self, account_id: str) -> None:
         with store_errors():
@@ -95,6 +162,7 @@ class Accounts:
             "subscribed": account.subscribed,
             "attention": account.attention,
             "registered_at": epoch_ms(account.registered_at) if account.registered_at else None,
+            "retired_until": epoch_ms(account.retired_until) if account.retired_until else None,
             "sealed": self._vault.seal(json.dumps(secrets)),
         }
         return json.dumps(fields)
@@ -102,6 +170,8 @@ class Accounts:
     def _load(self, row: str) -> Account:
         fields = json.loads(row)
         *four_and_bearer, retired = json.loads(self._vault.open(fields["sealed"]))
+        hide(*(value for value in (*four_and_bearer, *retired) if value))
+        until = fields.get("retired_until")
         return Account(
             id=fields["id"],
             credentials=Credentials(*four_and_bearer),
@@ -113,5 +183,6 @@ class Accounts:
             subscribed=fields["subscribed"],
             attention=fields["attention"],
             registered_at=moment(fields["registered_at"]) if fields["registered_at"] is not None else None,
-            retired_secrets=tuple(retired),
+            retired_secrets=() if self._is_over(until) else tuple(retired),
+            retired_until=moment(until) if until is not None else None,
         )

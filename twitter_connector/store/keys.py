@@ -10,11 +10,26 @@ SEEN_SECONDS = 7 * 86400
 LEASE_MS = 10_000
 # A doorbell that was rung and answered by nobody may be rung again after this long.
 BELL_MS = 1_000
+# So many failures to reach the other side in a row, over all lanes of an account, and only probes are sent.
+BREAKER_STRIKES = 5
+PROBE_FIRST_MS = 1_000
+PROBE_LONGEST_MS = 15_000
+# The customer sees "typing" for about three seconds, the agent for five.
+FLASH_MS = 3_000
+FLASHES_MAX = 500
+# How long a typed number counts as an answer to a numbered question.
+QUESTION_SECONDS = 86400
+CHORE_SECONDS = 300
 # Uncertain sends are settled within a minute; the rest is margin for an outage in between.
 ECHO_SECONDS = 3600
 ECHOES_PER_CUSTOMER = 100
 # Steps already done for an outbound message outlive every retry of it.
 LEDGER_SECONDS = 7 * 86400
+# CCM is asked for an account's credentials at most this often, however many of its messages Twitter refuses.
+PULL_SECONDS = 600
+# A consumer secret that was replaced goes on verifying this long after the new one was seen to work: Twitter's
+# own repetitions of events signed before end within minutes, or hours by its older documents.
+RETIRED_SECONDS = 86400
 # Which DM belongs to which CIM message, for read receipts; Twitter marks far older ones rarely.
 SENT_SECONDS = 7 * 86400
 SENT_PER_CUSTOMER = 500
@@ -26,6 +41,7 @@ MESSAGES = PREFIX + "m:{direction}:{account}:{lane}"  # HASH order|id -> accepte
 STATE = PREFIX + "st:{direction}:{account}:{lane}"  # HASH owner, n:<member> claims, a:<member> tries
 SEEN = PREFIX + "seen:{direction}:{account}:{id}"  # mark of an accepted id
 GATE = PREFIX + "gate:{direction}:{account}"  # HASH until (ms), reason, detail: the account waits
+BREAKER = PREFIX + "brk:{direction}:{account}"  # HASH strikes, until (ms): the other side is probed, not hammered
 BELL = PREFIX + "bell:{direction}"  # a doorbell nobody has answered yet
 FENCE = PREFIX + "fence"  # INCR: fencing tokens
 SEQUENCE = PREFIX + "seq"  # INCR: order of acceptance
@@ -34,7 +50,15 @@ LEDGER = PREFIX + "ledger:{account}:{id}"  # HASH step -> JSON
 SENT = PREFIX + "sent:{account}:{customer}"  # ZSET padded dm id|cim id, score 0
 ACCOUNTS = PREFIX + "accounts"  # HASH account id -> JSON, credentials encrypted
 SIGNS = PREFIX + "signs:{account}"  # HASH last_event_at, last_crc_at, ...
+FLASH = PREFIX + "flash:{direction}:{account}:{customer}"  # mark: one was let in lately
+FLASHES = PREFIX + "flashes"  # LIST of moment (ms), space, JSON; oldest last
+LINK = PREFIX + "link:{account}:{id}"  # CIM id -> Twitter event id
+ASKED = PREFIX + "asked:{account}:{id}"  # JSON: the options of one BUTTON message
+QUESTION = PREFIX + "question:{account}:{customer}"  # CIM id of the numbered question a typed answer belongs to
 DEAD = PREFIX + "dead"  # ZSET dead letter id -> failed ms
 DEAD_LETTER = PREFIX + "dead:letters"  # HASH dead letter id -> JSON
+CHORE = PREFIX + "chore:{chore}"  # lock: one replica at a time
 WORKERS = PREFIX + "workers"  # ZSET worker name -> ms of its last sign of life
+PULLED = PREFIX + "pulled:{account}"  # CCM was asked for the account's configuration lately
+CHANNEL_TYPE = PREFIX + "channel-type"  # the channel type id an operator named
 KEY_CHECK = PREFIX + "key-check"  # a known text under the credentials key: tells a wrong key at start

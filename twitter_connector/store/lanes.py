@@ -12,11 +12,19 @@ import redis
 
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.activity import epoch_ms, moment
-from twitter_connector.model.work import DeadLetter, Direction, EchoSeen, Entry, Held
+from twitter_connector.model.work import (
+    DeadLetter,
+    Direction,
+    EchoSeen,
+    Entry,
+    Flash,
+    Held,
+    Item,
+    Link,
+    QuestionClosed,
+)
 from twitter_connector.store import keys, scripts
 from twitter_connector.store.connection import Line, Script, store_errors
-
-Item = Entry | EchoSeen | DeadLetter
 
 
 class Lanes:
@@ -29,6 +37,8 @@ class Lanes:
         self._settle = Script(line, scripts.SETTLE)
         self._postpone = Script(line, scripts.POSTPONE)
         self._renew = Script(line, scripts.RENEW)
+        self._unreached = Script(line, scripts.UNREACHED)
+        self._flashes = Script(line, scripts.FLASHES)
         self._pause = Script(line, scripts.PAUSE)
         self._resume = Script(line, scripts.RESUME)
         self._knock = Script(line, scripts.KNOCK)
@@ -65,6 +75,10 @@ class Lanes:
         """Hold the lane a whole lease longer. False when somebody else holds it by now."""
         return bool(self._renew(*_named(held), keys.LEASE_MS) == 1)
 
+    def unreached(self, direction: Direction, account_id: str) -> int:
+        """Count a failure to reach the other side. Return ms until one message probes it; 0 while all may try."""
+        return int(self._unreached(direction, quote(account_id, safe="")))
+
     def pause(self, direction: Direction, account_id: str, until_ms: int, reason: str, detail: str) -> None:
         """Let the account's lanes of one direction wait until a moment (epoch ms)."""
         self._pause(direction, quote(account_id, safe=""), until_ms, reason, detail)
@@ -83,6 +97,10 @@ class Lanes:
                 if gate:
                     found[direction] = gate
         return found
+
+    def flashes(self) -> list[str]:
+        """Take out everything that flashed within the last seconds, oldest first."""
+        return [str(payload) for payload in self._flashes()]
 
     def knock(self, direction: Direction) -> bool:
         """Say whether something is due and nobody has been rung for lately."""
@@ -112,19 +130,28 @@ def _named(held: Held) -> tuple[str, str, str, str]:
 
 
 def _arguments(items: Sequence[Item]) -> list[str | int]:
-    """Flatten items for `take` in scripts.py. Quoting keeps foreign ids from breaking a key apart."""
+    """Flatten items for `take` in scripts.py: kind, account, lane, id, order, payload, again, number.
+
+    Quoting keeps foreign ids from breaking a key apart.
+    """
     flat: list[str | int] = []
     for item in items:
-        if isinstance(item, Entry):
-            names = (item.direction, quote(item.account_id, safe=""), quote(item.lane, safe="~"), item.id)
-            flat += [*names, item.order, item.payload, int(item.again), 0]
-        elif isinstance(item, EchoSeen):
-            echo = json.dumps({"id": item.event_id, "created_ms": item.created_ms, "digest": item.digest})
-            flat += ["echo", quote(item.account_id, safe=""), quote(item.customer_id, safe=""), item.event_id]
-            flat += ["", echo, 0, 0]
-        else:
-            flat += ["dead", quote(item.account_id, safe=""), "", item.id, "", dead_letter_json(item), 1]
-            flat.append(epoch_ms(item.failed_at))
+        account = quote(item.account_id, safe="")
+        match item:
+            case Entry():
+                lane = quote(item.lane, safe="~")
+                flat += [item.direction, account, lane, item.id, item.order, item.payload, int(item.again), 0]
+            case EchoSeen():
+                echo = json.dumps({"id": item.event_id, "created_ms": item.created_ms, "digest": item.digest})
+                flat += ["echo", account, quote(item.customer_id, safe=""), item.event_id, "", echo, 0, 0]
+            case Flash():
+                flat += ["flash", account, quote(item.customer_id, safe=""), "", item.direction, item.payload, 1, 0]
+            case Link():
+                flat += ["link", account, "", quote(item.message_id, safe=""), "", item.event_id, 1, 0]
+            case QuestionClosed():
+                flat += ["closed", account, quote(item.customer_id, safe=""), "", "", "", 1, 0]
+            case DeadLetter():
+                flat += ["dead", account, "", item.id, "", dead_letter_json(item), 1, epoch_ms(item.failed_at)]
     return flat
 
 

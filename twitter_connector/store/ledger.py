@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import redis
 
+from twitter_connector.model.media import Upload
 from twitter_connector.model.work import EchoSeen, Held
 from twitter_connector.store import keys, scripts
 from twitter_connector.store.connection import Line, Script, store_errors
@@ -17,12 +18,21 @@ from twitter_connector.store.connection import Line, Script, store_errors
 @dataclass(frozen=True)
 class Step:
     """What is known of one step. dm_id: it is done. Otherwise it was begun at `started_ms` and its outcome is
-    open: `looks` counts the searches for it, `refusal` is the reason Twitter gave, if it gave one."""
+    open: `looks` counts the searches for it, `refusal` is the reason Twitter gave, if it gave one. The last three
+    fields tell of the upload of its file."""
 
     dm_id: str | None = None
     started_ms: int = 0
     looks: int = 0
     refusal: str = ""
+    media_id: str = ""
+    segments: int = 0
+    upload_state: str = ""
+
+    @property
+    def upload(self) -> Upload:
+        """How far the upload of the step's file is."""
+        return Upload(self.media_id, self.segments, self.upload_state or "uploading")
 
 
 class Ledger:

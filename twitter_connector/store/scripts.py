@@ -31,7 +31,9 @@ local function take(first)
   for i=first,#ARGV,8 do
     local kind,a,l,id,order,payload,again,number=unpack(ARGV,i,i+7)
     local fresh=1
-    if again~='1' then
+    if kind=='flash' then
+      fresh=redis.call('SET',P..'flash:'..order..':'..a..':'..l,1,'NX','PX',{keys.FLASH_MS}) and 1 or 0
+    elseif again~='1' then
       if not redis.call('SET',P..'seen:'..kind..':'..a..':'..id,1,'NX','EX',{keys.SEEN_SECONDS}) then fresh=0 end
     end
     if fresh==1 then
@@ -40,13 +42,28 @@ local function take(first)
         redis.call('LPUSH',key,payload)
         redis.call('LTRIM',key,0,{keys.ECHOES_PER_CUSTOMER - 1})
         redis.call('EXPIRE',key,{keys.ECHO_SECONDS})
+      elseif kind=='flash' then
+        redis.call('LPUSH',P..'flashes',string.format('%.0f',now)..' '..payload)
+        redis.call('LTRIM',P..'flashes',0,{keys.FLASHES_MAX - 1})
+        redis.call('PEXPIRE',P..'flashes',{keys.FLASH_MS})
+      elseif kind=='link' then
+        redis.call('SET',P..'link:'..a..':'..id,payload,'EX',{keys.SENT_SECONDS})
+      elseif kind=='closed' then
+        redis.call('DEL',P..'question:'..a..':'..l)
       elseif kind=='dead' then
         redis.call('HSET',P..'dead:letters',id,payload)
         redis.call('ZADD',P..'dead',number,id)
       else
         put(kind,a,l,id,order,payload)
         -- Only what Twitter sent brings its own order.
-        if kind=='in' and order~='' then redis.call('HSET',P..'signs:'..a,'last_event_at',string.format('%.0f',now)) end
+        if kind=='in' and order~='' then
+          local signs=P..'signs:'..a
+          redis.call('HSET',signs,'last_event_at',string.format('%.0f',now))
+          -- Up to where the customers' messages are known; all orders have one length, so text compares as number.
+          if not string.find(l,'~',1,true) and order>(redis.call('HGET',signs,'last_dm') or '') then
+            redis.call('HSET',signs,'last_dm',order)
+          end
+        end
       end
     end
     new[#new+1]=fresh
@@ -93,7 +110,9 @@ local accounts=redis.call('ZRANGEBYSCORE',P..'turn:'..d,'-inf',now,'LIMIT',0,200
 local turn=P..'turn:'..d
 for n,a in ipairs(accounts) do
   if not excluded[a] then
-    local gate=tonumber(redis.call('HGET',P..'gate:'..d..':'..a,'until') or 0)
+    local brk=P..'brk:'..d..':'..a
+    local probe=tonumber(redis.call('HGET',brk,'until') or 0)
+    local gate=math.max(probe,tonumber(redis.call('HGET',P..'gate:'..d..':'..a,'until') or 0))
     if gate>now then
       redis.call('ZADD',turn,gate,a)
     else
@@ -108,6 +127,8 @@ for n,a in ipairs(accounts) do
         local h=head(d,a,r[1],tok,(others>0 or n<#accounts) and 1 or 0)
         if h then
           redis.call('ZADD',due,now+lease,r[1])
+          -- Half open: this one probes, the others wait for its outcome.
+          if probe>0 then redis.call('HSET',brk,'until',string.format('%.0f',now+lease)) end
           -- Behind the other accounts that are due: one with many lanes does not starve one with few.
           redis.call('ZADD',turn,now,a)
           return h
@@ -133,6 +154,10 @@ redis.call('ZREM',q,member); redis.call('HDEL',m,member); redis.call('HDEL',st,'
 take(8)
 local nxt=false
 local due=P..'due:'..d..':'..a
+-- The other side has answered: whoever waited for that goes on.
+if redis.call('DEL',P..'brk:'..d..':'..a)==1 then
+  redis.call('ZADD',P..'turn:'..d,'LT',now,a); rings[d]=true
+end
 if keep=='1' then
   nxt=head(d,a,l,tok,0)
   if nxt then redis.call('ZADD',due,now+lease,l) end
@@ -158,6 +183,20 @@ local at=now+tonumber(ARGV[6])
 redis.call('ZADD',P..'due:'..d..':'..a,at,l)
 redis.call('ZADD',P..'turn:'..d,'LT',at,a)
 return 1
+"""
+)
+
+# direction account: the other side could not be reached. Answers ms until it is probed; 0 while it counts as there.
+UNREACHED = (
+    _LIBRARY
+    + f"""
+local key=P..'brk:'..ARGV[1]..':'..ARGV[2]
+local n=redis.call('HINCRBY',key,'strikes',1)
+redis.call('EXPIRE',key,3600)
+if n<{keys.BREAKER_STRIKES} then return 0 end
+local wait=math.min({keys.PROBE_LONGEST_MS},{keys.PROBE_FIRST_MS}*2^math.min(n-{keys.BREAKER_STRIKES},10))
+redis.call('HSET',key,'until',string.format('%.0f',now+wait))
+return wait
 """
 )
 
@@ -202,5 +241,19 @@ KNOCK = (
 local r=redis.call('ZRANGE',P..'turn:'..ARGV[1],0,0,'WITHSCORES')
 if not r[1] or tonumber(r[2])>now then return 0 end
 return redis.call('SET',P..'bell:'..ARGV[1],1,'NX','PX',ARGV[2]) and 1 or 0
+"""
+)
+
+# Everything that flashed lately, oldest first; what is older than the mark's life is worth nothing any more.
+FLASHES = (
+    _LIBRARY
+    + f"""
+local r={{}}
+for _,row in ipairs(redis.call('LRANGE',P..'flashes',0,-1)) do
+  local gap=string.find(row,' ',1,true)
+  if now-tonumber(string.sub(row,1,gap-1))<={keys.FLASH_MS} then table.insert(r,1,string.sub(row,gap+1)) end
+end
+redis.call('DEL',P..'flashes')
+return r
 """
 )

@@ -1,7 +1,8 @@
 """The way of a button's payload to Twitter and back again: metadata, typed answers, intent and entities. Pure.
 
 A quick reply carries our metadata: the CIM id of the BUTTON message and the payload, or, where that is longer
-than Twitter allows, the number of the option, whose payload the relay then knows from `Plan.asked`.
+than Twitter allows or ends in white space, the number of the option, whose payload the relay then knows
+from `Plan.asked`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ _typed_number = re.compile(r"(\d{1,6})[.)]?")
 def metadata(message_id: str, choice: Choice) -> str:
     """Return the metadata of one option, at most METADATA_MAX_CHARS long."""
     whole = f"{message_id}{_WITH_PAYLOAD}{choice.payload}"
-    return whole if len(whole) <= METADATA_MAX_CHARS else f"{message_id}{_WITH_NUMBER}{choice.number}"
+    # White space at the end is what services trim without saying so.
+    if len(whole) <= METADATA_MAX_CHARS and whole == whole.rstrip():
+        return whole
+    return f"{message_id}{_WITH_NUMBER}{choice.number}"
 
 
 def question_in(data: str) -> str | None:

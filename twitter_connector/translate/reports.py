@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from uuid import uuid5
 
 from twitter_connector.errors import ConnectorError, Permanent
-from twitter_connector.model.cim import CimMessage, DeliveryNotification
-from twitter_connector.translate.inbound import NAMESPACE
+from twitter_connector.model.activity import DmRead
+from twitter_connector.model.cim import CimMessage, DeliveryNotification, Header
+from twitter_connector.translate.envelope import NAMESPACE, split_name
 
 
 def report(about: CimMessage, notification: DeliveryNotification, now: datetime) -> CimMessage:
@@ -46,6 +48,24 @@ def failed(about: CimMessage, error: ConnectorError, now: datetime) -> CimMessag
     if error.reason in _OURS:
         code = "500"
     return report(about, DeliveryNotification(about.id, "FAILED", code, error.detail or error.reason), now)
+
+
+def read_reports(read: DmRead, sent: Mapping[str, str], now: datetime) -> tuple[CimMessage, ...]:
+    """Return READ for each CIM message the customer has now read in full, in the order they were sent.
+
+    sent: DM id -> CIM id of what was sent to this customer. A message of several parts has been read when the last
+    of those in `sent` has.
+    """
+    last_parts: dict[str, int] = {}
+    for dm_id, cim_id in sent.items():
+        last_parts[cim_id] = max(int(dm_id), last_parts.get(cim_id, 0))
+    first, last = split_name(read.reader)
+    header = Header(read.account_id, read.customer_id, first, last)
+    return tuple(
+        report(CimMessage(cim_id, header, {}), DeliveryNotification(cim_id, "READ", "200"), now)
+        for cim_id, dm_id in sorted(last_parts.items(), key=lambda item: item[1])
+        if dm_id <= int(read.last_read_event_id or 0)
+    )
 
 
 # Permanent for this message, but neither its content nor its recipient is to blame.

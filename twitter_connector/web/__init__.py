@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 def build(settings: Settings, services: Services | None) -> Flask:
     """Return the application with every route of the interface."""
     from twitter_connector.services import build_services
-    from twitter_connector.web import accounts, admin, cim_webhook, dead_letters, errors, health, twitter_webhook
+    from twitter_connector.web import (
+        accounts,
+        admin,
+        cim_webhook,
+        configuration,
+        dead_letters,
+        errors,
+        health,
+        twitter_webhook,
+    )
 
     app = Flask("twitter_connector", static_folder=None)
     app.config["PROPAGATE_EXCEPTIONS"] = False
@@ -25,7 +34,7 @@ def build(settings: Settings, services: Services | None) -> Flask:
     app.url_map.merge_slashes = False
     app.extensions["services"] = services or build_services(settings)
     errors.install(app)
-    for blueprint in (twitter_webhook.bp, cim_webhook.bp, admin.bp, accounts.bp, dead_letters.bp, health.bp):
-        app.register_blueprint(blueprint)
+    for room in (twitter_webhook, cim_webhook, configuration, admin, accounts, dead_letters, health):
+        app.register_blueprint(room.bp)
     app.wsgi_app = Prefixed(app.wsgi_app)  # type: ignore[method-assign]
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from twitter_connector.schemas.admin import load_registration
-from twitter_connector.web.cim_webhook import json_body
+from twitter_connector.web.body import json_body
 from twitter_connector.web.context import services
 from twitter_connector.web.errors import problem
 from twitter_connector.web.guard import INTERNAL_BODY_MAX_BYTES, internal

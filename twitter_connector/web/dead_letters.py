@@ -11,7 +11,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.relay.replay import replay
-from twitter_connector.web.cim_webhook import json_body
+from twitter_connector.web.body import json_body
 from twitter_connector.web.context import services
 from twitter_connector.web.errors import problem
 from twitter_connector.web.guard import INTERNAL_BODY_MAX_BYTES, internal

@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
-import ipaddress
-import re
+import logging
+import math
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 
 from twitter_connector.metrics import REFUSED
+from twitter_connector.web.attempts import Attempts
 from twitter_connector.web.context import services
 from twitter_connector.web.errors import problem
+from twitter_connector.web.forwarded import ALSO_NAMING, caller, is_inside
+
+log = logging.getLogger(__name__)
 
 INTERNAL_BODY_MAX_BYTES = 64 * 1024
-
-_NETWORKS = [
-    ipaddress.ip_network(n)
-    # Not `is_private`: that also counts networks for documentation and tests, which are nobody's inside.
-    for n in (
-        "127.0.0.0/8",
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "169.254.0.0/16",
-        "::1/128",
-        "fc00::/7",
-        "fe80::/10",
-    )
-]
-_ADDRESS = re.compile(
-    r'^"?(?:\[(?P<six>[^\]]+)\]|(?P<four>[0-9.]+)|(?P<bare>[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*))(?::\d+)?"?$'
-)
-_FOR = re.compile(r"^\s*for\s*=\s*(?P<node>.*)$", re.IGNORECASE)
+# What a page of somebody else's may send from the browser of a person inside without asking us first.
+# https://fetch.spec.whatwg.org/#cors-safelisted-request-header
+_UNASKED_TYPES = ("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,24 +53,60 @@ def refuse() -> Response | None:
     """Return the answer that refuses the present request, or None when it may pass."""
     tokens = services().settings.api_tokens
     if tokens:
-        if has_token(request.headers.get("Authorization", ""), tokens):
-            return None
-        REFUSED.labels("token").inc()
+        return _by_token(tokens)
+    named = [value for name in ("X-Forwarded-For", *ALSO_NAMING) for value in request.headers.getlist(name)]
+    if not is_inside(request.remote_addr, named, request.headers.getlist("Forwarded")):
+        REFUSED.labels("outside").inc()
         return problem(
-            401,
-            "This address is internal. Send one of the tokens of CONNECTOR_API_TOKEN as `Authorization: Bearer …`.",
-            kind="token-needed",
-            headers={"WWW-Authenticate": 'Bearer realm="twitter-connector"'},
+            403,
+            "This address is internal: it answers callers from loopback and private networks only. To call it from "
+            "elsewhere, configure CONNECTOR_API_TOKEN and send it as `Authorization: Bearer …`.",
+            kind="outside-caller",
         )
-    if is_inside(request.remote_addr, request.headers.getlist("X-Forwarded-For"), request.headers.getlist("Forwarded")):
+    if _sent_by_a_foreign_page():
+        REFUSED.labels("page").inc()
+        return problem(
+            403,
+            "This address is internal, and the request was made by a web page in a browser. Call it with "
+            "Content-Type: application/json.",
+            kind="foreign-page",
+        )
+    return None
+
+
+def _by_token(tokens: Sequence[str]) -> Response | None:
+    attempts: Attempts = current_app.extensions.setdefault("token-attempts", Attempts())
+    who = caller(request.remote_addr, request.headers.getlist("X-Forwarded-For"))
+    given = request.headers.get("Authorization", "")
+    # Only who guesses is slowed down; a request without any token says nothing about one.
+    wait = attempts.wait(who) if given else 0.0
+    if wait:
+        REFUSED.labels("guessing").inc()
+        return problem(
+            429,
+            "Too many wrong tokens came from this address. Wait as long as Retry-After says, then send a token of "
+            "CONNECTOR_API_TOKEN.",
+            kind="too-many-attempts",
+            headers={"Retry-After": str(math.ceil(wait))},
+        )
+    if has_token(given, tokens):
+        attempts.succeeded(who)
         return None
-    REFUSED.labels("outside").inc()
+    if given and attempts.failed(who):
+        log.warning("token_guessing_slowed", extra={"caller": who})
+    REFUSED.labels("token").inc()
     return problem(
-        403,
-        "This address is internal: it answers callers from loopback and private networks only. To call it from "
-        "elsewhere, configure CONNECTOR_API_TOKEN and send it as `Authorization: Bearer …`.",
-        kind="outside-caller",
+        401,
+        "This address is internal. Send one of the tokens of CONNECTOR_API_TOKEN as `Authorization: Bearer …`.",
+        kind="token-needed",
+        headers={"WWW-Authenticate": 'Bearer realm="twitter-connector"'},
     )
+
+
+def _sent_by_a_foreign_page() -> bool:
+    """A browser inside the network runs pages from outside, and lets them post plain forms to us. It asks us before
+    it sends JSON or another method, and we never say yes."""
+    return "Origin" in request.headers and request.method == "POST" and request.mimetype in _UNASKED_TYPES
 
 
 def has_token(authorization: str, tokens: Sequence[str]) -> bool:
@@ -94,37 +117,10 @@ def has_token(authorization: str, tokens: Sequence[str]) -> bool:
     if scheme.lower() == "basic":
         try:
             value = base64.b64decode(value, validate=True).decode("utf-8").partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return False
     elif scheme.lower() != "bearer":
         return False
-    given = value.encode("utf-8", "surrogateescape")
+    given = value.encode("utf-8", "surrogatepass")
     matches = [hmac.compare_digest(given, token.encode()) for token in tokens]
     return any(matches)
-
-
-def is_inside(peer: str | None, forwarded_for: Sequence[str], forwarded: Sequence[str]) -> bool:
-    """Say whether the peer and everyone a proxy says it speaks for are loopback or private.
-
-    What cannot be read counts as outside. A missing peer address is a unix socket: this machine.
-    """
-    named = [part for header in forwarded_for for part in header.split(",")]
-    for header in forwarded:
-        for element in header.split(","):
-            nodes = [found["node"] for pair in element.split(";") if (found := _FOR.match(pair))]
-            # An element without `for` hides whom it speaks for.
-            named.extend(nodes or ["unknown"])
-    return all(_private(address) for address in ([peer] if peer else []) + named)
-
-
-def _private(text: str) -> bool:
-    found = _ADDRESS.match(text.strip())
-    if not found:
-        return False
-    try:
-        address = ipaddress.ip_address((found["six"] or found["four"] or found["bare"]).partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
-    return any(address.version == network.version and address in network for network in _NETWORKS)

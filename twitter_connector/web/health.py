@@ -24,6 +24,7 @@ def live() -> Response:
 @bp.get("/actuator/health/readiness")
 def ready() -> Response:
     """Answer 200 when an event could be taken in and would be delivered: the broker stores, a worker is alive."""
+    services().inbox.resume()
     pulse = services().pulse
     try:
         pulse.store()

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -17,16 +18,17 @@ from twitter_connector.relay.intake import take_in_activities
 from twitter_connector.schemas.activity_v1 import Piece, pieces
 from twitter_connector.services import Services
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
+from twitter_connector.web.body import NotJson, read_json
 from twitter_connector.web.context import services
 from twitter_connector.web.errors import problem
 from twitter_connector.web.guard import limit_body
-from twitter_connector.web.signature import is_genuine, signature
+from twitter_connector.web.provenance import SIGNATURE_HEADER, genuine, harmless, may_speak_for, note_proof, signer
+from twitter_connector.web.signature import signature
 
 log = logging.getLogger(__name__)
 bp = Blueprint("twitter_webhook", __name__)
 
 BODY_MAX_BYTES = 1024 * 1024
-SIGNATURE_HEADER = "x-twitter-webhooks-signature"
 CRC_TOKEN_MAX_CHARS = 1000
 
 
@@ -34,16 +36,22 @@ CRC_TOKEN_MAX_CHARS = 1000
 def answer_challenge(account_id: str) -> Response:
     """Answer Twitter's challenge-response check with the secret of the account in the path."""
     token = request.args.get("crc_token", "")
-    if not token or len(token) > CRC_TOKEN_MAX_CHARS:
+    if not token or len(token) > CRC_TOKEN_MAX_CHARS or not harmless(token):
         return problem(
-            400, "The query parameter crc_token is missing or empty: this address answers Twitter's challenge."
+            400, "The query parameter crc_token is missing or no token: this address answers Twitter's challenge."
         )
     svc = services()
     account = _challenged(svc, account_id)
     if account is None:
         return _unknown(account_id)
-    answer = json.dumps({"response_token": signature(account.credentials.api_key_secret, token.encode())})
-    return Response(answer, content_type="application/json")
+    # While keys are being rotated at Twitter, the challenge says which secret it wants proved: it is signed with it.
+    secret, response = account.credentials.api_key_secret, Response(content_type="application/json")
+    if account.retired_secrets and b"crc_token=" in request.query_string:
+        wanted = signer(account, request.query_string)
+        secret = wanted or secret
+        note_proof(response, svc, account, wanted)
+    response.set_data(json.dumps({"response_token": signature(secret, token.encode())}))
+    return response
 
 
 def _challenged(svc: Services, account_id: str) -> Account | None:
@@ -65,14 +73,13 @@ def receive_activity(account_id: str) -> Response:
     """Acknowledge events once they are stored: one round trip to the broker, no outgoing HTTP."""
     started = time.perf_counter()
     svc = services()
-    account = svc.accounts.get(account_id)
-    if account is None:
-        account = svc.accounts.get(account_id, max_age=REFRESH_PAUSE_SECONDS)
+    account = _account(svc, account_id)
     if account is None:
         return _unknown(account_id)
     limit_body(BODY_MAX_BYTES)
     body = request.get_data(cache=False)
-    if not _genuine(svc, account, body):
+    signed_for = genuine(svc, account, body)
+    if signed_for is None:
         REFUSED.labels("signature").inc()
         log.warning("signature_refused", extra={"account": account_id, "bytes": len(body)})
         return problem(
@@ -83,41 +90,44 @@ def receive_activity(account_id: str) -> Response:
     payload = _json_object(body)
     if payload is None:
         return problem(400, "The body is signed correctly, but it is not a JSON object.", kind="invalid-request")
-    found = list(pieces(payload, account_id))
-    take_in_activities(found, svc.lanes, svc.bell.ring, lambda family, what: EVENTS.labels(_label(family), what).inc())
+    found = [piece for piece in pieces(payload, account_id) if may_speak_for(svc, signed_for, piece)]
+    take_in_activities(found, svc.inbox, svc.bell.ring, lambda family, what: EVENTS.labels(_label(family), what).inc())
     for piece in found:
         if piece.family == "revoke":
             _flag_revoked(svc, piece)
+    response = Response(b"", 200, content_type="text/plain")
+    if signed_for.retired_secrets:
+        note_proof(response, svc, signed_for, signer(signed_for, body))
     ACKNOWLEDGED.observe(time.perf_counter() - started)
-    return Response(b"", 200, content_type="text/plain")
+    return response
 
 
-def _genuine(svc: Services, account: Account, body: bytes) -> bool:
-    header = request.headers.get(SIGNATURE_HEADER)
-    if is_genuine(header, account.consumer_secrets, body):
-        return True
-    if not header:
-        return False
-    # The keys may have been changed in another process; looked up again at most once a second.
-    fresh = svc.accounts.get(account.id, max_age=REFRESH_PAUSE_SECONDS)
-    return fresh is not None and fresh is not account and is_genuine(header, fresh.consumer_secrets, body)
+def _account(svc: Services, account_id: str) -> Account | None:
+    """Return the account from this process's cache, or from the store where the cache is old or knows none."""
+    known = svc.accounts.last_known(account_id)
+    if known is not None and svc.inbox.away:
+        # The event can still be verified, and kept in the journal.
+        return known
+    try:
+        return svc.accounts.get(account_id) or svc.accounts.get(account_id, max_age=REFRESH_PAUSE_SECONDS)
+    except StoreUnavailable:
+        svc.inbox.missed()
+        if known is None:
+            raise
+        return known
 
 
 def _json_object(body: bytes) -> Mapping[str, Any] | None:
     try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError):
+        payload = read_json(body, unambiguous=False)
+    except NotJson:
         return None
     return payload if isinstance(payload, dict) else None
 
 
 def _flag_revoked(svc: Services, piece: Piece) -> None:
-    from dataclasses import replace
-
-    account = svc.accounts.get(piece.account_id, max_age=0)
-    if account is not None:
-        sentence = "The account's owner has revoked the app's access at Twitter. Make new tokens and register again."
-        svc.accounts.save(replace(account, subscribed=False, attention=sentence))
+    sentence = "The account's owner has revoked the app's access at Twitter. Make new tokens and register again."
+    if svc.accounts.change(piece.account_id, lambda a: replace(a, subscribed=False, attention=sentence)):
         log.error("access_revoked", extra={"account": piece.account_id})
 
 

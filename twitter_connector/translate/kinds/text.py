@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
+from typing import Any
 
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.cim import CimMessage
-from twitter_connector.model.plan import Plan, SendDm
+from twitter_connector.model.plan import MediaRef, Plan, SendDm
+from twitter_connector.translate.kinds.body import spelling
 from twitter_connector.translate.kinds.kind import Kind
-from twitter_connector.translate.text import plain_text, split_text
+from twitter_connector.translate.text import plain_text, split_lines, split_text
+
+# A Direct Message cannot be edited, so the new wording is a new message that says what it is.
+EDITED_MARK = "(edited) "
 
 
-def to_plan(message: CimMessage) -> Plan:
-    """Return one step per Direct Message. Raises UnsupportedKind where there is no text to send."""
+def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+    """Return one step per Direct Message. Raises UnsupportedKind where there is no text to send.
+
+    An answer to an earlier message (intent REPLY_TO) goes as it is: CIM names the message it answers by its id
+    only, and the connector keeps no texts from which the words could be quoted.
+    """
     text = plain_text(written_text(message))
-    steps = tuple(SendDm(piece) for piece in split_text(text) if piece.strip())
-    if not steps:
+    if not text.strip():
         raise UnsupportedKind("empty_text", "The message has no text, so there is nothing to send to the customer.")
-    return Plan(steps)
+    if spelling(message.header.intent) == "update":
+        text = EDITED_MARK + text
+    return Plan(text_steps(text))
+
+
+def body_of(text: str) -> dict[str, Any]:
+    """Return the PLAIN body of a text from a customer, or about one."""
+    return {"type": "PLAIN", "markdownText": text}
 
 
 def written_text(message: CimMessage) -> str:
@@ -32,6 +48,31 @@ def written_text(message: CimMessage) -> str:
         return base64.b64decode(text, validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
         return text
+
+
+def text_steps(
+    text: str, *, media: MediaRef | None = None, extras: Mapping[str, Any] | None = None
+) -> tuple[SendDm, ...]:
+    """Return the steps that send a text, none for a blank one. The first of them shows the medium; the last has the
+    extras, since buttons belong below everything that was said."""
+    return _steps([piece for piece in split_text(text) if piece.strip()], media, extras)
+
+
+def lines_steps(
+    text: str, *, media: MediaRef | None = None, extras: Mapping[str, Any] | None = None
+) -> tuple[SendDm, ...]:
+    """Return the same for a text made of lines, which is cut between them."""
+    return _steps([piece.strip("\n") for piece in split_lines(text) if piece.strip()], media, extras)
+
+
+def _steps(pieces: list[str], media: MediaRef | None, extras: Mapping[str, Any] | None) -> tuple[SendDm, ...]:
+    if not pieces and not (media or extras):
+        return ()
+    last = max(len(pieces), 1) - 1
+    return tuple(
+        SendDm(piece, dict(extras or {}) if i == last else {}, media if i == 0 else None)
+        for i, piece in enumerate(pieces or [""])
+    )
 
 
 KIND = Kind(("PLAIN",), to_plan)

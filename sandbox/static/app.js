@@ -1,0 +1,172 @@
+// Chooses the conversation, keeps both sides up to date, and says what stands in the way.
+
+import * as api from "./api.js";
+import { Desk } from "./desk.js";
+import { element, initials } from "./dom.js";
+import { Phone } from "./phone.js";
+
+const PROBE_MS = 3000;
+const TYPING_ON_PHONE_MS = 3000;
+const TYPING_AT_DESK_MS = 5000;
+
+const find = (selector) => document.querySelector(selector);
+const accounts = find("#account");
+const customers = find("#customer");
+let everybody = { accounts: [], customers: [] };
+
+// The conversation on show. Both sides read it; only this module changes it.
+const here = {
+  account: { id: "", name: "", screen_name: "" },
+  customer: { id: "", name: "", screen_name: "" },
+  get pair() {
+    return { account_id: this.account.id, customer_id: this.customer.id };
+  },
+  isRead: (dmId) => phone.pane.entries.get(dmId)?.state === "read",
+};
+const phone = new Phone(find("#phone"), here);
+const desk = new Desk(find("#desk"), here);
+
+async function loadPeople() {
+  const before = Object.values(here.pair).join();
+  everybody = await api.people();
+  options(accounts, everybody.accounts, here.account.id || everybody.demo.account_id);
+  options(customers, everybody.customers, here.customer.id || everybody.demo.customer_id);
+  choose();
+  return before !== Object.values(here.pair).join();
+}
+
+function options(select, users, chosenId) {
+  select.replaceChildren(...users.map((user) => (
+    element("option", { value: user.id, textContent: `${user.name} (@${user.screen_name})` }))));
+  select.value = users.some((user) => user.id === chosenId) ? chosenId : users[0]?.id ?? "";
+}
+
+function choose() {
+  const account = everybody.accounts.find((user) => user.id === accounts.value);
+  const customer = everybody.customers.find((user) => user.id === customers.value);
+  if (!account || !customer) return;
+  here.account = account;
+  here.customer = customer;
+  find("#phone .who").textContent = customer.name;
+  find("#phone .face").textContent = initials(customer.name);
+  find("#desk .who").textContent = account.name;
+  find("#desk .face").textContent = initials(account.name);
+  find("#banner-register").hidden = account.registered;
+  find("#register-text").textContent = `@${account.screen_name} is not registered with the connector: `
+    + "Twitter has no valid webhook and subscription for it, so messages of customers go nowhere.";
+}
+
+// Changes that arrive while a conversation is being fetched; what was fetched may be older than they are.
+let waiting = null;
+
+async function loadConversation() {
+  const mine = [];
+  waiting = mine;
+  const sides = await api.conversation(here.pair);
+  if (waiting !== mine) return;
+  phone.fill(sides.phone);
+  desk.fill(sides.desk);
+  phone.pane.stopTyping();
+  desk.pane.stopTyping();
+  waiting = null;
+  mine.forEach((change) => change());
+}
+
+function whenLoaded(change) {
+  if (waiting) waiting.push(change);
+  else change();
+}
+
+function follow() {
+  const feed = new EventSource("/_sandbox/events");
+  const on = (name, act) => feed.addEventListener(name, (event) => act(JSON.parse(event.data)));
+  const isHere = (accountId, customerId) => accountId === here.account.id && customerId === here.customer.id;
+  feed.addEventListener("open", async () => {
+    find("#banner-feed").hidden = true;
+    // What happened while nobody listened is not sent again.
+    await loadPeople();
+    await loadConversation();
+  });
+  feed.addEventListener("error", () => {
+    find("#banner-feed").hidden = false;
+  });
+  on("phone", (dm) => {
+    const [accountId, customerId] = dm.by_account ? [dm.sender_id, dm.recipient_id] : [dm.recipient_id, dm.sender_id];
+    if (!isHere(accountId, customerId)) return;
+    whenLoaded(() => { if (phone.put(dm) && dm.by_account) announce("phone"); });
+  });
+  on("desk", (entry) => {
+    if (!isHere(entry.account_id, entry.customer_id)) return;
+    whenLoaded(() => { if (desk.put(entry) && entry.side === "customer") announce("desk"); });
+  });
+  on("typing", (told) => {
+    if (!isHere(told.account_id, told.customer_id)) return;
+    if (told.side === "phone") phone.pane.showTyping(`${here.account.name} is typing…`, TYPING_ON_PHONE_MS);
+    else desk.pane.showTyping(`${here.customer.name} is typing…`, TYPING_AT_DESK_MS);
+  });
+  on("people", async () => { if (await loadPeople()) await loadConversation(); });
+  on("reset", async () => {
+    await loadPeople();
+    await loadConversation();
+  });
+}
+
+// On a narrow screen one side is hidden; its tab counts what arrives there.
+function announce(side) {
+  if (find(`#${side}`).offsetParent !== null) return;
+  const badge = find(`[data-show=${side}] .badge`);
+  badge.textContent = String(Number(badge.textContent) + 1);
+  badge.hidden = false;
+}
+
+for (const tab of document.querySelectorAll("[data-show]")) {
+  tab.addEventListener("click", () => {
+    document.body.dataset.pane = tab.dataset.show;
+    for (const other of document.querySelectorAll("[data-show]")) {
+      other.setAttribute("aria-pressed", String(other === tab));
+    }
+    const badge = tab.querySelector(".badge");
+    badge.textContent = "";
+    badge.hidden = true;
+    find(`#${tab.dataset.show} .log`).scrollTop = 1e9;
+    find(`#${tab.dataset.show} textarea`).focus();
+  });
+}
+
+for (const select of [accounts, customers]) {
+  select.addEventListener("change", () => {
+    find("#register-problem").textContent = "";
+    choose();
+    loadConversation();
+  });
+}
+
+find("#register").addEventListener("click", async () => {
+  const button = find("#register");
+  const words = find("#register-problem");
+  button.disabled = true;
+  words.textContent = "Registering…";
+  try {
+    const { status, body } = await api.register(here.account.id);
+    if (status !== 200) throw new Error(`The connector answered ${status}: ${body?.detail ?? JSON.stringify(body)}`);
+    words.textContent = "";
+    await loadPeople();
+  } catch (problem) {
+    words.textContent = problem.message;
+  }
+  button.disabled = false;
+});
+
+async function probe() {
+  try {
+    const { url, reachable } = await api.connector();
+    find("#connector-url").textContent = url;
+    find("#banner-connector").hidden = reachable;
+    find("#health").textContent = reachable ? "Connector up" : "Connector down";
+    find("#health").classList.toggle("down", !reachable);
+  } catch { /* the feed tells that the sandbox itself is away */ }
+  setTimeout(probe, PROBE_MS);
+}
+
+follow();
+probe();

@@ -1,0 +1,58 @@
+// Small hands for building the page. Text goes in as text, never as markup.
+
+const LINK = /https?:\/\/[^\s<>"]+/gi;
+const ONLY_EMOJI = /^(?:\p{Extended_Pictographic}|\p{Emoji_Component}|\s){1,16}$/u;
+const HAS_PICTOGRAPH = /\p{Extended_Pictographic}|\p{Regional_Indicator}/u;
+
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("aria-") || name.startsWith("data-") || name === "role") made.setAttribute(name, value);
+    else made[name] = value;
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+// Returns a paragraph with its links made live; emoji alone are shown large.
+export function prose(text) {
+  const shown = element("p", { className: "text", dir: "auto" });
+  if (ONLY_EMOJI.test(text) && HAS_PICTOGRAPH.test(text)) shown.classList.add("large");
+  let end = 0;
+  for (const match of text.matchAll(LINK)) {
+    const url = match[0].replace(/[.,;:!?)\]}'’]+$/, "");
+    shown.append(text.slice(end, match.index), outward(url, url));
+    end = match.index + url.length;
+  }
+  shown.append(text.slice(end));
+  return shown;
+}
+
+export function outward(url, label) {
+  return element("a", { href: url, target: "_blank", rel: "noopener noreferrer", textContent: label });
+}
+
+// Returns a picture or film. Bytes that turn out to be a GIF behind a film's name are shown as the picture they are.
+export function medium(url, isFilm, label) {
+  if (!isFilm) return element("img", { src: url, alt: label, className: "medium" });
+  const film = element("video", { src: url, controls: true, preload: "metadata", className: "medium" });
+  film.setAttribute("aria-label", label);
+  film.addEventListener("error", () => {
+    film.replaceWith(element("img", { src: url, alt: label, className: "medium" }));
+  }, { once: true });
+  return film;
+}
+
+export function clock(seconds) {
+  const date = new Date(seconds * 1000);
+  return element("time", {
+    dateTime: date.toISOString(),
+    textContent: date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }),
+  });
+}
+
+export function initials(name) {
+  const words = name.split(/\s+/).filter((word) => /\p{L}/u.test(word));
+  const letters = words.length > 1 ? [words[0], words.at(-1)] : words;
+  return letters.map((word) => [...word][0]).join("").toUpperCase();
+}

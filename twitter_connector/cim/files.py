@@ -1,0 +1,161 @@
+"""CIM's file engine: keeps what customers attach, and hands out what agents attach.
+
+Files are named by what the file engine answers, and read by that name only, never by an address that came from
+outside. Holds no file in memory.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import BinaryIO, Protocol
+from urllib.parse import quote
+
+from twitter_connector.cim.names import clean_name, filename, safe_name
+from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, Retryable, ServiceUnavailable
+from twitter_connector.model.media import StoredFile
+from twitter_connector.multipart import FilePart, Multipart
+from twitter_connector.wire import Answer, Incoming, NoAnswer, NotSent, TooMuch, Wire
+
+# A virus scanner may look at an upload before it is answered.
+STORE_SECONDS = 120.0
+READ_SECONDS = 60.0
+
+
+class WholeFile(Protocol):
+    """An open file and its size in bytes."""
+
+    @property
+    def file(self) -> BinaryIO: ...
+    @property
+    def size_bytes(self) -> int: ...
+
+
+class Files:
+    """base_url: FILE_ENGINE_URL, None where there is none. public_base: PUBLIC_FILE_ENGINE_URL, for agents."""
+
+    def __init__(self, wire: Wire, base_url: str | None, public_base: str | None = None) -> None:
+        self._wire = wire
+        self._base = base_url
+        self._public = public_base or base_url
+
+    @staticmethod
+    def filename(media_url: str) -> str | None:
+        """Return the name in a `mediaUrl`, None where the file is elsewhere; see `names.filename`."""
+        return filename(media_url)
+
+    def store(self, whole: WholeFile, name: str, mime_type: str, *, tag: str = "") -> StoredFile:
+        """Upload a file and return what the file engine made of it.
+
+        name: for people; it is cleaned. tag: makes the name unique; the same tag and name overwrite, so one made from
+        the message's id lets a repeated try replace its first copy. Empty: a random one. Raises MediaTooLarge,
+        Permanent, or ServiceUnavailable where the file engine cannot take it now.
+        """
+        base = self._configured()
+        unique = re.sub(r"[^A-Za-z0-9]", "", tag)[:40] or secrets.token_hex(8)
+        part = FilePart("file", clean_name(name, mime_type), mime_type, whole.file, whole.size_bytes)
+        body = Multipart({"conversationId": unique}, part)
+        try:
+            answer = self._wire.exchange(
+                "POST", f"{base}/api/uploadFileStream", seconds=STORE_SECONDS, data=body, headers=body.headers
+            )
+        except (NotSent, NoAnswer) as error:
+            raise _unreachable(error) from error
+        stored = _stored_name(answer)
+        if stored is None:
+            raise _failure(answer.status, reading=False)
+        url = f"{self._public}/api/downloadFileStream?filename={quote(stored, safe='')}"
+        return StoredFile(stored, url, mime_type, whole.size_bytes)
+
+    @contextmanager
+    def read(self, name: str, *, ceiling: int) -> Iterator[Incoming]:
+        """Yield a file while it comes. name: from `filename`. ceiling: in bytes.
+
+        Raises, here or while the chunks are read: MediaTooLarge; Permanent "file_gone"; ServiceUnavailable.
+        """
+        base = self._configured()
+        url = f"{base}/api/downloadFileStream?filename={quote(safe_name(name), safe='')}"
+        with ExitStack() as stack:
+            try:
+                incoming = stack.enter_context(self._wire.stream("GET", url, seconds=READ_SECONDS, ceiling=ceiling))
+            except (NotSent, NoAnswer) as error:
+                raise _unreachable(error) from error
+            if incoming.status != 200:
+                raise _failure(incoming.status, reading=True)
+            yield replace(incoming, chunks=_sorted(incoming.chunks))
+
+    def _configured(self) -> str:
+        if self._base is None:
+            raise Permanent(
+                "file_engine_missing",
+                "No file engine is configured, so files cannot be exchanged. Set FILE_ENGINE_URL.",
+                ours=True,
+            )
+        return self._base
+
+
+def _stored_name(answer: Answer) -> str | None:
+    """Return the name of what was stored, or None where it was not."""
+    if not 200 <= answer.status < 300:
+        return None
+    body = answer.json()
+    name = body.get("name") if isinstance(body, Mapping) else None
+    if not isinstance(name, str) or not name:
+        raise ServiceUnavailable(
+            "file_engine_odd_answer",
+            "The file engine's answer to an upload names no file. Check FILE_ENGINE_URL.",
+            ours=True,
+            status=answer.status,
+        )
+    return name
+
+
+def _failure(status: int, *, reading: bool) -> ConnectorError:
+    if reading and status in (404, 410):
+        return Permanent(
+            "file_gone", f"The file engine does not have the file any more (HTTP {status}).", status=status
+        )
+    if status == 413:
+        return MediaTooLarge(
+            "file_engine_too_large",
+            "The file is larger than the file engine accepts (HTTP 413): its MAXFILESIZE, or a gateway before it.",
+            ours=True,
+            status=status,
+        )
+    if status in (401, 403):
+        # Nothing is wrong with the file: it waits until somebody lets us in.
+        return Retryable(
+            "file_engine_refuses_access",
+            f"The gateway before the file engine wants authentication (HTTP {status}). Use the file engine's address "
+            "inside the cluster as FILE_ENGINE_URL.",
+            ours=True,
+            status=status,
+        )
+    if 300 <= status < 400 or status == 404:
+        return ServiceUnavailable(
+            "file_engine_url_wrong",
+            f"FILE_ENGINE_URL leads to something that takes no files (HTTP {status}). Correct it; files wait.",
+            ours=True,
+            status=status,
+        )
+    if status >= 500 or status in (408, 425, 429) or status < 300:
+        return ServiceUnavailable(
+            "file_engine_unavailable", f"The file engine is not available (HTTP {status}).", status=status
+        )
+    return Permanent("file_engine_refused", f"The file engine refused the file (HTTP {status}).", status=status)
+
+
+def _unreachable(error: Exception) -> ServiceUnavailable:
+    return ServiceUnavailable("file_engine_unreachable", f"The file engine cannot be reached: {error}.")
+
+
+def _sorted(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except TooMuch as error:
+        raise MediaTooLarge("media_too_large", f"The file has {error}, which is the limit.") from error
+    except NoAnswer as error:
+        raise ServiceUnavailable("file_engine_no_answer", f"The file engine gave {error}.") from error

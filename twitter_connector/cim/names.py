@@ -1,0 +1,51 @@
+"""Names of files in CIM's file engine: read out of addresses, and made for new files. Pure."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+from twitter_connector.errors import Permanent
+
+NAME_MAX_CHARS = 60
+# What the file engine is known to take, by what we may have for it.
+_ENDINGS = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "image/gif": "gif",
+    "video/mp4": "mp4",
+    "audio/mpeg": "mp3",
+    "application/pdf": "pdf",
+    "text/plain": "txt",
+}
+
+
+def filename(media_url: str) -> str | None:
+    """Return the name a `mediaUrl` gives to a file in the file engine, None where it names none and so is an address
+    of its own. Host and path count for nothing. Raises Permanent "media_url_refused" as `safe_name` does."""
+    try:
+        names = parse_qs(urlsplit(media_url).query, errors="strict").get("filename")
+    except ValueError as error:
+        raise Permanent("media_url_refused", "The attachment's address cannot be understood.") from error
+    return safe_name(names[0]) if names else None
+
+
+def safe_name(name: str) -> str:
+    """Return the name where it can only mean a file in the file engine's own folder. Raises Permanent otherwise."""
+    # Encoded once more, a separator would come into being at a server that decodes twice.
+    escaped = re.search(r"%(2f|5c|2e|00)", name, re.IGNORECASE)
+    if not name.strip(". ") or len(name) > 255 or escaped or re.search(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]", name):
+        raise Permanent("media_url_refused", "The attachment's address does not name a file of the file engine.")
+    return name
+
+
+def clean_name(name: str, mime_type: str) -> str:
+    """Return a name the file engine takes: ASCII letters, digits, `_` and `-`, and one extension, which follows the
+    media type where that is known. Never empty."""
+    stem, dot, ending = name.strip().rpartition(".")
+    if not dot:
+        stem, ending = ending, ""
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_")[:NAME_MAX_CHARS]
+    ending = _ENDINGS.get(mime_type) or (ending.lower() if re.fullmatch(r"[A-Za-z0-9]{1,5}", ending) else "bin")
+    return f"{stem or 'file'}.{ending}"

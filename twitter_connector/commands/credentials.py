@@ -1,0 +1,61 @@
+"""The key that encrypts stored credentials, and the secrets that were replaced: docs/security.md says when."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+from cryptography.fernet import Fernet
+
+from twitter_connector.commands.session import account, fail, json_option, plainly, services, show
+from twitter_connector.services import Services
+from twitter_connector.store.sealing import reseal, verify_key
+from twitter_connector.store.vault import Vault, keys_of
+
+
+@click.group()
+def credentials() -> None:
+    """Encryption of the stored credentials, and rotation."""
+
+
+@credentials.command("new-key")
+def new_key() -> None:
+    """Print a fresh key, to be put first in CREDENTIALS_KEY or into the key file. Nothing is changed."""
+    click.echo(Fernet.generate_key().decode())
+
+
+@credentials.command("check")
+@plainly
+def check() -> None:
+    """Say whether everything stored can be opened with the configured keys."""
+    svc = services()
+    verify_key(svc.redis, _vault(svc))
+    click.echo("everything stored can be opened.")
+
+
+@credentials.command("reseal")
+@click.option("--forget-unreadable", is_flag=True, help="Take out accounts that no key opens; register them again.")
+@json_option
+@plainly
+def reseal_all(forget_unreadable: bool, as_json: bool) -> None:
+    """Encrypt everything stored anew, with the newest key. Afterwards older keys are needed no more."""
+    svc = services()
+    done = reseal(svc.redis, _vault(svc), forget_unreadable=forget_unreadable)
+    show({k: list(v) if isinstance(v, tuple) else v for k, v in done.__dict__.items()}, as_json)
+    if done.unreadable and not done.forgotten:
+        fail("some accounts cannot be opened with any key; add their key, or use --forget-unreadable.")
+
+
+@credentials.command("drop-retired")
+@click.argument("account_id")
+@plainly
+def drop_retired(account_id: str) -> None:
+    """End the API-KEY-SECRET that was replaced last at once, because it has leaked, say."""
+    svc = services()
+    found = account(svc, account_id)
+    svc.accounts.change(found.id, lambda a: replace(a, retired_secrets=(), retired_until=None))
+    click.echo(f"{len(found.retired_secrets)} retired secret(s) of account {found.id} dropped; in force within 30 s.")
+
+
+def _vault(svc: Services) -> Vault:
+    return Vault(keys_of(svc.settings.credentials_keys, svc.settings.var_dir))

@@ -1,0 +1,97 @@
+"""Counts the frames of a GIF by stepping over its blocks; no picture is decoded and no more than 64 KB is held.
+
+https://www.w3.org/Graphics/GIF/spec-gif89a.txt
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+_BUFFER_BYTES = 64 * 1024
+_EXTENSION = 0x21
+_IMAGE = 0x2C
+# In both kinds of descriptors: a table of colours follows, and three bits say how many.
+_HAS_TABLE = 0x80
+_TABLE_SIZE = 0x07
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Size of the canvas in pixels, and the number of frames."""
+
+    width: int
+    height: int
+    frames: int
+
+
+def measure(file: BinaryIO, enough: int) -> Facts | None:
+    """Return the facts of a GIF, or None where it holds no frame. Counting stops at one frame more than enough.
+
+    A file that ends in the middle, or without its trailer, counts as far as it goes: browsers show such GIFs too.
+    """
+    file.seek(0)
+    steps = _Steps(file)
+    frames = 0
+    try:
+        steps.take(6)
+        screen = steps.take(7)
+        width, height = int.from_bytes(screen[0:2], "little"), int.from_bytes(screen[2:4], "little")
+        steps.skip(_table_bytes(screen[4]))
+    except EOFError:
+        return None
+    try:
+        while frames <= enough:
+            block = steps.byte()
+            if block == _IMAGE:
+                descriptor = steps.take(9)
+                steps.skip(_table_bytes(descriptor[8]) + 1)
+                steps.skip_sub_blocks()
+                frames += 1
+            elif block == _EXTENSION:
+                steps.byte()
+                steps.skip_sub_blocks()
+            else:
+                # The trailer, or rubbish after the last frame.
+                break
+    except EOFError:
+        pass
+    return Facts(width, height, frames) if frames else None
+
+
+def _table_bytes(flags: int) -> int:
+    return 3 << (flags & _TABLE_SIZE) + 1 if flags & _HAS_TABLE else 0
+
+
+class _Steps:
+    """Goes through a file by small steps out of one buffer."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._buffer = b""
+        self._at = 0
+
+    def byte(self) -> int:
+        if self._at >= len(self._buffer):
+            self._fill()
+        self._at += 1
+        return self._buffer[self._at - 1]
+
+    def take(self, count: int) -> bytes:
+        return bytes(self.byte() for _ in range(count))
+
+    def skip(self, count: int) -> None:
+        self._at += count
+
+    def skip_sub_blocks(self) -> None:
+        while count := self.byte():
+            self._at += count
+
+    def _fill(self) -> None:
+        beyond = self._at - len(self._buffer)
+        if beyond:
+            self._file.seek(beyond, 1)
+        self._buffer = self._file.read(_BUFFER_BYTES)
+        self._at = 0
+        if not self._buffer:
+            raise EOFError

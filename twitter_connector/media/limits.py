@@ -1,0 +1,145 @@
+"""What Twitter takes as an attachment, told by the bytes: never by a file's name or by what somebody says it is.
+
+Pure: looks at bytes and at an open file, and at nothing else.
+https://docs.x.com/x-api/media/quickstart/best-practices
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from twitter_connector.errors import MediaTooLarge, Permanent
+from twitter_connector.media import gif, mp4
+
+# Twitter's page says "5 MB" and its upload host refuses "more than 5242880 bytes", so its megabyte is the binary
+# one. Our own 25 MB is counted the same way, because people who compare the two should find one unit.
+MEGABYTE = 1_048_576
+IMAGE_MAX_BYTES = 5 * MEGABYTE
+GIF_MAX_BYTES = 15 * MEGABYTE
+VIDEO_MAX_BYTES = 25 * MEGABYTE  # Twitter would take 512 MB; the configuration guide of the connector says 25.
+ANY_MAX_BYTES = VIDEO_MAX_BYTES
+
+GIF_MAX_FRAMES = 350
+GIF_MAX_WIDTH = 1280
+GIF_MAX_HEIGHT = 1080
+GIF_MAX_PIXELS = 300_000_000  # width x height x frames
+
+# Enough of the beginning of a file to tell every format below.
+HEAD_BYTES = 64
+
+
+@dataclass(frozen=True)
+class MediaKind:
+    """What a file is. name: for sentences. category: Twitter's `media_category`. max_bytes: how large it may be."""
+
+    name: str
+    mime_type: str
+    category: str
+    max_bytes: int
+
+
+JPEG = MediaKind("JPEG image", "image/jpeg", "dm_image", IMAGE_MAX_BYTES)
+PNG = MediaKind("PNG image", "image/png", "dm_image", IMAGE_MAX_BYTES)
+WEBP = MediaKind("WebP image", "image/webp", "dm_image", IMAGE_MAX_BYTES)
+STATIC_GIF = MediaKind("GIF image", "image/gif", "dm_image", IMAGE_MAX_BYTES)
+ANIMATED_GIF = MediaKind("animated GIF", "image/gif", "dm_gif", GIF_MAX_BYTES)
+MP4 = MediaKind("MP4 video", "video/mp4", "dm_video", VIDEO_MAX_BYTES)
+MOV = MediaKind("QuickTime video", "video/quicktime", "dm_video", VIDEO_MAX_BYTES)
+
+
+def kind_of(head: bytes, size: int) -> MediaKind:
+    """Return what the first HEAD_BYTES of a file of that many bytes say it is. A GIF counts as animated here, since
+    only the whole file tells; see `inspect`.
+
+    Raises Permanent("media_refused") for anything Twitter does not carry, MediaTooLarge above the kind's limit.
+    """
+    if size == 0:
+        raise _refused("The file is empty.")
+    kind = _image(head) or _film(head)
+    if kind is None:
+        raise _refused(
+            f"The file ({size:,} bytes) is none that Twitter carries. It takes JPEG, PNG, WebP and GIF images, "
+            "and MP4 and QuickTime videos."
+        )
+    return fitting(kind, size)
+
+
+def inspect(file: BinaryIO, size: int) -> MediaKind:
+    """Return what a whole file is, for an upload to Twitter. Leaves the file at its beginning.
+
+    Beside what `kind_of` tells, it counts the frames and pixels of a GIF, and refuses a video that is surely not
+    H.264. What cannot be told cheaply is left to Twitter's own judgement.
+    """
+    file.seek(0)
+    kind = kind_of(file.read(HEAD_BYTES), size)
+    try:
+        if kind is ANIMATED_GIF:
+            kind = fitting(_judged(gif.measure(file, GIF_MAX_FRAMES)), size)
+        elif kind.category == "dm_video" and (odd := mp4.foreign_codec(file, size)):
+            raise _refused(f"The video is encoded as {odd}. Twitter takes H.264 only: convert it and send it again.")
+    finally:
+        file.seek(0)
+    return kind
+
+
+def fitting(kind: MediaKind, size: int) -> MediaKind:
+    """Return the kind where a file of that size may be sent. Raises MediaTooLarge with both sizes otherwise."""
+    if size > kind.max_bytes:
+        raise MediaTooLarge(
+            "media_too_large",
+            f"The {kind.name} has {megabytes(size)}; the limit is {megabytes(kind.max_bytes)}.",
+        )
+    return kind
+
+
+def megabytes(size: int) -> str:
+    """Return a size for people and for those who count: "5 MB (5,242,880 bytes)"."""
+    return f"{size / MEGABYTE:.4g} MB ({size:,} bytes)"
+
+
+def _judged(facts: gif.Facts | None) -> MediaKind:
+    if facts is None:
+        raise _refused("The GIF is damaged: it holds no picture.")
+    if facts.frames == 1:
+        return STATIC_GIF
+    if facts.frames > GIF_MAX_FRAMES:
+        raise _refused(f"The GIF has more than {GIF_MAX_FRAMES} frames, which is Twitter's limit.")
+    if facts.width > GIF_MAX_WIDTH or facts.height > GIF_MAX_HEIGHT:
+        raise _refused(
+            f"The GIF is {facts.width} x {facts.height} pixels large; "
+            f"Twitter's limit is {GIF_MAX_WIDTH} x {GIF_MAX_HEIGHT}."
+        )
+    pixels = facts.width * facts.height * facts.frames
+    if pixels > GIF_MAX_PIXELS:
+        raise _refused(
+            f"The GIF has {pixels:,} pixels in its {facts.frames} frames; Twitter's limit is {GIF_MAX_PIXELS:,}."
+        )
+    return ANIMATED_GIF
+
+
+def _image(head: bytes) -> MediaKind | None:
+    if head.startswith(b"\xff\xd8\xff"):
+        return JPEG
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PNG
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return WEBP
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return ANIMATED_GIF
+    return None
+
+
+def _film(head: bytes) -> MediaKind | None:
+    box = head[4:8]
+    if box == b"ftyp":
+        brand = head[8:12]
+        if brand == mp4.QUICKTIME:
+            return MOV
+        return None if brand in mp4.NO_VIDEO else MP4
+    # QuickTime files older than the brand begin with one of these boxes.
+    return MOV if box in (b"moov", b"mdat", b"wide") else None
+
+
+def _refused(detail: str) -> Permanent:
+    return Permanent("media_refused", detail)

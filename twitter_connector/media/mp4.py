@@ -1,0 +1,79 @@
+"""Looks into the boxes of an MP4 or QuickTime file for what encodes its picture, by a few short reads.
+
+Decodes nothing, and says nothing about a file it does not understand.
+ISO/IEC 14496-12; https://developer.apple.com/documentation/quicktime-file-format
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+QUICKTIME = b"qt  "
+# Brands of the same file format that hold stills or sound only, or a picture no player of MP4 shows.
+NO_VIDEO = frozenset(
+    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"crx ", b"jp2 ")
+) | frozenset((b"jpm ", b"jpx ", b"M4A ", b"M4B ", b"M4P "))
+
+_H264 = frozenset((b"avc1", b"avc2", b"avc3", b"avc4"))
+# Sample entries that are certainly something else, with their names for people. Others are left to Twitter.
+_FOREIGN = {
+    b"hvc1": "H.265 (HEVC)",
+    b"hev1": "H.265 (HEVC)",
+    b"dvh1": "Dolby Vision",
+    b"dvhe": "Dolby Vision",
+    b"av01": "AV1",
+    b"vp08": "VP8",
+    b"vp09": "VP9",
+    b"mp4v": "MPEG-4 Visual",
+    b"s263": "H.263",
+    b"jpeg": "Motion JPEG",
+    b"mjpa": "Motion JPEG",
+    b"apcn": "ProRes",
+    b"apch": "ProRes",
+    b"apcs": "ProRes",
+    b"apco": "ProRes",
+    b"ap4h": "ProRes",
+}
+_CONTAINERS = frozenset((b"moov", b"trak", b"mdia", b"minf", b"stbl"))
+# A film of a few tracks has some dozens of boxes. A file with more is not worth our time.
+_BOXES_MAX = 1000
+
+
+def foreign_codec(file: BinaryIO, size: int) -> str:
+    """Return the name of the encoding of a film's picture where it is surely not H.264, "" otherwise."""
+    found = set(_sample_entries(file, size))
+    if found & _H264:
+        return ""
+    return next((_FOREIGN[entry] for entry in sorted(found) if entry in _FOREIGN), "")
+
+
+def _sample_entries(file: BinaryIO, size: int) -> Iterator[bytes]:
+    budget = iter(range(_BOXES_MAX))
+    open_boxes = [(0, size)]
+    while open_boxes:
+        start, end = open_boxes.pop()
+        for kind, body, body_end in _boxes(file, start, end, budget):
+            if kind in _CONTAINERS:
+                open_boxes.append((body, body_end))
+            elif kind == b"stsd":
+                # Version, flags and the number of entries stand before the entries, which are boxes themselves.
+                yield from (entry for entry, _, _ in _boxes(file, body + 8, body_end, budget))
+
+
+def _boxes(file: BinaryIO, start: int, end: int, budget: Iterator[int]) -> Iterator[tuple[bytes, int, int]]:
+    """Yield type, start and end of the content of each box, until one makes no sense or the budget is used up."""
+    while start + 8 <= end and next(budget, None) is not None:
+        file.seek(start)
+        header = file.read(16)
+        if len(header) < 8:
+            return
+        length, kind, body = int.from_bytes(header[:4], "big"), header[4:8], start + 8
+        if length == 1:
+            length, body = int.from_bytes(header[8:16], "big"), start + 16
+        elif length == 0:
+            length = end - start
+        if length < body - start or start + length > end:
+            return
+        yield kind, body, start + length
+        start += length

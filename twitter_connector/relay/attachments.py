@@ -1,0 +1,118 @@
+"""Files of messages, in both directions: from Twitter into CIM's file engine, from there to Twitter.
+
+Bytes pass through a temporary file under a ceiling, never through the broker. Which kind a file is, its bytes say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
+from urllib.parse import urlsplit
+
+from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, RateLimited, Retryable
+from twitter_connector.media.limits import VIDEO_MAX_BYTES, MediaKind, inspect, kind_of
+from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.activity import Media, Variant
+from twitter_connector.model.cim import CimMessage
+from twitter_connector.model.media import MediaPart, StoredFile, Upload
+from twitter_connector.model.plan import MediaRef
+from twitter_connector.translate.inbound import media_message, media_note
+
+
+class Stream(Protocol):
+    @property
+    def chunks(self) -> Iterable[bytes]: ...
+
+
+class WholeFile(Protocol):
+    @property
+    def file(self) -> BinaryIO: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def head(self) -> bytes: ...
+
+
+class DownloadsPort(Protocol):
+    def best_variant(self, media: Media, ceiling: int) -> list[Variant]: ...
+    def open(self, url: str, credentials: Credentials, *, ceiling: int) -> AbstractContextManager[Stream]: ...
+
+
+class FilesPort(Protocol):
+    def filename(self, media_url: str) -> str | None: ...
+    def store(self, whole: WholeFile, name: str, mime_type: str, *, tag: str = "") -> StoredFile: ...
+    def read(self, name: str, *, ceiling: int) -> AbstractContextManager[Stream]: ...
+
+
+class FetcherPort(Protocol):
+    def open(self, url: str, *, ceiling: int) -> AbstractContextManager[Stream]: ...
+
+
+class UploadsPort(Protocol):
+    def carry_on(
+        self, credentials: Credentials, upload: Upload, outgoing: Any, keep: Callable[[Upload], None]
+    ) -> str: ...
+
+
+@dataclass(frozen=True)
+class Attachments:
+    """Carries files. spool: a stream and a ceiling -> a whole temporary file. outgoing: makes what uploads take."""
+
+    downloads: DownloadsPort
+    files: FilesPort
+    fetcher: FetcherPort
+    uploads: Callable[[Account], UploadsPort]
+    spool: Callable[[Iterable[bytes], int], AbstractContextManager[WholeFile]]
+    outgoing: Callable[[BinaryIO, int, str, str], Any]
+
+    def bring_in(self, part: MediaPart, account: Account | None) -> CimMessage:
+        """Return the message for a customer's file, stored in the file engine; or the note that tells the agent why
+        it could not be had. Raises Retryable where waiting helps."""
+        try:
+            if account is None:
+                raise Permanent("unknown_account", "The account it was sent to is no longer registered here.")
+            return media_message(part, self._stored(part, account))
+        except RateLimited as error:
+            # The limit of Twitter's media host; it must not hold up the account's texts.
+            raise Retryable(error.reason, error.detail, until=error.until, status=error.status) from error
+        except Permanent as error:
+            return media_note(part, error)
+
+    def _stored(self, part: MediaPart, account: Account) -> StoredFile:
+        variants = self.downloads.best_variant(part.media, VIDEO_MAX_BYTES)
+        failure: ConnectorError = Permanent("media_without_file", "Twitter names no file for it.")
+        for variant in variants:
+            try:
+                return self._fetched(variant.url, part, account)
+            except MediaTooLarge as error:
+                failure = error  # the next encoding is smaller
+        raise failure
+
+    def _fetched(self, url: str, part: MediaPart, account: Account) -> StoredFile:
+        with (
+            self.downloads.open(url, account.credentials, ceiling=VIDEO_MAX_BYTES) as stream,
+            self.spool(stream.chunks, VIDEO_MAX_BYTES) as whole,
+        ):
+            kind = kind_of(whole.head, whole.size_bytes)
+            name = urlsplit(url).path.rsplit("/", 1)[-1].partition(":")[0]
+            return self.files.store(whole, name, kind.mime_type, tag=part.id)
+
+    def take_out(self, ref: MediaRef, account: Account, upload: Upload, keep: Callable[[Upload], None]) -> str:
+        """Return the media id of a file that Twitter has taken whole. Raises MediaProcessing while it works on it;
+        Permanent with a sentence for the agent where it cannot be sent."""
+        uploads = self.uploads(account)
+        if upload.state != "uploading":
+            return uploads.carry_on(account.credentials, upload, None, keep)
+        with self._opened(ref) as stream, self.spool(stream.chunks, VIDEO_MAX_BYTES) as whole:
+            kind: MediaKind = inspect(whole.file, whole.size_bytes)
+            outgoing = self.outgoing(whole.file, whole.size_bytes, kind.mime_type, kind.category)
+            return uploads.carry_on(account.credentials, upload, outgoing, keep)
+
+    def _opened(self, ref: MediaRef) -> AbstractContextManager[Stream]:
+        # The public host is never asked for what the file engine has: its name may not even resolve in here.
+        name = self.files.filename(ref.url)
+        if name is not None:
+            return self.files.read(name, ceiling=VIDEO_MAX_BYTES)
+        return self.fetcher.open(ref.url, ceiling=VIDEO_MAX_BYTES)

@@ -1,0 +1,44 @@
+"""Signs of typing: passed on once, at once, or not at all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twitter_connector.errors import ConnectorError, StoreUnavailable
+from twitter_connector.relay.inbound import InboundRoute
+from twitter_connector.relay.intake import work_in
+from twitter_connector.relay.outbound import OutboundRoute
+from twitter_connector.relay.ports import LanesPort
+from twitter_connector.schemas.activity_v1 import load
+from twitter_connector.schemas.cim import load_message
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Flashes:
+    """Passes on what flashed. count: told passed or the reason why not, for the metric."""
+
+    lanes: LanesPort
+    inbound: InboundRoute
+    outbound: OutboundRoute
+    count: Callable[[str], None]
+
+    def pass_on(self) -> None:
+        for payload in self.lanes.flashes():
+            try:
+                work = work_in(payload)
+                if "activity" in work:
+                    self.inbound.flash(load(work["activity"]))
+                else:
+                    self.outbound.flash(load_message(work["message"]))
+            except StoreUnavailable:
+                raise
+            except ConnectorError as error:
+                # Nobody waits for it, and a later one comes within seconds.
+                log.info("flash_lost", extra={"reason": error.reason})
+                self.count(error.reason)
+            else:
+                self.count("passed_on")

@@ -1,0 +1,122 @@
+"""The webhook heals itself, and what was missed is read back. Delivery of what has arrived never depends on this."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from twitter_connector.errors import ConnectorError
+from twitter_connector.model.account import Account
+from twitter_connector.model.activity import epoch_ms, moment
+from twitter_connector.relay.intake import take_in_activities
+from twitter_connector.relay.onboard import Onboard, StepFailed
+from twitter_connector.relay.ports import AccountsPort, InboxPort
+from twitter_connector.schemas.activity_v1 import pieces
+
+log = logging.getLogger(__name__)
+
+# Twitter says nothing when it switches a webhook off; it allows 15 looks in 15 minutes, per environment.
+CHECK_EVERY = timedelta(minutes=10)
+# An account nobody writes to for this long is looked at more often: its silence may be a fault.
+SILENCE = timedelta(hours=6)
+CHECK_WHEN_SILENT = timedelta(minutes=5)
+RETRY_FIRST = timedelta(minutes=1)
+RETRY_LONGEST = timedelta(hours=1)
+# The list of messages may be read 15 times in 15 minutes; restarts in a loop must not use that up.
+FILL_EVERY = timedelta(minutes=5)
+# What Twitter's list shows goes back 30 days, but an answer to an old message helps nobody.
+FILL_LONGEST = timedelta(hours=24)
+# Events are a little late at times; what is read twice is taken once.
+FILL_MARGIN = timedelta(minutes=2)
+
+
+class SignsPort(Protocol):
+    def signs(self, account_id: str) -> dict[str, int]: ...
+    def note(self, account_id: str, **signs: int) -> None: ...
+
+
+class HistoryPort(Protocol):
+    def envelopes_since(self, since: datetime) -> Iterator[dict[str, Any]]: ...
+
+
+@dataclass
+class Upkeep:
+    """Looks after the accounts."""
+
+    accounts: AccountsPort
+    signs: SignsPort
+    onboard: Onboard
+    inbox: InboxPort
+    history: Callable[[Account], HistoryPort]
+    ring: Callable[[str], None]
+    clock: Callable[[], datetime]
+    chance: Callable[[], float]
+
+    def check_due(self) -> None:
+        """Check every account whose time has come."""
+        for account in self.accounts.all():
+            signs = self.signs.signs(account.id)
+            if epoch_ms(self.clock()) >= signs.get("next_check_at", 0):
+                self.check(account, signs)
+
+    def check(self, account: Account, signs: Mapping[str, int]) -> None:
+        """Bring the account's webhook and subscription back where Twitter has lost or disabled them."""
+        now = self.clock()
+        try:
+            standing = self.onboard.repair(account)
+        except StepFailed as error:
+            failures = signs.get("check_failures", 0) + 1
+            wait = min(RETRY_FIRST * 2 ** min(failures - 1, 10), RETRY_LONGEST) * (1 - self.chance() / 4)
+            self._note(account, now + wait, failures, valid=not error.webhook_lost)
+            if account.attention != error.advice:
+                self.accounts.save(replace(account, attention=error.advice))
+            log.error("webhook_not_healed", extra={"account": account.id, "step": error.step, "detail": error.advice})
+            return
+        last = signs.get("last_event_at", 0)
+        silent = now - moment(last) > SILENCE
+        wait = (CHECK_WHEN_SILENT if silent else CHECK_EVERY) * (1 - self.chance() / 10)
+        self._note(account, now + wait, 0, valid=True)
+        changed = set(standing.actions) - {"kept"}
+        if changed:
+            log.warning("webhook_healed", extra={"account": account.id, "actions": sorted(changed)})
+        if changed or account.attention or signs.get("gap_open"):
+            # Whatever was lost meanwhile was lost silently.
+            self.fill(standing.account)
+
+    def fill(self, account: Account) -> int:
+        """Take in what the webhook did not bring since the last message known. Return how many events were read.
+
+        An account that was registered a moment ago has no past here: nothing before its registration is taken in.
+        """
+        now = self.clock()
+        signs = self.signs.signs(account.id)
+        if epoch_ms(now) - signs.get("filled_at", 0) < FILL_EVERY / timedelta(milliseconds=1):
+            return 0
+        self.signs.note(account.id, filled_at=epoch_ms(now), gap_open=0)
+        known = signs.get("last_dm", 0)
+        since = moment((known >> 22) + 1288834974657) if known else account.registered_at or now
+        since = max(since - FILL_MARGIN, now - FILL_LONGEST, account.registered_at or now)
+        try:
+            found = list(self.history(account).envelopes_since(since))
+        except ConnectorError as error:
+            log.warning("gap_not_read", extra={"account": account.id, "reason": error.reason, "detail": error.detail})
+            return 0
+        # Oldest first, so that lanes which are empty begin with the right one.
+        missed = [piece for envelope in reversed(found) for piece in pieces(envelope, account.id) if not piece.own]
+        outcomes: list[str] = []
+        for piece in missed:
+            take_in_activities([piece], self.inbox, self.ring, lambda _, outcome: outcomes.append(outcome))
+        log.info("gap_read", extra={"account": account.id, "seen": len(missed), "new": outcomes.count("accepted")})
+        return len(missed)
+
+    def _note(self, account: Account, at: datetime, failures: int, *, valid: bool) -> None:
+        self.signs.note(
+            account.id,
+            next_check_at=epoch_ms(at),
+            checked_at=epoch_ms(self.clock()),
+            check_failures=failures,
+            webhook_valid=int(valid),
+        )

@@ -1,0 +1,108 @@
+"""The way into the lanes for the web: the broker, or the local journal while the broker is away."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from twitter_connector.errors import StoreUnavailable
+from twitter_connector.model.work import Direction, EchoSeen, Entry, Item
+from twitter_connector.store.journal import Journal
+from twitter_connector.store.lanes import Lanes
+
+log = logging.getLogger(__name__)
+
+# After a failure the broker is left alone this long: a broker that hangs costs one request its timeout, not all.
+BREAK_SECONDS = 1.0
+REPLAY_SECONDS = 0.5
+
+
+class Inbox:
+    """Accepts work durably. Raises StoreUnavailable only where neither the broker nor the journal takes it."""
+
+    def __init__(self, lanes: Lanes, journal: Journal, ring: Callable[[str], None]) -> None:
+        self._lanes = lanes
+        self._journal = journal
+        self._ring = ring
+        self._closed_until = 0.0
+        self._lock = threading.Lock()
+        self._replaying_in = 0
+
+    def accept(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]:
+        """Store items atomically; see Lanes.accept. What went to the journal counts as new."""
+        if self._journal.pending():
+            self.replay_soon()
+            if self._journal.append(_record(items), only_if_pending=True):
+                return [True] * len(items), set()
+        if time.monotonic() >= self._closed_until:
+            try:
+                return self._lanes.accept(items)
+            except StoreUnavailable as error:
+                self.missed()
+                log.error("journaling", extra={"reason": error.reason, "detail": error.detail})
+        self._journal.append(_record(items))
+        self.replay_soon()
+        return [True] * len(items), set()
+
+    @property
+    def away(self) -> bool:
+        """The broker failed a moment ago, or older work still waits in the journal: better not ask it anything."""
+        return time.monotonic() < self._closed_until or self._journal.pending()
+
+    def missed(self) -> None:
+        """Note that the broker did not answer somebody else of this process."""
+        self._closed_until = time.monotonic() + BREAK_SECONDS
+
+    def replay_soon(self) -> None:
+        """Have a thread of this process empty the journal once the broker is back. Cheap where one is at it."""
+        with self._lock:
+            if self._replaying_in == os.getpid():
+                return
+            self._replaying_in = os.getpid()
+        threading.Thread(target=self._replay, name="journal", daemon=True).start()
+
+    def resume(self) -> None:
+        """Pick up what an earlier process left in the journal."""
+        if self._journal.pending():
+            self.replay_soon()
+
+    def _replay(self) -> None:
+        while True:
+            try:
+                count = self._journal.replay(self._take)
+                if count:
+                    log.warning("journal_replayed", extra={"records": count})
+                with self._lock:
+                    if not self._journal.pending():
+                        self._replaying_in = 0
+                        return
+            except StoreUnavailable:
+                pass  # still away; the records stay where they are
+            except Exception as error:
+                log.error("internal_error", exc_info=error)
+            time.sleep(REPLAY_SECONDS)
+
+    def _take(self, record: bytes) -> None:
+        _, bells = self._lanes.accept(_items(record))
+        for direction in bells:
+            self._ring(direction)
+
+
+def _record(items: Sequence[Item]) -> bytes:
+    # Signs of typing will be worth nothing by then; everything else is made by workers, which wait for the broker.
+    kept = [item for item in items if isinstance(item, Entry | EchoSeen)]
+    return json.dumps([[type(item).__name__, asdict(item)] for item in kept], default=str).encode()
+
+
+def _items(record: bytes) -> list[Entry | EchoSeen]:
+    rows: list[tuple[str, dict[str, Any]]] = json.loads(record)
+    return [
+        EchoSeen(**fields) if name == "EchoSeen" else Entry(**{**fields, "direction": Direction(fields["direction"])})
+        for name, fields in rows
+    ]

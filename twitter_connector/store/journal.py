@@ -1,0 +1,139 @@
+"""A small local journal for what comes while the broker is away: written with fsync, bounded, replayed in order.
+
+While anything lies in it, newcomers go through it too, so that none overtakes an older one. Several processes
+share a directory; locks on one file order them. Knows nothing of what a record holds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from twitter_connector.errors import StoreUnavailable
+
+# Two days of a busy account's messages, and little enough for any disk.
+JOURNAL_MAX_BYTES = 64 * 1024 * 1024
+_HEAD = struct.Struct(">IIQ")  # length, checksum, received in nanoseconds
+_FULL = "The broker is away and the local journal cannot take more. Bring the broker back; see docs/operations.md."
+
+
+class Journal:
+    """One directory of journal files, one file a process and round. Nothing is open while nothing is written."""
+
+    def __init__(self, directory: Path, max_bytes: int = JOURNAL_MAX_BYTES) -> None:
+        self._directory = directory
+        self._max_bytes = max_bytes
+        # Its existence says that something lies here; looking for it is all that the journal costs in good times.
+        self._flag = str(directory / "pending")
+
+    def pending(self) -> bool:
+        """Say whether anything waits to be replayed. One look at the file system."""
+        return os.path.exists(self._flag)
+
+    def append(self, record: bytes, *, only_if_pending: bool = False) -> bool:
+        """Write one record and return once it is on the disk.
+
+        only_if_pending: for those who could reach the broker: False, and nothing written, where the journal has
+        been emptied meanwhile. Raises StoreUnavailable where the record cannot be kept.
+        """
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            with self._locked(fcntl.LOCK_SH):
+                if only_if_pending and not self.pending():
+                    return False
+                if self.size_bytes() + len(record) > self._max_bytes:
+                    raise StoreUnavailable("journal_full", _FULL, ours=True)
+                Path(self._flag).touch()
+                self._write(record)
+        except OSError as error:
+            raise StoreUnavailable("journal_failed", f"{_FULL} ({error.strerror})", ours=True) from error
+        return True
+
+    def size_bytes(self) -> int:
+        return sum(path.stat().st_size for path in self._files())
+
+    def replay(self, take: Callable[[bytes], None]) -> int:
+        """Hand every record to `take`, oldest first, and forget it. Return how many.
+
+        Only one process replays at a time; the others return at once. Where `take` raises, what was not taken
+        stays, and what was taken in the same file comes again: `take` must not mind repeats.
+        """
+        if not self.pending():
+            return 0
+        count = 0
+        with self._replayer() as alone:
+            if not alone:
+                return 0
+            while True:
+                with self._locked(fcntl.LOCK_EX):
+                    batch = [self._set_aside(path) for path in self._files("*.journal")]
+                    batch = sorted({*batch, *self._files("*.replay")})
+                    if not batch:
+                        Path(self._flag).unlink(missing_ok=True)
+                        return count
+                for _, record in sorted((at, record) for path in batch for at, record in _records(path)):
+                    take(record)
+                    count += 1
+                for path in batch:
+                    path.unlink()
+
+    def _write(self, record: bytes) -> None:
+        path = self._directory / f"{os.getpid()}.journal"
+        head = _HEAD.pack(len(record), zlib.crc32(record), time.time_ns())
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            # One write, so that threads of this process do not mix theirs.
+            if os.write(descriptor, head + record) != len(head) + len(record):
+                raise OSError(28, "No space left on device")
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _set_aside(self, path: Path) -> Path:
+        aside = path.with_name(f"{path.stem}.{time.time_ns()}.replay")
+        path.rename(aside)
+        return aside
+
+    def _files(self, pattern: str = "*.*") -> list[Path]:
+        return [p for p in self._directory.glob(pattern) if p.suffix in (".journal", ".replay")]
+
+    @contextmanager
+    def _locked(self, kind: int) -> Iterator[None]:
+        descriptor = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, kind)
+            yield
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def _replayer(self) -> Iterator[bool]:
+        descriptor = os.open(self._directory / "replayer", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                alone = True
+            except BlockingIOError:
+                alone = False
+            yield alone
+        finally:
+            os.close(descriptor)
+
+
+def _records(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the records of a file with their times. A torn last one was never acknowledged, and ends the file."""
+    with path.open("rb") as file:
+        while head := file.read(_HEAD.size):
+            if len(head) < _HEAD.size:
+                return
+            length, checksum, at = _HEAD.unpack(head)
+            record = file.read(length)
+            if len(record) < length or zlib.crc32(record) != checksum:
+                return
+            yield at, record

@@ -1,0 +1,30 @@
+"""Configuration from CCM and from operators: check, store, answer. Asks nobody else."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from twitter_connector.schemas.configuration import load_channel_type, load_push
+from twitter_connector.web.body import json_body
+from twitter_connector.web.context import services
+from twitter_connector.web.guard import INTERNAL_BODY_MAX_BYTES, internal
+
+bp = Blueprint("configuration", __name__)
+
+
+@bp.post("/connector-configurations")
+@internal
+def receive_configuration() -> Response:
+    """Take over the credentials CCM pushes when a channel connector is saved. An account nobody registered is
+    answered with 200 as well: CCM saves what it likes, and what to do about it is in the answer."""
+    told = load_push(json_body(INTERNAL_BODY_MAX_BYTES))
+    return jsonify(services().configure.push(told).as_json())
+
+
+@bp.post("/channel-type-configurations")
+@internal
+def receive_channel_type() -> Response:
+    """Remember the channel type an operator names."""
+    channel_type_id = load_channel_type(json_body(INTERNAL_BODY_MAX_BYTES))
+    services().configure.name_channel_type(channel_type_id)
+    return jsonify({"channelTypeId": channel_type_id})
