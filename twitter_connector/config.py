@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -46,6 +47,10 @@ class Settings:
     web_workers: int = 2
     web_threads: int = 8
     worker_concurrency: int = 128
+    inbound_max_age: timedelta = timedelta(hours=24)
+    outbound_max_age: timedelta = timedelta(hours=24)
+    dead_letters_max: int = 100_000
+    dead_letters_max_age: timedelta = timedelta(days=30)
     log_level: str = "INFO"
     log_format: str = "text"
     var_dir: Path = Path("var")
@@ -89,6 +94,10 @@ class Settings:
             # One thread waits inside the registration call while Twitter's challenge needs another.
             web_threads=read("WEB_THREADS", _at_least(2), cls.web_threads),
             worker_concurrency=read("WORKER_CONCURRENCY", _at_least(4), cls.worker_concurrency),
+            inbound_max_age=read("INBOUND_MAX_AGE", _duration, cls.inbound_max_age),
+            outbound_max_age=read("OUTBOUND_MAX_AGE", _duration, cls.outbound_max_age),
+            dead_letters_max=read("DEAD_LETTERS_MAX", _at_least(1), cls.dead_letters_max),
+            dead_letters_max_age=read("DEAD_LETTERS_MAX_AGE", _duration, cls.dead_letters_max_age),
             log_level=read("LOG_LEVEL", _log_level, cls.log_level),
             log_format=read("LOG_FORMAT", _one_of("json", "text"), "text" if terminal else "json"),
             var_dir=var_dir,
@@ -215,6 +224,13 @@ def _one_of(*choices: str) -> Callable[[str], str]:
         return raw
 
     return understand
+
+
+def _duration(raw: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,9})\s*([smhd]?)", raw)
+    if not found or int(found[1]) == 0:
+        raise ValueError(f"a time such as 90s, 30m, 24h or 7d is needed, not {raw!r}")
+    return timedelta(seconds=int(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]])
 
 
 def _at_least(minimum: int) -> Callable[[str], int]:

@@ -8,6 +8,7 @@ share_metrics_directory()
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest  # noqa: E402
 from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
+from prometheus_client.registry import Collector  # noqa: E402
 
 from twitter_connector.model.work import Held  # noqa: E402
 
@@ -44,6 +45,10 @@ SKIPPED = Counter(
     "twitter_connector_skipped_total", "Messages that need nothing done, by reason.", ["direction", "reason"]
 )
 
+DROPPED = Counter(
+    "twitter_connector_dead_letters_dropped_total",
+    "Dead letters forgotten because there were too many or too old ones.",
+)
 FLASHES = Counter(
     "twitter_connector_flashes_total", "Signs of typing, by what became of them (passed_on, or a reason).", ["outcome"]
 )
@@ -63,8 +68,10 @@ class Outcomes:
         BURIED.labels(held.direction.word, reason).inc()
 
 
-def exposition() -> bytes:
-    """Return what all processes of this installation have counted so far, in Prometheus' text format."""
+def exposition(standing: Collector) -> bytes:
+    """Return what all processes of this installation have counted so far, and how things stand at this moment, in
+    Prometheus' text format."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(standing)
     return generate_latest(registry)

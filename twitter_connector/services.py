@@ -21,6 +21,7 @@ from twitter_connector.relay.configure import Configure
 from twitter_connector.relay.onboard import Onboard
 from twitter_connector.relay.upkeep import Upkeep
 from twitter_connector.store.accounts import Accounts
+from twitter_connector.store.budgets import Budgets
 from twitter_connector.store.channel import Channel
 from twitter_connector.store.chores import Chores
 from twitter_connector.store.connection import Line, connect
@@ -53,6 +54,7 @@ class Services:
     attachments: Attachments
     accounts: Accounts
     dead_letters: DeadLetters
+    budgets: Budgets
     pulse: Pulse
     chores: Chores
     twitter: Gateways
@@ -100,7 +102,8 @@ def build_services(settings: Settings, *, patient: bool = False) -> Services:
     lanes = Lanes(client, line)
     bell = Bell(celery_app(settings, patient=patient))
     wire = Wire()
-    twitter = Gateways(TwitterHttp(wire, now), settings.twitter_api_url)
+    budgets = Budgets(client)
+    twitter = Gateways(TwitterHttp(wire, now), settings.twitter_api_url, budgets.note)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
     onboard = Onboard(accounts, lanes, twitter.for_registration, now, settings.public_url)
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal"), bell.ring)
@@ -116,6 +119,7 @@ def build_services(settings: Settings, *, patient: bool = False) -> Services:
         attachments=_attachments(settings, wire),
         accounts=accounts,
         dead_letters=DeadLetters(client),
+        budgets=budgets,
         pulse=Pulse(client),
         chores=Chores(client),
         twitter=twitter,

@@ -141,6 +141,8 @@ class Wire:
         if session is None:
             session = requests.Session()
             session.trust_env = self._trust_env
+            # Proxies and certificates of the environment count, a .netrc does not: it would replace a bearer token.
+            session.auth = _as_it_is
             # requests' own retries stay at none: repeating a POST is the relay's decision alone.
             adapter = Adapter(pool_connections=8, pool_maxsize=8, max_retries=0)
             session.mount("https://", adapter)
@@ -185,6 +187,10 @@ def pieces(raw: Any, end: float, ceiling: int) -> Iterator[bytes]:
     except (urllib3.exceptions.HTTPError, OSError) as error:
         late = time.monotonic() >= end or isinstance(error, urllib3.exceptions.ReadTimeoutError)
         raise NoAnswer("an answer that did not end in time" if late else "an answer that broke off") from error
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _never_connected(error: requests.ConnectionError) -> bool:

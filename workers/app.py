@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from celery import Celery
-from celery.exceptions import SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
 from twitter_connector import logs
@@ -18,6 +18,8 @@ from workers.runtime import Runtime
 
 # Celery warns root off because of pickle; this application accepts JSON only.
 warnings.filterwarnings("ignore", category=SecurityWarning)
+# And of a coming default: to cancel running tasks when the broker is lost. A drain goes on with the lane it holds.
+warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 settings = Settings.from_env()
 app: Celery = celery_app(settings, patient=True)
 app.conf.update(

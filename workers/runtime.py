@@ -29,7 +29,6 @@ SWEEP_SECONDS = 0.25
 PULSE_SECONDS = 2.0
 # A drain gives its thread back after this long; what is still due rings again.
 DRAIN_SECONDS = 5.0
-MAX_AGE = timedelta(hours=24)
 
 
 class Runtime:
@@ -43,7 +42,7 @@ class Runtime:
         self._keeper = Keeper(svc.lanes, every=keys.LEASE_MS / 1000 / 3)
         slots = Slots(settings.worker_concurrency)
 
-        def drain(direction: Direction, route: InboundRoute | OutboundRoute) -> Drain:
+        def drain(direction: Direction, route: InboundRoute | OutboundRoute, max_age: timedelta) -> Drain:
             return Drain(
                 direction=direction,
                 lanes=svc.lanes,
@@ -53,7 +52,7 @@ class Runtime:
                 clock=now,
                 ring=svc.bell.ring,
                 watch=metrics.Outcomes(),
-                max_age=MAX_AGE,
+                max_age=max_age,
                 stopping=self._stopping.is_set,
             )
 
@@ -77,8 +76,12 @@ class Runtime:
             clock=now,
             skipped=_skipped(Direction.OUT),
             public_base=settings.link_base,
+            refused=svc.configure.refused,
         )
-        self._drains = {Direction.IN: drain(Direction.IN, inbound), Direction.OUT: drain(Direction.OUT, outbound)}
+        self._drains = {
+            Direction.IN: drain(Direction.IN, inbound, settings.inbound_max_age),
+            Direction.OUT: drain(Direction.OUT, outbound, settings.outbound_max_age),
+        }
         self._flashes = Flashes(svc.lanes, inbound, outbound, lambda what: metrics.FLASHES.labels(what).inc())
 
     def flash(self) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 
+from twitter_connector import metrics
 from twitter_connector.dispatch import FILL_GAPS_TASK, LOOK_AFTER_TASK
+from twitter_connector.model.activity import epoch_ms
+from twitter_connector.services import Services, now
 from workers.app import app, runtime
 
 log = logging.getLogger(__name__)
@@ -18,6 +21,8 @@ def look_after() -> None:
         if not alone:
             return  # another replica's scheduler was first
         services.upkeep.check_due()
+        services.accounts.forget_retired()
+        _trim(services)
     dead = services.dead_letters.count()
     waiting = {
         account.id: {d.word: n for d, n in services.lanes.waiting(account.id).items() if n}
@@ -26,6 +31,15 @@ def look_after() -> None:
     waiting = {account_id: lanes for account_id, lanes in waiting.items() if lanes}
     if dead or waiting:
         log.info("standing", extra={"dead_letters": dead, "lanes_waiting": waiting})
+
+
+def _trim(services: Services) -> None:
+    settings = services.settings
+    before = epoch_ms(now() - settings.dead_letters_max_age)
+    dropped = services.dead_letters.trim(settings.dead_letters_max, before)
+    if dropped:
+        metrics.DROPPED.inc(dropped)
+        log.error("dead_letters_dropped", extra={"count": dropped})
 
 
 @app.task(name=FILL_GAPS_TASK)  # type: ignore[untyped-decorator]

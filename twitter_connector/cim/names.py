@@ -43,9 +43,8 @@ def safe_name(name: str) -> str:
 def clean_name(name: str, mime_type: str) -> str:
     """Return a name the file engine takes: ASCII letters, digits, `_` and `-`, and one extension, which follows the
     media type where that is known. Never empty."""
-    stem, dot, ending = name.strip().rpartition(".")
-    if not dot:
-        stem, ending = ending, ""
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_")[:NAME_MAX_CHARS]
-    ending = _ENDINGS.get(mime_type) or (ending.lower() if re.fullmatch(r"[A-Za-z0-9]{1,5}", ending) else "bin")
-    return f"{stem or 'file'}.{ending}"
+    stem, _, ending = name.strip().rpartition(".")
+    if not re.fullmatch(r"[A-Za-z0-9]{1,5}", ending) or "." not in name:
+        stem, ending = name, "bin"
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_")[:NAME_MAX_CHARS].strip("_")
+    return f"{stem or 'file'}.{_ENDINGS.get(mime_type, ending.lower())}"

@@ -111,7 +111,6 @@ class Fetcher:
             cert_reqs="CERT_REQUIRED",
             ca_certs=self._authorities,
             server_hostname=host,
-            assert_hostname=host,
         )
 
     def _checked(self, host: str, port: int) -> list[str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from marshmallow import ValidationError
 
-from twitter_connector.errors import ConnectorError
+from twitter_connector.errors import ConnectorError, CredentialsRejected
 from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction
 from twitter_connector.schemas.activity_v1 import is_id
@@ -24,6 +26,10 @@ log = logging.getLogger(__name__)
 _OWNED_TOKEN = re.compile(r"(?P<owner>\d{1,20})-.+")
 # Pauses that other credentials, or another look by an operator, do not shorten: Twitter said until when.
 _TIMED = frozenset({"rate_limited", "looks_automated"})
+
+
+# Other credentials are tried this soon: at once, but for the lanes that still fail with the former ones.
+TRY_OTHERS_AFTER = timedelta(seconds=1)
 
 
 class AccountsPort(Protocol):
@@ -160,3 +166,15 @@ class Configure:
             if pause.get("reason") not in _TIMED:
                 for bell in self._lanes.resume(direction, account_id):
                     self._ring(bell)
+
+
+@contextmanager
+def others_tried(account: Account, refused: Callable[[Account], bool], clock: Callable[[], datetime]) -> Iterator[None]:
+    """Act with an account's credentials; where Twitter refuses them and there are others by now, the account waits a
+    moment instead of minutes. refused: Configure.refused."""
+    try:
+        yield
+    except CredentialsRejected as error:
+        if refused(account):
+            error.until = clock() + TRY_OTHERS_AFTER
+        raise

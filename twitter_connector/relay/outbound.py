@@ -10,9 +10,10 @@ from datetime import datetime
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, RateLimited, Retryable
 from twitter_connector.model.account import Account
 from twitter_connector.model.cim import CimMessage
-from twitter_connector.model.plan import MarkRead, SendDm, ShowTyping, Skip
+from twitter_connector.model.plan import MarkRead, Plan, SendDm, ShowTyping, Skip
 from twitter_connector.model.work import Held, Item
 from twitter_connector.relay.attachments import Attachments
+from twitter_connector.relay.configure import others_tried
 from twitter_connector.relay.intake import report_entry, work_in
 from twitter_connector.relay.ports import LedgerPort, QuestionsPort, StepPort, TwitterFor, TwitterPort
 from twitter_connector.relay.sending import Sending
@@ -25,7 +26,10 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class OutboundRoute:
-    """The way from CIM to Twitter. public_base: where customers reach the file engine, for links; None: nowhere."""
+    """The way from CIM to Twitter. public_base: where customers reach the file engine, for links; None: nowhere.
+
+    refused: told that Twitter refused an account's credentials; says whether there are others by now.
+    """
 
     account: Callable[[str], Account | None]
     twitter_for: TwitterFor
@@ -36,6 +40,7 @@ class OutboundRoute:
     clock: Callable[[], datetime]
     skipped: Callable[[str], None]
     public_base: str | None = None
+    refused: Callable[[Account], bool] = lambda _: False
 
     def deliver(self, held: Held) -> Sequence[Item]:
         message = self._message(held)
@@ -47,6 +52,10 @@ class OutboundRoute:
             log.info("skipped", extra={"reason": plan.reason, "cim_id": message.id})
             return ()
         account = self._registered(held.account_id)
+        with others_tried(account, self.refused, self.clock):
+            return self._carry_out(held, message, plan, account)
+
+    def _carry_out(self, held: Held, message: CimMessage, plan: Plan | MarkRead, account: Account) -> Sequence[Item]:
         twitter = self.twitter_for(account)
         if isinstance(plan, MarkRead):
             self._mark_read(held, message, plan, twitter)

@@ -28,7 +28,7 @@ from twitter_connector.model.plan import MediaRef, SendDm
 from twitter_connector.model.work import Held
 from twitter_connector.relay.attachments import Attachments
 from twitter_connector.relay.ports import LedgerPort, StepPort, TwitterPort
-from twitter_connector.translate.text import fingerprint
+from twitter_connector.translate.text import fingerprint, sent_fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Sending:
         held, customer = self.held, self.message.header.customer_id
         since = moment(begun.started_ms) - CLOCK_MARGIN
         taken = self.ledger.own(held.account_id, customer)
-        wanted = fingerprint(self.step.text)
+        wanted = sent_fingerprint(self.step.text)
         echoed = [(e.event_id, e.digest, e.created_ms) for e in self.ledger.echoes(held.account_id, customer)]
         found = _match(echoed, wanted, epoch_ms(since), taken)
         if found is None:

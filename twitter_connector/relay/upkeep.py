@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
-from twitter_connector.model.activity import epoch_ms, moment
+from twitter_connector.model.activity import SNOWFLAKE_EPOCH_MS, epoch_ms, moment
 from twitter_connector.relay.intake import take_in_activities
 from twitter_connector.relay.onboard import Onboard, StepFailed
 from twitter_connector.relay.ports import AccountsPort, InboxPort
@@ -61,6 +61,8 @@ class Upkeep:
             signs = self.signs.signs(account.id)
             if epoch_ms(self.clock()) >= signs.get("next_check_at", 0):
                 self.check(account, signs)
+            # Where the next start has to begin reading back, should this be the last sign of life.
+            self.signs.note(account.id, alive_at=epoch_ms(self.clock()))
 
     def check(self, account: Account, signs: Mapping[str, int]) -> None:
         """Bring the account's webhook and subscription back where Twitter has lost or disabled them."""
@@ -84,33 +86,42 @@ class Upkeep:
             log.warning("webhook_healed", extra={"account": account.id, "actions": sorted(changed)})
         if changed or account.attention or signs.get("gap_open"):
             # Whatever was lost meanwhile was lost silently.
-            self.fill(standing.account)
+            # As it stood before the repair: what has come since must not hide what came before.
+            self.fill(standing.account, signs, at_once=True)
 
-    def fill(self, account: Account) -> int:
-        """Take in what the webhook did not bring since the last message known. Return how many events were read.
+    def fill(
+        self, account: Account, signs: Mapping[str, int] | None = None, *, at_once: bool = False
+    ) -> tuple[int, int]:
+        """Take in what the webhook did not bring since the last message, and the last sign of life, that are known.
 
-        An account that was registered a moment ago has no past here: nothing before its registration is taken in.
+        Return how many of the customers' messages were read, and how many of them were missing. An account that was
+        registered a moment ago has no past here: nothing before its registration is taken in. at_once: although it
+        was done a moment ago.
         """
         now = self.clock()
-        signs = self.signs.signs(account.id)
-        if epoch_ms(now) - signs.get("filled_at", 0) < FILL_EVERY / timedelta(milliseconds=1):
-            return 0
+        signs = self.signs.signs(account.id) if signs is None else signs
+        lately = epoch_ms(now) - signs.get("filled_at", 0) < FILL_EVERY / timedelta(milliseconds=1)
+        if lately and not at_once:
+            return 0, 0
         self.signs.note(account.id, filled_at=epoch_ms(now), gap_open=0)
-        known = signs.get("last_dm", 0)
-        since = moment((known >> 22) + 1288834974657) if known else account.registered_at or now
-        since = max(since - FILL_MARGIN, now - FILL_LONGEST, account.registered_at or now)
+        since = max(_known_until(signs, now) - FILL_MARGIN, now - FILL_LONGEST, account.registered_at or now)
         try:
             found = list(self.history(account).envelopes_since(since))
         except ConnectorError as error:
             log.warning("gap_not_read", extra={"account": account.id, "reason": error.reason, "detail": error.detail})
-            return 0
+            return 0, 0
         # Oldest first, so that lanes which are empty begin with the right one.
         missed = [piece for envelope in reversed(found) for piece in pieces(envelope, account.id) if not piece.own]
         outcomes: list[str] = []
         for piece in missed:
             take_in_activities([piece], self.inbox, self.ring, lambda _, outcome: outcomes.append(outcome))
-        log.info("gap_read", extra={"account": account.id, "seen": len(missed), "new": outcomes.count("accepted")})
-        return len(missed)
+        new = outcomes.count("accepted")
+        log.log(
+            logging.WARNING if new else logging.INFO,
+            "gap_read",
+            extra={"account": account.id, "seen": len(missed), "new": new},
+        )
+        return len(missed), new
 
     def _note(self, account: Account, at: datetime, failures: int, *, valid: bool) -> None:
         self.signs.note(
@@ -120,3 +131,9 @@ class Upkeep:
             check_failures=failures,
             webhook_valid=int(valid),
         )
+
+
+def _known_until(signs: Mapping[str, int], now: datetime) -> datetime:
+    """Return the moment up to which the customers' messages are known for certain."""
+    last_dm = (signs["last_dm"] >> 22) + SNOWFLAKE_EPOCH_MS if signs.get("last_dm") else epoch_ms(now)
+    return moment(min(last_dm, signs.get("alive_at", last_dm)))

@@ -235,14 +235,15 @@ def _load(envelope: Mapping[str, Any]) -> Activity:
             sender = event["sender_id"]
             at = moment(event["created_timestamp"])
             if kind is DmRead:
+                if not event["last_read_event_id"]:
+                    raise ValidationError({"last_read_event_id": ["Missing data for required field."]})
                 account = event["target"]["recipient_id"]
                 return DmRead(account, sender, event["last_read_event_id"], at, _person(people, sender))
             return CustomerTyping(event["target"]["recipient_id"], sender, at, _person(people, sender))
     if "user_event" in envelope:
-        revoke = envelope["user_event"].get("revoke") or {}
-        return AccessRevoked(
-            _id((revoke.get("source") or {}).get("user_id")), _id((revoke.get("target") or {}).get("app_id"))
-        )
+        revoke = _mapping(_mapping(envelope["user_event"]).get("revoke"))
+        source, target = _mapping(revoke.get("source")), _mapping(revoke.get("target"))
+        return AccessRevoked(_id(source.get("user_id")), _id(target.get("app_id")))
     return UnknownActivity(next(iter(envelope), ""))
 
 

@@ -13,6 +13,8 @@ from twitter_connector.store import keys
 from twitter_connector.store.connection import store_errors
 
 _BATCH = 200
+# At most so many are forgotten at a time; the next round forgets more.
+_TRIM = 1000
 
 
 class DeadLetters:
@@ -53,6 +55,19 @@ class DeadLetters:
             if len(ids) < _BATCH:
                 return
             start += _BATCH
+
+    def trim(self, most: int, before_ms: int) -> int:
+        """Forget those that failed before a moment, and the oldest beyond `most`. Return how many."""
+        with store_errors():
+            old: list[str] = self._client.zrangebyscore(keys.DEAD, "-inf", f"({before_ms}", 0, _TRIM)  # type: ignore[assignment]
+            surplus: list[str] = self._client.zrange(keys.DEAD, 0, min(_TRIM, self.count() - most) - 1)  # type: ignore[assignment]
+            gone = list(dict.fromkeys([*old, *(surplus if self.count() > most else [])]))
+            if gone:
+                pipe = self._client.pipeline(transaction=True)
+                pipe.zrem(keys.DEAD, *gone)
+                pipe.hdel(keys.DEAD_LETTER, *gone)
+                pipe.execute()
+        return len(gone)
 
     def discard(self, letter_id: str) -> bool:
         """Forget one. False when there was none of that id."""

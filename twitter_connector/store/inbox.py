@@ -55,6 +55,10 @@ class Inbox:
         """The broker failed a moment ago, or older work still waits in the journal: better not ask it anything."""
         return time.monotonic() < self._closed_until or self._journal.pending()
 
+    def journal_bytes(self) -> int:
+        """Return how much lies in the journal."""
+        return self._journal.size_bytes()
+
     def missed(self) -> None:
         """Note that the broker did not answer somebody else of this process."""
         self._closed_until = time.monotonic() + BREAK_SECONDS

@@ -12,7 +12,7 @@ import struct
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from twitter_connector.errors import StoreUnavailable
@@ -56,7 +56,12 @@ class Journal:
         return True
 
     def size_bytes(self) -> int:
-        return sum(path.stat().st_size for path in self._files())
+        """Return what lies here. A file that is taken away at the same moment counts for nothing."""
+        total = 0
+        for path in self._files():
+            with suppress(FileNotFoundError):
+                total += path.stat().st_size
+        return total
 
     def replay(self, take: Callable[[bytes], None]) -> int:
         """Hand every record to `take`, oldest first, and forget it. Return how many.

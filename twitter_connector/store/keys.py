@@ -19,6 +19,8 @@ FLASH_MS = 3_000
 FLASHES_MAX = 500
 # How long a typed number counts as an answer to a numbered question.
 QUESTION_SECONDS = 86400
+# A position is worth no more than Twitter's window of 15 minutes.
+BUDGETS_SECONDS = 900
 CHORE_SECONDS = 300
 # Uncertain sends are settled within a minute; the rest is margin for an outage in between.
 ECHO_SECONDS = 3600
@@ -57,6 +59,7 @@ ASKED = PREFIX + "asked:{account}:{id}"  # JSON: the options of one BUTTON messa
 QUESTION = PREFIX + "question:{account}:{customer}"  # CIM id of the numbered question a typed answer belongs to
 DEAD = PREFIX + "dead"  # ZSET dead letter id -> failed ms
 DEAD_LETTER = PREFIX + "dead:letters"  # HASH dead letter id -> JSON
+BUDGETS = PREFIX + "budgets:{account}"  # HASH endpoint -> JSON limit, remaining, reset
 CHORE = PREFIX + "chore:{chore}"  # lock: one replica at a time
 WORKERS = PREFIX + "workers"  # ZSET worker name -> ms of its last sign of life
 PULLED = PREFIX + "pulled:{account}"  # CCM was asked for the account's configuration lately

@@ -118,6 +118,19 @@ class Lanes:
             counts: list[int] = [self._client.zcard(keys.DUE.format(direction=d, account=account)) for d in Direction]
         return dict(zip(Direction, counts, strict=True))
 
+    def lag(self, account_id: str) -> dict[Direction, float]:
+        """Return, by direction, for how many seconds the lane that is longest due has been waiting for a worker."""
+        account = quote(account_id, safe="")
+        found: dict[Direction, float] = {}
+        with store_errors():
+            seconds, micros = self._client.time()
+            now = int(seconds) * 1000 + int(micros) // 1000
+            for direction in Direction:
+                key = keys.DUE.format(direction=direction, account=account)
+                first: list[tuple[str, float]] = self._client.zrange(key, 0, 0, withscores=True)  # type: ignore[assignment]
+                found[direction] = max(0.0, (now - first[0][1]) / 1000) if first else 0.0
+        return found
+
     def busy_accounts(self) -> dict[Direction, list[str]]:
         """Return the accounts that have work waiting, by direction."""
         with store_errors():

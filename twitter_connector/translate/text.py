@@ -134,6 +134,11 @@ def fingerprint(text: str, links: Iterable[Link] = (), drop: str = "") -> str:
     return hashlib.sha256(" ".join(words).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def sent_fingerprint(text: str) -> str:
+    """Return the fingerprint of a text as we send it; Twitter shows it with `&`, `<` and `>` escaped."""
+    return fingerprint(html.escape(text, quote=False))
+
+
 def only_link(text: str, links: Iterable[Link]) -> str | None:
     """Return the expanded link if the text is one link and nothing else."""
     stripped = text.strip()

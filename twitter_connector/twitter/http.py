@@ -38,10 +38,20 @@ class TwitterHttp:
         self._wire = wire
         self._clock = clock
 
-    def signed(self, method: str, url: str, credentials: Credentials, *, acts: bool = False, **kwargs: Any) -> Answer:
+    def signed(
+        self,
+        method: str,
+        url: str,
+        credentials: Credentials,
+        *,
+        acts: bool = False,
+        seen: Callable[[Mapping[str, str]], None] | None = None,
+        **kwargs: Any,
+    ) -> Answer:
         """Send with OAuth 1.0a in the Authorization header and return a 2xx answer; raises what `classify` does.
 
         acts: the request does something that must not be done twice, so a missing answer is OutcomeUnknown.
+        seen: told the headers of whatever answer came.
         https://docs.x.com/fundamentals/authentication/oauth-1-0a/creating-a-signature
         """
         auth = OAuth1(
@@ -50,17 +60,19 @@ class TwitterHttp:
             credentials.access_token,
             credentials.access_token_secret,
         )
-        return self._send(method, url, acts, auth=auth, **kwargs)
+        return self._send(method, url, acts, seen, auth=auth, **kwargs)
 
     def bearer(self, method: str, url: str, token: str, **kwargs: Any) -> Answer:
         """Send with an app-only bearer token; otherwise like `signed`."""
-        return self._send(method, url, False, headers={"Authorization": f"Bearer {token}"}, **kwargs)
+        return self._send(method, url, False, None, headers={"Authorization": f"Bearer {token}"}, **kwargs)
 
     def basic(self, method: str, url: str, credentials: Credentials, **kwargs: Any) -> Answer:
         """Send with the app's key and secret as HTTP Basic; only /oauth2/token takes that."""
-        return self._send(method, url, False, auth=(credentials.api_key, credentials.api_key_secret), **kwargs)
+        return self._send(method, url, False, None, auth=(credentials.api_key, credentials.api_key_secret), **kwargs)
 
-    def _send(self, method: str, url: str, acts: bool, **kwargs: Any) -> Answer:
+    def _send(
+        self, method: str, url: str, acts: bool, seen: Callable[[Mapping[str, str]], None] | None, **kwargs: Any
+    ) -> Answer:
         try:
             answer = self._wire.exchange(method, url, seconds=SECONDS, **kwargs)
         except NotSent as error:
@@ -69,6 +81,8 @@ class TwitterHttp:
             if acts:
                 raise OutcomeUnknown("outcome_unknown", f"Twitter did not answer: {error}.") from error
             raise ServiceUnavailable("twitter_no_answer", f"Twitter did not answer: {error}.") from error
+        if seen is not None:
+            seen(answer.headers)
         failure = classify(answer, self._clock(), acts=acts)
         if failure is not None:
             raise failure
@@ -132,6 +146,15 @@ def told(answer: Answer) -> tuple[int | None, str]:
         code = first.get("code")
         return (code if isinstance(code, int) else None), str(first.get("message") or first.get("detail") or "")
     return None, str(body.get("error") or body.get("detail") or body.get("title") or "")
+
+
+def budget_in(headers: Mapping[str, str]) -> tuple[int, int, int] | None:
+    """Return limit, remaining and reset (epoch seconds) of an answer; None where it does not say them."""
+    told = [headers.get(f"x-rate-limit-{name}", "") for name in ("limit", "remaining", "reset")]
+    if not all(t.isascii() and t.isdecimal() and len(t) < 12 for t in told):
+        return None
+    limit, remaining, reset = map(int, told)
+    return limit, remaining, reset
 
 
 def reset_time(headers: Mapping[str, str], now: datetime) -> datetime | None:

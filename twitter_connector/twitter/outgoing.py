@@ -95,10 +95,10 @@ def _carried(
             upload = steps.init(credentials, outgoing)
             keep(upload)
         while upload.segments < outgoing.segments:
-            if time.monotonic() > end:
-                raise MediaProcessing("media_uploading", "The upload to Twitter goes on in a moment.", until=clock())
             upload = steps.append(credentials, upload, outgoing)
             keep(upload)
+            if time.monotonic() > end and upload.segments < outgoing.segments:
+                raise MediaProcessing("media_uploading", "The upload to Twitter goes on in a moment.", until=clock())
         upload, wait = steps.finalize(credentials, upload)
         keep(upload)
     elif upload.state == "processing":

@@ -5,7 +5,7 @@ https://docs.x.com/x-api/enterprise-gnip-2.0/fundamentals/account-activity (webh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,11 +15,12 @@ from twitter_connector.model.account import Credentials, Webhook
 from twitter_connector.model.activity import DmEchoed, DmReceived
 from twitter_connector.model.plan import SendDm
 from twitter_connector.schemas.activity_v1 import DM, load
-from twitter_connector.twitter.http import TwitterHttp
+from twitter_connector.twitter.http import TwitterHttp, budget_in
 from twitter_connector.wire import Answer
 
 # Pages of the list of messages are 50 long at most; ten of them reach further back than any outage we settle.
 PAGES_MAX = 10
+_DM_PATH = "/1.1/direct_messages/"
 ALREADY_SUBSCRIBED = 355
 NOT_FOUND = 34
 
@@ -28,13 +29,20 @@ class TwitterV1:
     """One account's Twitter over API v1.1, premium product. Every method raises what twitter/http.py sorts."""
 
     def __init__(
-        self, http: TwitterHttp, base_url: str, credentials: Credentials, environment: str | None, account_id: str = ""
+        self,
+        http: TwitterHttp,
+        base_url: str,
+        credentials: Credentials,
+        environment: str | None,
+        account_id: str = "",
+        budget: Callable[[str, str, int, int, int], None] | None = None,
     ) -> None:
         self._http = http
         self._base = base_url
         self._credentials = credentials
         self._environment = environment or ""
         self._account_id = account_id
+        self._budget = budget
 
     # Direct Messages
 
@@ -171,7 +179,12 @@ class TwitterV1:
         return f"/1.1/account_activity/all/{quote(self._environment, safe='')}"
 
     def _signed(self, method: str, path: str, *, acts: bool = False, **kwargs: Any) -> Answer:
-        return self._http.signed(method, f"{self._base}{path}", self._credentials, acts=acts, **kwargs)
+        def seen(headers: Mapping[str, str]) -> None:
+            position = budget_in(headers)
+            if self._budget is not None and position is not None and path.startswith(_DM_PATH):
+                self._budget(self._account_id, path.removeprefix(_DM_PATH).removesuffix(".json"), *position)
+
+        return self._http.signed(method, f"{self._base}{path}", self._credentials, acts=acts, seen=seen, **kwargs)
 
     def _as_app(self, method: str, path: str) -> Answer:
         """Ask with the app's bearer token, and with the account's signature where there is none to be had:

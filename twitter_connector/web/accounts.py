@@ -13,6 +13,7 @@ from twitter_connector.services import Services
 from twitter_connector.web.admin import unknown
 from twitter_connector.web.context import services
 from twitter_connector.web.guard import internal
+from twitter_connector.web.standing import Standing
 
 bp = Blueprint("accounts", __name__)
 
@@ -35,7 +36,7 @@ def show_account(account_id: str) -> Response:
 @bp.get("/metrics")
 @internal
 def show_metrics() -> Response:
-    return Response(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(metrics.exposition(Standing(services())), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def described(svc: Services, account: Account) -> dict[str, Any]:
@@ -61,6 +62,8 @@ def described(svc: Services, account: Account) -> dict[str, Any]:
         "last_event_at": _iso(signs.get("last_event_at")),
         "last_crc_at": _iso(signs.get("last_crc_at")),
         "lanes_waiting": {d.word: n for d, n in waiting.items()},
+        "webhook_checked_at": _iso(signs.get("checked_at")),
+        "twitter_limits": svc.budgets.of(account.id),
         "pauses": {
             d.word: {"until": _iso(int(p["until"])), "reason": p["reason"], "detail": p["detail"]}
             for d, p in pauses.items()

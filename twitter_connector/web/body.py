@@ -13,10 +13,9 @@ import math
 import re
 from typing import Any
 
-from flask import request
 from marshmallow import ValidationError
 
-from twitter_connector.web.guard import limit_body
+from twitter_connector.web.guard import read_body
 
 # CIM's deepest message and Twitter's deepest event go ten levels down. Far below Python's own limit, so that what
 # is let in can also be written, compared and walked through.
@@ -31,9 +30,8 @@ class NotJson(ValueError):
 
 def json_body(most: int) -> Any:
     """Return the request's JSON value, of at most `most` bytes. Raises ValidationError where it is none."""
-    limit_body(most)
     try:
-        return read_json(request.get_data(cache=False))
+        return read_json(read_body(most))
     except NotJson as error:
         raise ValidationError({"_schema": [str(error)]}) from None
 

@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from flask import Response, current_app, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from twitter_connector.metrics import REFUSED
 from twitter_connector.web.attempts import Attempts
@@ -28,10 +29,16 @@ _UNASKED_TYPES = ("", "text/plain", "application/x-www-form-urlencoded", "multip
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def limit_body(most: int) -> None:
-    """Have reading the body end with 413 beyond so many bytes, whether or not a length was declared."""
+def read_body(most: int) -> bytes:
+    """Return the request's body. Ends with 413 where it is longer, before more than that is read or kept."""
     g.body_limit = most
-    request.max_content_length = most
+    # A length that was declared is refused by that alone. Without one, the reader stops at the limit and says
+    # nothing, so one byte more tells a body that is too long from one that just fits.
+    request.max_content_length = most + 1
+    body = request.get_data(cache=False)
+    if len(body) > most:
+        raise RequestEntityTooLarge
+    return body
 
 
 def internal(view: F) -> F:
@@ -42,8 +49,6 @@ def internal(view: F) -> F:
         refusal = refuse()
         if refusal is not None:
             return refusal
-        if "body_limit" not in g:
-            limit_body(INTERNAL_BODY_MAX_BYTES)
         return view(*args, **kwargs)
 
     return cast(F, guarded)

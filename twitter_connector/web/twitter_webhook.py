@@ -21,7 +21,7 @@ from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 from twitter_connector.web.body import NotJson, read_json
 from twitter_connector.web.context import services
 from twitter_connector.web.errors import problem
-from twitter_connector.web.guard import limit_body
+from twitter_connector.web.guard import read_body
 from twitter_connector.web.provenance import SIGNATURE_HEADER, genuine, harmless, may_speak_for, note_proof, signer
 from twitter_connector.web.signature import signature
 
@@ -76,8 +76,7 @@ def receive_activity(account_id: str) -> Response:
     account = _account(svc, account_id)
     if account is None:
         return _unknown(account_id)
-    limit_body(BODY_MAX_BYTES)
-    body = request.get_data(cache=False)
+    body = read_body(BODY_MAX_BYTES)
     signed_for = genuine(svc, account, body)
     if signed_for is None:
         REFUSED.labels("signature").inc()

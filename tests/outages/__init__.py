@@ -1,0 +1,1 @@
+"""What happens while things are broken, seen from outside."""

@@ -1,0 +1,90 @@
+"""The broker hangs or dies under the running service: what was answered 200 or 202 arrives, once and in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from tree import Tree, eventually
+
+from tests.conftest import Trees
+from tests.integration.scene import Account, Conversation
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def chat(new_tree: Trees) -> Conversation:
+    tree = new_tree()
+    tree.start()
+    return Account.registered(tree).customer()
+
+
+def broker_of(chat: Conversation) -> int:
+    (pid,) = chat.account.tree.pids("broker")
+    return pid
+
+
+def journal_is_empty(tree: Tree) -> bool:
+    return not (tree.var_dir / "journal" / "pending").exists()
+
+
+def test_a_hanging_broker_costs_nothing_but_time(chat: Conversation) -> None:
+    tree = chat.account.tree
+    chat.customer_says("before")
+    chat.await_ccm(["before"])
+    broker = broker_of(chat)
+    os.kill(broker, signal.SIGSTOP)
+    try:
+        for number in range(8):
+            chat.customer_says(f"while it hangs {number}")
+        reply = chat.agent_says("a reply meanwhile")
+        eventually(lambda: len(delivered(chat)) >= 9, 20, what="acknowledgement of all events while the broker hangs")
+        # Only the first ones paid for finding out; see store/inbox.py.
+        slow = [seconds for seconds in delivered(chat) if seconds > 0.5]
+        assert len(slow) <= 4, delivered(chat)
+    finally:
+        os.kill(broker, signal.SIGCONT)
+    chat.customer_says("after")
+    chat.await_ccm(["before", *(f"while it hangs {n}" for n in range(8)), "after"], 30)
+    assert chat.await_report(reply["id"])["status"] == "DELIVERED"
+    assert chat.twitter_texts() == ["a reply meanwhile"]
+    assert journal_is_empty(tree)
+
+
+def test_a_broker_that_dies_again_and_again_loses_nothing(chat: Conversation) -> None:
+    tree = chat.account.tree
+    said, replies = [], []
+    for round_ in range(3):
+        for number in range(5):
+            said.append(f"{round_}.{number}")
+            chat.customer_says(said[-1])
+            replies.append(chat.agent_says(f"reply {said[-1]}")["id"])
+            if number == 2:
+                eventually(lambda: tree.pids("broker"), what="a broker that was started again")
+                tree.kill("broker")
+        time.sleep(0.3)
+    chat.await_ccm(said, 60)
+    chat.await_twitter([f"reply {text}" for text in said], 60)
+    for reply in replies:
+        assert chat.await_report(reply, 30)["status"] == "DELIVERED"
+    assert eventually(lambda: journal_is_empty(tree), 10, what="an empty journal")
+
+
+def test_a_restart_of_everything_delivers_what_lies_in_the_journal(chat: Conversation) -> None:
+    tree = chat.account.tree
+    os.kill(broker_of(chat), signal.SIGSTOP)
+    chat.customer_says("written into the journal")
+    eventually(lambda: len(delivered(chat)) == 1, 20, what="its acknowledgement")
+    assert not journal_is_empty(tree)
+    tree.kill_everything()
+    tree.start()
+    chat.await_ccm(["written into the journal"], 30)
+
+
+def delivered(chat: Conversation) -> list[float]:
+    """Return how long each acknowledged delivery of this account's events took, in seconds."""
+    found = chat.account.tree.sandbox.get("webhook-deliveries")["deliveries"]
+    return [d["attempts"][-1]["seconds"] for d in found if d["status"] == "delivered"]
