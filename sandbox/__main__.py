@@ -9,6 +9,7 @@ from types import FrameType
 import click
 
 from sandbox.app import create_app
+from sandbox.journal import StateInUse
 from sandbox.server import Handler, Server
 from sandbox.world import Options, World
 
@@ -35,7 +36,10 @@ def main(host: str, port: int, state_dir: Path, connector_url: str) -> None:
         raise click.BadParameter(f"{host} is not a loopback address", param_hint="--host")
     server = Server(host, port, _not_ready, Handler)
     base_url = f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
-    world = World(Options(base_url, connector_url.rstrip("/"), state_dir.resolve()))
+    try:
+        world = World(Options(base_url, connector_url.rstrip("/"), state_dir.resolve()))
+    except StateInUse as problem:
+        raise click.ClickException(str(problem)) from None
     server.app = create_app(world)
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 
+class StateInUse(Exception):
+    """Raised when another sandbox works in the same folder."""
+
+
 class Journal:
     """Keeps records by kind and key. Records must replace their nested values, never change them in place."""
 
@@ -21,10 +25,19 @@ class Journal:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._work = threading.Event()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute("CREATE TABLE IF NOT EXISTS documents (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))")
+        self._db = sqlite3.connect(path, timeout=1, check_same_thread=False, isolation_level=None)
+        try:
+            # Two that write behind each other's back would each lose what the other remembers.
+            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS documents (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))"
+            )
+            self._db.execute("BEGIN EXCLUSIVE")
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError:
+            raise StateInUse(f"another sandbox is using {path.parent}") from None
         threading.Thread(target=self._write_behind, name="journal", daemon=True).start()
 
     def keep(self, kind: str, key: str, record: object) -> None:

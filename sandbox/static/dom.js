@@ -32,15 +32,22 @@ export function outward(url, label) {
   return element("a", { href: url, target: "_blank", rel: "noopener noreferrer", textContent: label });
 }
 
-// Returns a picture or film. Bytes that turn out to be a GIF behind a film's name are shown as the picture they are.
+// Returns a picture or film. Bytes that turn out to be a GIF behind a film's name are shown as the picture they are,
+// and what cannot be shown at all becomes a link.
 export function medium(url, isFilm, label) {
-  if (!isFilm) return element("img", { src: url, alt: label, className: "medium" });
+  if (!isFilm) return picture(url, label);
   const film = element("video", { src: url, controls: true, preload: "metadata", className: "medium" });
   film.setAttribute("aria-label", label);
   film.addEventListener("error", () => {
-    film.replaceWith(element("img", { src: url, alt: label, className: "medium" }));
+    film.replaceWith(picture(url, label));
   }, { once: true });
   return film;
+}
+
+function picture(url, label) {
+  const shown = element("img", { src: url, alt: label, className: "medium" });
+  shown.addEventListener("error", () => shown.replaceWith(outward(url, label)), { once: true });
+  return shown;
 }
 
 export function clock(seconds) {

@@ -26,6 +26,8 @@ def connector(_running: tuple[Sandbox, FakeConnector]) -> FakeConnector:
     connector.crc_requests.clear()
     connector.crc = connector.prove
     connector.message_status = 202
+    connector.before_event = lambda: None
+    connector.on_register = lambda body: 200
     connector.on_message = lambda message: None
     connector.on_event = lambda event: None
     return connector

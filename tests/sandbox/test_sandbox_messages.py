@@ -2,9 +2,12 @@
 
 import json
 import re
+import threading
 
 import pytest
 from playmates import ACCOUNT, CUSTOMER, PAIR, FakeConnector, Sandbox, sign, until
+
+pytestmark = pytest.mark.integration
 
 EPOCH_MS = 1288834974657
 
@@ -88,11 +91,18 @@ def test_nobody_subscribed_means_the_customer_sees_a_failure(sandbox: Sandbox) -
         ({"text": "x", "quick_reply": {"type": "options", "options": [{"label": "x" * 37}]}}, 400, 214),
         ({"text": "x", "quick_reply": {"type": "options", "options": [{"label": "see http://a.b"}]}}, 400, 214),
         (
-            {"text": "x", "quick_reply": {"type": "options", "options": [{"label": "a", "description": "b"}, {"label": "c"}]}},
+            {
+                "text": "x",
+                "quick_reply": {"type": "options", "options": [{"label": "a", "description": "b"}, {"label": "c"}]},
+            },
             400,
             214,
         ),
-        ({"text": "x", "quick_reply": {"type": "options", "options": [{"label": "a", "metadata": "x" * 1001}]}}, 400, 214),
+        (
+            {"text": "x", "quick_reply": {"type": "options", "options": [{"label": "a", "metadata": "x" * 1001}]}},
+            400,
+            214,
+        ),
         ({"text": "x", "ctas": [{"type": "web_url", "label": "a", "url": "ftp://a"}]}, 400, 214),
         ({"text": "x", "ctas": [{"type": "web_url", "label": "a", "url": "https://a"}] * 4}, 400, 214),
         ({"text": "x", "attachment": {"type": "media", "media": {"id": "123"}}}, 400, 325),
@@ -206,3 +216,21 @@ def test_repeated_and_swapped_deliveries(sandbox: Sandbox, connector: FakeConnec
     sandbox.post("customer/messages", **PAIR, text="4")
     until(lambda: len(connector.events) == 4)
     assert held["id"] not in json.dumps(connector.envelopes())
+
+
+def test_more_threads_bring_events_side_by_side(sandbox: Sandbox, connector: FakeConnector) -> None:
+    sandbox.register(connector)
+    sandbox.post("settings", delivery_threads=4)
+    together = threading.Barrier(4, timeout=5)
+    connector.before_event = together.wait
+    for text in "1234":
+        sandbox.post("customer/messages", **PAIR, text=text)
+    until(lambda: len(sandbox.get("webhook-deliveries", status="delivered")["deliveries"]) == 4)
+    assert len(connector.events) == 4
+
+
+def test_one_thread_keeps_the_order_of_events(sandbox: Sandbox, connector: FakeConnector) -> None:
+    sandbox.register(connector)
+    ids = [sandbox.post("customer/messages", **PAIR, text=str(n))["id"] for n in range(30)]
+    until(lambda: len(connector.events) == 30)
+    assert [envelope["direct_message_events"][0]["id"] for envelope in connector.envelopes()] == ids

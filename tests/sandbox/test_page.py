@@ -1,0 +1,304 @@
+"""The page, used as a person would: in a headless Chromium, with a connector that relays just enough."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playmates import ACCOUNT, PAIR, FakeConnector, Sandbox, running_sandbox, until
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from relay import Relay
+from samples import GIF, MP4, png
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.integration,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found: chromium, chromium-browser, google-chrome"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that must not complain."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda problem: complaints.append(str(problem)))
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def relay(sandbox: Sandbox, connector: FakeConnector) -> Relay:
+    """A connector that passes messages on."""
+    return Relay(sandbox, connector)
+
+
+@pytest.fixture
+def chat(page: Page, sandbox: Sandbox, relay: Relay) -> Page:
+    """The page, with the demo conversation open."""
+    page.goto(sandbox.url)
+    expect(phone(page).get_by_text("Nothing yet. Write to Acme as Ada Lovelace.")).to_be_visible()
+    return page
+
+
+def phone(page: Page) -> Locator:
+    return page.get_by_role("region", name="Customer’s phone")
+
+
+def desk(page: Page) -> Locator:
+    return page.get_by_role("region", name="Agent’s desk")
+
+
+def customer_writes(page: Page, text: str) -> None:
+    phone(page).get_by_label("Message of the customer").fill(text)
+    page.keyboard.press("Enter")
+
+
+def agent_writes(page: Page, text: str) -> None:
+    desk(page).get_by_label("Message of the agent").fill(text)
+    page.keyboard.press("Enter")
+
+
+def message(side: Locator, text: str) -> Locator:
+    return side.get_by_role("listitem").filter(has_text=text)
+
+
+def test_a_message_and_its_reply_arrive_and_show_their_state(chat: Page) -> None:
+    customer_writes(chat, "Where is my order? 😀")
+    expect(message(desk(chat), "Where is my order? 😀")).to_be_visible()
+    expect(message(phone(chat), "Where is my order?").locator(".state")).to_have_text("Delivered")
+    agent_writes(chat, "On its way")
+    expect(message(phone(chat), "Where is my order?").locator(".state")).to_have_text("Seen")
+    expect(message(phone(chat), "On its way")).to_be_visible()
+    expect(message(desk(chat), "On its way").locator(".state")).to_have_text("Delivered")
+    phone(chat).get_by_role("button", name="Mark as seen").click()
+    expect(message(desk(chat), "On its way").locator(".state")).to_have_text("Read")
+
+
+def test_a_reply_that_fails_says_why(chat: Page, relay: Relay) -> None:
+    relay.refuse = "The recipient does not accept direct messages (X error 349)"
+    agent_writes(chat, "Hello?")
+    expect(message(desk(chat), "Hello?").locator(".state")).to_have_text(f"Failed: {relay.refuse}")
+
+
+def test_a_message_nobody_takes_says_why(chat: Page, connector: FakeConnector, sandbox: Sandbox) -> None:
+    sandbox.post("settings", retry_delays=[])
+    connector.event_statuses[:] = [503] * 9
+    customer_writes(chat, "Anybody?")
+    expect(message(phone(chat), "Anybody?").locator(".state")).to_have_text("Failed: the webhook answered 503")
+
+
+def test_quick_replies_are_tapped_once_and_come_back_with_their_payload(chat: Page) -> None:
+    desk(chat).get_by_role("button", name="Send sample quick replies").click()
+    option = phone(chat).get_by_role("button", name="Return something")
+    expect(option).to_be_visible()
+    option.click()
+    answer = desk(chat).get_by_role("listitem").filter(has=chat.locator(".remark"))
+    expect(answer.locator(".text")).to_have_text("Return something")
+    expect(answer.locator(".remark")).to_have_text("intent: return")
+    expect(option).to_be_hidden()
+
+
+def test_pictures_go_both_ways(chat: Page, tmp_path: Path) -> None:
+    picture = tmp_path / "my photo.png"
+    picture.write_bytes(png())
+    for side, other in ((phone(chat), desk(chat)), (desk(chat), phone(chat))):
+        side.locator("input[type=file]").set_input_files(picture)
+        expect(side.get_by_text("my photo.png")).to_be_visible()
+        side.get_by_role("button", name="Send", exact=True).click()
+        shown = other.locator(".theirs img")
+        expect(shown).to_be_visible()
+        until(lambda shown=shown: shown.evaluate("image => image.naturalWidth") == 32)
+
+
+def test_a_gif_shows_although_it_hides_behind_a_films_name(chat: Page, tmp_path: Path) -> None:
+    moving = tmp_path / "dance.gif"
+    moving.write_bytes(GIF)
+    phone(chat).locator("input[type=file]").set_input_files(moving)
+    phone(chat).get_by_role("button", name="Send", exact=True).click()
+    shown = desk(chat).locator(".theirs img")
+    expect(shown).to_be_attached()
+    until(lambda: shown.evaluate("image => image.naturalWidth") == 2)
+
+
+def test_a_film_that_cannot_be_shown_is_a_link(chat: Page, tmp_path: Path) -> None:
+    film = tmp_path / "clip.mp4"
+    film.write_bytes(MP4)
+    phone(chat).locator("input[type=file]").set_input_files(film)
+    phone(chat).get_by_role("button", name="Send", exact=True).click()
+    expect(phone(chat).get_by_role("link", name="Video")).to_be_visible()
+    expect(desk(chat).get_by_role("link")).to_be_visible()
+
+
+def test_a_file_twitter_does_not_take_is_refused_in_words(chat: Page, tmp_path: Path) -> None:
+    document = tmp_path / "letter.txt"
+    document.write_text("Dear Sir")
+    phone(chat).locator("input[type=file]").set_input_files(document)
+    expect(phone(chat).locator(".note")).to_have_text("Twitter takes pictures, GIFs and MP4 videos only.")
+    expect(phone(chat).get_by_text("letter.txt")).to_be_hidden()
+
+
+def test_typing_shows_on_the_other_side(chat: Page) -> None:
+    phone(chat).get_by_label("Message of the customer").press_sequentially("Hm")
+    expect(desk(chat).get_by_text("Ada Lovelace is typing…")).to_be_visible()
+    desk(chat).get_by_label("Message of the agent").press_sequentially("Well")
+    expect(phone(chat).get_by_text("Acme is typing…")).to_be_visible()
+    expect(phone(chat).get_by_text("Acme is typing…")).to_be_hidden()
+
+
+def test_text_is_never_markup(chat: Page) -> None:
+    evil = "<img src=x onerror=\"document.title='caught'\"> & <b>bold</b>\nsecond line"
+    phone(chat).get_by_label("Message of the customer").fill(evil)
+    phone(chat).get_by_role("button", name="Send", exact=True).click()
+    for side in (phone(chat), desk(chat)):
+        expect(side.locator(".text")).to_have_text(evil, use_inner_text=True)
+        expect(side.locator(".bubble b, .bubble img")).to_have_count(0)
+    assert chat.title() == "Direct message sandbox"
+
+
+def test_links_are_live(chat: Page) -> None:
+    customer_writes(chat, "see https://example.com/a?b=1&c=2.")
+    for side in (phone(chat), desk(chat)):
+        link = side.get_by_role("link", name="https://example.com/a?b=1&c=2")
+        expect(link).to_have_attribute("href", "https://example.com/a?b=1&c=2")
+        expect(link).to_have_attribute("rel", "noopener noreferrer")
+
+
+def test_the_keyboard_is_enough(chat: Page) -> None:
+    chat.get_by_label("Account").focus()
+    order = []
+    for _ in range(11):
+        chat.keyboard.press("Tab")
+        order.append(
+            chat.evaluate("(e => e.getAttribute('aria-label') || e.id || e.textContent.trim())(document.activeElement)")
+        )
+    assert order[:5] == [
+        "customer",
+        "Messages on the phone",
+        "Attach a picture, GIF or video",
+        "Message of the customer",
+        "Send",
+    ]
+    assert order[5:9] == [
+        "Messages at the desk",
+        "Attach a picture, GIF, video or document",
+        "Message of the agent",
+        "Send",
+    ]
+    phone(chat).get_by_label("Message of the customer").focus()
+    chat.keyboard.type("one")
+    chat.keyboard.press("Shift+Enter")
+    chat.keyboard.type("two")
+    chat.keyboard.press("Enter")
+    expect(desk(chat).locator(".text")).to_have_text("one\ntwo", use_inner_text=True)
+    expect(phone(chat).get_by_label("Message of the customer")).to_be_focused()
+    expect(phone(chat).get_by_label("Message of the customer")).to_have_value("")
+
+
+def test_logs_are_told_to_those_who_listen(chat: Page) -> None:
+    for label in ("Messages on the phone", "Messages at the desk"):
+        log = chat.get_by_role("log", name=label)
+        expect(log).to_have_attribute("aria-relevant", "additions")
+    unnamed = chat.evaluate(
+        """() => [...document.querySelectorAll("button, select, textarea, input")].filter((control) =>
+             !control.labels?.length && !control.getAttribute("aria-label") && !control.textContent.trim()).length"""
+    )
+    assert unnamed == 0
+
+
+def test_another_customer_is_another_conversation(chat: Page) -> None:
+    customer_writes(chat, "from Ada")
+    expect(message(desk(chat), "from Ada")).to_be_visible()
+    chat.get_by_label("Customer", exact=True).select_option(label="Grace Hopper (@grace)")
+    expect(message(phone(chat), "from Ada")).to_have_count(0)
+    customer_writes(chat, "from Grace")
+    expect(message(desk(chat), "from Grace")).to_be_visible()
+    chat.reload()
+    expect(message(desk(chat), "from Ada")).to_be_visible()
+    expect(message(desk(chat), "from Grace")).to_have_count(0)
+
+
+def test_a_narrow_screen_shows_one_side_at_a_time(chat: Page, sandbox: Sandbox) -> None:
+    chat.set_viewport_size({"width": 360, "height": 700})
+    expect(phone(chat)).to_be_visible()
+    expect(desk(chat)).to_be_hidden()
+    customer_writes(chat, "a" * 200)
+    tab = chat.get_by_role("navigation", name="Side").get_by_role("button", name="Desk")
+    expect(tab.locator(".badge")).to_have_text("1")
+    assert chat.evaluate("document.documentElement.scrollWidth") == 360
+    tab.click()
+    expect(desk(chat)).to_be_visible()
+    expect(phone(chat)).to_be_hidden()
+    expect(tab.locator(".badge")).to_be_hidden()
+    assert chat.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_what_others_do_shows_at_once(chat: Page, sandbox: Sandbox) -> None:
+    sandbox.post("account/native-message", **PAIR, text="from the app")
+    expect(message(phone(chat), "from the app")).to_be_visible()
+    sandbox.post("reset")
+    expect(message(phone(chat), "from the app")).to_have_count(0)
+
+
+def test_an_account_that_is_not_registered_can_be_registered(
+    page: Page, sandbox: Sandbox, connector: FakeConnector
+) -> None:
+    def register(body: dict[str, str]) -> int:
+        assert body == sandbox.keys()
+        sandbox.register(connector, ACCOUNT)
+        return 200
+
+    connector.on_register = lambda body: 422
+    page.goto(sandbox.url)
+    expect(page.get_by_text("@acme is not registered")).to_be_visible()
+    page.get_by_role("button", name="Register it now").click()
+    expect(page.get_by_text("The connector answered 422: as the test wants it")).to_be_visible()
+    connector.on_register = register
+    page.get_by_role("button", name="Register it now").click()
+    expect(page.get_by_role("button", name="Register it now")).to_be_hidden()
+
+
+def test_a_connector_that_is_away_is_named_with_what_to_do(browser: Browser, tmp_path: Path) -> None:
+    url = "http://127.0.0.1:9/twitter-connector"
+    with running_sandbox(tmp_path, url) as sandbox, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(sandbox.url)
+        banner = page.locator("#banner-connector")
+        expect(banner).to_be_visible()
+        expect(banner).to_contain_text(url)
+        expect(banner).to_contain_text("Start it there")
+        agent_writes(page, "Hello?")
+        expect(message(desk(page), "Hello?").locator(".state")).to_contain_text("could not be reached")
+        sandbox.process.terminate()
+        expect(page.get_by_text("The sandbox has stopped answering.")).to_be_visible()
+
+
+def test_the_tab_has_its_mark(sandbox: Sandbox) -> None:
+    for path in ("/favicon.ico", "/favicon"):
+        answer = sandbox.http.get(sandbox.url + path, timeout=10)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml; charset=utf-8")

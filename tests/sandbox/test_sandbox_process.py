@@ -1,0 +1,194 @@
+"""The process: how it starts and ends, and what it remembers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from playmates import ACCOUNT, CUSTOMER, PAIR, ROOT, FakeConnector, Sandbox, running_sandbox, until
+from samples import png
+
+pytestmark = pytest.mark.integration
+
+
+def test_what_happened_is_remembered_over_a_restart(tmp_path: Path) -> None:
+    connector = FakeConnector()
+    try:
+        with running_sandbox(tmp_path, connector.url) as sandbox:
+            webhook = sandbox.register(connector).json()
+            sandbox.post("accounts", id="555", screen_name="globex")
+            sandbox.post("customers", id="666", name="Grace")
+            keys = sandbox.keys("555")
+            dm = _picture(sandbox)
+            reply = sandbox.post("agent/messages", **PAIR, text="hello")
+            stored = _to_file_engine(sandbox)
+            until(lambda: sandbox.get("webhook-deliveries", status="delivered")["deliveries"])
+            before = sandbox.get("conversation", **PAIR)
+        connector.events.clear()
+        with running_sandbox(tmp_path, connector.url) as sandbox:
+            assert sandbox.get("conversation", **PAIR) == before
+            assert sandbox.keys("555") == keys
+            listed = sandbox.twitter("GET", "/1.1/account_activity/all/sandbox/webhooks.json").json()
+            assert listed == [webhook]
+            media = sandbox.http.get(f"{sandbox.url}/_sandbox/media/{dm['media_id']}", timeout=10)
+            assert media.content == png()
+            fetched = sandbox.http.get(
+                f"{sandbox.url}/file-engine/api/downloadFileStream", params={"filename": stored}, timeout=10
+            )
+            assert fetched.content == b"kept"
+            newer = sandbox.post("customer/messages", account_id=ACCOUNT, customer_id="666", text="after")
+            assert int(newer["id"]) > int(dm["id"])
+            until(lambda: connector.events)
+            assert [e["direct_message_events"][0]["id"] for e in connector.envelopes()] == [newer["id"]]
+            assert reply["id"] in str(before["desk"])
+    finally:
+        connector.close()
+
+
+def test_an_event_not_yet_delivered_is_delivered_after_a_restart(tmp_path: Path) -> None:
+    connector = FakeConnector()
+    try:
+        with running_sandbox(tmp_path, connector.url) as sandbox:
+            sandbox.register(connector)
+            connector.event_statuses[:] = [503]
+            dm = sandbox.post("customer/messages", **PAIR, text="twice")
+            until(lambda: connector.events)
+        with running_sandbox(tmp_path, connector.url):
+            until(lambda: len(connector.events) == 2)
+        assert connector.envelopes()[1]["direct_message_events"][0]["id"] == dm["id"]
+    finally:
+        connector.close()
+
+
+def test_a_killed_sandbox_starts_again(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path, "http://127.0.0.1:9") as sandbox:
+        dm = sandbox.post("customer/messages", **PAIR, text="kept")
+        until(lambda: _written_down(tmp_path))
+        sandbox.process.kill()
+        sandbox.process.wait(timeout=5)
+    with running_sandbox(tmp_path, "http://127.0.0.1:9") as sandbox:
+        assert [entry["id"] for entry in sandbox.get("twitter/messages")["messages"]] == [dm["id"]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_at_once_whatever_hangs(tmp_path: Path, number: signal.Signals) -> None:
+    with running_sandbox(tmp_path, "http://127.0.0.1:9") as sandbox:
+        sandbox.post("faults", family="ccm", action="hang")
+        with pytest.raises(requests.RequestException):
+            sandbox.http.post(f"{sandbox.url}/ccm/message/receive", json={}, timeout=0.3)
+        with sandbox.http.get(f"{sandbox.url}/_sandbox/events", stream=True, timeout=5):
+            begun = time.monotonic()
+            sandbox.process.send_signal(number)
+            assert sandbox.process.wait(timeout=5) == 0
+            assert time.monotonic() - begun < 2
+
+
+def test_only_loopback_is_listened_on(tmp_path: Path) -> None:
+    for host in ("0.0.0.0", "192.168.1.1", "example.com"):
+        command = [sys.executable, "-m", "sandbox", "--host", host, "--port", "0", "--state-dir", str(tmp_path)]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+        assert ended.returncode == 2
+        assert "not a loopback address" in ended.stderr
+
+
+def test_a_folder_belongs_to_one_sandbox_at_a_time(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path, "http://127.0.0.1:9"):
+        command = [sys.executable, "-m", "sandbox", "--port", "0", "--state-dir", str(tmp_path)]
+        second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert second.returncode == 1
+    assert second.stderr.startswith("Error: another sandbox is using")
+
+
+def test_connections_are_kept_also_after_a_body_nobody_read(sandbox: Sandbox) -> None:
+    def local_port() -> int:
+        answer = sandbox.http.get(f"{sandbox.url}/health", stream=True, timeout=10)
+        port: int = answer.raw.connection.sock.getsockname()[1]
+        assert answer.content == b"ok\n"
+        return port
+
+    first = local_port()
+    unread = sandbox.http.post(f"{sandbox.url}/nowhere", data=os.urandom(300_000), timeout=10)
+    assert unread.status_code == 404
+    assert local_port() == first
+    assert sandbox.http.post(f"{sandbox.url}/nowhere", data=iter([b"a" * 1000] * 50), timeout=10).status_code == 404
+    assert local_port() == first
+
+
+def test_a_reset_forgets_all_but_the_demo(sandbox: Sandbox, connector: FakeConnector) -> None:
+    sandbox.register(connector)
+    sandbox.post("accounts", id="555")
+    sandbox.post("customers", count=20)
+    sandbox.post("customer/messages", **PAIR, text="x")
+    sandbox.post("agent/messages", **PAIR, text="x")
+    sandbox.post("settings", ccm_answer="delivered")
+    sandbox.post("faults", family="ccm")
+    sandbox.post("reset")
+    assert sandbox.get("conversation", **PAIR) == {"phone": [], "desk": []}
+    people = sandbox.get("people")
+    assert [(account["id"], account["registered"]) for account in people["accounts"]] == [(ACCOUNT, False)]
+    assert people["customers"][0]["id"] == CUSTOMER
+    assert len(people["customers"]) == 4
+    assert sandbox.get("settings")["ccm_answer"] == "accepted"
+    assert sandbox.get("faults")["faults"] == []
+    assert sandbox.get("requests")["requests"] == []
+    assert sandbox.get("webhook-deliveries")["deliveries"] == []
+
+
+def test_the_demo_is_ready_to_be_posted_to_the_connector(sandbox: Sandbox, connector: FakeConnector) -> None:
+    demo = sandbox.get("demo")
+    assert set(demo) == {
+        "API-KEY",
+        "API-KEY-SECRET",
+        "ACCESS-TOKEN",
+        "ACCESS-TOKEN-SECRET",
+        "WEBHOOK-URL",
+        "ENVIRONMENT-NAME",
+    }
+    assert demo["WEBHOOK-URL"] == f"{connector.url}/webhook/twitter/{ACCOUNT}"
+    assert demo["ACCESS-TOKEN"].startswith(f"{ACCOUNT}-")
+    got: list[dict[str, str]] = []
+    connector.on_register = lambda body: got.append(body) or 200
+    assert sandbox.post("register", account_id=ACCOUNT)["status"] == 200
+    assert got == [demo]
+
+
+def test_the_log_of_requests_holds_no_secret(sandbox: Sandbox) -> None:
+    sandbox.send_dm({"text": "between us"})
+    sandbox.bearer()
+    log = sandbox.http.get(f"{sandbox.url}/_sandbox/requests", timeout=10).text
+    assert "between us" not in log
+    for name, value in sandbox.keys().items():
+        if name not in {"WEBHOOK-URL", "ENVIRONMENT-NAME"}:
+            assert value not in log
+    (entry,) = sandbox.get("requests", path="events/new")["requests"]
+    assert (entry["auth"], entry["account_id"], entry["status"]) == ("oauth", ACCOUNT, 200)
+
+
+def _picture(sandbox: Sandbox) -> dict[str, str]:
+    answer = sandbox.http.post(
+        f"{sandbox.url}/_sandbox/customer/messages",
+        data={**PAIR, "text": "look"},
+        files={"media_file": ("p.png", png(), "image/png")},
+        timeout=10,
+    )
+    shown: dict[str, str] = answer.json()
+    return shown
+
+
+def _to_file_engine(sandbox: Sandbox) -> str:
+    answer = sandbox.http.post(
+        f"{sandbox.url}/file-engine/api/uploadFileStream",
+        files={"file": ("k.txt", b"kept")},
+        data={"conversationId": "1"},
+        timeout=10,
+    )
+    name: str = answer.json()["name"]
+    return name
+
+
+def _written_down(state_dir: Path) -> bool:
+    return any(b'"kept"' in path.read_bytes() for path in state_dir.glob("state.sqlite3*"))
