@@ -160,12 +160,9 @@ def _body(response: requests.Response, end: float) -> bytes:
                 raise NoAnswer(f"an answer of more than {ANSWER_MAX_BYTES} bytes")
             if time.monotonic() > end:
                 raise NoAnswer("an answer that did not end in time")
-    except requests.ConnectionError as error:
-        if time.monotonic() >= end:
-            raise NoAnswer("an answer that did not end in time") from error
-        raise NoAnswer("an answer that broke off") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise NoAnswer("an answer that broke off") from error
+        late = time.monotonic() >= end
+        raise NoAnswer("an answer that did not end in time" if late else "an answer that broke off") from error
     return bytes(body)
 
 

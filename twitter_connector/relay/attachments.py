@@ -6,12 +6,19 @@ Bytes pass through a temporary file under a ceiling, never through the broker. W
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, RateLimited, Retryable
+from twitter_connector.errors import (
+    ConnectorError,
+    MediaTooLarge,
+    Permanent,
+    RateLimited,
+    Retryable,
+    ServiceUnavailable,
+)
 from twitter_connector.media.limits import VIDEO_MAX_BYTES, MediaKind, inspect, kind_of
 from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.activity import Media, Variant
@@ -19,6 +26,10 @@ from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.media import MediaPart, StoredFile, Upload
 from twitter_connector.model.plan import MediaRef
 from twitter_connector.translate.inbound import media_message, media_note
+
+# A server of somebody else's that holds a picture is waited for about this many tries, half a minute in all; the file
+# engine, which is CIM's own, for as long as a message may wait.
+FOREIGN_TRIES = 6
 
 
 class Stream(Protocol):
@@ -74,9 +85,9 @@ class Attachments:
             if account is None:
                 raise Permanent("unknown_account", "The account it was sent to is no longer registered here.")
             return media_message(part, self._stored(part, account))
-        except RateLimited as error:
-            # The limit of Twitter's media host; it must not hold up the account's texts.
-            raise Retryable(error.reason, error.detail, until=error.until, status=error.status) from error
+        except (RateLimited, ServiceUnavailable) as error:
+            # Not CCM's silence, nor a limit of the account's: it must not hold up anybody's texts.
+            raise _waiting(error) from error
         except Permanent as error:
             return media_note(part, error)
 
@@ -99,13 +110,27 @@ class Attachments:
             name = urlsplit(url).path.rsplit("/", 1)[-1].partition(":")[0]
             return self.files.store(whole, name, kind.mime_type, tag=part.id)
 
-    def take_out(self, ref: MediaRef, account: Account, upload: Upload, keep: Callable[[Upload], None]) -> str:
+    def take_out(
+        self, ref: MediaRef, account: Account, upload: Upload, keep: Callable[[Upload], None], *, tries: int
+    ) -> str:
         """Return the media id of a file that Twitter has taken whole. Raises MediaProcessing while it works on it;
-        Permanent with a sentence for the agent where it cannot be sent."""
+        Permanent with a sentence for the agent where it cannot be sent. tries: how many failed before."""
         uploads = self.uploads(account)
         if upload.state != "uploading":
             return uploads.carry_on(account.credentials, upload, None, keep)
-        with self._opened(ref) as stream, self.spool(stream.chunks, VIDEO_MAX_BYTES) as whole:
+        with ExitStack() as stack:
+            try:
+                stream = stack.enter_context(self._opened(ref))
+                whole = stack.enter_context(self.spool(stream.chunks, VIDEO_MAX_BYTES))
+            except ServiceUnavailable as error:
+                if self.files.filename(ref.url) is None and tries >= FOREIGN_TRIES:
+                    raise Permanent(
+                        "media_unreachable",
+                        "The address of the file did not answer, so it was not sent to the customer. Upload the file "
+                        "instead of linking to it, or send it again later.",
+                    ) from error
+                # Not Twitter's silence: the account's other conversations go on.
+                raise _waiting(error) from error
             kind: MediaKind = inspect(whole.file, whole.size_bytes)
             outgoing = self.outgoing(whole.file, whole.size_bytes, kind.mime_type, kind.category)
             return uploads.carry_on(account.credentials, upload, outgoing, keep)
@@ -116,3 +141,8 @@ class Attachments:
         if name is not None:
             return self.files.read(name, ceiling=VIDEO_MAX_BYTES)
         return self.fetcher.open(ref.url, ceiling=VIDEO_MAX_BYTES)
+
+
+def _waiting(error: ConnectorError) -> Retryable:
+    """Return the same failure as one that only this lane waits for."""
+    return Retryable(error.reason, error.detail, ours=error.ours, until=error.until, status=error.status)

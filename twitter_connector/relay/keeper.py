@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 # Every step has its own deadline well below this; a thread that still holds a lane then is stuck for good,
 # and its lane goes to somebody else.
-LONGEST_HOLD_SECONDS = 300.0
+LONGEST_HOLD_SECONDS = 900.0
 
 
 class Keeper:

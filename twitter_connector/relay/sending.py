@@ -88,7 +88,7 @@ class Sending:
             latest[0] = now
             self._write(now)
 
-        media_id = self.attachments.take_out(ref, self.account, upload, keep)
+        media_id = self.attachments.take_out(ref, self.account, upload, keep, tries=self.held.tries)
         return latest[0], media_id
 
     def _attached(self, media_id: str) -> SendDm:

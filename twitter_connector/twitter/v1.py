@@ -52,7 +52,8 @@ class TwitterV1:
         event = {"event": {"type": "message_create", "message_create": message}}
         answer = self._signed("POST", "/1.1/direct_messages/events/new.json", acts=True, json=event)
         body = answer.json()
-        dm_id = body.get("event", {}).get("id") if isinstance(body, dict) else None
+        sent = body.get("event") if isinstance(body, dict) else None
+        dm_id = sent.get("id") if isinstance(sent, dict) else None
         if not isinstance(dm_id, str) or not dm_id:
             # A 200 whose body we cannot read: it is out, but under which id is for the echo to tell.
             from twitter_connector.errors import OutcomeUnknown
