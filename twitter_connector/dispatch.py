@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from urllib.parse import urlsplit
 
 from celery import Celery
@@ -28,6 +29,9 @@ LOOK_AFTER_TASK = "workers.upkeep.look_after"
 FILL_GAPS_TASK = "workers.upkeep.fill_gaps"
 # A bell that nobody took within this time says nothing any more; the sweeper has rung since.
 BELL_EXPIRES_SECONDS = 60
+# Publishing a task costs more than an acknowledgement. Rung closer together, bells say nothing new: the drain that
+# the last one woke is at work.
+BETWEEN_BELLS_SECONDS = 0.02
 
 
 def celery_app(settings: Settings, *, patient: bool) -> Celery:
@@ -113,3 +117,4 @@ class Bell:
                     )
                 except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the sweeper rings again
                     log.warning("bell_not_rung", extra={"bell": str(direction), "error": type(error).__name__})
+            time.sleep(BETWEEN_BELLS_SECONDS)

@@ -279,10 +279,6 @@ class Onboard:
 
 def _advice(step: str, error: ConnectorError) -> tuple[str, str]:
     """Return the step to name and what to do about it."""
-    if isinstance(error, CredentialsRejected):
-        return ("credentials" if error.status == 401 else step), error.detail
-    if isinstance(error, RateLimited):
-        return step, f"{error.detail} Register again after the time in Retry-After."
     if step == "crc" and error.code == WEBHOOK_REFUSED:
         return "crc", (
             f"{error.detail} Twitter called WEBHOOK-URL and did not get the right answer in time. From outside, "
@@ -291,6 +287,10 @@ def _advice(step: str, error: ConnectorError) -> tuple[str, str]:
         )
     if step == "crc":
         step = "webhook"
+    if isinstance(error, CredentialsRejected):
+        return ("credentials" if error.status == 401 else step), error.detail
+    if isinstance(error, RateLimited):
+        return step, f"{error.detail} Register again after the time in Retry-After."
     if error.code == 34 or error.status == 404:
         return step, (
             f"{error.detail} The environment's name is not known to Twitter for this app: it must be written exactly "

@@ -64,6 +64,11 @@ class Accounts:
         self._cache[account_id] = (self._clock(), account)
         return account
 
+    def fresh(self, account_id: str) -> Account | None:
+        """Return the account if this process has read it lately; never asks the broker."""
+        known = self._cache.get(account_id)
+        return known[1] if known is not None and self._clock() - known[0] < CACHE_SECONDS else None
+
     def last_known(self, account_id: str) -> Account | None:
         """Return what this process read last, however old; for answering while the broker is away."""
         known = self._cache.get(account_id)

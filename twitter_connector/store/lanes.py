@@ -26,6 +26,9 @@ from twitter_connector.model.work import (
 from twitter_connector.store import keys, scripts
 from twitter_connector.store.connection import Line, Script, store_errors
 
+# Iterating over an Enum is not free, and this is on the acknowledging path.
+_BOTH = tuple(Direction)
+
 
 class Lanes:
     """The lanes as they lie in the broker. Every method raises StoreUnavailable when the broker does not answer."""
@@ -177,7 +180,7 @@ def dead_letter_json(letter: DeadLetter) -> str:
 
 
 def _directions(bells: Sequence[int]) -> set[Direction]:
-    return {d for d, ring in zip(Direction, bells, strict=True) if ring}
+    return {_BOTH[i] for i in (0, 1) if bells[i]}
 
 
 def _held(direction: Direction, row: list[Any]) -> Held:

@@ -7,9 +7,11 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from flask import Blueprint, Response, request
+from prometheus_client import Counter
 
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.metrics import ACKNOWLEDGED, EVENTS, REFUSED
@@ -90,7 +92,7 @@ def receive_activity(account_id: str) -> Response:
     if payload is None:
         return problem(400, "The body is signed correctly, but it is not a JSON object.", kind="invalid-request")
     found = [piece for piece in pieces(payload, account_id) if may_speak_for(svc, signed_for, piece)]
-    take_in_activities(found, svc.inbox, svc.bell.ring, lambda family, what: EVENTS.labels(_label(family), what).inc())
+    take_in_activities(found, svc.inbox, svc.bell.ring, _count)
     for piece in found:
         if piece.family == "revoke":
             _flag_revoked(svc, piece)
@@ -103,6 +105,9 @@ def receive_activity(account_id: str) -> Response:
 
 def _account(svc: Services, account_id: str) -> Account | None:
     """Return the account from this process's cache, or from the store where the cache is old or knows none."""
+    fresh = svc.accounts.fresh(account_id)
+    if fresh is not None:
+        return fresh
     known = svc.accounts.last_known(account_id)
     if known is not None and svc.inbox.away:
         # The event can still be verified, and kept in the journal.
@@ -149,8 +154,13 @@ _FAMILIES = frozenset(
 )
 
 
-def _label(family: str) -> str:
-    return family if family in _FAMILIES else "unknown"
+@cache
+def _counter(family: str, outcome: str) -> Counter:
+    return EVENTS.labels(family, outcome)
+
+
+def _count(family: str, outcome: str) -> None:
+    _counter(family if family in _FAMILIES else "unknown", outcome).inc()
 
 
 def _unknown(account_id: str) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +45,7 @@ def written_text(message: CimMessage) -> str:
         return text
     try:
         return base64.b64decode(text, validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # text that is not ASCII, not Base64, or no UTF-8 inside
         return text
 
 
