@@ -1,0 +1,255 @@
+"""Every row of Twitter's error tables, and answers that are in none: which family, which reason, until when."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from twitter_connector.errors import (
+    ConnectorError,
+    CredentialsRejected,
+    OutcomeUnknown,
+    Permanent,
+    RateLimited,
+    RecipientRefused,
+    Retryable,
+    ServiceUnavailable,
+)
+from twitter_connector.twitter.codes import CODES
+from twitter_connector.twitter.http import AUTOMATED_PAUSE, REJECTED_PAUSE, classify, reset_time, told
+from twitter_connector.wire import Answer
+
+NOW = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
+EPOCH = int(NOW.timestamp())
+CAPTURED = json.loads((Path(__file__).parents[1] / "payloads" / "twitter" / "api_errors.json").read_text("utf-8"))
+
+# https://docs.x.com/x-api/fundamentals/response-codes-and-errors and the pages of each endpoint.
+# (status, code): the family. What a send and any other request have in common.
+WEBHOOK_ROWS: dict[tuple[int, int | None], type[ConnectorError]] = {
+    (403, 214): Permanent,
+    (409, 355): Permanent,
+    (404, 34): Permanent,
+    (403, 348): CredentialsRejected,
+    (403, 200): CredentialsRejected,
+    (403, 261): CredentialsRejected,
+    (403, 87): CredentialsRejected,
+    (403, 453): CredentialsRejected,
+    (401, 32): CredentialsRejected,
+    (401, 89): CredentialsRejected,
+    (401, 135): CredentialsRejected,
+    (400, 215): CredentialsRejected,
+    (403, 99): CredentialsRejected,
+    (429, 88): RateLimited,
+}
+SEND_ROWS: dict[tuple[int, int | None], type[ConnectorError]] = {
+    (403, 349): RecipientRefused,
+    (403, 150): RecipientRefused,
+    (403, 151): OutcomeUnknown,
+    (403, 389): RecipientRefused,
+    (403, 476): RecipientRefused,
+    (403, 108): RecipientRefused,
+    (404, 108): RecipientRefused,
+    (404, 50): RecipientRefused,
+    (404, 17): RecipientRefused,
+    (404, 34): Permanent,
+    (403, 63): RecipientRefused,
+    (403, 64): CredentialsRejected,
+    (403, 326): CredentialsRejected,
+    (403, 226): RateLimited,
+    (403, 354): Permanent,
+    (400, 214): Permanent,
+    (403, 214): Permanent,
+    (400, 38): Permanent,
+    (403, 38): Permanent,
+    (400, 324): Permanent,
+    (400, 325): Permanent,
+    (403, 93): CredentialsRejected,
+    (403, 261): CredentialsRejected,
+    (403, 87): CredentialsRejected,
+    (403, 220): CredentialsRejected,
+    (403, 453): CredentialsRejected,
+    (401, 32): CredentialsRejected,
+    (401, 89): CredentialsRejected,
+    (401, 135): CredentialsRejected,
+    (400, 215): CredentialsRejected,
+    (429, 88): RateLimited,
+    (429, None): RateLimited,
+    (420, None): RateLimited,
+    (503, 130): OutcomeUnknown,
+    (500, 131): OutcomeUnknown,
+    (502, None): OutcomeUnknown,
+    (504, None): OutcomeUnknown,
+}
+
+
+def answer(status: int, code: int | None = None, message: str = "Twitter's words", **headers: str) -> Answer:
+    body = json.dumps({"errors": [{"code": code, "message": message}]}).encode() if code is not None else b""
+    return Answer(status, {k.replace("_", "-"): v for k, v in headers.items()}, body)
+
+
+def failure(found: ConnectorError | None) -> ConnectorError:
+    assert found is not None
+    return found
+
+
+class TestTables:
+    @pytest.mark.parametrize(("row", "family"), WEBHOOK_ROWS.items(), ids=str)
+    def test_webhooks_and_subscriptions(
+        self, row: tuple[int, int | None], family: type[ConnectorError]
+    ) -> None:
+        error = failure(classify(answer(*row), NOW, acts=False))
+        assert type(error) is family
+        assert (error.status, error.code) == row
+
+    @pytest.mark.parametrize(("row", "family"), SEND_ROWS.items(), ids=str)
+    def test_sending(self, row: tuple[int, int | None], family: type[ConnectorError]) -> None:
+        error = failure(classify(answer(*row), NOW, acts=True))
+        assert type(error) is family
+        assert (error.status, error.code) == row
+
+    @pytest.mark.parametrize("item", CAPTURED, ids=lambda i: f"{i['http']} {i['where']} {i['body']}"[:60])
+    def test_captured_answers(self, item: dict[str, Any]) -> None:
+        found = Answer(item["http"], {}, json.dumps(item["body"]).encode())
+        error = failure(classify(found, NOW, acts="new" in item["where"]))
+        code = item["body"].get("errors", [{}])[0].get("code")
+        assert error.code == code
+        expected = {**WEBHOOK_ROWS, **SEND_ROWS}.get((item["http"], code), Permanent)
+        assert type(error) is expected
+        words = item["body"].get("error") or item["body"]["errors"][0]["message"]
+        assert error.words == words[:300]
+        assert error.words not in str(error)
+
+    def test_every_code_of_the_table_is_in_a_row_above(self) -> None:
+        assert set(CODES) <= {code for _, code in (*WEBHOOK_ROWS, *SEND_ROWS)}
+
+    @pytest.mark.parametrize("status", range(200, 300, 17))
+    def test_any_2xx_is_success(self, status: int) -> None:
+        assert classify(Answer(status, {}, b'{"errors":[{"code":32}]}'), NOW, acts=True) is None
+
+
+class TestFamilies:
+    def test_an_account_that_may_not_act_is_our_affair_and_tried_again_later(self) -> None:
+        for row, family in {**WEBHOOK_ROWS, **SEND_ROWS}.items():
+            if family is CredentialsRejected:
+                error = failure(classify(answer(*row), NOW, acts=True))
+                assert (error.ours, error.until) == (True, NOW + REJECTED_PAUSE)
+
+    def test_a_customer_who_cannot_be_written_to_is_nobodys_fault(self) -> None:
+        error = failure(classify(answer(403, 349), NOW, acts=True))
+        assert (error.ours, error.until, error.reason) == (False, None, "recipient_closed")
+        assert "349" in error.detail
+
+    def test_a_send_that_was_refused_although_it_may_have_arrived_says_so(self) -> None:
+        error = failure(classify(answer(403, 151), NOW, acts=True))
+        assert isinstance(error, OutcomeUnknown)
+        assert error.refusal
+        assert isinstance(classify(answer(403, 151), NOW, acts=False), Permanent)
+
+    def test_trouble_of_twitters_own_leaves_a_send_open_and_nothing_else(self) -> None:
+        for status in (500, 502, 503, 504, 599):
+            sent = failure(classify(answer(status), NOW, acts=True))
+            assert isinstance(sent, OutcomeUnknown)
+            assert not sent.refusal
+            assert type(classify(answer(status), NOW, acts=False)) is ServiceUnavailable
+
+    @pytest.mark.parametrize("status", [408, 425])
+    def test_what_was_not_processed_may_be_sent_again(self, status: int) -> None:
+        assert type(classify(answer(status), NOW, acts=True)) is ServiceUnavailable
+
+    @pytest.mark.parametrize("status", [301, 302, 307, 399])
+    def test_a_redirect_is_a_wrong_address_and_not_followed(self, status: int) -> None:
+        error = failure(classify(Answer(status, {"location": "https://elsewhere.example"}, b""), NOW, acts=True))
+        assert isinstance(error, Retryable)
+        assert error.ours
+
+    def test_taken_for_a_robot_the_account_rests(self) -> None:
+        error = failure(classify(answer(403, 226), NOW, acts=True))
+        assert error.until == NOW + AUTOMATED_PAUSE
+
+    @pytest.mark.parametrize(
+        ("status", "family"), [(400, Permanent), (401, CredentialsRejected), (403, Permanent), (404, Permanent)]
+    )
+    @pytest.mark.parametrize("body", [b"", b"<html>", b"null", b"[]", b'"x"', b'{"errors":[]}', b'{"errors":["x"]}'])
+    def test_an_answer_that_says_nothing_is_sorted_by_its_status(
+        self, status: int, family: type[ConnectorError], body: bytes
+    ) -> None:
+        error = failure(classify(Answer(status, {}, body), NOW, acts=True))
+        assert type(error) is family
+        assert error.code is None
+        assert str(status) in error.detail
+
+    def test_the_wording_decides_nothing(self) -> None:
+        one = failure(classify(answer(403, 214, "Too many resources already created."), NOW, acts=False))
+        other = failure(classify(answer(403, 214, "Rate limit exceeded. Try again later."), NOW, acts=False))
+        assert (type(one), one.reason, one.detail) == (type(other), other.reason, other.detail)
+
+    def test_twitters_words_are_kept_apart_and_short(self) -> None:
+        error = failure(classify(answer(403, 151, "planted words " * 100), NOW, acts=True))
+        assert len(error.words) == 300
+        assert "planted" not in str(error)
+        assert "planted" not in error.detail
+
+
+class TestWhatTwitterSays:
+    @pytest.mark.parametrize(
+        ("body", "expected"),
+        [
+            ({"errors": [{"code": 32, "message": "No."}]}, (32, "No.")),
+            ({"errors": [{"code": "32", "message": "No."}]}, (None, "No.")),
+            ({"errors": [{"message": "No."}]}, (None, "No.")),
+            ({"errors": [{"detail": "v2"}]}, (None, "v2")),
+            ({"error": "media type unrecognized."}, (None, "media type unrecognized.")),
+            ({"title": "Unauthorized", "status": 401, "type": "about:blank"}, (None, "Unauthorized")),
+            ({"detail": "Gone.", "title": "x"}, (None, "Gone.")),
+            ({"errors": {"code": 1}}, (None, "")),
+            ({}, (None, "")),
+            ([], (None, "")),
+            (None, (None, "")),
+        ],
+        ids=str,
+    )
+    def test_in_every_form(self, body: Any, expected: tuple[int | None, str]) -> None:
+        assert told(Answer(400, {}, json.dumps(body).encode())) == expected
+
+
+class TestResetTime:
+    @pytest.mark.parametrize(
+        ("headers", "expected"),
+        [
+            ({"x-rate-limit-reset": str(EPOCH + 90)}, NOW + timedelta(seconds=90)),
+            ({"x-rate-limit-reset": str(EPOCH + 86400)}, NOW + timedelta(days=1)),
+            ({"x-rate-limit-reset": str(EPOCH)}, NOW),
+            ({"x-rate-limit-reset": str(EPOCH + 90), "retry-after": "5"}, NOW + timedelta(seconds=90)),
+            ({"retry-after": "5"}, NOW + timedelta(seconds=5)),
+            ({"retry-after": "0"}, NOW),
+            # Long past, far away, or no number at all: a fault, so the policy's own pause holds.
+            ({"x-rate-limit-reset": "0"}, None),
+            ({"x-rate-limit-reset": str(EPOCH - 3600)}, None),
+            ({"x-rate-limit-reset": str(EPOCH + 86401)}, None),
+            ({"x-rate-limit-reset": str((EPOCH + 90) * 1000)}, None),
+            ({"x-rate-limit-reset": "9" * 30}, None),
+            ({"x-rate-limit-reset": "soon"}, None),
+            ({"x-rate-limit-reset": "-5"}, None),
+            ({"x-rate-limit-reset": "١٢٣"}, None),
+            ({"x-rate-limit-reset": "0", "retry-after": "7"}, NOW + timedelta(seconds=7)),
+            ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+            ({}, None),
+        ],
+        ids=str,
+    )
+    def test_of_every_header(self, headers: dict[str, str], expected: datetime | None) -> None:
+        assert reset_time(headers, NOW) == expected
+
+    def test_a_limit_says_until_when(self) -> None:
+        error = failure(classify(answer(429, 88, x_rate_limit_reset=str(EPOCH + 2)), NOW, acts=True))
+        assert error.until == NOW + timedelta(seconds=2)
+        assert failure(classify(answer(429, 88), NOW, acts=True)).until is None
+
+    def test_the_moment_is_an_aware_one(self) -> None:
+        at = reset_time({"x-rate-limit-reset": str(EPOCH + 2)}, NOW)
+        assert at is not None
+        assert at.tzinfo is UTC

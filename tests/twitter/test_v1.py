@@ -1,0 +1,424 @@
+"""Twitter's API v1.1: what each call sends, how it is signed, and what each answer is taken for."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import responses
+from oauthlib.oauth1 import Client
+from requests import PreparedRequest
+
+from twitter_connector import logs
+from twitter_connector.errors import (
+    ConnectorError,
+    CredentialsRejected,
+    OutcomeUnknown,
+    Permanent,
+    RateLimited,
+    ServiceUnavailable,
+)
+from twitter_connector.model.account import Account, Credentials, Webhook
+from twitter_connector.model.plan import SendDm
+from twitter_connector.services import build_services
+from twitter_connector.twitter.v1 import TwitterV1
+
+API = "https://api.twitter.com"
+NEW = f"{API}/1.1/direct_messages/events/new.json"
+LIST = f"{API}/1.1/direct_messages/events/list.json"
+ENV = f"{API}/1.1/account_activity/all/prod"
+ACCOUNT = Account(
+    id="2975699229",
+    credentials=Credentials("app key", "app secret", "2975699229-token", "token secret"),
+    webhook_url="https://cx.example.com/webhook/twitter/2975699229",
+    environment="prod",
+)
+SAMPLES = Path(__file__).parents[1] / "payloads" / "twitter"
+
+
+def sample(name: str) -> Any:
+    return json.loads((SAMPLES / f"{name}.json").read_text("utf-8"))
+
+
+@pytest.fixture
+def http() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock() as mock:
+        yield mock
+
+
+@pytest.fixture
+def gateways(tmp_path: Path) -> Any:
+    from tests.brokers import settings_in
+
+    return build_services(settings_in(tmp_path)).twitter
+
+
+@pytest.fixture
+def twitter(gateways: Any, http: responses.RequestsMock) -> TwitterV1:
+    made: TwitterV1 = gateways.for_account(ACCOUNT)
+    return made
+
+
+@pytest.fixture
+def with_bearer(gateways: Any, http: responses.RequestsMock) -> TwitterV1:
+    """The gateway of an account whose bearer token was given."""
+    credentials = replace(ACCOUNT.credentials, bearer_token="bearer token")
+    made: TwitterV1 = gateways.for_account(replace(ACCOUNT, credentials=credentials))
+    return made
+
+
+def oauth_of(request: PreparedRequest) -> dict[str, str]:
+    header = request.headers["Authorization"]
+    text = header.decode() if isinstance(header, bytes) else header
+    scheme, _, rest = text.partition(" ")
+    assert scheme == "OAuth"
+    pairs = (part.strip().partition("=") for part in rest.split(","))
+    from urllib.parse import unquote
+
+    return {name: unquote(value.strip('"')) for name, _, value in pairs}
+
+
+def is_signed(request: PreparedRequest, body: str = "") -> bool:
+    """Recompute the signature over method, URL, query and, if given, a form body."""
+    given = oauth_of(request)
+    c = ACCOUNT.credentials
+    client = Client(
+        c.api_key,
+        c.api_key_secret,
+        c.access_token,
+        c.access_token_secret,
+        nonce=given["oauth_nonce"],
+        timestamp=given["oauth_timestamp"],
+    )
+    headers = {"Content-Type": "application/x-www-form-urlencoded"} if body else None
+    _, signed, _ = client.sign(request.url, str(request.method), body=body or None, headers=headers)
+    expected = str(signed["Authorization"])
+    from urllib.parse import quote
+
+    return f'oauth_signature="{quote(given["oauth_signature"], safe="")}"' in expected
+
+
+def last(http: responses.RequestsMock) -> PreparedRequest:
+    return http.calls[-1].request
+
+
+def an_error(http: responses.RequestsMock, method: str, url: str, status: int, code: int | None = None) -> None:
+    http.add(method, url, json={"errors": [{"code": code, "message": "x"}]} if code else None, status=status)
+
+
+class TestSending:
+    def test_a_message_is_posted_as_documented(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.post(NEW, json=sample("api_dm_send_response"))
+        assert twitter.send_dm("58983", SendDm("Hello & <b>World</b>! 😀")) == "1006278767680131076"
+        request = last(http)
+        assert request.headers["Content-Type"] in ("application/json", b"application/json")
+        assert json.loads(request.body or "") == {
+            "event": {
+                "type": "message_create",
+                "message_create": {
+                    "target": {"recipient_id": "58983"},
+                    "message_data": {"text": "Hello & <b>World</b>! 😀"},
+                },
+            }
+        }
+
+    def test_extras_stand_beside_the_text(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.post(NEW, json=sample("api_dm_send_response"))
+        options = {"type": "options", "options": [{"label": "Blue Bird", "metadata": "external_id_2"}]}
+        twitter.send_dm("58983", SendDm("Which?", {"quick_reply": options}))
+        data = json.loads(last(http).body or "")["event"]["message_create"]["message_data"]
+        assert data == {"text": "Which?", "quick_reply": options}
+
+    def test_the_header_is_signed_and_the_json_body_is_not(
+        self, twitter: TwitterV1, http: responses.RequestsMock
+    ) -> None:
+        http.post(NEW, json=sample("api_dm_send_response"))
+        twitter.send_dm("58983", SendDm("text"))
+        given = oauth_of(last(http))
+        assert given["oauth_consumer_key"] == "app key"
+        assert given["oauth_token"] == "2975699229-token"
+        assert given["oauth_signature_method"] == "HMAC-SHA1"
+        assert "oauth_body_hash" not in given
+        assert is_signed(last(http))
+
+    def test_two_requests_never_share_a_nonce(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.post(NEW, json=sample("api_dm_send_response"))
+        twitter.send_dm("58983", SendDm("text"))
+        twitter.send_dm("58983", SendDm("text"))
+        assert len({oauth_of(call.request)["oauth_nonce"] for call in http.calls}) == 2
+
+    @pytest.mark.parametrize("body", ["", "<html>", "null", "{}", '{"event":{}}', '{"event":{"id":7}}', '{"event":null}', "[]"])
+    def test_a_success_that_names_no_message_is_an_open_outcome(
+        self, twitter: TwitterV1, http: responses.RequestsMock, body: str
+    ) -> None:
+        http.post(NEW, body=body)
+        with pytest.raises(OutcomeUnknown):
+            twitter.send_dm("58983", SendDm("text"))
+
+    def test_a_refused_recipient_and_an_open_outcome_are_told_apart(
+        self, twitter: TwitterV1, http: responses.RequestsMock
+    ) -> None:
+        for status, code, family in ((403, 349, Permanent), (503, 130, OutcomeUnknown), (429, 88, RateLimited)):
+            http.reset()
+            an_error(http, "POST", NEW, status, code)
+            with pytest.raises(family):
+                twitter.send_dm("58983", SendDm("text"))
+            assert len(http.calls) == 1, "a send is never repeated by itself"
+
+    def test_a_send_is_never_redirected(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.post(NEW, status=307, headers={"Location": "https://elsewhere.example/"})
+        with pytest.raises(ServiceUnavailable):
+            twitter.send_dm("58983", SendDm("text"))
+        assert len(http.calls) == 1
+
+
+def listed(event_id: str, at_ms: int, *, sender: str = ACCOUNT.id, recipient: str = "5", text: str = "x") -> Any:
+    return {
+        "type": "message_create",
+        "id": event_id,
+        "created_timestamp": str(at_ms),
+        "message_create": {
+            "target": {"recipient_id": recipient},
+            "sender_id": sender,
+            "message_data": {"text": text, "entities": {"urls": []}},
+        },
+    }
+
+
+class TestLooking:
+    SINCE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+    MS = 1772442000000
+
+    def test_own_messages_are_found_and_the_customers_are_not(
+        self, twitter: TwitterV1, http: responses.RequestsMock
+    ) -> None:
+        mine, theirs = listed("2", self.MS + 2000, text="a &amp; b"), listed("1", self.MS + 1000, sender="5")
+        http.get(LIST, json={"events": [mine, theirs]})
+        (found,) = twitter.sent_since(self.SINCE)
+        assert (found.event_id, found.customer_id, found.text) == ("2", "5", "a &amp; b")
+        assert found.created_at == self.SINCE + timedelta(seconds=2)
+        assert parse_qs(urlsplit(str(last(http).url)).query) == {"count": ["50"]}
+        assert is_signed(last(http))
+
+    def test_the_list_is_read_back_to_the_moment_and_no_further(
+        self, twitter: TwitterV1, http: responses.RequestsMock
+    ) -> None:
+        http.get(LIST, json={"events": [listed("9", self.MS + 9)], "next_cursor": "abc"})
+        # An empty page with a cursor is not the end.
+        http.get(LIST, json={"events": [], "next_cursor": "def"})
+        http.get(LIST, json={"events": [listed("8", self.MS + 8), listed("7", self.MS - 1)], "next_cursor": "ghi"})
+        assert [dm.event_id for dm in twitter.sent_since(self.SINCE)] == ["9", "8"]
+        cursors = [parse_qs(urlsplit(str(c.request.url)).query).get("cursor") for c in http.calls]
+        assert cursors == [None, ["abc"], ["def"]]
+
+    def test_a_list_without_end_is_left(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.get(LIST, json={"events": [], "next_cursor": "again"})
+        assert twitter.sent_since(self.SINCE) == []
+        assert len(http.calls) <= 15, "the limit of the endpoint in a quarter of an hour"
+
+    def test_what_is_no_message_in_the_list_is_passed_over(
+        self, twitter: TwitterV1, http: responses.RequestsMock
+    ) -> None:
+        http.get(LIST, json={"events": [{"type": "other"}, "x", None, listed("3", self.MS + 1)]})
+        assert [dm.event_id for dm in twitter.sent_since(self.SINCE)] == ["3"]
+
+    @pytest.mark.parametrize("body", ["", "[]", "<html>"])
+    def test_an_odd_list_is_no_proof_of_absence(
+        self, twitter: TwitterV1, http: responses.RequestsMock, body: str
+    ) -> None:
+        http.get(LIST, body=body)
+        with pytest.raises(ServiceUnavailable):
+            twitter.sent_since(self.SINCE)
+
+    def test_a_failed_look_is_no_open_outcome(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        an_error(http, "GET", LIST, 503)
+        with pytest.raises(ServiceUnavailable):
+            twitter.sent_since(self.SINCE)
+
+
+class TestWhose:
+    VERIFY, ME = f"{API}/1.1/account/verify_credentials.json", f"{API}/2/users/me"
+
+    def test_credentials_tell_whose_they_are(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.get(self.VERIFY, json={"id": 2975699229, "id_str": "2975699229", "screen_name": "acme", "name": "Acme"})
+        assert twitter.who_am_i() == ("2975699229", "acme", "Acme")
+        assert is_signed(last(http))
+
+    @pytest.mark.parametrize(("status", "code"), [(403, 453), (404, 34), (403, None)])
+    def test_a_plan_without_that_call_is_asked_the_other_way(
+        self, twitter: TwitterV1, http: responses.RequestsMock, status: int, code: int | None
+    ) -> None:
+        an_error(http, "GET", self.VERIFY, status, code)
+        http.get(self.ME, json={"data": {"id": "7", "username": "acme", "name": "Acme"}})
+        assert twitter.who_am_i() == ("7", "acme", "Acme")
+
+    def test_wrong_credentials_are_not_asked_twice(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        an_error(http, "GET", self.VERIFY, 401, 32)
+        with pytest.raises(CredentialsRejected):
+            twitter.who_am_i()
+
+    def test_an_answer_without_an_account_is_said(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.get(self.VERIFY, json={})
+        http.get(self.ME, json={})
+        with pytest.raises(ServiceUnavailable):
+            twitter.who_am_i()
+
+
+class TestWebhooks:
+    URL = "https://cx.example.com/twitter-connector/webhook/twitter/7?a=1&b=2"
+
+    @pytest.mark.parametrize("name", ["api_webhook_list_env", "api_webhooks_all_environments"])
+    def test_lists_are_read_in_both_shapes(
+        self, with_bearer: TwitterV1, http: responses.RequestsMock, name: str
+    ) -> None:
+        http.get(f"{ENV}/webhooks.json", json=sample(name))
+        (found,) = with_bearer.webhooks()
+        raw = sample(name)
+        item = raw[0] if isinstance(raw, list) else raw["environments"][0]["webhooks"][0]
+        assert found == Webhook(item["id"], item["url"], item["valid"])
+        assert last(http).headers["Authorization"] == "Bearer bearer token"
+
+    def test_odd_items_of_a_list_are_passed_over(self, with_bearer: TwitterV1, http: responses.RequestsMock) -> None:
+        good = {"id": 12, "url": "https://a.example", "valid": "true"}
+        http.get(f"{ENV}/webhooks.json", json=[None, {}, {"id": "1"}, good])
+        assert with_bearer.webhooks() == [Webhook("12", "https://a.example", False)]
+
+    def test_a_bearer_token_is_made_of_key_and_secret(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.post(f"{API}/oauth2/token", json={"token_type": "bearer", "access_token": "made"})
+        http.get(f"{ENV}/webhooks.json", json=[])
+        assert twitter.webhooks() == []
+        token, listing = (call.request for call in http.calls)
+        assert base64.b64decode(str(token.headers["Authorization"]).removeprefix("Basic ")) == b"app key:app secret"
+        assert token.body == "grant_type=client_credentials"
+        assert listing.headers["Authorization"] == "Bearer made"
+
+    def test_where_no_bearer_token_is_to_be_had_the_account_signs(
+        self, twitter: TwitterV1, http: responses.RequestsMock
+    ) -> None:
+        an_error(http, "POST", f"{API}/oauth2/token", 403, 99)
+        http.get(f"{ENV}/webhooks.json", json=[])
+        assert twitter.webhooks() == []
+        assert is_signed(last(http))
+
+    def test_a_url_is_registered_percent_encoded_once(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.post(f"{ENV}/webhooks.json", json=sample("api_webhook_create"))
+        raw = sample("api_webhook_create")
+        assert twitter.create_webhook(self.URL) == Webhook(raw["id"], raw["url"], True)
+        assert parse_qs(urlsplit(str(last(http).url)).query) == {"url": [self.URL]}
+        assert "%253A" not in str(last(http).url)
+        assert is_signed(last(http))
+
+    def test_a_registration_that_names_no_webhook_is_said(
+        self, twitter: TwitterV1, http: responses.RequestsMock
+    ) -> None:
+        http.post(f"{ENV}/webhooks.json", json={})
+        with pytest.raises(ServiceUnavailable):
+            twitter.create_webhook(self.URL)
+
+    def test_a_webhook_is_checked_and_deleted_by_its_id(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.put(f"{ENV}/webhooks/1234.json", status=204)
+        http.delete(f"{ENV}/webhooks/1234.json", status=204)
+        twitter.check_webhook("1234")
+        twitter.delete_webhook("1234")
+        assert all(is_signed(call.request) for call in http.calls)
+
+    def test_an_id_cannot_leave_its_path(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.delete(f"{ENV}/webhooks/..%2F..%2Fx%3Fy.json", status=204)
+        twitter.delete_webhook("../../x?y")
+
+    def test_the_environments_name_keeps_its_case(self, gateways: Any, http: responses.RequestsMock) -> None:
+        http.get(f"{API}/1.1/account_activity/all/Prod-1_A/webhooks.json", json=[])
+        credentials = replace(ACCOUNT.credentials, bearer_token="b")
+        gateways.for_registration(credentials, "Prod-1_A", "7").webhooks()
+
+
+class TestSubscriptions:
+    PATH = f"{ENV}/subscriptions.json"
+
+    def test_subscribing_twice_is_as_good_as_once(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.post(self.PATH, status=204)
+        assert twitter.subscribe()
+        assert is_signed(last(http))
+        http.reset()
+        an_error(http, "POST", self.PATH, 409, 355)
+        assert not twitter.subscribe()
+
+    def test_other_refusals_are_passed_on(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        an_error(http, "POST", self.PATH, 403, 348)
+        with pytest.raises(CredentialsRejected):
+            twitter.subscribe()
+
+    def test_whether_subscribed_is_204_or_404(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.get(self.PATH, status=204)
+        assert twitter.subscribed()
+        http.reset()
+        an_error(http, "GET", self.PATH, 404, 34)
+        assert not twitter.subscribed()
+        http.reset()
+        an_error(http, "GET", self.PATH, 429, 88)
+        with pytest.raises(ConnectorError):
+            twitter.subscribed()
+
+    def test_unsubscribing_is_by_id_and_fine_where_there_is_nothing(
+        self, with_bearer: TwitterV1, http: responses.RequestsMock
+    ) -> None:
+        http.delete(f"{ENV}/subscriptions/{ACCOUNT.id}.json", status=204)
+        with_bearer.unsubscribe()
+        http.reset()
+        an_error(http, "DELETE", f"{ENV}/subscriptions/{ACCOUNT.id}.json", 404, 34)
+        with_bearer.unsubscribe()
+        http.reset()
+        an_error(http, "DELETE", f"{ENV}/subscriptions/{ACCOUNT.id}.json", 503)
+        with pytest.raises(ServiceUnavailable):
+            with_bearer.unsubscribe()
+
+
+class TestUserId:
+    def test_a_name_is_looked_up(self, with_bearer: TwitterV1, http: responses.RequestsMock) -> None:
+        http.get(f"{API}/2/users/by/username/XDevelopers", json=sample("docs_users_by_username"))
+        assert with_bearer.user_id("XDevelopers") == sample("docs_users_by_username")["data"]["id"]
+
+    @pytest.mark.parametrize("body", [{"errors": [{"title": "Not Found Error"}]}, {}, {"data": None}, []])
+    def test_nobody_of_that_name_is_none_even_with_status_200(
+        self, with_bearer: TwitterV1, http: responses.RequestsMock, body: Any
+    ) -> None:
+        http.get(f"{API}/2/users/by/username/nobody", json=body)
+        assert with_bearer.user_id("nobody") is None
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """What the service would write at its most talkative."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    logs.configure("DEBUG", "json")
+    written = io.StringIO()
+    handler = root.handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(written)
+    yield written
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def test_no_secret_and_no_text_is_in_what_is_raised_or_logged(
+    twitter: TwitterV1, http: responses.RequestsMock, logged: io.StringIO
+) -> None:
+    an_error(http, "POST", NEW, 503)
+    with pytest.raises(OutcomeUnknown) as caught:
+        twitter.send_dm("58983", SendDm("planted words"))
+    logging.getLogger("x").error("internal_error", exc_info=caught.value)
+    written = f"{caught.value!r} {caught.value} {caught.value.__cause__!r} {logged.getvalue()}"
+    assert "internal_error" in written
+    c = ACCOUNT.credentials
+    for word in ("planted words", c.api_key_secret, c.access_token, c.access_token_secret):
+        assert word not in written
