@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from benchmarks import events, load
 from benchmarks.ccm import Ccm
+from benchmarks.media import MediaService
 from benchmarks.service import EmptyView, Service
 
 ROUNDS = 3
@@ -36,6 +37,16 @@ def main() -> None:
     finally:
         service.stop()
         ccm.stop()
+    media()
+
+
+def media() -> None:
+    service = MediaService()
+    try:
+        inward, outward = service.measure()
+        print(f"a 25 MB video adds to the worker: inbound {inward:.1f} MB, outbound {outward:.1f} MB (aim 12)")
+    finally:
+        service.stop()
 
 
 def requests_ahead(customers: int) -> Callable[[int], bytes]:

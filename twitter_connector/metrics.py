@@ -17,6 +17,10 @@ EVENTS = Counter(
     "Activities received from Twitter, by family and what became of them (accepted, duplicate, ignored).",
     ["family", "outcome"],
 )
+NATIVE_REPLIES = Counter(
+    "twitter_connector_native_replies_total",
+    "Messages the brand wrote in another client (the Twitter app); CIM does not see them.",
+)
 REFUSED = Counter("twitter_connector_refused_total", "Requests that were not let in, by cause.", ["cause"])
 CIM_ACCEPTED = Counter(
     "twitter_connector_cim_messages_total",

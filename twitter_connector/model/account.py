@@ -33,6 +33,7 @@ class Account:
     environment: the premium environment name; None stands for X API v2.
     webhook_url: the URL the operator asked for. webhook: what Twitter has registered (it may belong to another
     account of the same environment, since a webhook belongs to the environment).
+    app_id: Twitter's id of our own app, by which echoes of other apps are told apart; empty where not known.
     attention: why a person is needed, in one sentence; empty while all is well.
     retired_secrets: consumer secrets that were valid until lately, for events signed before a rotation.
     retired_until: when those end; None while the newest secret has not been seen to work.
@@ -47,6 +48,7 @@ class Account:
     webhook: Webhook | None = None
     subscribed: bool = False
     attention: str = ""
+    app_id: str = ""
     registered_at: datetime | None = None
     retired_secrets: tuple[str, ...] = field(default=(), repr=False)
     retired_until: datetime | None = None

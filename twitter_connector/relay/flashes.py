@@ -40,5 +40,9 @@ class Flashes:
                 # Nobody waits for it, and a later one comes within seconds.
                 log.info("flash_lost", extra={"reason": error.reason})
                 self.count(error.reason)
+            except Exception as error:
+                # The others of this batch are out of the store already; they must not go with it.
+                log.error("internal_error", exc_info=error)
+                self.count("internal_error")
             else:
                 self.count("passed_on")

@@ -223,7 +223,7 @@ class Onboard:
                 "Twitter accepted the subscription but does not list it. Wait a minute and register once more.",
                 Permanent("not_subscribed", "", status=502),
             )
-        account = replace(account, webhook=hook, subscribed=True, attention="")
+        account = replace(account, webhook=hook, subscribed=True, attention="", app_id=_app_id(account, twitter))
         return Standing(account, hook, True, tuple(actions))
 
     def _webhook(self, account: Account, twitter: RegistrationPort, actions: list[str]) -> Webhook:
@@ -297,6 +297,17 @@ def _advice(step: str, error: ConnectorError) -> tuple[str, str]:
             "as the label in the developer portal, upper and lower case included."
         )
     return step, error.detail or error.reason
+
+
+def _app_id(account: Account, twitter: RegistrationPort) -> str:
+    if account.app_id:
+        return account.app_id
+    try:
+        return twitter.application_id()
+    except ConnectorError as error:
+        # Only a count depends on it; the account works without.
+        log.info("app_id_unknown", extra={"account": account.id, "reason": error.reason})
+        return ""
 
 
 def _same_environment(one: Account, other: Account) -> bool:

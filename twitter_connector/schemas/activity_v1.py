@@ -50,7 +50,7 @@ _ID_MAX_DIGITS = 20
 class Piece:
     """One activity of a payload, still as received, with what its lane needs to know.
 
-    family: the payload's key. readable: False where even the ids could not be found.
+    family: the payload's key. own: the account's own doing. app_id: through which app it wrote, where told. readable: False where even the ids could not be found.
     """
 
     family: str
@@ -59,6 +59,7 @@ class Piece:
     id: str = ""
     created_ms: int = 0
     own: bool = False
+    app_id: str = ""
     readable: bool = True
     envelope: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -87,13 +88,14 @@ def pieces(payload: Mapping[str, Any], path_account_id: str) -> Iterator[Piece]:
 
 
 def _piece(family: str, event: object, account_id: str, users: Mapping[str, Any]) -> Piece:
-    sender = recipient = event_id = ""
+    sender = recipient = event_id = app_id = ""
     created = 0
     if isinstance(event, Mapping):
         body = event.get("message_create") if family == DM else event
         if isinstance(body, Mapping):
             target = body.get("target")
             sender = _id(body.get("sender_id"))
+            app_id = _id(body.get("source_app_id"))
             recipient = _id(target.get("recipient_id")) if isinstance(target, Mapping) else ""
         event_id = _id(event.get("id" if family == DM else "last_read_event_id"))
         stamp = str(event.get("created_timestamp") or "0")
@@ -106,7 +108,7 @@ def _piece(family: str, event: object, account_id: str, users: Mapping[str, Any]
     if family != DM and not own:
         # A published sample has a for_user_id that is neither of the two; sender and target are what holds.
         account_id = recipient
-    return Piece(family, account_id, recipient if own else sender, event_id, created, own, envelope=envelope)
+    return Piece(family, account_id, recipient if own else sender, event_id, created, own, app_id, envelope=envelope)
 
 
 def _only(users: Mapping[str, Any], *ids: str) -> dict[str, Any]:

@@ -128,7 +128,7 @@ for n,a in ipairs(accounts) do
         if h then
           redis.call('ZADD',due,now+lease,r[1])
           -- Half open: this one probes, the others wait for its outcome.
-          if probe>0 then redis.call('HSET',brk,'until',string.format('%.0f',now+lease)) end
+          if probe>0 then redis.call('HSET',brk,'until',string.format('%.0f',now+lease),'probe','1') end
           -- Behind the other accounts that are due: one with many lanes does not starve one with few.
           redis.call('ZADD',turn,now,a)
           return h
@@ -191,6 +191,9 @@ UNREACHED = (
     _LIBRARY
     + f"""
 local key=P..'brk:'..ARGV[1]..':'..ARGV[2]
+local open=tonumber(redis.call('HGET',key,'until') or 0)
+-- Those that were at work when it opened say nothing new by failing too; only a probe does.
+if open>now and redis.call('HDEL',key,'probe')==0 then return open-now end
 local n=redis.call('HINCRBY',key,'strikes',1)
 redis.call('EXPIRE',key,3600)
 if n<{keys.BREAKER_STRIKES} then return 0 end

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import uuid5
 
-from twitter_connector.errors import ConnectorError, Permanent
+from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent
 from twitter_connector.model.activity import DmRead
 from twitter_connector.model.cim import CimMessage, DeliveryNotification, Header
 from twitter_connector.translate.envelope import NAMESPACE, split_name
@@ -47,7 +47,10 @@ def failed(about: CimMessage, error: ConnectorError, now: datetime) -> CimMessag
     code = "404" if error.reason == "unknown_account" else "400" if isinstance(error, Permanent) else "500"
     if error.reason in _OURS:
         code = "500"
-    return report(about, DeliveryNotification(about.id, "FAILED", code, error.detail or error.reason), now)
+    text = error.detail or error.reason
+    if isinstance(error, MediaTooLarge):
+        text += " Send a smaller file."
+    return report(about, DeliveryNotification(about.id, "FAILED", code, text), now)
 
 
 def read_reports(read: DmRead, sent: Mapping[str, str], now: datetime) -> tuple[CimMessage, ...]:

@@ -165,6 +165,11 @@ class TwitterV1:
             if error.status != 404:
                 raise
 
+    def application_id(self) -> str:
+        """Return Twitter's id of the app itself, which stands in the echo of every message it sends; "" if untold."""
+        body = self._as_app("GET", f"{self._env_path()}/subscriptions/list.json").json()
+        return str(body.get("application_id") or "") if isinstance(body, dict) else ""
+
     def user_id(self, username: str) -> str | None:
         """Return the id of a user name, or None where there is no such user.
 

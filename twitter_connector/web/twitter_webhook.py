@@ -14,7 +14,7 @@ from flask import Blueprint, Response, request
 from prometheus_client import Counter
 
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.metrics import ACKNOWLEDGED, EVENTS, REFUSED
+from twitter_connector.metrics import ACKNOWLEDGED, EVENTS, NATIVE_REPLIES, REFUSED
 from twitter_connector.model.account import Account
 from twitter_connector.relay.intake import take_in_activities
 from twitter_connector.schemas.activity_v1 import Piece, pieces
@@ -94,6 +94,9 @@ def receive_activity(account_id: str) -> Response:
     found = [piece for piece in pieces(payload, account_id) if may_speak_for(svc, signed_for, piece)]
     take_in_activities(found, svc.inbox, svc.bell.ring, _count)
     for piece in found:
+        if piece.own and piece.app_id and signed_for.app_id and piece.app_id != signed_for.app_id:
+            # The brand wrote in another client. CIM knows no form for that, so the desk does not show it.
+            NATIVE_REPLIES.inc()
         if piece.family == "revoke":
             _flag_revoked(svc, piece)
     response = Response(b"", 200, content_type="text/plain")

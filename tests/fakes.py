@@ -1,0 +1,682 @@
+"""In-memory edges for the relay's tests, honest enough to pass the suites of tests/contracts.
+
+Time moves only when a test says so. Nothing here speaks to a broker, to Twitter or to CIM.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, StoreUnavailable
+from twitter_connector.model.account import Account, Credentials, Webhook
+from twitter_connector.model.activity import DmEchoed, epoch_ms, moment
+from twitter_connector.model.plan import Asked, SendDm
+from twitter_connector.model.work import (
+    DeadLetter,
+    Direction,
+    EchoSeen,
+    Entry,
+    Flash,
+    Held,
+    Item,
+    Link,
+    QuestionClosed,
+)
+from twitter_connector.store import keys
+from twitter_connector.store.ledger import Step
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """A clock that stands still until it is told how far to go."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    @property
+    def ms(self) -> int:
+        return epoch_ms(self.at)
+
+    def seconds(self) -> float:
+        """Return the moment as a number that only grows, as time.monotonic does."""
+        return (self.at - START).total_seconds()
+
+    def advance(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass
+class _Lane:
+    queue: dict[str, tuple[int, str]] = field(default_factory=dict)
+    owner: str = ""
+    claims: dict[str, int] = field(default_factory=dict)
+    tries: dict[str, int] = field(default_factory=dict)
+
+
+Name = tuple[Direction, str, str]
+
+
+class FakeLanes:
+    """The lanes, by the rules of store/scripts.py."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self._lanes: dict[Name, _Lane] = {}
+        self._due: dict[tuple[Direction, str], dict[str, int]] = {}
+        self._turn: dict[Direction, dict[str, int]] = {d: {} for d in Direction}
+        self._served: dict[tuple[Direction, str], int] = {}
+        self._seen: set[tuple[str, str, str]] = set()
+        self._gates: dict[tuple[Direction, str], dict[str, str]] = {}
+        self._bells: dict[Direction, int] = {}
+        self._fence = 0
+        self._sequence = 0
+        self._breakers: dict[tuple[Direction, str], list[int]] = {}
+        self._probing: set[tuple[Direction, str]] = set()
+        self._flash_marks: dict[tuple[Direction, str, str], int] = {}
+        self._flashes: list[tuple[int, str]] = []
+        self.echoed: dict[tuple[str, str], list[EchoSeen]] = {}
+        self.dead: dict[str, DeadLetter] = {}
+        self.links: dict[tuple[str, str], str] = {}
+        self.questions: dict[tuple[str, str], str] = {}
+        self.away = False
+
+    def accept(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]:
+        self._there()
+        new, wanted = self._take(items)
+        return new, self._ringing(wanted)
+
+    def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Held | None:
+        self._there()
+        now, turn = self._clock.ms, self._turn[direction]
+        # Of the accounts that are due, the one that was served longest ago.
+        ready = sorted((a for a, at in turn.items() if at <= now), key=lambda a: (self._served.get((direction, a), 0), a))
+        for position, account in enumerate(ready):
+            if account in excluded:
+                continue
+            breaker = self._breakers.get((direction, account), [0, 0])
+            gate = max(breaker[1], int(self._gate(direction, account).get("until", 0)))
+            if gate > now:
+                turn[account] = gate
+                continue
+            due = self._due.get((direction, account), {})
+            while True:
+                if not due:
+                    turn.pop(account, None)
+                    self._due.pop((direction, account), None)
+                    break
+                at, lane = min((at, lane) for lane, at in due.items())
+                if at > now:
+                    turn[account] = at
+                    break
+                others = sum(1 for other in due.values() if other <= now) - 1
+                self._fence += 1
+                self._lane((direction, account, lane)).owner = str(self._fence)
+                held = self._head((direction, account, lane), str(self._fence), others > 0 or position + 1 < len(ready))
+                if held is not None:
+                    due[lane] = now + keys.LEASE_MS
+                    turn[account] = now
+                    if breaker[1]:
+                        # This one probes, the others wait for its outcome.
+                        breaker[1] = now + keys.LEASE_MS
+                        self._probing.add((direction, account))
+                    self._served[direction, account] = self._fence
+                    return held
+        return None
+
+    def settle(
+        self, held: Held, follow_ups: Sequence[Item] = (), *, keep: bool = True
+    ) -> tuple[Held | None, set[Direction]]:
+        self._there()
+        if not self.holds(held):
+            return None, set()
+        name = _name(held)
+        lane = self._lanes[name]
+        for part in (lane.queue, lane.claims, lane.tries):
+            part.pop(held.member, None)
+        _, wanted = self._take(follow_ups)
+        now, due = self._clock.ms, self._due.setdefault(name[:2], {})
+        self._probing.discard(name[:2])
+        if self._breakers.pop(name[:2], None) is not None:
+            self._sooner(name, now)
+            wanted.add(held.direction)
+        following = None
+        if keep:
+            following = self._head(name, held.token, False)
+            if following is not None:
+                due[held.lane] = now + keys.LEASE_MS
+        elif not lane.queue:
+            due.pop(held.lane, None)
+            self._lanes.pop(name, None)
+        else:
+            lane.owner = ""
+            due[held.lane] = now
+            self._sooner(name, now)
+            wanted.add(held.direction)
+        return following, self._ringing(wanted)
+
+    def postpone(self, held: Held, delay_ms: int, *, spend: bool) -> bool:
+        self._there()
+        if not self.holds(held):
+            return False
+        lane = self._lanes[_name(held)]
+        if spend:
+            lane.tries[held.member] = lane.tries.get(held.member, 0) + 1
+        lane.claims.pop(held.member, None)
+        lane.owner = ""
+        self._due[held.direction, held.account_id][held.lane] = self._clock.ms + delay_ms
+        self._sooner(_name(held), self._clock.ms + delay_ms)
+        return True
+
+    def renew(self, held: Held) -> bool:
+        self._there()
+        if not self.holds(held):
+            return False
+        self._due[held.direction, held.account_id][held.lane] = self._clock.ms + keys.LEASE_MS
+        return True
+
+    def unreached(self, direction: Direction, account_id: str) -> int:
+        self._there()
+        breaker = self._breakers.setdefault((direction, account_id), [0, 0])
+        if breaker[1] > self._clock.ms and (direction, account_id) not in self._probing:
+            return breaker[1] - self._clock.ms
+        self._probing.discard((direction, account_id))
+        breaker[0] += 1
+        beyond = breaker[0] - keys.BREAKER_STRIKES
+        if beyond < 0:
+            return 0
+        wait = min(keys.PROBE_LONGEST_MS, keys.PROBE_FIRST_MS * 2 ** min(beyond, 10))
+        breaker[1] = self._clock.ms + wait
+        return wait
+
+    def flashes(self) -> list[str]:
+        self._there()
+        found = [payload for at, payload in self._flashes if self._clock.ms - at <= keys.FLASH_MS]
+        self._flashes.clear()
+        return found
+
+    def pause(self, direction: Direction, account_id: str, until_ms: int, reason: str, detail: str) -> None:
+        self._there()
+        gate = {"until": str(until_ms), "reason": reason, "detail": detail, "since": str(self._clock.ms)}
+        self._gates[direction, account_id] = gate
+
+    def resume(self, direction: Direction, account_id: str) -> set[Direction]:
+        self._there()
+        self._gates.pop((direction, account_id), None)
+        if not self._due.get((direction, account_id)):
+            return set()
+        self._turn[direction][account_id] = self._clock.ms
+        return self._ringing({direction})
+
+    def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
+        return {d: gate for d in Direction if (gate := self._gate(d, account_id))}
+
+    def knock(self, direction: Direction) -> bool:
+        self._there()
+        if not any(at <= self._clock.ms for at in self._turn[direction].values()):
+            return False
+        return bool(self._ringing({direction}))
+
+    def answer_bell(self, direction: Direction) -> None:
+        self._there()
+        self._bells.pop(direction, None)
+
+    def waiting(self, account_id: str) -> dict[Direction, int]:
+        return {d: len(self._due.get((d, account_id), {})) for d in Direction}
+
+    def busy_accounts(self) -> dict[Direction, list[str]]:
+        return {d: sorted(turn) for d, turn in self._turn.items()}
+
+    # For the other fakes, and for tests that look inside.
+
+    def holds(self, held: Held) -> bool:
+        lane = self._lanes.get(_name(held))
+        return lane is not None and lane.owner == held.token
+
+    def left_behind(self) -> list[str]:
+        """Return what an emptied store must not hold any more."""
+        turns = [f"turn {a}" for turn in self._turn.values() for a in turn]
+        return [f"lane {name}" for name in self._lanes] + [f"due {d}" for d, lanes in self._due.items() if lanes] + turns
+
+    def payloads(self, direction: Direction) -> list[str]:
+        """Return the payloads that wait in one direction, lane by lane, in their order."""
+        lanes = sorted((name, lane) for name, lane in self._lanes.items() if name[0] is direction)
+        return [lane.queue[member][1] for _, lane in lanes for member in sorted(lane.queue)]
+
+    def _there(self) -> None:
+        if self.away:
+            raise StoreUnavailable("broker_unavailable", "The broker did not do its part.", ours=True)
+
+    def _lane(self, name: Name) -> _Lane:
+        return self._lanes.setdefault(name, _Lane())
+
+    def _head(self, name: Name, token: str, more: bool) -> Held | None:
+        lane = self._lane(name)
+        if not lane.queue:
+            self._due.get(name[:2], {}).pop(name[2], None)
+            self._lanes.pop(name, None)
+            return None
+        member = min(lane.queue)
+        lane.claims[member] = lane.claims.get(member, 0) + 1
+        accepted_ms, payload = lane.queue[member]
+        tries = lane.tries.get(member, 0)
+        return Held(*name, token, member, payload, moment(accepted_ms), lane.claims[member], tries, more)
+
+    def _take(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]:
+        new, wanted = [], set()
+        for item in items:
+            if not isinstance(item, Entry | EchoSeen):
+                new.append(self._note(item))
+                continue
+            kind, item_id = ("echo", item.event_id) if isinstance(item, EchoSeen) else (item.direction, item.id)
+            mark = (kind, item.account_id, item_id)
+            fresh = mark not in self._seen or (isinstance(item, Entry) and item.again)
+            new.append(fresh)
+            if not fresh:
+                continue
+            self._seen.add(mark)
+            if isinstance(item, EchoSeen):
+                kept = [item, *self.echoed.get((item.account_id, item.customer_id), [])]
+                self.echoed[item.account_id, item.customer_id] = kept[: keys.ECHOES_PER_CUSTOMER]
+            else:
+                self._put(item)
+                wanted.add(item.direction)
+        return new, wanted
+
+    def _note(self, item: Flash | Link | QuestionClosed | DeadLetter) -> bool:
+        match item:
+            case Flash():
+                mark = (item.direction, item.account_id, item.customer_id)
+                if self._flash_marks.get(mark, 0) > self._clock.ms:
+                    return False
+                self._flash_marks[mark] = self._clock.ms + keys.FLASH_MS
+                self._flashes.append((self._clock.ms, item.payload))
+                del self._flashes[: -keys.FLASHES_MAX]
+            case Link():
+                self.links[item.account_id, item.message_id] = item.event_id
+            case QuestionClosed():
+                self.questions.pop((item.account_id, item.customer_id), None)
+            case DeadLetter():
+                self.dead[item.id] = item
+        return True
+
+    def _put(self, entry: Entry) -> None:
+        order = entry.order
+        if not order:
+            self._sequence += 1
+            order = f"~{self._sequence:020}"
+        name = (entry.direction, entry.account_id, entry.lane)
+        self._lane(name).queue[f"{order}|{entry.id}"] = (self._clock.ms, entry.payload)
+        self._due.setdefault(name[:2], {}).setdefault(entry.lane, self._clock.ms)
+        self._sooner(name, self._clock.ms)
+
+    def _sooner(self, name: Name, at: int) -> None:
+        turn = self._turn[name[0]]
+        turn[name[1]] = min(at, turn.get(name[1], at))
+
+    def _gate(self, direction: Direction, account_id: str) -> dict[str, str]:
+        gate = self._gates.get((direction, account_id), {})
+        return gate if int(gate.get("until", 0)) > self._clock.ms else {}
+
+    def _ringing(self, wanted: set[Direction]) -> set[Direction]:
+        ringing = {d for d in wanted if self._bells.get(d, 0) <= self._clock.ms}
+        for direction in ringing:
+            self._bells[direction] = self._clock.ms + keys.BELL_MS
+        return ringing
+
+
+def _name(held: Held) -> Name:
+    return held.direction, held.account_id, held.lane
+
+
+class FakeLedger:
+    """The ledger beside the fake lanes, which know who holds what."""
+
+    def __init__(self, lanes: FakeLanes) -> None:
+        self._lanes = lanes
+        self._steps: dict[tuple[str, str], dict[int, Step]] = {}
+        self._sent: dict[tuple[str, str], dict[str, str]] = {}
+        self.lose_next_done = False
+
+    def steps(self, account_id: str, message_id: str) -> dict[int, Step]:
+        return dict(self._steps.get((account_id, message_id), {}))
+
+    def write(self, held: Held, message_id: str, number: int, step: Step) -> bool:
+        if not self._lanes.holds(held):
+            return False
+        self._steps.setdefault((held.account_id, message_id), {})[number] = step
+        return True
+
+    def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None:
+        if self.lose_next_done:
+            self.lose_next_done = False
+            raise StoreUnavailable("broker_unavailable", "The broker did not do its part.", ours=True)
+        self._steps.setdefault((account_id, message_id), {})[number] = Step(dm_id=dm_id)
+        sent = self._sent.setdefault((account_id, customer_id), {})
+        sent[dm_id] = message_id
+        for oldest in sorted(sent, key=int)[: -keys.SENT_PER_CUSTOMER]:
+            del sent[oldest]
+
+    def retract(self, account_id: str, message_id: str, number: int) -> None:
+        self._steps.get((account_id, message_id), {}).pop(number, None)
+
+    def echoes(self, account_id: str, customer_id: str) -> list[EchoSeen]:
+        return list(self._lanes.echoed.get((account_id, customer_id), []))
+
+    def own(self, account_id: str, customer_id: str, up_to: str = "") -> dict[str, str]:
+        sent = self._sent.get((account_id, customer_id), {})
+        fitting = (i for i in sorted(sent, key=int) if not up_to or int(i) <= int(up_to))
+        return {i: sent[i] for i in fitting}
+
+
+class FakeQuestions:
+    """What customers were asked, beside the fake lanes, whose items close questions and link events."""
+
+    def __init__(self, lanes: FakeLanes) -> None:
+        self._lanes = lanes
+        self._asked: dict[tuple[str, str], Asked] = {}
+
+    def ask(self, account_id: str, customer_id: str, asked: Asked | None) -> None:
+        self._lanes.questions.pop((account_id, customer_id), None)
+        if asked is None:
+            return
+        self._asked[account_id, asked.message_id] = asked
+        if asked.numbered:
+            self._lanes.questions[account_id, customer_id] = asked.message_id
+
+    def named(self, account_id: str, message_id: str) -> Asked | None:
+        return self._asked.get((account_id, message_id))
+
+    def open_one(self, account_id: str, customer_id: str) -> Asked | None:
+        message_id = self._lanes.questions.get((account_id, customer_id))
+        return self.named(account_id, message_id) if message_id else None
+
+    def event_of(self, account_id: str, message_id: str) -> str | None:
+        return self._lanes.links.get((account_id, message_id))
+
+
+class FakeDeadLetters:
+    """The dead letters that settling put beside the fake lanes."""
+
+    def __init__(self, lanes: FakeLanes) -> None:
+        self._lanes = lanes
+
+    def get(self, letter_id: str) -> DeadLetter | None:
+        return self._lanes.dead.get(letter_id)
+
+    def count(self) -> int:
+        return len(self._lanes.dead)
+
+    def newest(
+        self, direction: Direction | None = None, account_id: str | None = None, reason: str | None = None
+    ) -> Iterator[DeadLetter]:
+        for letter in sorted(self._lanes.dead.values(), key=lambda x: (x.failed_at, x.id), reverse=True):
+            if (
+                (direction is None or letter.direction is direction)
+                and (account_id is None or letter.account_id == account_id)
+                and (reason is None or letter.reason == reason)
+            ):
+                yield letter
+
+    def discard(self, letter_id: str) -> bool:
+        return self._lanes.dead.pop(letter_id, None) is not None
+
+
+class FakeAccounts:
+    """The registered accounts, always as they are now."""
+
+    def __init__(self, *accounts: Account) -> None:
+        self.rows = {account.id: account for account in accounts}
+        self._signs: dict[str, dict[str, int]] = {}
+
+    def get(self, account_id: str, *, max_age: float = 30.0) -> Account | None:
+        return self.rows.get(account_id)
+
+    def last_known(self, account_id: str) -> Account | None:
+        return self.rows.get(account_id)
+
+    def all(self) -> list[Account]:
+        return [account for _, account in sorted(self.rows.items())]
+
+    def save(self, account: Account) -> None:
+        self.rows[account.id] = account
+
+    def remove(self, account_id: str) -> None:
+        self.rows.pop(account_id, None)
+        self._signs.pop(account_id, None)
+
+    def note(self, account_id: str, **signs: int) -> None:
+        self._signs.setdefault(account_id, {}).update(signs)
+
+    def signs(self, account_id: str) -> dict[str, int]:
+        return dict(self._signs.get(account_id, {}))
+
+
+class FakeCim:
+    """CCM. Takes what it is given, unless told how to fail."""
+
+    def __init__(self) -> None:
+        self.received: list[Mapping[str, Any]] = []
+        self.failures: list[Exception] = []
+        self.refusing: dict[str, Exception] = {}
+
+    def fail_next(self, *errors: Exception) -> None:
+        self.failures += errors
+
+    def post_message(self, message: Mapping[str, Any], *, seconds: float = 10.0) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        customer = message["header"]["channelData"]["channelCustomerIdentifier"]
+        if customer in self.refusing:
+            raise self.refusing[customer]
+        self.received.append(message)
+
+    def texts(self) -> list[str]:
+        return [m["body"]["markdownText"] for m in self.received]
+
+
+@dataclass
+class Sent:
+    """A Direct Message as it lies at the fake Twitter."""
+
+    account_id: str
+    recipient_id: str
+    step: SendDm
+    id: str
+    at: datetime
+
+
+class FakeTwitter:
+    """One account's Twitter. `fail_next` fails before anything is sent, `swallow_next` after it was."""
+
+    def __init__(self, clock: FakeClock, account_id: str) -> None:
+        self._clock = clock
+        self._account_id = account_id
+        self.sent: list[Sent] = []
+        self.failures: list[Exception] = []
+        self.swallowed: list[Exception] = []
+        self.look_failures: list[Exception] = []
+        self.looks = 0
+        self.hidden = False
+        self.read_marks: list[tuple[str, str]] = []
+        self.typed_to: list[str] = []
+        self.before_send: Callable[[], None] = lambda: None
+        self._next_id = 1_750_000_000_000_000_000
+
+    def fail_next(self, *errors: Exception) -> None:
+        self.failures += errors
+
+    def swallow_next(self, *errors: Exception) -> None:
+        self.swallowed += errors
+
+    def send_dm(self, recipient_id: str, step: SendDm) -> str:
+        self.before_send()
+        if self.failures:
+            raise self.failures.pop(0)
+        self._next_id += 1
+        self.sent.append(Sent(self._account_id, recipient_id, step, str(self._next_id), self._clock()))
+        if self.swallowed:
+            raise self.swallowed.pop(0)
+        return str(self._next_id)
+
+    def mark_read(self, recipient_id: str, event_id: str) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.read_marks.append((recipient_id, event_id))
+
+    def show_typing(self, recipient_id: str) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.typed_to.append(recipient_id)
+
+    def sent_since(self, since: datetime) -> list[DmEchoed]:
+        self.looks += 1
+        if self.look_failures:
+            raise self.look_failures.pop(0)
+        if self.hidden:
+            return []
+        return [
+            DmEchoed(self._account_id, s.recipient_id, s.id, s.at, html.escape(s.step.text, quote=False))
+            for s in reversed(self.sent)
+            if s.at >= since
+        ]
+
+    def texts(self) -> list[str]:
+        return [s.step.text for s in self.sent]
+
+
+class FakePlatform:
+    """Twitter's side of registration: apps, environments, webhooks, subscriptions, and the challenge."""
+
+    def __init__(self) -> None:
+        self.owners: dict[str, tuple[str, str, str]] = {}
+        self.hooks: dict[str, list[Webhook]] = {"prod": []}
+        self.subscribers: set[tuple[str, str]] = set()
+        self.failing: dict[str, ConnectorError] = {}
+        self.calls: list[str] = []
+        self.challenge: Callable[[str], bool] = lambda url: True
+        self.forgetful = False
+        self._next_id = 0
+
+    def token(self, account_id: str, screen_name: str = "acme", name: str = "Acme Ltd") -> Credentials:
+        """Return credentials of an account, all of one app."""
+        self.owners[f"token-of-{account_id}"] = (account_id, screen_name, name)
+        return Credentials("app-key", "app-secret", f"token-of-{account_id}", f"token-secret-{account_id}")
+
+    def put(self, url: str, *, valid: bool = True, environment: str = "prod") -> Webhook:
+        self._next_id += 1
+        hook = Webhook(str(1000 + self._next_id), url, valid)
+        self.hooks[environment].append(hook)
+        return hook
+
+    def urls(self, environment: str = "prod") -> list[str]:
+        return [hook.url for hook in self.hooks[environment]]
+
+    def __call__(self, credentials: Credentials, environment: str | None, account_id: str = "") -> FakeRegistration:
+        return FakeRegistration(self, credentials, environment or "", account_id)
+
+
+class FakeRegistration:
+    """What one account's credentials can do at the fake platform."""
+
+    def __init__(self, platform: FakePlatform, credentials: Credentials, environment: str, account_id: str) -> None:
+        self._platform = platform
+        self._credentials = credentials
+        self._environment = environment
+        self._account_id = account_id
+
+    def who_am_i(self) -> tuple[str, str, str]:
+        self._call("who_am_i")
+        owner = self._platform.owners.get(self._credentials.access_token)
+        if owner is None:
+            raise CredentialsRejected("credentials_rejected", "Twitter does not accept them.", status=401, code=32)
+        return owner
+
+    def webhooks(self) -> list[Webhook]:
+        self._call("webhooks")
+        return list(self._hooks())
+
+    def create_webhook(self, url: str) -> Webhook:
+        self._call("create_webhook")
+        if self._hooks():
+            raise Permanent("request_refused", "Too many resources already created.", status=403, code=214)
+        self._challenged(url)
+        return self._platform.put(url, environment=self._environment)
+
+    def check_webhook(self, webhook_id: str) -> None:
+        self._call("check_webhook")
+        hooks = self._hooks()
+        for index, hook in enumerate(hooks):
+            if hook.id == webhook_id:
+                self._challenged(hook.url)
+                hooks[index] = replace(hook, valid=True)
+                return
+        raise Permanent("not_found", "No such webhook.", status=404, code=34)
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        self._call("delete_webhook")
+        hooks = self._hooks()
+        hooks[:] = [hook for hook in hooks if hook.id != webhook_id]
+        # Subscriptions go with the webhook.
+        self._platform.subscribers = {s for s in self._platform.subscribers if s[0] != self._environment}
+
+    def subscribe(self) -> bool:
+        self._call("subscribe")
+        mark = (self._environment, self._owner_id())
+        if mark in self._platform.subscribers:
+            return False
+        self._platform.subscribers.add(mark)
+        return True
+
+    def subscribed(self) -> bool:
+        self._call("subscribed")
+        return not self._platform.forgetful and (self._environment, self._owner_id()) in self._platform.subscribers
+
+    def application_id(self) -> str:
+        self._call("application_id")
+        return "13090192"
+
+    def unsubscribe(self) -> None:
+        self._call("unsubscribe")
+        self._platform.subscribers.discard((self._environment, self._account_id))
+
+    def _owner_id(self) -> str:
+        return self._platform.owners[self._credentials.access_token][0]
+
+    def _hooks(self) -> list[Webhook]:
+        if self._environment not in self._platform.hooks:
+            raise Permanent("not_found", "Twitter does not know this environment.", status=404, code=34)
+        return self._platform.hooks[self._environment]
+
+    def _challenged(self, url: str) -> None:
+        if not urlsplit(url).hostname or not self._platform.challenge(url):
+            raise Permanent("request_refused", "Twitter did not accept it.", status=403, code=214)
+
+    def _call(self, name: str) -> None:
+        self._platform.calls.append(name)
+        if name in self._platform.failing:
+            raise self._platform.failing[name]
+
+
+class FakeWatch:
+    """Remembers what a drain reports."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[tuple[str, str]] = []
+
+    def delivered(self, held: Held, seconds: float) -> None:
+        self.outcomes.append(("delivered", ""))
+
+    def failed(self, held: Held, reason: str, outcome: str) -> None:
+        self.outcomes.append((outcome, reason))
+
+    def buried(self, held: Held, reason: str) -> None:
+        self.outcomes.append(("buried", reason))
