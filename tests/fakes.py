@@ -98,7 +98,9 @@ class FakeLanes:
         self._there()
         now, turn = self._clock.ms, self._turn[direction]
         # Of the accounts that are due, the one that was served longest ago.
-        ready = sorted((a for a, at in turn.items() if at <= now), key=lambda a: (self._served.get((direction, a), 0), a))
+        ready = sorted(
+            (a for a, at in turn.items() if at <= now), key=lambda a: (self._served.get((direction, a), 0), a)
+        )
         for position, account in enumerate(ready):
             if account in excluded:
                 continue
@@ -244,7 +246,9 @@ class FakeLanes:
     def left_behind(self) -> list[str]:
         """Return what an emptied store must not hold any more."""
         turns = [f"turn {a}" for turn in self._turn.values() for a in turn]
-        return [f"lane {name}" for name in self._lanes] + [f"due {d}" for d, lanes in self._due.items() if lanes] + turns
+        return (
+            [f"lane {name}" for name in self._lanes] + [f"due {d}" for d, lanes in self._due.items() if lanes] + turns
+        )
 
     def payloads(self, direction: Direction) -> list[str]:
         """Return the payloads that wait in one direction, lane by lane, in their order."""

@@ -47,6 +47,7 @@ class Services:
 
     settings: Settings
     redis: redis.Redis
+    wire: Wire
     lanes: Lanes
     inbox: Inbox
     ledger: Ledger
@@ -112,6 +113,7 @@ def build_services(settings: Settings, *, patient: bool = False) -> Services:
     return Services(
         settings=settings,
         redis=client,
+        wire=wire,
         lanes=lanes,
         inbox=inbox,
         ledger=Ledger(client, line),

@@ -23,7 +23,13 @@ MESSAGE = {"id": "1", "header": {}, "body": {"type": "PLAIN", "markdownText": "Ð
 
 
 def notification(status: str, reason_code: Any = 200) -> dict[str, Any]:
-    return {"type": "DELIVERYNOTIFICATION", "markdownText": "", "messageId": "1", "status": status, "reasonCode": reason_code}
+    return {
+        "type": "DELIVERYNOTIFICATION",
+        "markdownText": "",
+        "messageId": "1",
+        "status": status,
+        "reasonCode": reason_code,
+    }
 
 
 @pytest.fixture

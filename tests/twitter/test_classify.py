@@ -98,9 +98,7 @@ def failure(found: ConnectorError | None) -> ConnectorError:
 
 class TestTables:
     @pytest.mark.parametrize(("row", "family"), WEBHOOK_ROWS.items(), ids=str)
-    def test_webhooks_and_subscriptions(
-        self, row: tuple[int, int | None], family: type[ConnectorError]
-    ) -> None:
+    def test_webhooks_and_subscriptions(self, row: tuple[int, int | None], family: type[ConnectorError]) -> None:
         error = failure(classify(answer(*row), NOW, acts=False))
         assert type(error) is family
         assert (error.status, error.code) == row

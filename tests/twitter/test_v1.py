@@ -156,7 +156,9 @@ class TestSending:
         twitter.send_dm("58983", SendDm("text"))
         assert len({oauth_of(call.request)["oauth_nonce"] for call in http.calls}) == 2
 
-    @pytest.mark.parametrize("body", ["", "<html>", "null", "{}", '{"event":{}}', '{"event":{"id":7}}', '{"event":null}', "[]"])
+    @pytest.mark.parametrize(
+        "body", ["", "<html>", "null", "{}", '{"event":{}}', '{"event":{"id":7}}', '{"event":null}', "[]"]
+    )
     def test_a_success_that_names_no_message_is_an_open_outcome(
         self, twitter: TwitterV1, http: responses.RequestsMock, body: str
     ) -> None:

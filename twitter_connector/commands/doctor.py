@@ -57,11 +57,10 @@ def look(svc: Services) -> Iterator[Finding]:
         dead = svc.dead_letters.count()
         advice = "`twitter-connector dead-letters list` tells why; `replay` sends them again." if dead else ""
         yield Finding("dead letters", dead == 0, str(dead), advice)
-    wire = Wire()
     # Any HTTP answer shows that something listens; what it means is told by the messages' own failures.
-    yield _reached(wire, "CCM", "CCM_URL", f"{settings.ccm_url}/channel-types")
+    yield _reached(svc.wire, "CCM", "CCM_URL", f"{settings.ccm_url}/channel-types")
     if settings.file_engine_url:
-        yield _reached(wire, "file engine", "FILE_ENGINE_URL", settings.file_engine_url)
+        yield _reached(svc.wire, "file engine", "FILE_ENGINE_URL", settings.file_engine_url)
     else:
         yield Finding("file engine", False, "not configured", "Set FILE_ENGINE_URL, or pictures and videos fail.")
     if broker.ok:

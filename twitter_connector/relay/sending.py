@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 # An uncertain send is looked for after these waits. Twitter shows a message within a second or two; the second
 # look is for a bad moment.
 LOOKS_AFTER = (timedelta(seconds=3), timedelta(seconds=12))
+# The wait before a look grows to about three minutes.
+SENDS_DOUBLED = 6
 # Twitter's clock and ours may differ; a message that came before its send by more than this is another one.
 CLOCK_MARGIN = timedelta(seconds=10)
 
@@ -66,17 +68,25 @@ class Sending:
         if self.step.media is not None:
             upload, media_id = self._uploaded(self.step.media, upload)
         started = epoch_ms(self.clock())
+        sends = (begun.sends if begun is not None else 0) + 1
         # Written before the send: if nothing is ever heard of it, this is how we know to look.
-        self._write(upload, started_ms=started)
+        self._write(upload, started_ms=started, sends=sends)
         try:
             dm_id = self.twitter.send_dm(self.message.header.customer_id, self._attached(media_id))
         except OutcomeUnknown as error:
             if error.refusal:
-                self._write(upload, started_ms=started, refusal=f"{error.reason}\n{error.detail}")
-            error.until = self.clock() + LOOKS_AFTER[0]
+                self._write(upload, started_ms=started, sends=sends, refusal=f"{error.reason}\n{error.detail}")
+            # Each send that comes to nothing is followed by a longer wait, while Twitter has trouble of its own.
+            error.until = self.clock() + LOOKS_AFTER[0] * 2 ** min(sends - 1, SENDS_DOUBLED)
             raise
-        except ConnectorError:
+        except ConnectorError as error:
             # Sorted at the edge: every other error is certain that nothing was sent. What is uploaded stays so.
+            if error.reason == "media_refused" and self.step.media is not None and self.held.tries == 0:
+                # An upload is good for one message and for a day; a lost send may have used it up.
+                self._write(Upload())
+                raise Retryable(
+                    "upload_lost", "Twitter does not take the upload any more, so it begins anew."
+                ) from error
             self._write(upload)
             raise
         self._done(dm_id, "dm_sent")
@@ -112,7 +122,9 @@ class Sending:
             return found
         looks = begun.looks + 1
         if looks < len(LOOKS_AFTER):
-            self._write(begun.upload, started_ms=begun.started_ms, looks=looks, refusal=begun.refusal)
+            self._write(
+                begun.upload, started_ms=begun.started_ms, sends=begun.sends, looks=looks, refusal=begun.refusal
+            )
             raise OutcomeUnknown(
                 "outcome_unknown",
                 "Twitter did not answer a send, and the message cannot be seen yet.",

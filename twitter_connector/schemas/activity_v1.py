@@ -50,7 +50,8 @@ _ID_MAX_DIGITS = 20
 class Piece:
     """One activity of a payload, still as received, with what its lane needs to know.
 
-    family: the payload's key. own: the account's own doing. app_id: through which app it wrote, where told. readable: False where even the ids could not be found.
+    family: the payload's key. own: the account's own doing. app_id: through which app it wrote, where told.
+    readable: False where even the ids could not be found.
     """
 
     family: str

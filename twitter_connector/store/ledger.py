@@ -18,12 +18,13 @@ from twitter_connector.store.connection import Line, Script, store_errors
 @dataclass(frozen=True)
 class Step:
     """What is known of one step. dm_id: it is done. Otherwise it was begun at `started_ms` and its outcome is
-    open: `looks` counts the searches for it, `refusal` is the reason Twitter gave, if it gave one. The last three
-    fields tell of the upload of its file."""
+    open: `looks` counts the searches for it, `sends` how often it was sent, `refusal` is the reason Twitter gave, if
+    it gave one. The last three fields tell of the upload of its file."""
 
     dm_id: str | None = None
     started_ms: int = 0
     looks: int = 0
+    sends: int = 0
     refusal: str = ""
     media_id: str = ""
     segments: int = 0

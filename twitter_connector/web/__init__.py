@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from twitter_connector.web.leftovers import Drained
 from twitter_connector.web.paths import Prefixed
 
 if TYPE_CHECKING:
@@ -36,5 +37,5 @@ def build(settings: Settings, services: Services | None) -> Flask:
     errors.install(app)
     for room in (twitter_webhook, cim_webhook, configuration, admin, accounts, dead_letters, health):
         app.register_blueprint(room.bp)
-    app.wsgi_app = Prefixed(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = Drained(Prefixed(app.wsgi_app))  # type: ignore[method-assign]
     return app

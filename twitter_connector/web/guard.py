@@ -11,13 +11,14 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from flask import Response, current_app, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from twitter_connector.metrics import REFUSED
 from twitter_connector.web.attempts import Attempts
 from twitter_connector.web.context import services
 from twitter_connector.web.errors import problem
 from twitter_connector.web.forwarded import ALSO_NAMING, caller, is_inside
+from twitter_connector.web.leftovers import BODY_READ
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +31,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def read_body(most: int) -> bytes:
-    """Return the request's body. Ends with 413 where it is longer, before more than that is read or kept."""
+    """Return the request's body. Ends with 413 where it is longer, before more than that is read or kept, and with
+    400 where it breaks off."""
     g.body_limit = most
     # A length that was declared is refused by that alone. Without one, the reader stops at the limit and says
     # nothing, so one byte more tells a body that is too long from one that just fits.
     request.max_content_length = most + 1
-    body = request.get_data(cache=False)
+    try:
+        body = request.get_data(cache=False)
+    except HTTPException:
+        raise
+    except Exception as error:  # noqa: BLE001 - each server has its own for broken chunks and for callers that hang up
+        log.info("body_unreadable", extra={"error": type(error).__name__})
+        raise BadRequest("The body could not be read to its end.") from None
     if len(body) > most:
         raise RequestEntityTooLarge
+    request.environ[BODY_READ] = True
     return body
 
 

@@ -1,0 +1,118 @@
+"""A real broker for tests: the server bundled with the package, on a unix socket in a temporary directory.
+
+Never touches a broker that was there before, and leaves no process behind.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+# prometheus_client reads this while it is imported; the checkout is no place for its files.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    _metrics = tempfile.mkdtemp(prefix="twitter-connector-test-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics
+    atexit.register(shutil.rmtree, _metrics, ignore_errors=True)
+
+import pytest
+import redis
+
+from twitter_connector import broker
+from twitter_connector.config import Settings
+from twitter_connector.dispatch import Bell
+from twitter_connector.model.work import Direction
+from twitter_connector.services import Services, build_services
+
+START_SECONDS = 20.0
+
+
+class SilentBell(Bell):
+    """Rings nobody; remembers who would have been woken."""
+
+    def __init__(self) -> None:
+        self.rung: list[Direction] = []
+
+    def ring(self, direction: Direction) -> None:
+        self.rung.append(direction)
+
+
+def settings_in(directory: Path, **env: str) -> Settings:
+    """Return the settings of an installation that lives in a directory and whose other sides lead nowhere."""
+    return Settings.from_env({"VAR_DIR": str(directory), "CCM_URL": "http://127.0.0.1:9/ccm", **env})
+
+
+class Broker:
+    """One server process. Can be killed and started again on the same data."""
+
+    def __init__(self, directory: Path, *, fsync: str = "everysec") -> None:
+        self.settings = settings_in(directory, BROKER_FSYNC=fsync)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(broker.command(self.settings))
+        end = time.monotonic() + START_SECONDS
+        with self.client() as client:
+            while True:
+                with suppress(redis.RedisError):
+                    if client.ping():
+                        return
+                assert self._process.poll() is None, "the broker ended while starting"
+                assert time.monotonic() < end, "the broker did not come up"
+                time.sleep(0.01)
+
+    def kill(self) -> None:
+        """End it as a power cut would: without any chance to write or to say goodbye."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def client(self) -> redis.Redis:
+        """Return a plain client, for looking at what lies in the broker."""
+        return redis.Redis.from_url(self.settings.redis_url, decode_responses=True, socket_timeout=5)
+
+
+@contextmanager
+def running(directory: Path, *, fsync: str = "everysec") -> Iterator[Broker]:
+    server = Broker(directory, fsync=fsync)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def broker_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """One server for all tests of a session that import this fixture."""
+    with running(tmp_path_factory.mktemp("kv")) as server:
+        yield server
+
+
+@pytest.fixture
+def inspector(broker_process: Broker) -> Iterator[redis.Redis]:
+    """A plain client on an empty broker."""
+    with broker_process.client() as client:
+        client.flushall()
+        yield client
+
+
+def services_of(settings: Settings, *, patient: bool = False) -> Services:
+    """Return the true services of a process, but for the bell: nobody is there to be woken."""
+    return replace(build_services(settings, patient=patient), bell=SilentBell())
+
+
+@pytest.fixture
+def services(broker_process: Broker, inspector: redis.Redis) -> Iterator[Services]:
+    """The true services on the empty broker."""
+    made = services_of(broker_process.settings)
+    yield made
+    made.redis.close()

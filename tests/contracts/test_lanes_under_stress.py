@@ -1,0 +1,139 @@
+"""Many conversations, lost answers, silent holders, swapped arrivals: nothing lost, nothing twice in the store,
+nothing out of order. Every run prints its seed; PYTEST_SEED repeats one."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from tests.worlds import BrokerWorld, World, eventually
+from twitter_connector.model.work import Direction, Entry, Held
+from twitter_connector.services import Services
+from twitter_connector.store.connection import Script
+
+IN = Direction.IN
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    seed = int(os.environ.get("PYTEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**9)
+    print(f"PYTEST_SEED={seed}")
+    return random.Random(seed)
+
+
+def entries(accounts: int, lanes: int, messages: int) -> Iterator[Entry]:
+    for account in range(accounts):
+        for lane in range(lanes):
+            for n in range(messages):
+                yield Entry(IN, f"acct{account}", f"cust{lane}", f"{lane}-{n}", f"{n}", f"0{n:020}")
+
+
+def test_one_after_another_in_every_lane_whatever_becomes_of_each_message(world: World, chance: random.Random) -> None:
+    """Random outcomes: settled, let go, postponed, held until the lease ran out."""
+    waiting = list(entries(accounts=3, lanes=4, messages=8))
+    total = len(waiting)
+    chance.shuffle(waiting)
+    settled: dict[tuple[str, str], list[int]] = defaultdict(list)
+    pending: dict[tuple[str, str], set[int]] = defaultdict(set)
+    silent = 0
+    while waiting or any(pending.values()):
+        for entry in [waiting.pop() for _ in range(min(len(waiting), chance.randrange(4)))]:
+            assert world.lanes.accept([entry, entry])[0] == [True, False]
+            pending[entry.account_id, entry.lane].add(int(entry.payload))
+        held = world.lanes.claim(IN)
+        if held is None and not waiting:
+            held = eventually(world, lambda: world.lanes.claim(IN))
+        while held is not None:
+            lane = (held.account_id, held.lane)
+            assert int(held.payload) == min(pending[lane]), "not the oldest of those that wait"
+            fate = chance.random()
+            if fate < 0.7:
+                pending[lane].remove(int(held.payload))
+                settled[lane].append(int(held.payload))
+                held, _ = world.lanes.settle(held, keep=fate < 0.5)
+            elif fate < 0.97 or silent >= 3:
+                world.lanes.postpone(held, chance.choice([0, 5, 30]), spend=chance.random() < 0.5)
+                held = None
+            else:
+                silent += 1
+                held = None
+    assert sum(len(done) for done in settled.values()) == total
+    assert all(sorted(done) == list(range(8)) for done in settled.values())
+    assert world.lanes.claim(IN) is None
+    assert world.left_behind() == []
+
+
+def test_every_script_may_run_twice(
+    services: Services, inspector: redis.Redis, monkeypatch: pytest.MonkeyPatch, chance: random.Random
+) -> None:
+    """A client that lost an answer sends the command again; so does this one, at random, and believes the last."""
+    world = BrokerWorld(monkeypatch, services, inspector)
+    once = Script.__call__
+
+    def stammering(self: Script, *args: Any) -> Any:
+        answer = once(self, *args)
+        return once(self, *args) if chance.random() < 0.3 else answer
+
+    monkeypatch.setattr(Script, "__call__", stammering)
+    for entry in entries(accounts=2, lanes=3, messages=10):
+        world.lanes.accept([entry])
+    settled: dict[tuple[str, str], list[int]] = defaultdict(list)
+    reports = 0
+    while sum(map(len, settled.values())) < 60:
+        held: Held | None = eventually(world, lambda: world.lanes.claim(IN))
+        while held is not None:
+            if chance.random() < 0.1:
+                world.lanes.postpone(held, 0, spend=True)
+                break
+            settled[held.account_id, held.lane].append(int(held.payload))
+            report = Entry(Direction.OUT, held.account_id, held.lane, f"about {held.entry_id}", "")
+            held, _ = world.lanes.settle(held, [report], keep=chance.random() < 0.8)
+    assert all(done == list(range(10)) for done in settled.values()), dict(settled)
+    monkeypatch.setattr(Script, "__call__", once)
+    while (report_held := world.lanes.claim(Direction.OUT)) is not None:
+        reports += 1
+        world.lanes.settle(report_held, keep=False)
+    assert reports == 60
+    assert world.lanes.claim(IN) is None
+    assert world.left_behind() == []
+
+
+def test_many_workers_at_once_never_hold_one_lane_together(services: Services, inspector: redis.Redis) -> None:
+    work = list(entries(accounts=2, lanes=5, messages=12))
+    services.lanes.accept(work)
+    guard = threading.Lock()
+    at_work: set[tuple[str, str]] = set()
+    settled: dict[tuple[str, str], list[int]] = defaultdict(list)
+    wrong: list[str] = []
+
+    def worker() -> None:
+        while True:
+            held = services.lanes.claim(IN)
+            if held is None:
+                return
+            lane = (held.account_id, held.lane)
+            with guard:
+                if lane in at_work:
+                    wrong.append(f"{lane} is held twice")
+                at_work.add(lane)
+                settled[lane].append(int(held.payload))
+                at_work.remove(lane)
+            services.lanes.settle(held, keep=False)
+
+    threads = [threading.Thread(target=worker) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    # A worker leaves when it finds nothing due, which may be while others still hold the last lanes.
+    worker()
+    assert wrong == []
+    assert len(settled) == 10
+    assert all(done == list(range(12)) for done in settled.values())

@@ -1,0 +1,340 @@
+"""Credentials from CCM: pushed when a channel connector is saved, asked for when Twitter refuses those we have."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import redis
+from flask.testing import FlaskClient
+
+from tests.brokers import Broker, services_of
+from tests.web.asking import ACCOUNT, SECRET, dm, is_problem, post_event
+from twitter_connector.errors import CredentialsRejected, RateLimited, ServiceUnavailable
+from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.activity import epoch_ms
+from twitter_connector.model.work import Direction
+from twitter_connector.relay.configure import TRY_OTHERS_AFTER, Configure, others_tried
+from twitter_connector.services import Services
+from twitter_connector.store import keys
+from twitter_connector.store.channel import Channel
+
+NEW = Credentials("ck", "cs-of-the-push", f"{ACCOUNT.id}-at", "ats", "bearer-token-of-the-push")
+SEED = {
+    "API-KEY": "ck",
+    "API-KEY-SECRET": "cs-of-the-push",
+    "ACCESS-TOKEN": NEW.access_token,
+    "ACCESS-TOKEN-SECRET": "ats",
+}
+SOCIAL = {
+    "CONSUMER-KEY": "ck",
+    "CONSUMER-SECRET": "cs-of-the-push",
+    "TOKEN-KEY": NEW.access_token,
+    "TOKEN-SECRET": "ats",
+}
+
+
+def rows(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": key, "type": "String2000", "value": value} for key, value in values.items()]
+
+
+def push(client: FlaskClient, values: Mapping[str, Any], account_id: Any = ACCOUNT.id, **more: Any) -> Any:
+    body = {"serviceIdentifier": account_id, "connectorConfigurations": rows(values), **more}
+    return client.post("/connector-configurations", json=body)
+
+
+def credentials(services: Services, account_id: str = ACCOUNT.id) -> Credentials:
+    account = services.accounts.get(account_id, max_age=0)
+    assert account is not None
+    return account.credentials
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        SEED,
+        SOCIAL,
+        {key.lower(): value for key, value in SEED.items()},
+        {key.replace("-", "_"): value for key, value in SOCIAL.items()},
+        {key.replace("-", ""): value for key, value in SEED.items()},
+        {key.title().replace("-", ""): value for key, value in SOCIAL.items()},
+    ],
+)
+def test_both_families_of_names_are_understood_however_they_are_spelt(
+    client: FlaskClient, services: Services, names: dict[str, str]
+) -> None:
+    response = push(client, {**names, "BEARER_TOKEN": NEW.bearer_token, "LIKE_SUPPORT_SM": "true"})
+    assert response.status_code == 200
+    answer = response.get_json()
+    assert (answer["registered"], answer["changed"], answer["serviceIdentifier"]) == (True, True, ACCOUNT.id)
+    assert credentials(services) == NEW
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"channelProviderConfigs": rows(SEED)},
+        {"configurations": rows(SEED)},
+        {"data": rows(SEED)},
+        {"data": {"connectorConfigurations": rows(SEED)}},
+        {"connectorConfigurations": SEED},
+        {"connectorConfigurations": [None, 5, "x", {"key": 1}, {"value": "x"}, *rows(SEED), {"key": "X", "value": {}}]},
+    ],
+)
+def test_the_attributes_are_found_wherever_they_lie(
+    client: FlaskClient, services: Services, body: dict[str, Any]
+) -> None:
+    response = client.post("/connector-configurations", json={"serviceIdentifier": int(ACCOUNT.id), **body})
+    assert response.status_code == 200
+    assert response.get_json()["changed"] is True
+    assert credentials(services) == replace(NEW, bearer_token=None)
+
+
+def test_masked_and_empty_values_mean_unchanged(client: FlaskClient, services: Services) -> None:
+    masked = {
+        "API-KEY": "****",
+        "API-KEY-SECRET": "*",
+        "ACCESS-TOKEN": "",
+        "ACCESS-TOKEN-SECRET": None,
+        "BEARER-TOKEN": " ",
+    }
+    response = push(client, masked)
+    assert response.get_json()["changed"] is False
+    assert credentials(services) == ACCOUNT.credentials
+    # One that is not masked counts among those that are.
+    assert push(client, {**masked, "TOKEN-SECRET": "new-one"}).get_json()["changed"] is True
+    assert credentials(services) == replace(ACCOUNT.credentials, access_token_secret="new-one")
+
+
+def test_a_bearer_token_goes_with_the_app_it_was_made_for(client: FlaskClient, services: Services) -> None:
+    services.accounts.save(replace(ACCOUNT, credentials=replace(ACCOUNT.credentials, bearer_token="of-the-old-app")))
+    push(client, {"ACCESS-TOKEN-SECRET": "another"})
+    assert credentials(services).bearer_token == "of-the-old-app"
+    push(client, {"API-KEY": "ck", "API-KEY-SECRET": "cs"})
+    assert credentials(services).bearer_token is None
+
+
+@pytest.mark.parametrize("unknown", ["404404", "acme-support", "a:b\u00e9", "../x"])
+def test_an_account_nobody_registered_is_answered_clearly_and_nothing_is_stored(
+    client: FlaskClient, inspector: redis.Redis, unknown: str
+) -> None:
+    before = set(inspector.keys("*"))
+    response = push(client, SEED, unknown)
+    assert response.status_code == 200
+    answer = response.get_json()
+    assert (answer["registered"], answer["changed"], answer["serviceIdentifier"]) == (False, False, unknown)
+    assert "register-and-subscribe" in answer["detail"]
+    assert set(inspector.keys("*")) == before
+    assert inspector.hkeys(keys.ACCOUNTS) == [ACCOUNT.id]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "serviceIdentifier"),
+        ({"serviceIdentifier": None, "connectorConfigurations": []}, "serviceIdentifier"),
+        ({"serviceIdentifier": "a b", "connectorConfigurations": []}, "serviceIdentifier"),
+        ({"serviceIdentifier": ACCOUNT.id}, "connectorConfigurations"),
+        ({"serviceIdentifier": ACCOUNT.id, "connectorConfigurations": rows({"API-KEY": "a b"})}, "API-KEY"),
+        ({"serviceIdentifier": ACCOUNT.id, "connectorConfigurations": rows({"API-KEY": ["x"]})}, "API-KEY"),
+        ({"serviceIdentifier": ACCOUNT.id, "connectorConfigurations": rows({"TokenKey": "x" * 501})}, "TokenKey"),
+        (
+            {"serviceIdentifier": ACCOUNT.id, "connectorConfigurations": rows({"API-KEY": "a", "CONSUMER-KEY": "b"})},
+            "CONSUMER-KEY",
+        ),
+        (
+            {"serviceIdentifier": ACCOUNT.id, "connectorConfigurations": rows({"ACCESS-TOKEN": "999-planted"})},
+            "ACCESS-TOKEN",
+        ),
+        ([], "_schema"),
+        ("x", "_schema"),
+    ],
+)
+def test_what_cannot_be_used_is_named_and_changes_nothing(
+    client: FlaskClient, services: Services, body: Any, field: str
+) -> None:
+    response = client.post("/connector-configurations", json=body)
+    assert response.status_code == 400
+    assert is_problem(response)
+    assert list(response.get_json()["errors"]) == [field]
+    assert "planted" not in response.get_data(as_text=True)
+    assert credentials(services) == ACCOUNT.credentials
+
+
+def test_both_families_may_say_the_same(client: FlaskClient, services: Services) -> None:
+    assert push(client, {**SEED, **SOCIAL, "Token_Secret": "***"}).get_json()["changed"] is True
+    assert credentials(services) == replace(NEW, bearer_token=None)
+
+
+def test_it_is_in_force_in_every_process_at_once(
+    client: FlaskClient, services: Services, broker_process: Broker
+) -> None:
+    elsewhere = services_of(broker_process.settings)
+    assert credentials(elsewhere) == ACCOUNT.credentials
+    push(client, SEED)
+    # Events signed with the new secret are let in by a process that has the old one in its memory, and those signed
+    # with the old one still are.
+    from twitter_connector import create_app
+
+    there = create_app(elsewhere.settings, elsewhere).test_client()
+    assert post_event(there, dm("1"), secret=SECRET).status_code == 200
+    assert elsewhere.configure.refused(ACCOUNT) is True
+    assert credentials(elsewhere).api_key_secret == NEW.api_key_secret
+    assert post_event(there, dm("2"), secret=NEW.api_key_secret).status_code == 200
+    assert post_event(there, dm("3"), secret=SECRET).status_code == 200
+
+
+def test_it_ends_the_pauses_that_waited_for_it_and_rings(client: FlaskClient, services: Services) -> None:
+    until = epoch_ms(datetime.now(UTC) + timedelta(minutes=10))
+    for direction in Direction:
+        services.lanes.pause(direction, ACCOUNT.id, until, "credentials_rejected", "x")
+    push(client, SEED)
+    assert services.lanes.pauses(ACCOUNT.id) == {}
+    # Saved again without a change: an operator who mended things at Twitter wants it tried.
+    services.lanes.pause(Direction.OUT, ACCOUNT.id, until, "account_locked", "x")
+    assert push(client, SEED).get_json()["changed"] is False
+    assert services.lanes.pauses(ACCOUNT.id) == {}
+
+
+def test_it_does_not_cut_short_what_twitter_has_dated(client: FlaskClient, services: Services) -> None:
+    until = epoch_ms(datetime.now(UTC) + timedelta(minutes=10))
+    services.lanes.pause(Direction.OUT, ACCOUNT.id, until, "rate_limited", "x")
+    push(client, SEED)
+    assert services.lanes.pauses(ACCOUNT.id)[Direction.OUT]["until"] == str(until)
+
+
+def test_no_value_is_in_the_answer_or_the_log(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    planted = {"API-KEY": "planted-key", "API-KEY-SECRET": "planted-secret", "ACCESS-TOKEN": "planted-token"}
+    answers = [
+        push(client, values).get_data(as_text=True) for values in (planted, {**planted, "API-KEY": "planted two"})
+    ]
+    answers.append(push(client, planted, "404").get_data(as_text=True))
+    for record in caplog.records:
+        answers.append(json.dumps({k: str(v) for k, v in vars(record).items()}))
+    assert not [text for text in answers if "planted" in text]
+
+
+@pytest.mark.parametrize(("given", "stored"), [("6169", "6169"), (6169, "6169"), (" 6169 ", "6169")])
+def test_the_channel_type_an_operator_names_is_kept(
+    client: FlaskClient, services: Services, given: Any, stored: str
+) -> None:
+    response = client.post("/channel-type-configurations", json={"channelTypeId": given})
+    assert response.status_code == 200
+    assert response.get_json() == {"channelTypeId": stored}
+    assert Channel(services.redis).type_id() == stored
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"channelTypeId": ""}, {"channelTypeId": None}, {"channelTypeId": ["6169"]}, [], 5]
+)
+def test_a_channel_type_that_is_none_is_400(client: FlaskClient, services: Services, body: Any) -> None:
+    response = client.post("/channel-type-configurations", json=body)
+    assert response.status_code == 400
+    assert is_problem(response)
+    assert Channel(services.redis).type_id() is None
+
+
+# Asked for, when Twitter refuses
+
+
+class Ccm:
+    """CCM as the pull sees it: what it answers, and how often it was asked."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.answer = answer
+        self.asked: list[str] = []
+
+    def __call__(self, account_id: str) -> Mapping[str, Any] | None:
+        self.asked.append(account_id)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        found: Mapping[str, Any] | None = self.answer
+        return found
+
+
+def configure(services: Services, ccm: Ccm) -> Configure:
+    return Configure(services.accounts, services.lanes, Channel(services.redis), ccm, services.bell.ring)
+
+
+@pytest.fixture
+def registered(services: Services) -> Services:
+    services.accounts.save(ACCOUNT)
+    return services
+
+
+def test_other_credentials_at_ccm_are_taken_over(registered: Services) -> None:
+    ccm = Ccm({"connectorConfigurations": rows(SOCIAL)})
+    assert configure(registered, ccm).refused(ACCOUNT) is True
+    assert ccm.asked == [ACCOUNT.id]
+    account = registered.accounts.get(ACCOUNT.id, max_age=0)
+    assert account is not None
+    assert account.credentials == replace(NEW, bearer_token=None)
+    assert account.retired_secrets == (SECRET,)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        {},
+        {"connectorConfigurations": rows({**SEED, **dict.fromkeys(SEED, "****")})},
+        {"connectorConfigurations": rows({"API-KEY": "a b"})},
+        {"connectorConfigurations": rows({"ACCESS-TOKEN": "999-another-brands"})},
+        {"connectorConfigurations": rows(dict(zip(SEED, list(vars(ACCOUNT.credentials).values()), strict=False)))},
+        ServiceUnavailable("ccm_unreachable", "x"),
+        RateLimited("ccm_rate_limited", "x"),
+    ],
+)
+def test_nothing_better_at_ccm_changes_nothing(registered: Services, answer: Any) -> None:
+    assert configure(registered, Ccm(answer)).refused(ACCOUNT) is False
+    assert credentials(registered) == ACCOUNT.credentials
+
+
+def test_ccm_is_asked_once_in_a_while_however_often_twitter_refuses(
+    registered: Services, broker_process: Broker, inspector: redis.Redis
+) -> None:
+    ccm = Ccm()
+    here, there = configure(registered, ccm), configure(services_of(broker_process.settings), ccm)
+    for _ in range(5):
+        assert here.refused(ACCOUNT) is False
+        assert there.refused(ACCOUNT) is False
+    assert len(ccm.asked) == 1
+    lasts = inspector.ttl(keys.PULLED.format(account=ACCOUNT.id))
+    assert 590 < lasts <= 600
+    inspector.delete(keys.PULLED.format(account=ACCOUNT.id))
+    here.refused(ACCOUNT)
+    assert len(ccm.asked) == 2
+
+
+def test_credentials_that_were_changed_meanwhile_need_no_asking(registered: Services) -> None:
+    ccm = Ccm()
+    registered.accounts.save(replace(ACCOUNT, credentials=NEW))
+    assert configure(registered, ccm).refused(ACCOUNT) is True
+    assert ccm.asked == []
+    registered.accounts.remove(ACCOUNT.id)
+    assert configure(registered, ccm).refused(ACCOUNT) is False
+    assert ccm.asked == []
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_an_account_with_other_credentials_waits_a_moment_and_one_without_as_long_as_ever(others: bool) -> None:
+    present, later = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
+    told: list[Account] = []
+
+    def refused(account: Account) -> bool:
+        told.append(account)
+        return others
+
+    with pytest.raises(CredentialsRejected) as raised, others_tried(ACCOUNT, refused, lambda: present):
+        raise CredentialsRejected("token_revoked", "x", until=later)
+    assert told == [ACCOUNT]
+    assert raised.value.until == (present + TRY_OTHERS_AFTER if others else later)
+    with pytest.raises(RateLimited), others_tried(ACCOUNT, refused, lambda: present):
+        raise RateLimited("rate_limited", "x", until=later)
+    assert told == [ACCOUNT]

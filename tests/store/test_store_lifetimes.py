@@ -1,0 +1,98 @@
+"""What lies in the broker for how long, and that no credential can be read there."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+
+from twitter_connector.model.account import Account, Credentials, Webhook
+from twitter_connector.model.work import Direction, EchoSeen, Entry
+from twitter_connector.services import Services
+from twitter_connector.store import keys
+from twitter_connector.store.ledger import Step
+
+SECRETS = (
+    "planted-api-key-4711",
+    "planted-api-secret-4712",
+    "planted-access-token-4713",
+    "planted-token-secret-4714",
+    "planted-bearer-token-4715",
+    "planted-retired-secret-4716",
+)
+ACCOUNT = Account(
+    id="732739706",
+    credentials=Credentials(*SECRETS[:5]),
+    webhook_url="https://cx.example.com/webhook/twitter/732739706",
+    environment="prod",
+    webhook=Webhook("1", "https://cx.example.com/webhook/twitter/732739706", True),
+    registered_at=datetime(2026, 3, 2, tzinfo=UTC),
+    retired_secrets=(SECRETS[5],),
+)
+
+
+def everything(client: redis.Redis) -> dict[str, Any]:
+    """Return every key with its whole value."""
+    readers = {
+        "string": client.get,
+        "hash": client.hgetall,
+        "list": lambda k: client.lrange(k, 0, -1),
+        "set": client.smembers,
+        "zset": lambda k: client.zrange(k, 0, -1, withscores=True),
+    }
+    return {key: readers[client.type(key)](key) for key in client.keys("*")}
+
+
+def test_no_credential_can_be_read_in_any_key(services: Services, inspector: redis.Redis) -> None:
+    services.accounts.save(ACCOUNT)
+    services.accounts.note(ACCOUNT.id, last_crc_at=1)
+    services.accounts.save(ACCOUNT)
+    written = repr(everything(inspector))
+    assert ACCOUNT.webhook_url in written
+    for secret in SECRETS:
+        forms = {secret, secret[::-1], secret.encode().hex()}
+        # Base64 of a text depends on what stands before it: three alignments, without their uncertain edges.
+        forms |= {base64.b64encode(b" " * n + secret.encode()).decode()[4:-4] for n in range(3)}
+        forms |= {base64.urlsafe_b64encode(b" " * n + secret.encode()).decode()[4:-4] for n in range(3)}
+        assert not [form for form in forms if form in written]
+
+
+def test_the_same_account_is_never_sealed_alike_twice(services: Services, inspector: redis.Redis) -> None:
+    services.accounts.save(ACCOUNT)
+    first = inspector.hget(keys.ACCOUNTS, ACCOUNT.id)
+    services.accounts.save(ACCOUNT)
+    assert inspector.hget(keys.ACCOUNTS, ACCOUNT.id) != first
+
+
+def test_every_mark_that_comes_from_outside_has_a_lifetime(services: Services, inspector: redis.Redis) -> None:
+    """Otherwise the broker, which must not forget anything by itself, fills up for good."""
+    services.lanes.accept([Entry(Direction.IN, "acme", "ada", "1", "p"), EchoSeen("acme", "ada", "2", 1, "digest")])
+    services.lanes.accept([Entry(Direction.OUT, "acme", "ada", "3", "p")])
+    held = services.lanes.claim(Direction.OUT)
+    assert held is not None
+    services.ledger.write(held, "3", 0, Step(started_ms=1))
+    services.ledger.done("acme", "ada", "3", 1, "77")
+    services.lanes.pause(Direction.OUT, "acme", 2**42, "rate_limited", "")
+    expected = {
+        "tc:seen:in:acme:1": keys.SEEN_SECONDS,
+        "tc:seen:out:acme:3": keys.SEEN_SECONDS,
+        "tc:seen:echo:acme:2": keys.SEEN_SECONDS,
+        "tc:echo:acme:ada": keys.ECHO_SECONDS,
+        "tc:ledger:acme:3": keys.LEDGER_SECONDS,
+        "tc:sent:acme:ada": keys.SENT_SECONDS,
+    }
+    for key, seconds in expected.items():
+        assert seconds - 60 <= inspector.ttl(key) <= seconds, key
+    assert inspector.pttl("tc:gate:out:acme") > 0
+    assert 0 < inspector.pttl("tc:bell:in") <= keys.BELL_MS
+    # What remains waits for work or is of one size, however much passes through.
+    lasting = {key for key in inspector.keys("*") if inspector.ttl(key) == -1}
+    allowed = ("tc:q:", "tc:m:", "tc:st:", "tc:due:", "tc:turn:", "tc:fence", "tc:seq", "tc:signs:")
+    assert {key for key in lasting if not key.startswith(allowed)} == set()
+
+
+def test_marks_outlive_the_time_over_which_twitter_can_replay(services: Services) -> None:
+    replayable = 5 * 86400
+    assert min(keys.SEEN_SECONDS, keys.LEDGER_SECONDS, keys.SENT_SECONDS) > replayable

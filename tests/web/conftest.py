@@ -1,0 +1,43 @@
+"""The web side on a real broker, asked through Flask's own client; nobody else is there to be asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.brokers import broker_process, inspector, services
+from tests.web.asking import ACCOUNT
+from twitter_connector import create_app
+from twitter_connector.services import Services
+from twitter_connector.wire import Wire
+
+__all__ = ["broker_process", "inspector", "services"]
+
+
+@pytest.fixture(autouse=True)
+def outgoing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every HTTP request that was tried. None gets out."""
+    tried: list[str] = []
+
+    def refuse(self: Wire, method: str, url: str, **_: Any) -> Any:
+        from twitter_connector.wire import NotSent
+
+        tried.append(f"{method} {url}")
+        raise NotSent("nothing leaves the tests of the web side")
+
+    monkeypatch.setattr(Wire, "exchange", refuse)
+    return tried
+
+
+@pytest.fixture
+def app(services: Services) -> Flask:
+    services.accounts.save(ACCOUNT)
+    return create_app(services.settings, services)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()

@@ -1,0 +1,57 @@
+"""What is left of a body that was refused: read and thrown away, so that the connection can be used again.
+
+A server that closes a connection with unread bytes in it resets it, and whoever sends the next request down the same
+one, a gateway with other callers' messages, loses it: gunicorn answers "keep-alive" and closes beyond 64 KiB.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from werkzeug.wsgi import ClosingIterator
+
+# More than the gateway lets through (6 MiB). Beyond it, and for those who are slow, the connection is closed.
+DRAIN_MAX_BYTES = 8 * 1024 * 1024
+DRAIN_SECONDS = 3.0
+_CHUNK = 64 * 1024
+# Set by whoever has read the body to its end: then there is nothing left, and nothing to be done for it.
+BODY_READ = "twitter_connector.body_read"
+
+
+class Drained:
+    """WSGI middleware. It reads only once the answer is out, so nobody waits for it but the thread."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        answer = self._app(environ, start_response)
+        if BODY_READ in environ:
+            return answer
+        # Without either, the body has no end that could be reached.
+        if not (environ.get("wsgi.input_terminated") or environ.get("CONTENT_LENGTH")):
+            return answer
+        return ClosingIterator(answer, [lambda: _drain(environ)])
+
+
+def _drain(environ: dict[str, Any]) -> None:
+    end = time.monotonic() + DRAIN_SECONDS
+    socket = environ.get("gunicorn.socket")
+    source = environ["wsgi.input"]
+    before = socket.gettimeout() if socket is not None else None
+    try:
+        for _ in range(DRAIN_MAX_BYTES // _CHUNK):
+            left = end - time.monotonic()
+            if left <= 0:
+                return
+            if socket is not None:
+                socket.settimeout(left)
+            if not source.read(_CHUNK):
+                return
+    except Exception:  # noqa: BLE001 - gone, slow or malformed: the server closes the connection, whatever it raised
+        return
+    finally:
+        if socket is not None:
+            socket.settimeout(before)
