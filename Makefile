@@ -26,6 +26,17 @@ test: $(STAMP) ## run the whole test suite
 bench: $(STAMP) ## run the benchmarks and print a table
 	$(BIN)/python -m benchmarks
 
+chaos: $(STAMP) ## kill processes and break the other sides for CHAOS_SECONDS (600), then count
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/python -m pytest tests/integration/test_chaos.py -s -k chaos_loses
+
+fuzz: $(STAMP) ## try what is let in from outside FUZZ_FACTOR (50) times as long as `make test` does
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -m hypothesis -q tests
+
+audit: $(STAMP) ## look every locked package up in the public list of known vulnerabilities (needs the network)
+	test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && \
+	  $(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; }
+	$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
+
 lint: $(STAMP) ## check format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -43,4 +54,4 @@ lock: $(STAMP) ## resolve setup.cfg anew into requirements.lock, with hashes, fo
 clean: ## remove .venv and caches, keep var/
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help install run test bench lint format lock clean
+.PHONY: help install run test bench chaos fuzz audit lint format lock clean

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +20,17 @@ from typing import Any
 _context: ContextVar[dict[str, Any]] = ContextVar("log_context", default={})  # noqa: B039 - never mutated
 _secrets: set[str] = set()
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "taskName"}
+_OURS = ("twitter_connector", "workers")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 # Shorter strings would blank out ordinary words; no credential of Twitter's or ours is that short.
 _SECRET_MIN_LENGTH = 8
 
 
 def hide(*secrets: str) -> None:
     """Remember strings that must never be written, whatever the path by which they reach a log line."""
-    _secrets.update(s for s in secrets if len(s) >= _SECRET_MIN_LENGTH)
+    found = [s for s in secrets if len(s) >= _SECRET_MIN_LENGTH]
+    # As they are, and as JSON and Python write them.
+    _secrets.update(found, (json.dumps(s)[1:-1] for s in found), (repr(s)[1:-1] for s in found))
 
 
 @contextmanager
@@ -44,6 +50,7 @@ def configure(level: str, fmt: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    threading.excepthook = _thread_died
     # These describe every request with its URL, which may carry a challenge token.
     # Celery tells of every doorbell twice; the messages themselves are logged by the relay.
     chatty_ones = ("urllib3", "requests_oauthlib", "oauthlib", "werkzeug", "celery.worker.strategy", "celery.app.trace")
@@ -57,12 +64,25 @@ def safe_trace(error: BaseException) -> str:
     return " < ".join(f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} {f.name}" for f in reversed(frames[-8:]))
 
 
+def _event(record: logging.LogRecord) -> str:
+    """Return the message; where a library quotes an error in it, only the library's own part of it."""
+    arguments = record.args.values() if isinstance(record.args, dict) else record.args or ()
+    quotes = record.exc_info is not None or any(isinstance(a, BaseException) for a in arguments)
+    return str(record.msg) if quotes and not record.name.startswith(_OURS) else record.getMessage()
+
+
+def _thread_died(args: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread. Python's own way prints the error's text."""
+    if args.exc_value is not None:
+        logging.getLogger(__name__).error("thread_died", exc_info=args.exc_value)
+
+
 class _Lines(logging.Formatter):
     def fields(self, record: logging.LogRecord) -> dict[str, Any]:
         found: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": _event(record),
             "logger": record.name,
             **_context.get(),
         }
@@ -89,5 +109,6 @@ class _TextLines(_Lines):
         fields = self.fields(record)
         head = f"{fields.pop('at')[11:23]} {fields.pop('level'):7} {fields.pop('event')}"
         name = fields.pop("logger")
-        tail = " ".join(f"{k}={str(v).replace(chr(10), ' ')}" for k, v in fields.items())
-        return self.redacted(f"{head} {tail} ({name})".replace("\n", " "))
+        tail = " ".join(f"{k}={v}" for k, v in fields.items())
+        # A line must stay one, and must not move a terminal's cursor; JSON escapes all that by itself.
+        return _CONTROLS.sub(" ", self.redacted(f"{head} {tail} ({name})"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import timedelta
 
 from twitter_connector import logs, metrics
@@ -11,7 +12,7 @@ from twitter_connector.config import Settings
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.media.spool import sweep
 from twitter_connector.model.account import Account
-from twitter_connector.model.work import Direction
+from twitter_connector.model.work import Direction, Held
 from twitter_connector.relay.drain import Drain
 from twitter_connector.relay.flashes import Flashes
 from twitter_connector.relay.inbound import InboundRoute
@@ -64,6 +65,7 @@ class Runtime:
             ledger=svc.ledger,
             step_of=Step,
             clock=now,
+            still_ours=self._still_ours,
             skipped=_skipped(Direction.IN),
         )
         outbound = OutboundRoute(
@@ -137,6 +139,11 @@ class Runtime:
         while threading.main_thread().is_alive():
             self._keeper.renew_due()
             threading.Event().wait(1.0)
+
+    def _still_ours(self, held: Held) -> bool:
+        # Half a lease after it was asked for, it holds for certain; after that the broker knows.
+        young = time.monotonic() - held.since < keys.LEASE_MS / 2000
+        return young or self.services.lanes.renew(held)
 
     def _account(self, account_id: str) -> Account | None:
         account = self.services.accounts.get(account_id)

@@ -228,7 +228,6 @@ def test_a_foreign_webhook_in_the_way_is_named_and_left_alone(newcomer: Account,
     assert_nothing_left(newcomer)
 
 
-@pytest.mark.xfail(strict=True, reason="`webhooks delete` knows registered accounts only, and this one cannot be")
 def test_the_advice_about_a_foreign_webhook_can_be_followed(newcomer: Account, elsewhere: Elsewhere) -> None:
     assert at_twitter(newcomer, "POST", "webhooks.json", params={"url": elsewhere.url}).status_code == 200
     advice = assert_problem(newcomer.register(), 422, "webhook")["detail"]

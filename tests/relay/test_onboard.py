@@ -286,11 +286,14 @@ class TestRefusals:
         assert (error.step, error.mistake) == ("subscription", False)
         assert desk.accounts.all() == []
 
-    def test_after_a_failure_the_next_registration_finishes_what_was_begun(self, desk: Desk) -> None:
+    def test_a_first_registration_that_fails_takes_its_webhook_back_and_the_next_one_starts_anew(
+        self, desk: Desk
+    ) -> None:
         desk.platform.failing["subscribe"] = ServiceUnavailable("twitter_unavailable", "", status=503)
         desk.refused()
+        assert desk.platform.urls() == []
         desk.platform.failing.clear()
-        assert desk.register().actions == ("kept", "subscribed")
+        assert desk.register().actions == ("created", "subscribed")
         assert len(desk.platform.urls()) == 1
 
     def test_no_advice_quotes_a_secret(self, desk: Desk) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tests.unhurried  # noqa: F401 - properties are tried unhurriedly
 from twitter_connector.errors import (
     ConnectorError,
     CredentialsRejected,

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tests.unhurried  # noqa: F401 - properties are tried unhurriedly
 from twitter_connector.errors import Permanent
 from twitter_connector.model.activity import (
     AccessRevoked,

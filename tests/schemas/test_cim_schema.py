@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+import tests.unhurried  # noqa: F401 - properties are tried unhurriedly
 from twitter_connector.errors import RecipientRefused
 from twitter_connector.model.activity import moment
 from twitter_connector.model.cim import CimMessage, Header

@@ -100,13 +100,13 @@ class Run:
         headers = {"x-twitter-webhooks-signature": f"sha256={base64.b64encode(mac).decode()}"}
         return self.ask("POST", f"/webhook/twitter/{self.account_id}", data=body, headers=headers)
 
-    def agent_says(self, text: str, **body: Any) -> Any:
+    def agent_says(self, text: str, to: str = "", **body: Any) -> Any:
         message = {
             "id": str(uuid.uuid4()),
             "header": {
                 "sender": {"id": "1", "type": "AGENT", "senderName": self.word("agent")},
                 "channelData": {
-                    "channelCustomerIdentifier": self.customer_id,
+                    "channelCustomerIdentifier": to or self.customer_id,
                     "serviceIdentifier": self.account_id,
                     "customerFirstName": self.word("firstname"),
                 },
@@ -200,20 +200,27 @@ def _failures(run: Run) -> None:
         sandbox.fault(family="ccm", path="message/receive", times=1, status=status, body=body)
         assert run.post_event(run.event(run.word("refused"))).status_code == 200
         eventually(lambda n=before: run.dead() > n, what="a dead letter for what CCM refused")
-    for code, status in ((349, 403), (214, 400), (151, 403)):
-        error = {"errors": [{"code": code, "message": f"You already said {quoted}"}]}
+    for code, status in ((349, 403), (214, 400)):
+        error = {"errors": [{"code": code, "message": f"Not with {quoted}"}]}
         before = run.dead()
         fault = sandbox.fault(family="twitter", path="events/new", account_id=account, status=status, body=error)
         assert run.agent_says(run.word("unsendable")).status_code == 202
-        eventually(lambda n=before: run.dead() > n, 40, what=f"a dead letter for Twitter's error {code}")
+        eventually(lambda n=before: run.dead() > n, what=f"a dead letter for Twitter's error {code}")
         sandbox.lift(fault)
     sandbox.fault(family="ccm", path="message/receive", times=2, status=503, body={"error": quoted})
-    sandbox.fault(family="twitter", path="events/new", times=1, status=500, body={"errors": [{"message": quoted}]})
+    unsure = {"family": "twitter", "path": "events/new", "account_id": account}
+    sandbox.fault(**unsure, customer_id=run.customer_id, times=1, status=500, body={"errors": [{"message": quoted}]})
+    said = {"errors": [{"code": 151, "message": f"You already said {quoted}"}]}
+    (other,) = sandbox.post("customers", name=run.word("customer"))["customers"]
+    sandbox.fault(**unsure, customer_id=other["id"], status=403, body=said)
     late, tardy = run.word("late"), run.word("tardy")
+    before = run.dead()
+    assert run.agent_says(run.word("doubtful"), to=other["id"]).status_code == 202
     assert run.post_event(run.event(late)).status_code == 200
     assert run.agent_says(tardy).status_code == 202
     eventually(lambda: run.at_ccm(late), 40, what="the text at CCM after its trouble")
     eventually(lambda: run.at_twitter(tardy), 40, what="the text at Twitter after its trouble")
+    eventually(lambda n=before: run.dead() > n, 40, what="a dead letter for what cannot be found at Twitter")
     # Credentials that Twitter refuses, while CCM has no better ones and then is asked in vain.
     sandbox.fault(
         family="twitter",
@@ -232,7 +239,7 @@ def _failures(run: Run) -> None:
     before = run.dead()
     assert run.agent_says(run.word("hologram"), type="HOLOGRAM", attachment={"caption": run.word("caption")}).ok
     run.agent_says("", type="IMAGE", caption=run.word("caption"), attachment={"mediaUrl": run.word("url")})
-    eventually(lambda: run.dead() > before, what="a dead letter for what no DM can carry")
+    eventually(lambda n=before: run.dead() > n, what="a dead letter for what no DM can carry")
 
 
 def _refusals(run: Run) -> None:
@@ -288,13 +295,11 @@ def _look_around(run: Run) -> None:
     run.ask("GET", f"/dead-letters/{letter['id']}")
     assert run.ask("POST", f"/dead-letters/{letter['id']}/replay").status_code == 202
     for arguments in (
-        ("status", account),
         ("status", account, "--json"),
         ("dead-letters", "list"),
         ("dead-letters", "list", "--json"),
         ("doctor",),
-        ("doctor", "--json"),
-        ("webhooks", "list"),
+        ("webhooks", "list", "--account", account),
         ("credentials", "check"),
         ("credentials", "reseal", "--json"),
     ):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+import tests.unhurried  # noqa: F401 - properties are tried unhurriedly
 from twitter_connector.model.activity import Link
 from twitter_connector.translate.text import (
     DM_MAX_CHARS,

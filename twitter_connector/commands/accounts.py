@@ -10,6 +10,8 @@ from marshmallow import ValidationError
 
 from twitter_connector.commands.session import account, fail, json_option, plainly, services, show
 from twitter_connector.schemas.admin import Registration, load_registration
+from twitter_connector.services import Services
+from twitter_connector.twitter.v1 import TwitterV1
 
 
 def _registration(file: Any) -> Registration:
@@ -74,23 +76,35 @@ def webhooks() -> None:
     """The webhooks of an account's environment at Twitter."""
 
 
+def _environment(svc: Services, account_id: str | None, source: Any) -> TwitterV1:
+    """Return Twitter as seen from an environment: a registered account's, or that of a registration file."""
+    if source is None:
+        return svc.twitter.for_account(account(svc, account_id))
+    wanted = _registration(source)
+    return svc.twitter.for_registration(wanted.credentials, wanted.environment)
+
+
+_whose = click.option("--account", "account_id", help="Whose environment; needed where several are registered.")
+_file = click.option("--file", "source", type=click.File("r"), help="The environment of a registration file instead.")
+
+
 @webhooks.command("list")
-@click.option("--account", "account_id", help="Whose environment; needed where several accounts are registered.")
+@_whose
+@_file
 @json_option
 @plainly
-def list_webhooks(account_id: str | None, as_json: bool) -> None:
+def list_webhooks(account_id: str | None, source: Any, as_json: bool) -> None:
     """List them, ours and others."""
-    svc = services()
-    found = svc.twitter.for_account(account(svc, account_id)).webhooks()
+    found = _environment(services(), account_id, source).webhooks()
     show([{"id": w.id, "valid": w.valid, "url": w.url} for w in found], as_json)
 
 
 @webhooks.command("delete")
 @click.argument("webhook_id")
-@click.option("--account", "account_id", help="Whose environment; needed where several accounts are registered.")
+@_whose
+@_file
 @plainly
-def delete_webhook(webhook_id: str, account_id: str | None) -> None:
+def delete_webhook(webhook_id: str, account_id: str | None, source: Any) -> None:
     """Delete one by its id, whoever it belongs to. Its subscriptions go with it."""
-    svc = services()
-    svc.twitter.for_account(account(svc, account_id)).delete_webhook(webhook_id)
+    _environment(services(), account_id, source).delete_webhook(webhook_id)
     click.echo(f"webhook {webhook_id} is deleted.")

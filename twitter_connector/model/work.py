@@ -107,7 +107,8 @@ class Held:
     """The head of a lane, leased to one worker. token fences: it is worthless once somebody else holds the lane.
 
     claims: how often this message was handed out without an outcome. tries: how often it failed and waits again.
-    more: other lanes were due at that moment too.
+    more: other lanes were due at that moment too. since: when the lease was asked for, in seconds of this process's
+    own steady clock.
     """
 
     direction: Direction
@@ -120,6 +121,7 @@ class Held:
     claims: int
     tries: int
     more: bool = False
+    since: float = 0.0
 
     @property
     def entry_id(self) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from twitter_connector.errors import ConnectorError, HoldLost
 from twitter_connector.model.account import Account
@@ -30,7 +31,11 @@ FLASH_SECONDS = 2.0
 
 @dataclass
 class InboundRoute:
-    """The way from Twitter to CIM. skipped: told the reason where an activity becomes no message."""
+    """The way from Twitter to CIM.
+
+    still_ours: says whether the lane is held yet; asked right before a post, since a process that was stopped in
+    between would post behind later messages. skipped: told the reason where an activity becomes no message.
+    """
 
     cim: CimPort
     account: Callable[[str], Account | None]
@@ -40,11 +45,12 @@ class InboundRoute:
     step_of: Callable[..., StepPort]
     clock: Callable[[], datetime]
     skipped: Callable[[str], None]
+    still_ours: Callable[[Held], bool] = lambda _: True
 
     def deliver(self, held: Held) -> Sequence[Item]:
         work = work_in(held.payload)
         if "message" in work:
-            self.cim.post_message(work["message"])
+            self._post(held, work["message"])
             return ()
         activity = load(work["activity"])
         if isinstance(activity, DmRead):
@@ -85,7 +91,7 @@ class InboundRoute:
             if isinstance(part, MediaPart):
                 message = self.attachments.bring_in(part, self.account(held.account_id))
             assert isinstance(message, CimMessage)
-            self.cim.post_message(dump_message(message))
+            self._post(held, dump_message(message))
             facts = {"cim_id": message.id, "type": message.type, "tries": held.tries + 1}
             log.info("posted_to_ccm", extra=facts)
             if several:
@@ -93,6 +99,11 @@ class InboundRoute:
                 if not self.ledger.write(held, held.entry_id, number, step):
                     raise HoldLost
         return [part.id for part in made]
+
+    def _post(self, held: Held, message: Mapping[str, Any]) -> None:
+        if not self.still_ours(held):
+            raise HoldLost
+        self.cim.post_message(message)
 
     def _asked(self, activity: Activity) -> Asked | None:
         if not isinstance(activity, DmReceived):

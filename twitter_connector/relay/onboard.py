@@ -215,6 +215,17 @@ class Onboard:
     def _connect(self, account: Account, twitter: RegistrationPort) -> Standing:
         actions: list[str] = []
         hook = self._webhook(account, twitter, actions)
+        try:
+            self._subscribe(twitter, actions)
+        except StepFailed:
+            if "created" in actions and not account.subscribed:
+                # Nobody would answer its challenges: a first registration that fails leaves nothing behind.
+                self._take_back(account, twitter, hook)
+            raise
+        account = replace(account, webhook=hook, subscribed=True, attention="", app_id=_app_id(account, twitter))
+        return Standing(account, hook, True, tuple(actions))
+
+    def _subscribe(self, twitter: RegistrationPort, actions: list[str]) -> None:
         if self._step("subscription", twitter.subscribe):
             actions.append("subscribed")
         if not self._step("subscription", twitter.subscribed):
@@ -223,8 +234,12 @@ class Onboard:
                 "Twitter accepted the subscription but does not list it. Wait a minute and register once more.",
                 Permanent("not_subscribed", "", status=502),
             )
-        account = replace(account, webhook=hook, subscribed=True, attention="", app_id=_app_id(account, twitter))
-        return Standing(account, hook, True, tuple(actions))
+
+    def _take_back(self, account: Account, twitter: RegistrationPort, hook: Webhook) -> None:
+        try:
+            twitter.delete_webhook(hook.id)
+        except ConnectorError as error:
+            log.warning("webhook_left", extra={"account": account.id, "webhook": hook.id, "reason": error.reason})
 
     def _webhook(self, account: Account, twitter: RegistrationPort, actions: list[str]) -> Webhook:
         listed = self._webhooks(twitter)
@@ -238,7 +253,8 @@ class Onboard:
                         "webhook",
                         f"The environment {account.environment} already has a webhook that is not this connector's: "
                         f"{old.url} (id {old.id}). It was left alone. If nothing else needs it, delete it with "
-                        f"`twitter-connector webhooks delete --account {account.id} {old.id}`, then register again.",
+                        f"`twitter-connector webhooks delete --file FILE {old.id}`, FILE being the JSON of this "
+                        "registration, then register again.",
                         Permanent("webhook_in_the_way", "", status=403, code=WEBHOOK_REFUSED),
                     )
             for old in listed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -29,6 +30,8 @@ class Journal:
     def __init__(self, directory: Path, max_bytes: int = JOURNAL_MAX_BYTES) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
+        self._made = time.time_ns()
+        self._writing = threading.Lock()
         # Its existence says that something lies here; looking for it is all that the journal costs in good times.
         self._flag = str(directory / "pending")
 
@@ -89,16 +92,22 @@ class Journal:
                     path.unlink()
 
     def _write(self, record: bytes) -> None:
-        path = self._directory / f"{os.getpid()}.journal"
+        # The moment, because a container hands out the same process numbers at every start.
+        path = self._directory / f"{os.getpid()}-{self._made}.journal"
         head = _HEAD.pack(len(record), zlib.crc32(record), time.time_ns())
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            # One write, so that threads of this process do not mix theirs.
-            if os.write(descriptor, head + record) != len(head) + len(record):
-                raise OSError(28, "No space left on device")
-            os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
+        with self._writing:
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            size = os.fstat(descriptor).st_size
+            try:
+                if os.write(descriptor, head + record) != len(head) + len(record):
+                    raise OSError(28, "No space left on device")
+                os.fdatasync(descriptor)
+            except OSError:
+                # The rest of a record would hide every one that is written after it.
+                os.ftruncate(descriptor, size)
+                raise
+            finally:
+                os.close(descriptor)
 
     def _set_aside(self, path: Path) -> Path:
         aside = path.with_name(f"{path.stem}.{time.time_ns()}.replay")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -53,8 +54,9 @@ class Lanes:
 
     def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Held | None:
         """Lease the next due lane of any account not excluded, and return its head. None: nothing is due."""
+        since = time.monotonic()
         answer = self._claim(direction, keys.LEASE_MS, *(quote(a, safe="") for a in excluded))
-        return _held(direction, answer) if isinstance(answer, list) else None
+        return _held(direction, answer, since) if isinstance(answer, list) else None
 
     def settle(
         self, held: Held, follow_ups: Sequence[Item] = (), *, keep: bool = True
@@ -64,11 +66,12 @@ class Lanes:
         Return the lane's next head when `keep` asks for it, and which doorbells to ring. Where the lane has been
         handed to somebody else meanwhile, nothing is done.
         """
+        since = time.monotonic()
         answer = self._settle(*_named(held), held.member, keys.LEASE_MS, int(keep), *_arguments(follow_ups))
         if answer == -1:
             return None, set()
         bells, following = answer
-        return (_held(held.direction, following) if following else None), _directions(bells)
+        return (_held(held.direction, following, since) if following else None), _directions(bells)
 
     def postpone(self, held: Held, delay_ms: int, *, spend: bool) -> bool:
         """Let go of the lane until the delay is over. False when somebody else holds it by now."""
@@ -183,7 +186,7 @@ def _directions(bells: Sequence[int]) -> set[Direction]:
     return {_BOTH[i] for i in (0, 1) if bells[i]}
 
 
-def _held(direction: Direction, row: list[Any]) -> Held:
+def _held(direction: Direction, row: list[Any], since: float) -> Held:
     from urllib.parse import unquote
 
     account, lane, token, member, stored, claims, tries, more = row
@@ -202,4 +205,5 @@ def _held(direction: Direction, row: list[Any]) -> Held:
         claims=int(claims),
         tries=int(tries),
         more=bool(more),
+        since=since,
     )

@@ -1,0 +1,163 @@
+"""The one route that calls Twitter while a person waits: which failure is answered with what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.web.asking import ACCOUNT, is_problem
+from twitter_connector import create_app
+from twitter_connector.errors import (
+    ConnectorError,
+    CredentialsRejected,
+    Permanent,
+    RateLimited,
+    ServiceUnavailable,
+    StoreUnavailable,
+)
+from twitter_connector.model.account import Webhook
+from twitter_connector.relay.onboard import Standing, StepFailed
+from twitter_connector.schemas.admin import Registration
+from twitter_connector.services import Services, now
+
+PATH = "/webhook/twitter/register-and-subscribe"
+GUIDE = {
+    "API-KEY": "planted-ck",
+    "API-KEY-SECRET": "planted-cs",
+    "ACCESS-TOKEN": "planted-at",
+    "ACCESS-TOKEN-SECRET": "planted-ats",
+    "WEBHOOK-URL": ACCOUNT.webhook_url,
+    "ENVIRONMENT-NAME": "prod",
+}
+
+
+class Desk:
+    """Stands in for the use case and does what it is told."""
+
+    def __init__(self, outcome: Standing | Exception) -> None:
+        self.outcome = outcome
+        self.wanted: list[Registration] = []
+        self.unregistered: list[str] = []
+
+    def register(self, wanted: Registration) -> Standing:
+        self.wanted.append(wanted)
+        return self._answer()
+
+    def status(self, account: Any) -> Standing:
+        return self._answer()
+
+    def unregister(self, account: Any) -> None:
+        self._answer()
+        self.unregistered.append(account.id)
+
+    def _answer(self) -> Standing:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+@pytest.fixture
+def asked(services: Services) -> Callable[[Standing | Exception], tuple[FlaskClient, Desk]]:
+    services.accounts.save(ACCOUNT)
+
+    def make(outcome: Standing | Exception) -> tuple[FlaskClient, Desk]:
+        desk = Desk(outcome)
+        app = create_app(services.settings, replace(services, onboard=desk))  # type: ignore[arg-type]
+        return app.test_client(), desk
+
+    return make
+
+
+Asked = Callable[[Standing | Exception], tuple[FlaskClient, Desk]]
+STANDING = Standing(ACCOUNT, Webhook("1234", ACCOUNT.webhook_url, True), True, ("created", "subscribed"))
+
+
+def test_success_answers_with_the_object_of_the_interface(asked: Asked) -> None:
+    client, desk = asked(STANDING)
+    response = client.post(PATH, json=GUIDE)
+    assert response.status_code == 200
+    assert response.get_json() == {
+        "account_id": ACCOUNT.id,
+        "screen_name": "acme",
+        "api": "v1.1",
+        "webhook": {"id": "1234", "url": ACCOUNT.webhook_url, "valid": True},
+        "subscribed": True,
+        "events": ["direct_messages", "typing", "read"],
+        "actions": ["created", "subscribed"],
+    }
+    assert desk.wanted[0].credentials.api_key == "planted-ck"
+
+
+def failed(step: str, cause: ConnectorError | None) -> StepFailed:
+    return StepFailed(step, "What to do about it.", cause)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (failed("webhook", None), 400),
+        (failed("credentials", CredentialsRejected("credentials_rejected", "", status=401, code=32)), 422),
+        (failed("webhook", CredentialsRejected("not_permitted", "", status=403, code=200)), 422),
+        (failed("crc", Permanent("request_refused", "", status=403, code=214)), 422),
+        (failed("webhook", Permanent("not_found", "", status=404, code=34)), 422),
+        (failed("subscription", RateLimited("rate_limited", "", status=429, code=88)), 503),
+        (failed("webhook", ServiceUnavailable("twitter_unavailable", "", status=503)), 502),
+        (failed("webhook", ServiceUnavailable("twitter_unreachable", "")), 502),
+        (StoreUnavailable("broker_unavailable", "The broker is away.", ours=True), 503),
+        (RuntimeError("planted words"), 500),
+    ],
+    ids=lambda v: repr(v)[:70],
+)
+def test_a_failure_names_the_step_twitters_code_and_what_to_do(asked: Asked, outcome: Exception, status: int) -> None:
+    client, _ = asked(outcome)
+    response = client.post(PATH, json=GUIDE)
+    assert response.status_code == status
+    assert is_problem(response)
+    body = response.get_json()
+    assert "planted" not in response.get_data(as_text=True)
+    if isinstance(outcome, StepFailed):
+        assert (body["step"], body["detail"]) == (outcome.step, "What to do about it.")
+        if outcome.cause is not None:
+            assert (body["twitter"]["code"], body["twitter"]["status"]) == (outcome.cause.code, outcome.cause.status)
+
+
+def test_a_limit_says_when_to_come_again(asked: Asked) -> None:
+    until = now() + timedelta(seconds=90)
+    client, _ = asked(failed("webhook", RateLimited("rate_limited", "", status=429, until=until)))
+    assert 80 <= int(client.post(PATH, json=GUIDE).headers["Retry-After"]) <= 91
+    client, _ = asked(failed("webhook", RateLimited("rate_limited", "", status=429)))
+    assert int(client.post(PATH, json=GUIDE).headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("key", [k for k in GUIDE if k != "ENVIRONMENT-NAME"])
+def test_a_missing_key_is_named_and_nothing_is_begun(asked: Asked, key: str) -> None:
+    client, desk = asked(STANDING)
+    response = client.post(PATH, json={k: v for k, v in GUIDE.items() if k != key})
+    assert response.status_code == 400
+    assert is_problem(response)
+    assert list(response.get_json()["errors"]) == [key]
+    assert desk.wanted == []
+
+
+def test_status_and_removal_go_to_the_account_in_the_path(asked: Asked) -> None:
+    client, desk = asked(STANDING)
+    shown = client.get(f"/webhook/twitter/{ACCOUNT.id}/status")
+    assert (shown.status_code, shown.get_json()["account_id"]) == (200, ACCOUNT.id)
+    removed = client.delete(f"/webhook/twitter/{ACCOUNT.id}")
+    assert (removed.status_code, removed.get_data()) == (204, b"")
+    assert desk.unregistered == [ACCOUNT.id]
+    assert client.delete("/webhook/twitter/4711").status_code == 404
+    assert client.get("/webhook/twitter/4711/status").status_code == 404
+
+
+def test_a_removal_that_fails_at_twitter_is_told(asked: Asked) -> None:
+    client, desk = asked(failed("subscription", ServiceUnavailable("twitter_unavailable", "", status=503)))
+    response = client.delete(f"/webhook/twitter/{ACCOUNT.id}")
+    assert response.status_code == 502
+    assert is_problem(response)
+    assert desk.unregistered == []
