@@ -453,6 +453,12 @@ class FakeAccounts:
     def save(self, account: Account) -> None:
         self.rows[account.id] = account
 
+    def change(self, account_id: str, how: Callable[[Account], Account]) -> Account | None:
+        if account_id not in self.rows:
+            return None
+        self.rows[account_id] = how(self.rows[account_id])
+        return self.rows[account_id]
+
     def remove(self, account_id: str) -> None:
         self.rows.pop(account_id, None)
         self._signs.pop(account_id, None)

@@ -26,6 +26,18 @@ ANSWER_MAX_BYTES = 2 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 
 
+# OpenSSL's names for what ends a handshake.
+_HANDSHAKE_FAILURES = (
+    "CERTIFICATE_VERIFY_FAILED",
+    "HANDSHAKE_FAILURE",
+    "NO_PROTOCOLS_AVAILABLE",
+    "PROTOCOL_VERSION",
+    "RECORD_LAYER_FAILURE",
+    "UNSUPPORTED_PROTOCOL",
+    "WRONG_VERSION_NUMBER",
+)
+
+
 class NotSent(Exception):
     """The request never left: name not found, refused, TLS failed, no connection in time. Safe to repeat."""
 
@@ -124,8 +136,13 @@ class Wire:
                     stream=True,
                     **kwargs,
                 )
-        except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
+        except requests.ConnectTimeout as error:
             raise NotSent(type(error).__name__) from error
+        except requests.exceptions.SSLError as error:
+            # The handshake comes before anything is sent; other trouble with TLS may come after.
+            if any(name in str(error) for name in _HANDSHAKE_FAILURES):
+                raise NotSent("no encrypted connection came about") from error
+            raise NoAnswer("the encrypted connection broke") from error
         except requests.ConnectionError as error:
             if _never_connected(error):
                 raise NotSent("connection refused or host not found") from error

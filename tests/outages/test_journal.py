@@ -110,9 +110,13 @@ def test_who_could_reach_the_broker_is_told_that_the_journal_is_empty(tmp_path: 
 
 def test_a_full_journal_says_so_instead_of_growing(tmp_path: Path) -> None:
     journal = Journal(tmp_path, max_bytes=1000)
-    with pytest.raises(StoreUnavailable) as refused:
+
+    def write_a_lot() -> None:
         for _ in range(100):
             journal.append(b"x" * 100)
+
+    with pytest.raises(StoreUnavailable) as refused:
+        write_a_lot()
     assert refused.value.reason == "journal_full"
     assert 0 < journal.size_bytes() <= 1000 + 16
     assert len(taken_from(journal)) < 10

@@ -296,6 +296,19 @@ class TestRefusals:
         assert desk.register().actions == ("created", "subscribed")
         assert len(desk.platform.urls()) == 1
 
+    def test_a_webhook_that_serves_others_is_not_taken_back(self, desk: Desk) -> None:
+        desk.register(A)
+        desk.platform.failing["subscribe"] = ServiceUnavailable("twitter_unavailable", "", status=503)
+        desk.refused(desk.wish(B))
+        assert desk.platform.urls() == [url_of(A)]
+        assert [a.id for a in desk.accounts.all()] == [A]
+
+    def test_a_webhook_that_was_there_before_is_not_taken_back(self, desk: Desk) -> None:
+        desk.platform.put(url_of(A))
+        desk.platform.failing["subscribe"] = ServiceUnavailable("twitter_unavailable", "", status=503)
+        desk.refused()
+        assert desk.platform.urls() == [url_of(A)]
+
     def test_no_advice_quotes_a_secret(self, desk: Desk) -> None:
         for call in ("who_am_i", "webhooks", "create_webhook", "subscribe"):
             desk.platform.failing = {call: Permanent("request_refused", "", status=400)}
@@ -412,6 +425,22 @@ class TestUnregister:
     def test_while_twitter_does_not_answer_the_account_is_kept(self, desk: Desk) -> None:
         desk.register()
         desk.platform.failing["unsubscribe"] = ServiceUnavailable("twitter_unavailable", "", status=503)
+        with pytest.raises(StepFailed):
+            desk.onboard.unregister(desk.account())
+        assert desk.accounts.get(A) is not None
+
+
+class TestRevokedCredentials:
+    def test_an_account_whose_tokens_are_revoked_can_still_be_forgotten(self, desk: Desk) -> None:
+        desk.register()
+        rejected = CredentialsRejected("token_revoked", "", status=401, code=89)
+        desk.platform.failing = {"unsubscribe": rejected, "webhooks": rejected}
+        desk.onboard.unregister(desk.account())
+        assert desk.accounts.get(A) is None
+
+    def test_trouble_of_twitters_own_keeps_the_account_until_it_can_be_undone(self, desk: Desk) -> None:
+        desk.register()
+        desk.platform.failing = {"unsubscribe": ServiceUnavailable("twitter_unavailable", "", status=503)}
         with pytest.raises(StepFailed):
             desk.onboard.unregister(desk.account())
         assert desk.accounts.get(A) is not None

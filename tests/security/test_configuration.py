@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,10 +16,11 @@ from flask.testing import FlaskClient
 from tests.brokers import Broker, services_of
 from tests.web.asking import ACCOUNT, SECRET, dm, is_problem, post_event
 from twitter_connector.errors import CredentialsRejected, RateLimited, ServiceUnavailable
-from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.activity import epoch_ms
 from twitter_connector.model.work import Direction
 from twitter_connector.relay.configure import TRY_OTHERS_AFTER, Configure, others_tried
+from twitter_connector.relay.onboard import Onboard
 from twitter_connector.services import Services
 from twitter_connector.store import keys
 from twitter_connector.store.channel import Channel
@@ -338,3 +339,45 @@ def test_an_account_with_other_credentials_waits_a_moment_and_one_without_as_lon
     with pytest.raises(RateLimited), others_tried(ACCOUNT, refused, lambda: present):
         raise RateLimited("rate_limited", "x", until=later)
     assert told == [ACCOUNT]
+
+
+# While the account is being looked after
+
+
+class SlowTwitter:
+    """Twitter as a repair sees it; meanwhile something else happens to the account."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self._meanwhile = meanwhile
+
+    def webhooks(self) -> list[Webhook]:
+        return [Webhook("55", ACCOUNT.webhook_url, True)]
+
+    def subscribe(self) -> bool:
+        self._meanwhile()
+        return False
+
+    def subscribed(self) -> bool:
+        return True
+
+    def application_id(self) -> str:
+        return "42"
+
+
+def repaired(services: Services, meanwhile: Callable[[], object]) -> None:
+    twitter: Any = SlowTwitter(meanwhile)
+    Onboard(services.accounts, services.lanes, lambda *_: twitter, lambda: datetime.now(UTC), None).repair(ACCOUNT)
+
+
+def test_a_push_during_a_repair_of_the_webhook_is_not_undone(client: FlaskClient, services: Services) -> None:
+    repaired(services, lambda: push(client, SEED))
+    account = services.accounts.get(ACCOUNT.id, max_age=0)
+    assert account is not None
+    assert account.credentials == replace(NEW, bearer_token=None)
+    assert account.subscribed
+    assert account.webhook is not None
+
+
+def test_an_account_unregistered_during_a_repair_stays_away(registered: Services, inspector: redis.Redis) -> None:
+    repaired(registered, lambda: registered.accounts.remove(ACCOUNT.id))
+    assert inspector.hgetall(keys.ACCOUNTS) == {}

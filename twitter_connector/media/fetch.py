@@ -69,7 +69,7 @@ class Fetcher:
             with self._answer(target, end) as answer:
                 location = answer.headers.get("Location")
                 if answer.status in _REDIRECTS and location:
-                    url = urljoin(target.url, location)
+                    url = _led_on(target.url, location)
                     continue
                 failure = _failure(answer.status)
                 if failure is not None:
@@ -155,6 +155,13 @@ def _parsed(url: str) -> Url:
     if target.auth:
         raise _refused("The file's address holds a user name.")
     return target
+
+
+def _led_on(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise _refused("The file's address leads on to one that cannot be understood.") from error
 
 
 def _failure(status: int) -> ConnectorError | None:

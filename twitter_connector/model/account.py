@@ -65,16 +65,20 @@ class Account:
     def rekeyed(self, credentials: Credentials) -> Account:
         """Return the account with other credentials. A consumer secret that they replace goes on verifying what
         Twitter signed with it, until the new one has been seen to work; see Accounts.proved."""
-        former = self.credentials.api_key_secret
-        if credentials.api_key_secret == former:
-            return replace(self, credentials=credentials)
-        return replace(self, credentials=credentials, retired_secrets=(former,), retired_until=None)
+        former = self.credentials
+        # Another key may be another app's, whose id is to be asked for anew.
+        app_id = self.app_id if credentials.api_key == former.api_key else ""
+        account = replace(self, credentials=credentials, app_id=app_id)
+        if credentials.api_key_secret == former.api_key_secret:
+            return account
+        return replace(account, retired_secrets=(former.api_key_secret,), retired_until=None)
 
     def shares_app(self, other: Account) -> bool:
         """Say whether both belong to one developer's app, so that what the one's secret signed may speak for the
         other. While an app's keys are being rotated, its accounts have different ones for a time."""
         return (
             self.credentials.api_key == other.credentials.api_key
+            or (self.app_id != "" and self.app_id == other.app_id)
             or not set(self.consumer_secrets).isdisjoint(other.consumer_secrets)
             or (self.webhook is not None and other.webhook is not None and self.webhook.id == other.webhook.id)
         )

@@ -74,7 +74,7 @@ class Drain:
     chance: Callable[[], float] = random.random
 
     def serve(self, budget_seconds: float) -> int:
-        """Work until nothing is due or the time is used up. Return how many messages left their lanes."""
+        """Work until nothing is due or the time is used up. Return how many messages were tried."""
         done = 0
         with self.slots.drain(self.direction) as free:
             # Only then look: whatever becomes due from here on may ring anew, so nothing is missed.

@@ -151,8 +151,22 @@ class Onboard:
         twitter = self._twitter_for(account.credentials, account.environment, account.id)
         standing = self._connect(account, twitter)
         if standing.account != account:
-            self._accounts.save(standing.account)
+            self._note_standing(standing)
         return standing
+
+    def _note_standing(self, standing: Standing) -> None:
+        """Keep how the account stands. It took a while to find out: credentials that were changed meanwhile stay, and
+        an account that was unregistered meanwhile stays away."""
+        found = standing.account
+
+        def stands(now: Account) -> Account:
+            # An app's id belongs to its key.
+            app_id = found.app_id if now.credentials.api_key == found.credentials.api_key else now.app_id
+            return replace(
+                now, webhook=found.webhook, subscribed=found.subscribed, attention=found.attention, app_id=app_id
+            )
+
+        self._accounts.change(found.id, stands)
 
     def status(self, account: Account) -> Standing:
         """Return how the account stands, read afresh from Twitter."""
@@ -164,20 +178,29 @@ class Onboard:
         """Unsubscribe, delete our webhook and no other, forget the credentials.
 
         Where another registered account of the environment needs the webhook, it is registered anew under that
-        account's URL, since the one in this account's name will be answered no more.
+        account's URL, since the one in this account's name will be answered no more. Where Twitter does not accept the
+        credentials any more, nothing can be undone there with them, and they are forgotten all the same.
         """
         twitter = self._twitter_for(account.credentials, account.environment, account.id)
-        self._step("subscription", twitter.unsubscribe)
-        hook = _ours(self._webhooks(twitter), account)
         heirs = [a for a in self._accounts.all() if a.id != account.id and _same_environment(a, account)]
-        if hook is not None and (hook.url == account.webhook_url or not heirs):
-            self._step("webhook", lambda: twitter.delete_webhook(hook.id))
+        hook: Webhook | None = None
+        try:
+            self._step("subscription", twitter.unsubscribe)
+            hook = _ours(self._webhooks(twitter), account)
+            if hook is not None and (hook.url == account.webhook_url or not heirs):
+                mine = hook.id
+                self._step("webhook", lambda: twitter.delete_webhook(mine))
+        except StepFailed as error:
+            if not isinstance(error.cause, CredentialsRejected):
+                raise
+            log.warning("left_at_twitter", extra={"account": account.id, "step": error.step, "detail": error.advice})
+            hook = None
         self._accounts.remove(account.id)
         log.info("unregistered", extra={"account": account.id})
         if hook is not None and hook.url == account.webhook_url:
             for heir in heirs:
                 standing = self._connect(heir, self._twitter_for(heir.credentials, heir.environment, heir.id))
-                self._accounts.save(standing.account)
+                self._note_standing(standing)
 
     def _account_id(self, url: str) -> str:
         try:

@@ -73,8 +73,9 @@ class Upkeep:
             failures = signs.get("check_failures", 0) + 1
             wait = min(RETRY_FIRST * 2 ** min(failures - 1, 10), RETRY_LONGEST) * (1 - self.chance() / 4)
             self._note(account, now + wait, failures, valid=not error.webhook_lost)
-            if account.attention != error.advice:
-                self.accounts.save(replace(account, attention=error.advice))
+            advice = error.advice
+            if account.attention != advice:
+                self.accounts.change(account.id, lambda now: replace(now, attention=advice))
             log.error("webhook_not_healed", extra={"account": account.id, "step": error.step, "detail": error.advice})
             return
         last = signs.get("last_event_at", 0)

@@ -52,7 +52,7 @@ class Journal:
                     return False
                 if self.size_bytes() + len(record) > self._max_bytes:
                     raise StoreUnavailable("journal_full", _FULL, ours=True)
-                Path(self._flag).touch()
+                self._flag_up()
                 self._write(record)
         except OSError as error:
             raise StoreUnavailable("journal_failed", f"{_FULL} ({error.strerror})", ours=True) from error
@@ -102,12 +102,27 @@ class Journal:
                 if os.write(descriptor, head + record) != len(head) + len(record):
                     raise OSError(28, "No space left on device")
                 os.fdatasync(descriptor)
+                if size == 0:
+                    self._sync_names()
             except OSError:
                 # The rest of a record would hide every one that is written after it.
                 os.ftruncate(descriptor, size)
                 raise
             finally:
                 os.close(descriptor)
+
+    def _flag_up(self) -> None:
+        if not self.pending():
+            Path(self._flag).touch()
+            self._sync_names()
+
+    def _sync_names(self) -> None:
+        """Make the names in the directory last, too: after a power cut a record in a nameless file is none."""
+        descriptor = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _set_aside(self, path: Path) -> Path:
         aside = path.with_name(f"{path.stem}.{time.time_ns()}.replay")
