@@ -37,7 +37,7 @@ REGISTER = "/webhook/twitter/register-and-subscribe"
 
 def planted(what: str) -> str:
     """Return a text nobody else writes, with what tempts whoever would quote it."""
-    return f"planted{what}{secrets.token_hex(6)}"
+    return f"planted{what}{secrets.token_hex(4)}"
 
 
 @dataclass
@@ -194,7 +194,10 @@ def _failures(run: Run) -> None:
     quoted = run.word("quoted")
     for status, body in (
         (400, {"status": 400, "message": f"cannot read {quoted}"}),
-        (200, {"type": "DELIVERYNOTIFICATION", "status": "FAILED", "reasonCode": quoted, "markdownText": quoted}),
+        (
+            200,
+            {"type": "DELIVERYNOTIFICATION", "status": "FAILED", "reasonCode": run.word("rc"), "markdownText": quoted},
+        ),
     ):
         before = run.dead()
         sandbox.fault(family="ccm", path="message/receive", times=1, status=status, body=body)

@@ -13,8 +13,9 @@ import redis
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
-from tests.brokers import Broker
+from tests.brokers import Broker, settings_in
 from tests.web.asking import ACCOUNT
+from twitter_connector import broker
 from twitter_connector.cli import main
 from twitter_connector.errors import Permanent
 from twitter_connector.model.account import Account, Credentials
@@ -249,3 +250,19 @@ def test_secrets_are_in_no_repr() -> None:
         shown = f"{value!r} {value}"
         for secret in (*vars(OTHER.credentials).values(), *vars(ACCOUNT.credentials).values(), "former-x", OLD):
             assert secret is None or secret not in shown
+
+
+def test_a_folder_for_the_brokers_address_that_somebody_else_made_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("x" * 100)
+    settings = settings_in(long)
+    socket = Path(settings.redis_url.removeprefix("unix://"))
+    assert not socket.is_relative_to(long)
+    # What somebody else would have made under this name.
+    monkeypatch.setattr(broker, "broker_socket", lambda _: tmp_path / "elsewhere" / "kv.sock")
+    broker.command(settings)
+    assert mode_of(tmp_path / "elsewhere") == 0o700
+    monkeypatch.setattr(broker.os, "getuid", lambda: -1)
+    with pytest.raises(broker.NoBroker, match="VAR_DIR"):
+        broker.command(settings)
