@@ -231,6 +231,10 @@ class FakeLanes:
         self._there()
         self._bells.pop(direction, None)
 
+    def hush(self, direction: Direction) -> None:
+        self._there()
+        self._bells[direction] = self._clock.ms + keys.HUSH_MS
+
     def waiting(self, account_id: str) -> dict[Direction, int]:
         return {d: len(self._due.get((d, account_id), {})) for d in Direction}
 

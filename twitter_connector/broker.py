@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -22,6 +23,9 @@ def command(settings: Settings) -> list[str]:
     directory.mkdir(parents=True, exist_ok=True)
     socket = broker_socket(settings.var_dir)
     socket.parent.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
+    if socket.parent != directory and socket.parent.stat().st_uid != os.getuid():
+        # In the temporary folder anybody may have made it first, and would then own our broker's address.
+        raise NoBroker(f"{socket.parent} belongs to somebody else. Choose a shorter VAR_DIR, or have it removed.")
     # "always" is durable before the 200, at a price that `make bench` shows; noeviction, because any other policy
     # would silently drop lanes and idempotency marks when memory runs out.
     flags = {

@@ -7,7 +7,7 @@ import threading
 import time
 from datetime import timedelta
 
-from twitter_connector import logs, metrics
+from twitter_connector import metrics
 from twitter_connector.config import Settings
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.media.spool import sweep
@@ -21,6 +21,7 @@ from twitter_connector.relay.outbound import OutboundRoute
 from twitter_connector.relay.slots import Slots
 from twitter_connector.services import Services, build_services, now, spool_directory
 from twitter_connector.store import keys
+from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 from twitter_connector.store.ledger import Step
 
 log = logging.getLogger(__name__)
@@ -146,14 +147,9 @@ class Runtime:
         return young or self.services.lanes.renew(held)
 
     def _account(self, account_id: str) -> Account | None:
-        account = self.services.accounts.get(account_id)
-        if account is None:
-            # It may have been registered a moment ago, in another process.
-            account = self.services.accounts.get(account_id, max_age=0)
-        if account is not None:
-            c = account.credentials
-            logs.hide(c.api_key, c.api_key_secret, c.access_token, c.access_token_secret, c.bearer_token or "")
-        return account
+        # What was changed or unregistered in another process counts here a second later, what was registered at once.
+        accounts = self.services.accounts
+        return accounts.get(account_id, max_age=REFRESH_PAUSE_SECONDS) or accounts.get(account_id, max_age=0)
 
 
 class _skipped:  # noqa: N801 - reads as the function it is

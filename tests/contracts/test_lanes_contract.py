@@ -647,3 +647,11 @@ class TestLookingAround:
         assert world.lanes.claim(OUT) is None
         assert world.left_behind() == []
         assert world.lanes.waiting("acme") == {IN: 0, OUT: 0}
+
+
+def test_no_bell_is_wanted_for_a_moment_after_a_hush(world: World) -> None:
+    world.lanes.hush(Direction.IN)
+    _, bells = world.lanes.accept([Entry(Direction.IN, "1", "2", "dm:1", "{}", "0" + "1" * 20)])
+    assert bells == set()
+    assert not world.lanes.knock(Direction.IN)
+    assert eventually(world, lambda: world.lanes.knock(Direction.IN))

@@ -74,9 +74,11 @@ def _failed(reason_code: str, status: int) -> ConnectorError:
             status=status,
         )
     code = int(reason_code) if reason_code.isascii() and reason_code.isdecimal() and len(reason_code) < 6 else None
+    # Anything but a number might be the text that failed.
+    named = f" ({code})" if code is not None else ""
     return Permanent(
         "ccm_reported_failed",
-        f"CCM took the message and reported FAILED ({reason_code[:20]}).",
+        f"CCM took the message and reported FAILED{named}.",
         ours=True,
         code=code,
         status=status,

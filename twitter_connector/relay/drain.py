@@ -80,11 +80,15 @@ class Drain:
             # Only then look: whatever becomes due from here on may ring anew, so nothing is missed.
             self.lanes.answer_bell(self.direction)
             if not free:
+                self.lanes.hush(self.direction)
                 return 0
             end = time.monotonic() + budget_seconds
             while not self.stopping():
-                held = self.lanes.claim(self.direction, self.slots.full(self.direction))
+                full = self.slots.full(self.direction)
+                held = self.lanes.claim(self.direction, full)
                 if held is None:
+                    if full:
+                        self.lanes.hush(self.direction)
                     return done
                 if held.more:
                     self.ring_if_silent()

@@ -22,6 +22,8 @@ QUESTION_SECONDS = 86400
 # A position is worth no more than Twitter's window of 15 minutes.
 BUDGETS_SECONDS = 900
 CHORE_SECONDS = 300
+# While all threads that may serve an account are taken, bells would only wake drains that find nothing to do.
+HUSH_MS = 250
 # Uncertain sends are settled within a minute; the rest is margin for an outage in between.
 ECHO_SECONDS = 3600
 ECHOES_PER_CUSTOMER = 100

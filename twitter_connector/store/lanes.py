@@ -117,6 +117,11 @@ class Lanes:
         with store_errors():
             self._client.delete(keys.BELL.format(direction=direction))
 
+    def hush(self, direction: Direction) -> None:
+        """No doorbell for a moment: whoever is at work already will take what becomes due."""
+        with store_errors():
+            self._client.set(keys.BELL.format(direction=direction), 1, px=keys.HUSH_MS)
+
     def waiting(self, account_id: str) -> dict[Direction, int]:
         """Return how many lanes of the account hold work, by direction."""
         account = quote(account_id, safe="")

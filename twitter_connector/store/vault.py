@@ -7,6 +7,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -104,4 +105,6 @@ def _keep_private(path: Path) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         log.warning("key_file_was_readable_by_others", extra={"mode": oct(mode), "path": str(path)})
-        path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+        # It may be mounted, and its mode somebody else's affair.
+        with suppress(OSError):
+            path.chmod(stat.S_IRUSR | stat.S_IWUSR)
