@@ -322,3 +322,18 @@ def test_every_module_says_what_it_is_for() -> None:
         if path.read_text("utf-8").strip() and not ast.get_docstring(ast.parse(path.read_text("utf-8")))
     ]
     assert silent == []
+
+
+def test_inside_a_room_imports_are_relative_so_that_a_wall_is_seen_in_a_diff() -> None:
+    def folder(path: Path) -> str:
+        parts = path.relative_to(ROOT).parts
+        return ".".join(parts[:2] if parts[0] != "workers" else parts[:1]) if len(parts) > 2 else parts[0]
+
+    strangers = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in FILES
+        if folder(path) != "twitter_connector" and path.suffix == ".py"
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and not node.level and f"{node.module}.".startswith(f"{folder(path)}.")
+    ]
+    assert strangers == []

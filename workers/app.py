@@ -14,7 +14,8 @@ from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_
 from twitter_connector import logs
 from twitter_connector.config import Settings
 from twitter_connector.dispatch import FILL_GAPS_TASK, LOOK_AFTER_TASK, UPKEEP_QUEUE, celery_app
-from workers.runtime import Runtime
+
+from .runtime import Runtime
 
 # Celery warns root off because of pickle; this application accepts JSON only.
 warnings.filterwarnings("ignore", category=SecurityWarning)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twitter_connector.dispatch import DRAIN_TASKS
 from twitter_connector.model.work import Direction
-from workers.app import app, runtime
+
+from .app import app, runtime
 
 
 @app.task(name=DRAIN_TASKS[Direction.IN])  # type: ignore[untyped-decorator]

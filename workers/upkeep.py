@@ -8,7 +8,8 @@ from twitter_connector import metrics
 from twitter_connector.dispatch import FILL_GAPS_TASK, LOOK_AFTER_TASK
 from twitter_connector.model.activity import epoch_ms
 from twitter_connector.services import Services, now
-from workers.app import app, runtime
+
+from .app import app, runtime
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from twitter_connector.cim.http import SECONDS, classify
 from twitter_connector.errors import ServiceUnavailable
 from twitter_connector.wire import NoAnswer, NotSent, Wire
+
+from .http import SECONDS, classify
 
 # The wrapper of the answer to a configuration pull is documented nowhere.
 _WRAPPERS = ("connectorConfigurations", "channelProviderConfigs", "configurations", "data")

@@ -8,10 +8,11 @@ from typing import Any
 import click
 from marshmallow import ValidationError
 
-from twitter_connector.commands.session import account, fail, json_option, plainly, services, show
 from twitter_connector.schemas.admin import Registration, load_registration
 from twitter_connector.services import Services
 from twitter_connector.twitter.v1 import TwitterV1
+
+from .session import account, fail, json_option, plainly, services, show
 
 
 def _registration(file: Any) -> Registration:

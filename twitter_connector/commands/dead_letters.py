@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from twitter_connector.commands.session import fail, json_option, plainly, services, show
 from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.relay.replay import replay
+
+from .session import fail, json_option, plainly, services, show
 
 _directions = {"inbound": Direction.IN, "outbound": Direction.OUT}
 

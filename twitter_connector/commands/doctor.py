@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import click
 
-from twitter_connector.commands.session import json_option, services, show
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
 from twitter_connector.relay.onboard import StepFailed
 from twitter_connector.services import Services
 from twitter_connector.wire import NoAnswer, NotSent, Wire
+
+from .session import json_option, services, show
 
 SECONDS = 5.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from twitter_connector.commands.session import account, fail, plainly, services
+from .session import account, fail, plainly, services
 
 
 @click.command("heal")

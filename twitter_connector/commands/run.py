@@ -8,8 +8,9 @@ import sys
 import click
 
 from twitter_connector import broker, processes
-from twitter_connector.commands.session import fail, settings
 from twitter_connector.supervisor import Supervisor
+
+from .session import fail, settings
 
 
 @click.command()

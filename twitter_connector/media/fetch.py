@@ -20,8 +20,9 @@ from urllib3.util import Url, parse_url
 
 from twitter_connector.deadline import Pool, TlsPool, deadline
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, ServiceUnavailable
-from twitter_connector.media.addresses import is_loopback, is_public
 from twitter_connector.wire import CONNECT_SECONDS, Incoming, NoAnswer, TooMuch, lower, pieces
+
+from .addresses import is_loopback, is_public
 
 SECONDS = 60.0
 REDIRECTS_MAX = 3

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from twitter_connector.errors import MediaTooLarge, Permanent
-from twitter_connector.media import gif, mp4
+
+from . import gif, mp4
 
 # Twitter's page says "5 MB" and its upload host refuses "more than 5242880 bytes", so its megabyte is the binary
 # one. Our own 25 MB is counted the same way, because people who compare the two should find one unit.

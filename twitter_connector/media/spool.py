@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from twitter_connector.errors import MediaTooLarge, Retryable
-from twitter_connector.media.limits import HEAD_BYTES, megabytes
+
+from .limits import HEAD_BYTES, megabytes
 
 # No transfer lasts that long: each has a deadline of a few minutes.
 LEFT_BEHIND_SECONDS = 3600.0

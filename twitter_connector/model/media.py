@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from twitter_connector.model.activity import Media
-from twitter_connector.model.cim import Header
+from .activity import Media
+from .cim import Header
 
 
 @dataclass(frozen=True)

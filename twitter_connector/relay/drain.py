@@ -22,10 +22,11 @@ from twitter_connector.errors import (
 from twitter_connector.logs import bound
 from twitter_connector.model.activity import epoch_ms
 from twitter_connector.model.work import DeadLetter, Direction, Held, Item
-from twitter_connector.relay.keeper import Keeper
-from twitter_connector.relay.policy import Bury, Pause, Wait, decide, too_old
-from twitter_connector.relay.ports import LanesPort
-from twitter_connector.relay.slots import Slots
+
+from .keeper import Keeper
+from .policy import Bury, Pause, Wait, decide, too_old
+from .ports import LanesPort
+from .slots import Slots
 
 log = logging.getLogger(__name__)
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from twitter_connector.errors import ConnectorError, StoreUnavailable
-from twitter_connector.relay.inbound import InboundRoute
-from twitter_connector.relay.intake import work_in
-from twitter_connector.relay.outbound import OutboundRoute
-from twitter_connector.relay.ports import LanesPort
 from twitter_connector.schemas.activity_v1 import load
 from twitter_connector.schemas.cim import load_message
+
+from .inbound import InboundRoute
+from .intake import work_in
+from .outbound import OutboundRoute
+from .ports import LanesPort
 
 log = logging.getLogger(__name__)
 

@@ -15,13 +15,14 @@ from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.media import MediaPart
 from twitter_connector.model.plan import Asked, Skip
 from twitter_connector.model.work import Held, Item, Link, QuestionClosed
-from twitter_connector.relay.attachments import Attachments
-from twitter_connector.relay.intake import report_entry, work_in
-from twitter_connector.relay.ports import CimPort, LedgerPort, QuestionsPort, StepPort
 from twitter_connector.schemas.activity_v1 import load
 from twitter_connector.schemas.cim import dump_message
 from twitter_connector.translate.inbound import may_be_choice, message_id, named_question, to_cim, typing_notice
 from twitter_connector.translate.reports import read_reports
+
+from .attachments import Attachments
+from .intake import report_entry, work_in
+from .ports import CimPort, LedgerPort, QuestionsPort, StepPort
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.work import Held
-from twitter_connector.relay.ports import LanesPort
+
+from .ports import LanesPort
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, RateLimited
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.work import Direction
-from twitter_connector.relay.ports import AccountsPort, LanesPort, RegistrationPort
 from twitter_connector.schemas.activity_v1 import is_id
 from twitter_connector.schemas.admin import Registration
+
+from .ports import AccountsPort, LanesPort, RegistrationPort
 
 log = logging.getLogger(__name__)
 

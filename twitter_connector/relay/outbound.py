@@ -12,14 +12,15 @@ from twitter_connector.model.account import Account
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import MarkRead, Plan, SendDm, ShowTyping, Skip
 from twitter_connector.model.work import Held, Item
-from twitter_connector.relay.attachments import Attachments
-from twitter_connector.relay.configure import others_tried
-from twitter_connector.relay.intake import report_entry, work_in
-from twitter_connector.relay.ports import LedgerPort, QuestionsPort, StepPort, TwitterFor, TwitterPort
-from twitter_connector.relay.sending import Sending
 from twitter_connector.schemas.cim import load_message
 from twitter_connector.translate.outbound import to_plan
 from twitter_connector.translate.reports import delivered, failed
+
+from .attachments import Attachments
+from .configure import others_tried
+from .intake import report_entry, work_in
+from .ports import LedgerPort, QuestionsPort, StepPort, TwitterFor, TwitterPort
+from .sending import Sending
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from twitter_connector.model.work import DeadLetter, Entry
-from twitter_connector.relay.ports import LanesPort
+
+from .ports import LanesPort
 
 log = logging.getLogger(__name__)
 

@@ -26,9 +26,10 @@ from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.media import Upload
 from twitter_connector.model.plan import MediaRef, SendDm
 from twitter_connector.model.work import Held
-from twitter_connector.relay.attachments import Attachments
-from twitter_connector.relay.ports import LedgerPort, StepPort, TwitterPort
 from twitter_connector.translate.text import fingerprint, sent_fingerprint
+
+from .attachments import Attachments
+from .ports import LedgerPort, StepPort, TwitterPort
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
 from twitter_connector.model.activity import SNOWFLAKE_EPOCH_MS, epoch_ms, moment
-from twitter_connector.relay.intake import take_in_activities
-from twitter_connector.relay.onboard import Onboard, StepFailed
-from twitter_connector.relay.ports import AccountsPort, InboxPort
 from twitter_connector.schemas.activity_v1 import pieces
+
+from .intake import take_in_activities
+from .onboard import Onboard, StepFailed
+from .ports import AccountsPort, InboxPort
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from twitter_connector.schemas.admin import secret
-from twitter_connector.schemas.cim import identifier
+from .admin import secret
+from .cim import identifier
 
 # Where the list of attributes has been seen, or is likely; it is documented for none of the two ways.
 WRAPPERS = ("connectorConfigurations", "channelProviderConfigs", "configurations", "data")

@@ -15,9 +15,10 @@ from twitter_connector.errors import StoreUnavailable
 from twitter_connector.logs import hide
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.activity import epoch_ms, moment
-from twitter_connector.store import keys
-from twitter_connector.store.connection import store_errors
-from twitter_connector.store.vault import Vault
+
+from . import keys
+from .connection import store_errors
+from .vault import Vault
 
 # How long a process may act on what it last read. Registration in one process is seen by the others within
 # this time, or at once where they look afresh (an unknown account, a signature that does not fit, a challenge).

@@ -8,8 +8,9 @@ import logging
 import redis
 
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.store import keys
-from twitter_connector.store.connection import store_errors
+
+from . import keys
+from .connection import store_errors
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import redis
 
-from twitter_connector.store import keys
-from twitter_connector.store.connection import store_errors
+from . import keys
+from .connection import store_errors
 
 _RELEASE = "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0"
 

@@ -9,8 +9,9 @@ import redis
 
 from twitter_connector.model.activity import moment
 from twitter_connector.model.work import DeadLetter, Direction
-from twitter_connector.store import keys
-from twitter_connector.store.connection import store_errors
+
+from . import keys
+from .connection import store_errors
 
 _BATCH = 200
 # At most so many are forgotten at a time; the next round forgets more.

@@ -13,8 +13,9 @@ from typing import Any
 
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.work import Direction, EchoSeen, Entry, Item
-from twitter_connector.store.journal import Journal
-from twitter_connector.store.lanes import Lanes
+
+from .journal import Journal
+from .lanes import Lanes
 
 log = logging.getLogger(__name__)
 

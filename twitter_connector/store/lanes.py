@@ -24,8 +24,9 @@ from twitter_connector.model.work import (
     Link,
     QuestionClosed,
 )
-from twitter_connector.store import keys, scripts
-from twitter_connector.store.connection import Line, Script, store_errors
+
+from . import keys, scripts
+from .connection import Line, Script, store_errors
 
 # Iterating over an Enum is not free, and this is on the acknowledging path.
 _BOTH = tuple(Direction)

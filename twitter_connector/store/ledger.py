@@ -11,8 +11,9 @@ import redis
 
 from twitter_connector.model.media import Upload
 from twitter_connector.model.work import EchoSeen, Held
-from twitter_connector.store import keys, scripts
-from twitter_connector.store.connection import Line, Script, store_errors
+
+from . import keys, scripts
+from .connection import Line, Script, store_errors
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import time
 
 import redis
 
-from twitter_connector.store import keys
-from twitter_connector.store.connection import store_errors
+from . import keys
+from .connection import store_errors
 
 # A worker writes every two seconds; five missed are a worker that is gone or stuck.
 WORKER_GONE_SECONDS = 10.0

@@ -8,8 +8,9 @@ from urllib.parse import quote
 import redis
 
 from twitter_connector.model.plan import Asked, Choice
-from twitter_connector.store import keys
-from twitter_connector.store.connection import store_errors
+
+from . import keys
+from .connection import store_errors
 
 
 class Questions:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from twitter_connector.store import keys
+from . import keys
 
 _LIBRARY = f"""
 local P='{keys.PREFIX}'

@@ -12,9 +12,10 @@ from typing import Any
 import redis
 
 from twitter_connector.errors import Permanent, StoreUnavailable
-from twitter_connector.store import keys
-from twitter_connector.store.connection import store_errors
-from twitter_connector.store.vault import Vault, wrong_key
+
+from . import keys
+from .connection import store_errors
+from .vault import Vault, wrong_key
 
 _KNOWN_TEXT = "twitter-connector"
 _TRIES = 50

@@ -13,7 +13,8 @@ import unicodedata
 from typing import Any
 
 from twitter_connector.model.plan import Asked, Choice
-from twitter_connector.translate.text import one_line
+
+from .text import one_line
 
 # https://developer.x.com/en/docs/twitter-api/v1/direct-messages/quick-replies/api-reference/options
 METADATA_MAX_CHARS = 1_000

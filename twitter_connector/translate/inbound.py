@@ -12,10 +12,11 @@ from twitter_connector.model.activity import Activity, CustomerTyping, DmReceive
 from twitter_connector.model.cim import CimMessage, Header
 from twitter_connector.model.media import MediaPart, StoredFile
 from twitter_connector.model.plan import Asked, Skip
-from twitter_connector.translate import clicks
-from twitter_connector.translate.envelope import NAMESPACE, header_of, message_id, split_name, typing_id
-from twitter_connector.translate.kinds import link, location, media, signals, text
-from twitter_connector.translate.text import only_link, readable_text
+
+from . import clicks
+from .envelope import NAMESPACE, header_of, message_id, split_name, typing_id
+from .kinds import link, location, media, signals, text
+from .text import only_link, readable_text
 
 __all__ = [
     "NAMESPACE",

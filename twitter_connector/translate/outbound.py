@@ -5,7 +5,8 @@ from __future__ import annotations
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import MarkRead, Plan, ShowTyping, Skip
-from twitter_connector.translate import registry
+
+from . import registry
 
 
 def to_plan(message: CimMessage, *, public_base: str | None = None) -> Plan | ShowTyping | MarkRead | Skip:

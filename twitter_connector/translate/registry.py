@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twitter_connector.translate.kinds import (
+from .kinds import (
     buttons,
     carousel,
     contact,

@@ -10,7 +10,8 @@ from uuid import uuid5
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent
 from twitter_connector.model.activity import DmRead
 from twitter_connector.model.cim import CimMessage, DeliveryNotification, Header
-from twitter_connector.translate.envelope import NAMESPACE, split_name
+
+from .envelope import NAMESPACE, split_name
 
 
 def report(about: CimMessage, notification: DeliveryNotification, now: datetime) -> CimMessage:

@@ -17,9 +17,10 @@ from twitter_connector.config import is_loopback
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, RateLimited, ServiceUnavailable
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.activity import Media, Variant
-from twitter_connector.twitter.http import reset_time
-from twitter_connector.twitter.signing import signature
 from twitter_connector.wire import Incoming, NoAnswer, NotSent, TooMuch, Wire
+
+from .http import reset_time
+from .signing import signature
 
 # For the whole file. 25 MB in that time is a line of 2 Mbit/s.
 SECONDS = 120.0

@@ -19,8 +19,9 @@ from twitter_connector.errors import (
 )
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.activity import moment
-from twitter_connector.twitter.codes import CODES
 from twitter_connector.wire import Answer, NoAnswer, NotSent, Wire
+
+from .codes import CODES
 
 SECONDS = 15.0
 # An account that may not act is tried again this often: a person may have unlocked it at Twitter's own site.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twitter_connector.model.account import Account, Credentials
-from twitter_connector.twitter.http import TwitterHttp
-from twitter_connector.twitter.v1 import TwitterV1
+
+from .http import TwitterHttp
+from .v1 import TwitterV1
 
 
 class Gateways:

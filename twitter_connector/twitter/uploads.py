@@ -16,10 +16,11 @@ from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, S
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.media import Upload
 from twitter_connector.multipart import FilePart, Multipart
-from twitter_connector.twitter.http import WORDS_MAX_CHARS, classify
-from twitter_connector.twitter.outgoing import Outgoing, carry_on
-from twitter_connector.twitter.signing import signature
 from twitter_connector.wire import Answer, NoAnswer, NotSent, Wire
+
+from .http import WORDS_MAX_CHARS, classify
+from .outgoing import Outgoing, carry_on
+from .signing import signature
 
 PATH = "/1.1/media/upload.json"
 SECONDS = 30.0

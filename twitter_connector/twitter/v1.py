@@ -15,8 +15,9 @@ from twitter_connector.model.account import Credentials, Webhook
 from twitter_connector.model.activity import DmEchoed, DmReceived
 from twitter_connector.model.plan import SendDm
 from twitter_connector.schemas.activity_v1 import DM, load
-from twitter_connector.twitter.http import TwitterHttp, budget_in
 from twitter_connector.wire import Answer
+
+from .http import TwitterHttp, budget_in
 
 # Pages of the list of messages are 50 long at most; ten of them reach further back than any outage we settle.
 PAGES_MAX = 10

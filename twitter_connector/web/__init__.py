@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from twitter_connector.web.leftovers import Drained
-from twitter_connector.web.paths import Prefixed
+from .leftovers import Drained
+from .paths import Prefixed
 
 if TYPE_CHECKING:
     from twitter_connector.config import Settings
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def build(settings: Settings, services: Services | None) -> Flask:
     """Return the application with every route of the interface."""
     from twitter_connector.services import build_services
-    from twitter_connector.web import (
+
+    from . import (
         accounts,
         admin,
         cim_webhook,

@@ -10,10 +10,11 @@ from twitter_connector import metrics
 from twitter_connector.model.account import Account
 from twitter_connector.model.activity import moment
 from twitter_connector.services import Services
-from twitter_connector.web.admin import unknown
-from twitter_connector.web.context import services
-from twitter_connector.web.guard import internal
-from twitter_connector.web.standing import Standing
+
+from .admin import unknown
+from .context import services
+from .guard import internal
+from .standing import Standing
 
 bp = Blueprint("accounts", __name__)
 

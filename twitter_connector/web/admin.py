@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from twitter_connector.schemas.admin import load_registration
-from twitter_connector.web.body import json_body
-from twitter_connector.web.context import services
-from twitter_connector.web.errors import problem
-from twitter_connector.web.guard import INTERNAL_BODY_MAX_BYTES, internal
+
+from .body import json_body
+from .context import services
+from .errors import problem
+from .guard import INTERNAL_BODY_MAX_BYTES, internal
 
 bp = Blueprint("admin", __name__)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from twitter_connector.web.guard import read_body
+from .guard import read_body
 
 # CIM's deepest message and Twitter's deepest event go ten levels down. Far below Python's own limit, so that what
 # is let in can also be written, compared and walked through.

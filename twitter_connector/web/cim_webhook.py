@@ -11,9 +11,10 @@ from marshmallow import ValidationError
 from twitter_connector.metrics import CIM_ACCEPTED
 from twitter_connector.relay.intake import take_in_message
 from twitter_connector.schemas.cim import load_message
-from twitter_connector.web.body import json_body
-from twitter_connector.web.context import services
-from twitter_connector.web.guard import internal
+
+from .body import json_body
+from .context import services
+from .guard import internal
 
 log = logging.getLogger(__name__)
 bp = Blueprint("cim_webhook", __name__)

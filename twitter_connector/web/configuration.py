@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from twitter_connector.schemas.configuration import load_channel_type, load_push
-from twitter_connector.web.body import json_body
-from twitter_connector.web.context import services
-from twitter_connector.web.guard import INTERNAL_BODY_MAX_BYTES, internal
+
+from .body import json_body
+from .context import services
+from .guard import INTERNAL_BODY_MAX_BYTES, internal
 
 bp = Blueprint("configuration", __name__)
 

@@ -11,10 +11,11 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.relay.replay import replay
-from twitter_connector.web.body import json_body
-from twitter_connector.web.context import services
-from twitter_connector.web.errors import problem
-from twitter_connector.web.guard import INTERNAL_BODY_MAX_BYTES, internal
+
+from .body import json_body
+from .context import services
+from .errors import problem
+from .guard import INTERNAL_BODY_MAX_BYTES, internal
 
 bp = Blueprint("dead_letters", __name__)
 

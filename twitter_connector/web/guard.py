@@ -14,11 +14,12 @@ from flask import Response, current_app, g, request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from twitter_connector.metrics import REFUSED
-from twitter_connector.web.attempts import Attempts
-from twitter_connector.web.context import services
-from twitter_connector.web.errors import problem
-from twitter_connector.web.forwarded import ALSO_NAMING, caller, is_inside
-from twitter_connector.web.leftovers import BODY_READ
+
+from .attempts import Attempts
+from .context import services
+from .errors import problem
+from .forwarded import ALSO_NAMING, caller, is_inside
+from .leftovers import BODY_READ
 
 log = logging.getLogger(__name__)
 

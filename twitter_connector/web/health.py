@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.web.context import services
-from twitter_connector.web.errors import problem
+
+from .context import services
+from .errors import problem
 
 bp = Blueprint("health", __name__)
 

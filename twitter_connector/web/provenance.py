@@ -11,7 +11,8 @@ from twitter_connector.model.account import Account
 from twitter_connector.schemas.activity_v1 import Piece
 from twitter_connector.services import Services
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
-from twitter_connector.web.signature import is_genuine
+
+from .signature import is_genuine
 
 log = logging.getLogger(__name__)
 

@@ -20,12 +20,13 @@ from twitter_connector.relay.intake import take_in_activities
 from twitter_connector.schemas.activity_v1 import Piece, pieces
 from twitter_connector.services import Services
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
-from twitter_connector.web.body import NotJson, read_json
-from twitter_connector.web.context import services
-from twitter_connector.web.errors import problem
-from twitter_connector.web.guard import read_body
-from twitter_connector.web.provenance import SIGNATURE_HEADER, genuine, harmless, may_speak_for, note_proof, signer
-from twitter_connector.web.signature import signature
+
+from .body import NotJson, read_json
+from .context import services
+from .errors import problem
+from .guard import read_body
+from .provenance import SIGNATURE_HEADER, genuine, harmless, may_speak_for, note_proof, signer
+from .signature import signature
 
 log = logging.getLogger(__name__)
 bp = Blueprint("twitter_webhook", __name__)

@@ -8,9 +8,10 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.media import StoredFile
 from twitter_connector.model.plan import MediaRef
-from twitter_connector.translate.kinds.body import Body, mapping_of, number_of, text_of
-from twitter_connector.translate.kinds.text import written_text
-from twitter_connector.translate.text import one_line, plain_text
+
+from ..text import one_line, plain_text
+from .body import Body, mapping_of, number_of, text_of
+from .text import written_text
 
 _mime = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+*-]*")
 # The file engine puts a tag of the uploader before every name.

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import Asked, Plan
-from twitter_connector.translate.kinds.body import mapping_of, text_of
-from twitter_connector.translate.kinds.kind import Kind
-from twitter_connector.translate.kinds.options import (
+
+from ..text import plain_text
+from .body import mapping_of, text_of
+from .kind import Kind
+from .options import (
     Button,
     choices_of,
     ctas,
@@ -17,8 +19,7 @@ from twitter_connector.translate.kinds.options import (
     quick_replies,
     read_buttons,
 )
-from twitter_connector.translate.kinds.text import lines_steps, text_steps, written_text
-from twitter_connector.translate.text import plain_text
+from .text import lines_steps, text_steps, written_text
 
 # Twitter wants a text above buttons. Where CIM gives none, a sign that needs no language.
 NO_PROMPT = "👇"

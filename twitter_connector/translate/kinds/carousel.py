@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import Asked, MediaRef, Plan, SendDm
-from twitter_connector.translate.kinds.attachment import name_in
-from twitter_connector.translate.kinds.body import Body, mapping_of, mappings_of, text_of
-from twitter_connector.translate.kinds.buttons import NO_PROMPT
-from twitter_connector.translate.kinds.kind import Kind
-from twitter_connector.translate.kinds.options import (
+
+from ..text import one_line, plain_text
+from .attachment import name_in
+from .body import Body, mapping_of, mappings_of, text_of
+from .buttons import NO_PROMPT
+from .kind import Kind
+from .options import (
     Button,
     choices_of,
     ctas,
@@ -22,8 +24,7 @@ from twitter_connector.translate.kinds.options import (
     quick_replies,
     read_buttons,
 )
-from twitter_connector.translate.kinds.text import lines_steps, text_steps, written_text
-from twitter_connector.translate.text import one_line, plain_text
+from .text import lines_steps, text_steps, written_text
 
 # Ours: more messages in a row would be a flood, and Twitter lets five answer one message of the customer freely.
 # https://developer.x.com/en/docs/twitter-api/v1/direct-messages/sending-and-receiving/api-reference/new-event

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import Plan
-from twitter_connector.translate.kinds.body import Body, items_of, mapping_of, mappings_of, text_of
-from twitter_connector.translate.kinds.kind import Kind
-from twitter_connector.translate.kinds.text import lines_steps, written_text
-from twitter_connector.translate.text import one_line, plain_text
+
+from ..text import one_line, plain_text
+from .body import Body, items_of, mapping_of, mappings_of, text_of
+from .kind import Kind
+from .text import lines_steps, written_text
 
 _ADDRESS = ("street", "zip", "city", "state", "country")
 _ORGANISATION = ("company", "department", "title")

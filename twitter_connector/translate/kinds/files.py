@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import MediaRef, Plan
-from twitter_connector.translate.kinds.attachment import attachment_of, file_name_in, public_link, words_with
-from twitter_connector.translate.kinds.kind import Kind
-from twitter_connector.translate.kinds.options import is_web_address
-from twitter_connector.translate.kinds.text import text_steps
+
+from .attachment import attachment_of, file_name_in, public_link, words_with
+from .kind import Kind
+from .options import is_web_address
+from .text import text_steps
 
 _UNITS = ("bytes", "KB", "MB", "GB")
 # Names that only a network of one's own can resolve.

@@ -7,10 +7,11 @@ from typing import Any
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import Plan
-from twitter_connector.translate.kinds.body import text_of
-from twitter_connector.translate.kinds.kind import Kind
-from twitter_connector.translate.kinds.text import text_steps, written_text
-from twitter_connector.translate.text import plain_text
+
+from ..text import plain_text
+from .body import text_of
+from .kind import Kind
+from .text import text_steps, written_text
 
 
 def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:

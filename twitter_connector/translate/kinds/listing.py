@@ -8,12 +8,13 @@ from typing import Any
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import Plan
-from twitter_connector.translate.kinds.body import items_of, mapping_of, text_of
-from twitter_connector.translate.kinds.buttons import menu
-from twitter_connector.translate.kinds.kind import Kind
-from twitter_connector.translate.kinds.options import read_buttons
-from twitter_connector.translate.kinds.text import lines_steps, written_text
-from twitter_connector.translate.text import one_line, plain_text
+
+from ..text import one_line, plain_text
+from .body import items_of, mapping_of, text_of
+from .buttons import menu
+from .kind import Kind
+from .options import read_buttons
+from .text import lines_steps, written_text
 
 _TITLES = ("title", "formTitle", "name", "header", "text", "label")
 _GROUPS = ("sections", "items", "elements", "rows", "options", "list", "data", "fields", "attributes")

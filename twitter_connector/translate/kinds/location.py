@@ -8,10 +8,11 @@ from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.activity import Place
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import Plan
-from twitter_connector.translate.kinds.body import mapping_of, number_of, text_of
-from twitter_connector.translate.kinds.kind import Kind
-from twitter_connector.translate.kinds.text import text_steps, written_text
-from twitter_connector.translate.text import plain_text
+
+from ..text import plain_text
+from .body import mapping_of, number_of, text_of
+from .kind import Kind
+from .text import text_steps, written_text
 
 LATITUDE_MAX, LONGITUDE_MAX = 90, 180
 

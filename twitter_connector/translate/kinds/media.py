@@ -11,10 +11,11 @@ from twitter_connector.model.activity import Media
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.media import MediaPart, StoredFile
 from twitter_connector.model.plan import MediaRef, Plan
-from twitter_connector.translate.kinds import text
-from twitter_connector.translate.kinds.attachment import attachment_of, mime_type_of, stored_body, words_with
-from twitter_connector.translate.kinds.files import as_link
-from twitter_connector.translate.kinds.kind import Kind
+
+from . import text
+from .attachment import attachment_of, mime_type_of, stored_body, words_with
+from .files import as_link
+from .kind import Kind
 
 # https://docs.x.com/x-api/media/quickstart/best-practices
 CARRIED = {"image/jpeg", "image/jpg", "image/png", "image/webp", "image/gif", "video/mp4", "video/quicktime"}

@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from twitter_connector.model.plan import Choice
-from twitter_connector.translate.clicks import metadata
-from twitter_connector.translate.kinds.body import Body, items_of, mapping_of, spelling, text_of
-from twitter_connector.translate.text import holds_link, one_line, plain_text, shortened
+
+from ..clicks import metadata
+from ..text import holds_link, one_line, plain_text, shortened
+from .body import Body, items_of, mapping_of, spelling, text_of
 
 # https://developer.x.com/en/docs/twitter-api/v1/direct-messages/quick-replies/api-reference/options
 QUICK_REPLIES_MAX = 20

@@ -6,8 +6,9 @@ from typing import Any
 
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import MarkRead, ShowTyping, Skip
-from twitter_connector.translate.kinds.body import spelling, text_of
-from twitter_connector.translate.kinds.kind import Kind
+
+from .body import spelling, text_of
+from .kind import Kind
 
 # What the platform's parts tell each other; counted by name, while anything else is counted together, so that a
 # number of our own choosing cannot grow with what somebody sends.

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import Plan
-from twitter_connector.translate.kinds.body import Body, mapping_of, mappings_of, spelling, text_of
-from twitter_connector.translate.kinds.kind import Kind
-from twitter_connector.translate.kinds.text import text_steps, written_text
-from twitter_connector.translate.text import plain_text
+
+from ..text import plain_text
+from .body import Body, mapping_of, mappings_of, spelling, text_of
+from .kind import Kind
+from .text import text_steps, written_text
 
 _PLACES = ("header", "body", "button")
 _placeholder = re.compile(r"\{\{\s*([0-9]{1,3})\s*\}\}")

@@ -9,9 +9,10 @@ from typing import Any
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import MediaRef, Plan, SendDm
-from twitter_connector.translate.kinds.body import spelling
-from twitter_connector.translate.kinds.kind import Kind
-from twitter_connector.translate.text import plain_text, split_lines, split_text
+
+from ..text import plain_text, split_lines, split_text
+from .body import spelling
+from .kind import Kind
 
 # A Direct Message cannot be edited, so the new wording is a new message that says what it is.
 EDITED_MARK = "(edited) "
