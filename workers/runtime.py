@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from twitter_connector import metrics
@@ -31,6 +32,8 @@ SWEEP_SECONDS = 0.25
 PULSE_SECONDS = 2.0
 # A drain gives its thread back after this long; what is still due rings again.
 DRAIN_SECONDS = 5.0
+# Work that nobody has looked at for this long, while bells were rung, is served without a bell.
+SILENT_SECONDS = 5.0
 
 
 class Runtime:
@@ -40,6 +43,7 @@ class Runtime:
         self.services: Services = build_services(settings, patient=True)
         self.name = name
         self._stopping = threading.Event()
+        self._served_at = dict.fromkeys(Direction, time.monotonic())
         svc = self.services
         self._keeper = Keeper(svc.lanes, every=keys.LEASE_MS / 1000 / 3)
         slots = Slots(settings.worker_concurrency)
@@ -96,6 +100,7 @@ class Runtime:
 
     def drain(self, direction: Direction) -> None:
         """Serve the lanes that are due. A broker that is away ends it; the lanes hold the truth."""
+        self._served_at[direction] = time.monotonic()
         try:
             self._drains[direction].serve(DRAIN_SECONDS)
         except StoreUnavailable as error:
@@ -125,8 +130,9 @@ class Runtime:
             silent += SWEEP_SECONDS
             try:
                 self._keeper.renew_due()
-                for drain in self._drains.values():
-                    drain.ring_if_silent()
+                for direction, drain in self._drains.items():
+                    if drain.ring_if_silent():
+                        self._stand_in_if_needed(direction)
                 if silent >= PULSE_SECONDS:
                     self.services.pulse.beat(self.name)
                     silent = 0.0
@@ -141,6 +147,17 @@ class Runtime:
             self._keeper.renew_due()
             threading.Event().wait(1.0)
 
+    def _stand_in_if_needed(self, direction: Direction) -> None:
+        """Serve a direction without a task, where bells are rung and Celery brings none: its consumer has been seen
+        to stay silent after the broker was lost, though connected."""
+        if time.monotonic() - self._served_at[direction] < SILENT_SECONDS:
+            return
+        if self.services.lanes.overdue_seconds(direction) < SILENT_SECONDS:
+            return
+        log.error("consumer_silent", extra={"direction": direction.word})
+        self._served_at[direction] = time.monotonic()
+        threading.Thread(target=self.drain, args=(direction,), name="stand-in", daemon=True).start()
+
     def _still_ours(self, held: Held) -> bool:
         # Half a lease after it was asked for, it holds for certain; after that the broker knows.
         young = time.monotonic() - held.since < keys.LEASE_MS / 2000
@@ -152,9 +169,5 @@ class Runtime:
         return accounts.get(account_id, max_age=REFRESH_PAUSE_SECONDS) or accounts.get(account_id, max_age=0)
 
 
-class _skipped:  # noqa: N801 - reads as the function it is
-    def __init__(self, direction: Direction) -> None:
-        self._direction = direction
-
-    def __call__(self, reason: str) -> None:
-        metrics.SKIPPED.labels(self._direction.word, reason).inc()
+def _skipped(direction: Direction) -> Callable[[str], None]:
+    return lambda reason: metrics.SKIPPED.labels(direction.word, reason).inc()

@@ -101,10 +101,12 @@ class Drain:
                     return done
         return done
 
-    def ring_if_silent(self) -> None:
-        """Wake another drain, unless a bell is pending already or nothing is due."""
-        if self.lanes.knock(self.direction):
+    def ring_if_silent(self) -> bool:
+        """Wake another drain, unless a bell is pending already or nothing is due. Return whether it rang."""
+        silent = self.lanes.knock(self.direction)
+        if silent:
             self.ring(self.direction)
+        return silent
 
     def _work(self, first: Held, end: float) -> int:
         held: Held | None = first

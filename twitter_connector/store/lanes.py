@@ -130,6 +130,15 @@ class Lanes:
             counts: list[int] = [self._client.zcard(keys.DUE.format(direction=d, account=account)) for d in Direction]
         return dict(zip(Direction, counts, strict=True))
 
+    def overdue_seconds(self, direction: Direction) -> float:
+        """Return for how long no worker has looked at an account that has work due; 0 where there is none."""
+        with store_errors():
+            seconds, micros = self._client.time()
+            key = keys.TURN.format(direction=direction)
+            first: list[tuple[str, float]] = self._client.zrange(key, 0, 0, withscores=True)  # type: ignore[assignment]
+        now = int(seconds) * 1000 + int(micros) // 1000
+        return max(0.0, (now - first[0][1]) / 1000) if first else 0.0
+
     def lag(self, account_id: str) -> dict[Direction, float]:
         """Return, by direction, for how many seconds the lane that is longest due has been waiting for a worker."""
         account = quote(account_id, safe="")
