@@ -86,7 +86,8 @@ class _Lines(logging.Formatter):
             "logger": record.name,
             **_context.get(),
         }
-        found.update((k, v) for k, v in record.__dict__.items() if k not in _STANDARD)
+        if record.name.startswith(_OURS):  # a library's fields may quote an error, as those of Celery do
+            found.update((k, v) for k, v in record.__dict__.items() if k not in _STANDARD)
         if record.exc_info and record.exc_info[1] is not None:
             found["error"] = record.exc_info[0].__name__ if record.exc_info[0] else "Exception"
             found["trace"] = safe_trace(record.exc_info[1])

@@ -175,7 +175,12 @@ class Drain:
 
     def _buried(self, held: Held, decision: Bury, now: datetime, keep: bool) -> Held | None:
         error = decision.error
-        message_id = self.route.message_id(held)
+        message_id, reports = held.entry_id, list[Item]()
+        try:
+            message_id = self.route.message_id(held)
+            reports += self.route.given_up(held, error)
+        except Exception as fault:  # what fails even at being given up must not hold its lane for ever
+            log.error("internal_error", exc_info=fault, extra={"reason": error.reason, "tries": held.tries + 1})
         letter = DeadLetter(
             # The same message buried twice, by a holder that was cut off in between, is one dead letter.
             id=str(uuid5(NAMESPACE_URL, f"{held.direction}:{held.account_id}:{held.lane}:{held.entry_id}")),
@@ -196,7 +201,7 @@ class Drain:
         facts = {"reason": error.reason, "detail": error.detail, "message_id": message_id, "dead_letter": letter.id}
         log.log(level, "buried", extra={**facts, "code": error.code, "status": error.status, "tries": held.tries + 1})
         self.watch.buried(held, error.reason)
-        return self._settled(held, [letter, *self.route.given_up(held, error)], keep)
+        return self._settled(held, [letter, *reports], keep)
 
     def _settled(self, held: Held, items: Sequence[Item], keep: bool) -> Held | None:
         following, bells = self.lanes.settle(held, items, keep=keep)

@@ -17,6 +17,9 @@ from twitter_connector.translate.text import fingerprint
 
 from .ports import InboxPort
 
+# Made once: json.dumps would make one on every call.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 # Work about a conversation that must not wait behind its messages: reports to CIM.
 REPORTS = "~reports"
 # What an agent has read.
@@ -74,7 +77,7 @@ def _entry(piece: Piece, lane: str, entry_id: str) -> Entry:
 
 
 def _payload(piece: Piece) -> str:
-    return json.dumps({"activity": piece.envelope}, separators=(",", ":"))
+    return _encode({"activity": piece.envelope})
 
 
 def _echo(piece: Piece) -> EchoSeen | Entry:
@@ -92,7 +95,7 @@ def message_item(message: CimMessage) -> Entry | Flash:
 
     What an agent has read goes beside the conversation's messages, so that neither waits for the other.
     """
-    payload = json.dumps({"message": dump_message(message)}, separators=(",", ":"))
+    payload = _encode({"message": dump_message(message)})
     account_id, customer_id = message.header.account_id, message.header.customer_id
     if message.type == "NOTIFICATION" and isinstance(to_plan(message), ShowTyping):
         return Flash(Direction.OUT, account_id, customer_id, payload)
@@ -102,7 +105,7 @@ def message_item(message: CimMessage) -> Entry | Flash:
 
 def report_entry(report: CimMessage) -> Entry:
     """Return the inbound entry for a delivery notification of ours."""
-    payload = json.dumps({"message": dump_message(report)}, separators=(",", ":"))
+    payload = _encode({"message": dump_message(report)})
     lane = report.header.customer_id + REPORTS
     return Entry(Direction.IN, report.header.account_id, lane, f"report:{report.id}", payload)
 

@@ -21,8 +21,11 @@ local function put(d,a,l,id,order,payload)
   redis.call('HSET',path('m',d,a,l),member,string.format('%.0f',now)..' '..payload)
   -- NX: new work never cuts a lease or a wait short.
   redis.call('ZADD',P..'due:'..d..':'..a,'NX',now,l)
-  redis.call('ZADD',P..'turn:'..d,'LT',now,a)
-  rings[d]=true
+  -- An account that has to wait is looked at when the wait is over; a bell would wake somebody for nothing.
+  local at=math.max(now,tonumber(redis.call('HGET',P..'gate:'..d..':'..a,'until') or 0),
+    tonumber(redis.call('HGET',P..'brk:'..d..':'..a,'until') or 0))
+  redis.call('ZADD',P..'turn:'..d,'LT',at,a)
+  if at==now then rings[d]=true end
 end
 
 -- Eight arguments an item: kind, account, lane, id, order, payload, again, number. Says which were new.
@@ -58,10 +61,12 @@ local function take(first)
         -- Only what Twitter sent brings its own order.
         if kind=='in' and order~='' then
           local signs=P..'signs:'..a
-          redis.call('HSET',signs,'last_event_at',string.format('%.0f',now))
+          local at=string.format('%.0f',now)
           -- Up to where the customers' messages are known; all orders have one length, so text compares as number.
           if not string.find(l,'~',1,true) and order>(redis.call('HGET',signs,'last_dm') or '') then
-            redis.call('HSET',signs,'last_dm',order)
+            redis.call('HSET',signs,'last_event_at',at,'last_dm',order)
+          else
+            redis.call('HSET',signs,'last_event_at',at)
           end
         end
       end
