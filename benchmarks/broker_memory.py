@@ -1,19 +1,17 @@
 """What a hundred thousand conversations leave in the broker: memory before, with all of them waiting, and after.
 
-Uses the broker as the service starts it and the lanes as the web and the workers do; nobody is called outside.
+Uses the broker as the service starts it, and the lanes and marks as the web and the workers do; calls nobody outside.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,24 +20,142 @@ import redis
 from benchmarks import events
 from twitter_connector import broker
 from twitter_connector.config import Settings
-from twitter_connector.model.work import Direction, Entry, Item, Link, QuestionClosed
-from twitter_connector.relay.intake import take_in_activities
+from twitter_connector.model.work import Direction, Entry, Held, Item, Link, QuestionClosed
 from twitter_connector.schemas.activity_v1 import pieces
 from twitter_connector.store.connection import Line, connect
 from twitter_connector.store.lanes import Lanes
 from twitter_connector.store.ledger import Ledger, Step
-from twitter_connector.translate.inbound import message_id
+from twitter_connector.translate.envelope import message_id
 
 CONVERSATIONS = 100_000
-# Of the conversations, so many have a reply as well; its marks are larger, and a tenth tells their size.
+# So many of them get a reply as well. A reply leaves more behind, and a tenth tells how much.
 REPLIES = 10_000
 BATCH = 200
-THREADS = 4
+# How many keys of a kind are weighed.
+SAMPLE = 500
+_START_SECONDS = 20.0
 
 
 def main() -> None:
-    """Print one line for each direction."""
+    """Take every conversation through accept, claim and settle; print what the broker holds at each point."""
+    begun = time.monotonic()
     with _running() as client:
-        lanes = Lanes(client, Line(client, patient=True))
-        _through(client, lanes, "events", CONVERSATIONS, _event)
-        _through(client, lanes, "replies", REPLIES, _reply)
+        line = Line(client, patient=True)
+        lanes, ledger = Lanes(client, line), Ledger(client, line)
+        print(f"broker memory, {CONVERSATIONS:,} conversations with one event each, {REPLIES:,} replies")
+        _taken_through(client, lanes, Direction.IN, CONVERSATIONS, _event, _posted)
+        _taken_through(client, lanes, Direction.OUT, REPLIES, _reply, lambda held: _sent(held, ledger))
+        print(f"  measured in {time.monotonic() - begun:.0f} s")
+
+
+def _taken_through(
+    client: redis.Redis,
+    lanes: Lanes,
+    direction: Direction,
+    number: int,
+    made: Callable[[int], Entry],
+    done: Callable[[Held], list[Item]],
+) -> None:
+    before, known = _used(client), _kinds(client)
+    for start in range(0, number, BATCH):
+        lanes.accept([made(n) for n in range(start, start + BATCH)])
+    waiting = _used(client)
+    settled = 0
+    while held := lanes.claim(direction):
+        lanes.settle(held, done(held))
+        settled += 1
+    if settled != number or any(lanes.waiting(events.ACCOUNT_ID).values()):
+        raise RuntimeError(f"{settled} of {number} were settled")
+    after = _used(client)
+    left = _kinds(client) - known
+    weights = ", ".join(f"{kind} {count:,} of {_weight(client, kind)} B" for kind, count in sorted(left.items()))
+    print(
+        f"  {direction.word:8} before {_mb(before)}, all waiting {_mb(waiting)}, after {_mb(after)}: "
+        f"{(waiting - before) / number:.0f} B each while it waits, {(after - before) / number:.0f} B after"
+    )
+    print(f"           left: {weights}")
+
+
+def _event(number: int) -> Entry:
+    customer_id = str(1_000_000_000 + number)
+    request = events.request(customer_id)
+    (piece,) = pieces(json.loads(request.partition(b"\r\n\r\n")[2]), events.ACCOUNT_ID)
+    payload = json.dumps({"activity": piece.envelope}, separators=(",", ":"))
+    return Entry(Direction.IN, events.ACCOUNT_ID, customer_id, f"dm:{piece.id}", payload, f"0{piece.id:0>20}")
+
+
+def _posted(held: Held) -> list[Item]:
+    event_id = held.entry_id.removeprefix("dm:")
+    cim_id = message_id(held.account_id, event_id)
+    return [Link(held.account_id, cim_id, event_id), QuestionClosed(held.account_id, held.customer_id)]
+
+
+def _reply(number: int) -> Entry:
+    customer_id = str(1_000_000_000 + number)
+    cim_id = message_id("a reply to", customer_id)
+    message = {"id": cim_id, "body": {"type": "PLAIN", "markdownText": "It is on its way, and arrives tomorrow."}}
+    return Entry(Direction.OUT, events.ACCOUNT_ID, customer_id, cim_id, json.dumps({"message": message}))
+
+
+def _sent(held: Held, ledger: Ledger) -> list[Item]:
+    ledger.write(held, held.entry_id, 0, Step(started_ms=int(time.time() * 1000), sends=1))
+    ledger.done(held.account_id, held.customer_id, held.entry_id, 0, events.event_id())
+    return []
+
+
+def _used(client: redis.Redis) -> int:
+    return int(client.info("memory")["used_memory"])  # type: ignore[index]
+
+
+def _kinds(client: redis.Redis) -> Counter[str]:
+    """Return how many keys there are of each kind: the part of their names behind the prefix, ids left out."""
+    names = (re.sub(r"[0-9a-f-]{6,}.*", "", key.removeprefix("tc:")) for key in client.scan_iter(count=5000))
+    return Counter(name.rstrip(":") for name in names)
+
+
+def _weight(client: redis.Redis, kind: str) -> int:
+    """Return what a key of this kind takes on average, in bytes, by the broker's own account."""
+    weights = []
+    for key in client.scan_iter(f"tc:{kind}*", count=5000):
+        weights.append(int(client.memory_usage(key) or 0))  # type: ignore[arg-type]
+        if len(weights) == SAMPLE:
+            break
+    return sum(weights) // len(weights)
+
+
+def _mb(count: int) -> str:
+    return f"{count / 1_000_000:.1f} MB"
+
+
+@contextmanager
+def _running() -> Iterator[redis.Redis]:
+    with tempfile.TemporaryDirectory(prefix="tc-bench-") as directory:
+        settings = Settings.from_env(
+            {"VAR_DIR": directory, "CCM_URL": "http://127.0.0.1:9", "BROKER_FSYNC": "everysec"}
+        )
+        (Path(directory) / "broker").mkdir()
+        process = subprocess.Popen(broker.command(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            with connect(settings.redis_url, patient=True) as client:
+                _answering(client)
+                yield client
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _answering(client: redis.Redis) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            client.ping()
+        except redis.RedisError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,8 @@ Goes through the sandbox's own routes; the only thing it looks at inside the ser
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import requests
 from requests_oauthlib import OAuth1
 from tree import Tree
 
-from tests.media.files import box, film
+from tests.media.files import PNG, box, film
 
 from .scene import Account, Conversation, Json
 
@@ -79,6 +81,27 @@ def _files(tree: Tree, method: str, route: str, **more: Any) -> requests.Respons
     return answer
 
 
+def cards_of(chat: Conversation) -> list[Json]:
+    """Return three cards with pictures of the file engine; two of them with an option."""
+    names = ("Blue shoe", "Red boot", "Laces")
+    pictures = [stored(chat, padded(PNG, 100 + n), f"card{n}.png", "image/png") for n in range(3)]
+    return [
+        {
+            "text": name,
+            "url": picture,
+            "buttons": [{"title": "Buy", "payload": f'/buy{{"id":{n}}}', "type": "text"}] if n < 3 else [],
+        }
+        for n, (name, picture) in enumerate(zip(names, pictures, strict=True), start=1)
+    ]
+
+
+def failure(chat: Conversation, message: Json) -> tuple[str, str]:
+    """Wait for the report about a message that failed; return its code and its sentence."""
+    report = chat.await_report(message["id"])
+    assert report["status"] == "FAILED", report
+    return report["reasonCode"], report["markdownText"]
+
+
 # Twitter's side
 
 
@@ -110,6 +133,30 @@ def requests_of(account: Account, path: str) -> list[Json]:
     """Return the requests made with the account's token to such a path at Twitter."""
     found = account.tree.sandbox.get("requests", family="twitter", path=path)["requests"]
     return [request for request in found if request["account_id"] == account.id]
+
+
+# Turning the sandbox
+
+
+@contextmanager
+def settings(tree: Tree, **wanted: float | str) -> Iterator[None]:
+    """Turn the sandbox for as long as the block lasts."""
+    before = tree.sandbox.get("settings")
+    tree.sandbox.post("settings", **wanted)
+    try:
+        yield
+    finally:
+        tree.sandbox.post("settings", **{name: before[name] for name in wanted})
+
+
+@contextmanager
+def trouble(tree: Tree, **wanted: object) -> Iterator[str]:
+    """Put a fault in force for as long as the block lasts."""
+    fault = tree.sandbox.fault(**wanted)
+    try:
+        yield fault
+    finally:
+        tree.sandbox.lift(fault)
 
 
 # Inside

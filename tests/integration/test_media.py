@@ -3,8 +3,6 @@
 The file engine knows no accounts, so a fault there meets every test; each lifts its own.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,7 +10,7 @@ from tree import Tree, eventually
 
 from tests.media.files import JPEG, PNG, gif
 
-from .parcels import customer_attaches, film_of, in_the_file_engine, padded, spooled
+from .parcels import customer_attaches, film_of, in_the_file_engine, padded, spooled, trouble
 from .scene import Conversation, Json, cim_id
 
 MEGABYTE = 1_048_576
@@ -20,16 +18,6 @@ MEGABYTE = 1_048_576
 
 def types(chat: Conversation) -> list[str]:
     return [message["body"]["type"] for message in chat.ccm_messages()]
-
-
-@contextmanager
-def trouble(tree: Tree, **wanted: object) -> Iterator[str]:
-    """Put a fault in force for as long as the block lasts."""
-    fault = tree.sandbox.fault(**wanted)
-    try:
-        yield fault
-    finally:
-        tree.sandbox.lift(fault)
 
 
 def note(chat: Conversation, number: int) -> str:

@@ -33,6 +33,8 @@ def test_a_dead_ccm_is_probed_and_not_hammered_and_then_hears_everything_in_orde
     # Let it find out; from then on only probes are sent, whatever the number of conversations that wait.
     eventually(lambda: sandbox.hits(fault) >= 6, 20, what="enough failures to notice")
     time.sleep(1.5)
+    assert account.shown()["state"] == "unreachable"
+    assert account.shown()["unreachable"]["inbound"]["side"] == "CCM"
     since, before = time.time(), sandbox.hits(fault)
     time.sleep(6)
     probes = sandbox.hits(fault) - before

@@ -109,6 +109,17 @@ class Lanes:
         """Take out everything that flashed within the last seconds, oldest first."""
         return [str(payload) for payload in self._flashes()]
 
+    def probes(self, account_id: str) -> dict[Direction, int]:
+        """Return, by direction, when the other side is probed next (epoch ms), where it could not be reached lately."""
+        found: dict[Direction, int] = {}
+        with store_errors():
+            for direction in Direction:
+                key = keys.BREAKER.format(direction=direction, account=quote(account_id, safe=""))
+                until: str | None = self._client.hget(key, "until")  # type: ignore[assignment]
+                if until is not None:
+                    found[direction] = int(until)
+        return found
+
     def knock(self, direction: Direction) -> bool:
         """Say whether something is due and nobody has been rung for lately."""
         return bool(self._knock(direction, keys.BELL_MS))

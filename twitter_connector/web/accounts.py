@@ -9,6 +9,7 @@ from flask import Blueprint, Response, jsonify
 from twitter_connector import metrics
 from twitter_connector.model.account import Account
 from twitter_connector.model.activity import moment
+from twitter_connector.model.work import Direction
 from twitter_connector.services import Services
 
 from .admin import unknown
@@ -45,7 +46,8 @@ def described(svc: Services, account: Account) -> dict[str, Any]:
     signs = svc.accounts.signs(account.id)
     pauses = svc.lanes.pauses(account.id)
     waiting = svc.lanes.waiting(account.id)
-    state = "attention" if account.attention else "paused" if pauses else "active"
+    probes = svc.lanes.probes(account.id)
+    state = "attention" if account.attention else "paused" if pauses else "unreachable" if probes else "active"
     return {
         "account_id": account.id,
         "screen_name": account.screen_name,
@@ -65,6 +67,10 @@ def described(svc: Services, account: Account) -> dict[str, Any]:
         "lanes_waiting": {d.word: n for d, n in waiting.items()},
         "webhook_checked_at": _iso(signs.get("checked_at")),
         "twitter_limits": svc.budgets.of(account.id),
+        "unreachable": {
+            d.word: {"side": "CCM" if d is Direction.IN else "Twitter", "probed_at": _iso(until)}
+            for d, until in probes.items()
+        },
         "pauses": {
             d.word: {"until": _iso(int(p["until"])), "reason": p["reason"], "detail": p["detail"]}
             for d, p in pauses.items()

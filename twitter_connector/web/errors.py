@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
@@ -84,7 +84,7 @@ def _store(error: StoreUnavailable) -> Response:
     log.error("store_unavailable", extra={"reason": error.reason, "detail": error.detail})
     return problem(
         503,
-        f"Nothing was stored: {error.detail}",
+        error.detail if request.method in ("GET", "HEAD") else f"Nothing was stored: {error.detail}",
         kind="store-unavailable",
         headers={"Retry-After": str(STORE_RETRY_SECONDS)},
     )

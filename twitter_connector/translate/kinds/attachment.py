@@ -66,10 +66,10 @@ def words_with(message: CimMessage, ref: MediaRef | None) -> str:
     names = {_told_name(body), text_of(attachment, "mediaName"), text_of(attachment, "mediaLabel")}
     if ref is not None:
         names |= {ref.name, name_in(ref.url), ref.url}
-    known = {_comparable(name) for name in names if name}
+    known = {form for name in names if name for form in _comparable(name)}
     parts: list[str] = []
     for part in (written_text(message).strip(), text_of(body, "caption") or text_of(attachment, "caption")):
-        if part and part not in parts and _comparable(part) not in known:
+        if part and part not in parts and known.isdisjoint(_comparable(part)):
             parts.append(part)
     return plain_text("\n".join(parts))
 
@@ -105,5 +105,7 @@ def _split(url: str) -> tuple[str, str]:
     return parts.path, parts.query
 
 
-def _comparable(name: str) -> str:
-    return re.sub(r"[^\w.]+", "_", _tag.sub("", one_line(unquote(name)))).casefold()
+def _comparable(name: str) -> set[str]:
+    # With and without what may be the tag: cameras begin names with a number of their own, 20240115_123045.jpg.
+    whole = one_line(unquote(name))
+    return {re.sub(r"[^\w.]+", "_", form).casefold() for form in (whole, _tag.sub("", whole))}
