@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from benchmarks import events, load
+from benchmarks import broker_memory, events, load
 from benchmarks.ccm import Ccm
 from benchmarks.media import MediaService
 from benchmarks.service import EmptyView, Service
@@ -40,6 +40,7 @@ def main() -> None:
         service.stop()
         ccm.stop()
     media()
+    broker_memory.main()
 
 
 def media() -> None:

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from benchmarks import events
 from twitter_connector import broker
 from twitter_connector.config import Settings
 from twitter_connector.model.work import Direction, Entry, Held, Item, Link, QuestionClosed
-from twitter_connector.schemas.activity_v1 import pieces
+from twitter_connector.schemas.pieces import pieces
 from twitter_connector.store.connection import Line, connect
 from twitter_connector.store.lanes import Lanes
 from twitter_connector.store.ledger import Ledger, Step
@@ -31,6 +32,8 @@ CONVERSATIONS = 100_000
 # So many of them get a reply as well. A reply leaves more behind, and a tenth tells how much.
 REPLIES = 10_000
 BATCH = 200
+# Most of a round trip is waiting for the broker.
+THREADS = 6
 # How many keys of a kind are weighed.
 SAMPLE = 500
 _START_SECONDS = 20.0
@@ -60,28 +63,46 @@ def _taken_through(
     for start in range(0, number, BATCH):
         lanes.accept([made(n) for n in range(start, start + BATCH)])
     waiting = _used(client)
-    settled = 0
-    while held := lanes.claim(direction):
-        lanes.settle(held, done(held))
-        settled += 1
-    if settled != number or any(lanes.waiting(events.ACCOUNT_ID).values()):
-        raise RuntimeError(f"{settled} of {number} were settled")
+
+    def settled(_: int) -> int:
+        count = 0
+        while held := lanes.claim(direction):
+            lanes.settle(held, done(held))
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        counts = list(threads.map(settled, range(THREADS)))
+    if sum(counts) != number or any(lanes.waiting(events.ACCOUNT_ID).values()):
+        raise RuntimeError(f"{sum(counts)} of {number} were settled")
     after = _used(client)
     left = _kinds(client) - known
-    weights = ", ".join(f"{kind} {count:,} of {_weight(client, kind)} B" for kind, count in sorted(left.items()))
+    weights = {kind: _weight(client, kind) for kind in sorted(left)}
+    marks = sum(weights[kind] for kind in left if left[kind] >= number)
+    each = (waiting - before) // number
     print(
-        f"  {direction.word:8} before {_mb(before)}, all waiting {_mb(waiting)}, after {_mb(after)}: "
-        f"{(waiting - before) / number:.0f} B each while it waits, {(after - before) / number:.0f} B after"
+        f"  {direction.word:8} before {_mb(before)}, all waiting {_mb(waiting)} ({each} B each), "
+        f"after {_mb(after)}, of which its marks take {marks} B each"
     )
-    print(f"           left: {weights}")
+    print("           left: " + ", ".join(f"{kind} {left[kind]:,} of {weight} B" for kind, weight in weights.items()))
+
+
+def _event_like(customer_id: str, event_id: str) -> str:
+    """Return what the web stores for an event."""
+    request = events.request(customer_id, event_id)
+    (piece,) = pieces(json.loads(request.partition(b"\r\n\r\n")[2]), events.ACCOUNT_ID)
+    return json.dumps({"activity": piece.envelope}, separators=(",", ":"))
+
+
+_FIRST_CUSTOMER, _FIRST_EVENT = "1000000000", events.event_id()
+# Made once: making each anew would take longer than all the rest.
+_PATTERN = _event_like(_FIRST_CUSTOMER, _FIRST_EVENT)
 
 
 def _event(number: int) -> Entry:
-    customer_id = str(1_000_000_000 + number)
-    request = events.request(customer_id)
-    (piece,) = pieces(json.loads(request.partition(b"\r\n\r\n")[2]), events.ACCOUNT_ID)
-    payload = json.dumps({"activity": piece.envelope}, separators=(",", ":"))
-    return Entry(Direction.IN, events.ACCOUNT_ID, customer_id, f"dm:{piece.id}", payload, f"0{piece.id:0>20}")
+    customer_id, event_id = str(int(_FIRST_CUSTOMER) + number), events.event_id()
+    payload = _PATTERN.replace(_FIRST_CUSTOMER, customer_id).replace(_FIRST_EVENT, event_id)
+    return Entry(Direction.IN, events.ACCOUNT_ID, customer_id, f"dm:{event_id}", payload, f"0{event_id:0>20}")
 
 
 def _posted(held: Held) -> list[Item]:
@@ -91,7 +112,7 @@ def _posted(held: Held) -> list[Item]:
 
 
 def _reply(number: int) -> Entry:
-    customer_id = str(1_000_000_000 + number)
+    customer_id = str(int(_FIRST_CUSTOMER) + number)
     cim_id = message_id("a reply to", customer_id)
     message = {"id": cim_id, "body": {"type": "PLAIN", "markdownText": "It is on its way, and arrives tomorrow."}}
     return Entry(Direction.OUT, events.ACCOUNT_ID, customer_id, cim_id, json.dumps({"message": message}))
@@ -104,7 +125,7 @@ def _sent(held: Held, ledger: Ledger) -> list[Item]:
 
 
 def _used(client: redis.Redis) -> int:
-    return int(client.info("memory")["used_memory"])  # type: ignore[index]
+    return int(client.info("memory")["used_memory"])
 
 
 def _kinds(client: redis.Redis) -> Counter[str]:
@@ -117,7 +138,7 @@ def _weight(client: redis.Redis, kind: str) -> int:
     """Return what a key of this kind takes on average, in bytes, by the broker's own account."""
     weights = []
     for key in client.scan_iter(f"tc:{kind}*", count=5000):
-        weights.append(int(client.memory_usage(key) or 0))  # type: ignore[arg-type]
+        weights.append(int(client.memory_usage(key) or 0))
         if len(weights) == SAMPLE:
             break
     return sum(weights) // len(weights)

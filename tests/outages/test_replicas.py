@@ -31,7 +31,7 @@ from twitter_connector.store import keys
 pytestmark = pytest.mark.integration
 
 # Enough to last until the second replica has been stopped.
-MANY = 30
+MANY = 25
 _PASSED_ON = ("content-type", "authorization", "x-twitter-webhooks-signature")
 
 

@@ -32,8 +32,8 @@ from twitter_connector.relay.intake import take_in_activities, take_in_message
 from twitter_connector.relay.keeper import Keeper
 from twitter_connector.relay.outbound import OutboundRoute
 from twitter_connector.relay.slots import Slots
-from twitter_connector.schemas.activity_v1 import pieces
 from twitter_connector.schemas.cim import load_message
+from twitter_connector.schemas.pieces import pieces
 from twitter_connector.store.ledger import Step
 from twitter_connector.translate.inbound import media_message
 

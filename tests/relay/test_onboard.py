@@ -11,7 +11,8 @@ from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform
 from twitter_connector.errors import CredentialsRejected, Permanent, RateLimited, ServiceUnavailable
 from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction, Entry
-from twitter_connector.relay.onboard import Onboard, Standing, StepFailed
+from twitter_connector.relay.onboard import Onboard
+from twitter_connector.relay.steps import Standing, StepFailed
 from twitter_connector.schemas.admin import Registration
 
 BASE = "https://cx.example.com/twitter-connector"

@@ -24,8 +24,9 @@ from twitter_connector.model.activity import (
     epoch_ms,
 )
 from twitter_connector.model.plan import Skip
-from twitter_connector.schemas.activity_v1 import DM, READ, TYPING, Piece, load, order_of, pieces
+from twitter_connector.schemas.activity_v1 import load
 from twitter_connector.schemas.cim import dump_message
+from twitter_connector.schemas.pieces import DM, READ, TYPING, Piece, order_of, pieces
 from twitter_connector.translate.inbound import to_cim
 
 PAYLOADS = Path(__file__).parents[1] / "payloads" / "activity"

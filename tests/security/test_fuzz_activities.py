@@ -16,8 +16,9 @@ from tests.web.asking import ACCOUNT, HEADER, PATH, SECRET, dm, post_event, sign
 from twitter_connector.errors import Permanent
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.relay.intake import work_in
-from twitter_connector.schemas.activity_v1 import load, pieces
+from twitter_connector.schemas.activity_v1 import load
 from twitter_connector.schemas.cim import dump_message
+from twitter_connector.schemas.pieces import pieces
 from twitter_connector.services import Services
 from twitter_connector.translate.inbound import to_cim
 from twitter_connector.web.body import NotJson, read_json

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.security.budget import budget
-from twitter_connector.relay.onboard import Onboard, StepFailed
+from twitter_connector.relay.steps import StepFailed
+from twitter_connector.relay.webhook_url import account_id_in
 
 BASE = "https://cx.example.com/twitter-connector"
 
 
 def account_of(url: str, public_url: str | None = None) -> str:
-    nobody = cast(Any, None)
-    return Onboard(nobody, nobody, nobody, nobody, public_url)._account_id(url)
+    return account_id_in(url, public_url)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from twitter_connector.model.activity import Activity, DmReceived, Link, Person,
 from twitter_connector.model.cim import CimMessage, Header
 from twitter_connector.model.media import MediaPart, StoredFile
 from twitter_connector.model.plan import Asked, Choice, MarkRead, Plan, SendDm, ShowTyping, Skip
-from twitter_connector.schemas.activity_v1 import load, pieces
+from twitter_connector.schemas.activity_v1 import load
 from twitter_connector.schemas.cim import dump_message, load_message
+from twitter_connector.schemas.pieces import pieces
 from twitter_connector.translate.inbound import media_message, media_note, to_cim
 from twitter_connector.translate.outbound import to_plan
 

@@ -21,7 +21,7 @@ from twitter_connector.errors import (
     StoreUnavailable,
 )
 from twitter_connector.model.account import Webhook
-from twitter_connector.relay.onboard import Standing, StepFailed
+from twitter_connector.relay.steps import Standing, StepFailed
 from twitter_connector.schemas.admin import Registration
 from twitter_connector.services import Services, now
 

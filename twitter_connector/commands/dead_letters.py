@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from twitter_connector.model.work import DeadLetter, Direction
+from twitter_connector.model.work import Direction
 from twitter_connector.relay.replay import replay
 
 from .session import fail, json_option, plainly, services, show
@@ -38,7 +38,7 @@ def _filter_options(command: Any) -> Any:
 def list_them(direction: str | None, account_id: str | None, reason: str | None, limit: int, as_json: bool) -> None:
     """List the newest first."""
     found = services().dead_letters.newest(_directions.get(direction or ""), account_id, reason)
-    show([_described(letter) for letter in islice(found, limit)], as_json)
+    show([letter.shown() for letter in islice(found, limit)], as_json)
 
 
 @dead_letters.command("show")
@@ -50,7 +50,7 @@ def show_one(letter_id: str, as_json: bool) -> None:
     letter = services().dead_letters.get(letter_id)
     if letter is None:
         fail(f"there is no dead letter {letter_id} (any more).")
-    show(_described(letter), as_json)
+    show(letter.shown(), as_json)
 
 
 @dead_letters.command("replay")
@@ -86,17 +86,3 @@ def discard(letter_ids: tuple[str, ...]) -> None:
     click.echo(f"{gone} discarded.")
     if gone < len(letter_ids):
         fail(f"{len(letter_ids) - gone} did not exist (any more).")
-
-
-def _described(letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "id": letter.id,
-        "direction": letter.direction.word,
-        "account_id": letter.account_id,
-        "customer_id": letter.customer_id,
-        "reason": letter.reason,
-        "tries": letter.tries,
-        "failed_at": letter.failed_at.isoformat(timespec="seconds"),
-        "message_id": letter.message_id,
-        "detail": letter.detail,
-    }

@@ -10,7 +10,7 @@ import click
 
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
-from twitter_connector.relay.onboard import StepFailed
+from twitter_connector.relay.steps import StepFailed
 from twitter_connector.services import Services
 from twitter_connector.wire import NoAnswer, NotSent, Wire
 

@@ -98,6 +98,21 @@ class DeadLetter:
     failed_at: datetime
     payload: str = field(repr=False)
 
+    def shown(self) -> dict[str, str | int]:
+        """Return what may be shown of it: everything but its payload."""
+        return {
+            "id": self.id,
+            "direction": self.direction.word,
+            "account_id": self.account_id,
+            "customer_id": self.customer_id,
+            "reason": self.reason,
+            "detail": self.detail,
+            "tries": self.tries,
+            "accepted_at": self.accepted_at.isoformat(timespec="milliseconds"),
+            "failed_at": self.failed_at.isoformat(timespec="milliseconds"),
+            "message_id": self.message_id,
+        }
+
 
 Item = Entry | EchoSeen | Flash | Link | QuestionClosed | DeadLetter
 

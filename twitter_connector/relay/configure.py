@@ -16,8 +16,8 @@ from marshmallow import ValidationError
 from twitter_connector.errors import ConnectorError, CredentialsRejected
 from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction
-from twitter_connector.schemas.activity_v1 import is_id
 from twitter_connector.schemas.configuration import Told, credentials_in
+from twitter_connector.schemas.pieces import is_id
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,9 @@ from twitter_connector.errors import Permanent
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import ShowTyping
 from twitter_connector.model.work import FLASH, Direction, EchoSeen, Entry, Flash, Item
-from twitter_connector.schemas.activity_v1 import DM, READ, TYPING, Piece, load, order_of
+from twitter_connector.schemas.activity_v1 import load
 from twitter_connector.schemas.cim import dump_message
+from twitter_connector.schemas.pieces import DM, READ, TYPING, Piece, order_of
 from twitter_connector.translate.outbound import to_plan
 from twitter_connector.translate.text import fingerprint
 

@@ -3,79 +3,25 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit
+from typing import Protocol
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, RateLimited
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.work import Direction
-from twitter_connector.schemas.activity_v1 import is_id
 from twitter_connector.schemas.admin import Registration
 
 from .ports import AccountsPort, LanesPort, RegistrationPort
+from .steps import WEBHOOK_REFUSED, Standing, StepFailed, performed
+from .webhook_url import account_id_in, same_base
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-EVENTS = ("direct_messages", "typing", "read")
-_PATH = re.compile(r"^(?P<base>.*)/webhook/twitter/(?P<account_id>[^/]+)$")
-_PLAIN_URL = re.compile(r"[A-Za-z0-9\-._~:/\[\]]+")
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
-WEBHOOK_REFUSED = 214
 
 
 class RegistrationFor(Protocol):
     def __call__(self, credentials: Credentials, environment: str | None, account_id: str = "") -> RegistrationPort: ...
-
-
-class StepFailed(Exception):
-    """A step of the registration did not succeed. step: credentials, webhook, crc or subscription.
-
-    mistake: the caller's, in what was sent to us; otherwise `cause` is Twitter's answer.
-    """
-
-    def __init__(self, step: str, advice: str, cause: ConnectorError | None = None) -> None:
-        super().__init__(step, advice)
-        self.step = step
-        self.advice = advice
-        self.cause = cause
-
-    @property
-    def webhook_lost(self) -> bool:
-        """Twitter has no working webhook of ours, and would not make one."""
-        return self.step in ("webhook", "crc")
-
-    @property
-    def mistake(self) -> bool:
-        return self.cause is None
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How an account stands at Twitter, and what was done to bring it there."""
-
-    account: Account
-    webhook: Webhook | None
-    subscribed: bool
-    actions: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the object of the register and status routes."""
-        hook = self.webhook
-        return {
-            "account_id": self.account.id,
-            "screen_name": self.account.screen_name,
-            "api": self.account.api,
-            "webhook": {"id": hook.id, "url": hook.url, "valid": hook.valid} if hook else None,
-            "subscribed": self.subscribed,
-            "events": list(EVENTS) if self.subscribed else [],
-            "actions": list(self.actions),
-        }
 
 
 class Onboard:
@@ -97,7 +43,7 @@ class Onboard:
 
     def register(self, wanted: Registration) -> Standing:
         """Bring an account into service. Doing it again changes nothing that is right already."""
-        account_id = self._account_id(wanted.webhook_url)
+        account_id = account_id_in(wanted.webhook_url, self._public_url)
         if wanted.environment is None:
             raise StepFailed(
                 "webhook",
@@ -173,7 +119,7 @@ class Onboard:
         """Return how the account stands, read afresh from Twitter."""
         twitter = self._twitter_for(account.credentials, account.environment, account.id)
         hook = _ours(self._webhooks(twitter), account)
-        return Standing(account, hook, self._step("subscription", twitter.subscribed))
+        return Standing(account, hook, performed("subscription", twitter.subscribed))
 
     def unregister(self, account: Account) -> None:
         """Unsubscribe, delete our webhook and no other, forget the credentials.
@@ -186,11 +132,11 @@ class Onboard:
         heirs = [a for a in self._accounts.all() if a.id != account.id and _same_environment(a, account)]
         hook: Webhook | None = None
         try:
-            self._step("subscription", twitter.unsubscribe)
+            performed("subscription", twitter.unsubscribe)
             hook = _ours(self._webhooks(twitter), account)
             if hook is not None and (hook.url == account.webhook_url or not heirs):
                 mine = hook.id
-                self._step("webhook", lambda: twitter.delete_webhook(mine))
+                performed("webhook", lambda: twitter.delete_webhook(mine))
         except StepFailed as error:
             if not isinstance(error.cause, CredentialsRejected):
                 raise
@@ -203,38 +149,11 @@ class Onboard:
                 standing = self._connect(heir, self._twitter_for(heir.credentials, heir.environment, heir.id))
                 self._note_standing(standing)
 
-    def _account_id(self, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            raise StepFailed("webhook", "WEBHOOK-URL is no URL.") from None
-        # urlsplit drops white space silently, and what follows is told to Twitter as it was typed.
-        if not _PLAIN_URL.fullmatch(url) or "/../" in parts.path or "/./" in parts.path:
-            raise StepFailed(
-                "webhook", "WEBHOOK-URL may hold letters, digits and -._~:/[] only, and no `.` or `..` as a step."
-            )
-        found = _PATH.match(parts.path)
-        if not found or not is_id(found["account_id"]):
-            raise StepFailed(
-                "webhook", "WEBHOOK-URL must end in /webhook/twitter/ and the numeric id of the Twitter account."
-            )
-        loopback = parts.hostname in _LOOPBACK
-        if not parts.hostname or parts.query or parts.fragment or parts.username or parts.password:
-            raise StepFailed("webhook", "WEBHOOK-URL must be a plain URL, without query, fragment or credentials.")
-        if not loopback and (parts.scheme != "https" or port is not None):
-            raise StepFailed("webhook", "Twitter wants WEBHOOK-URL to begin with https:// and to name no port.")
-        if parts.scheme not in ("http", "https"):
-            raise StepFailed("webhook", "WEBHOOK-URL must begin with https://.")
-        if self._public_url and not url.startswith(f"{self._public_url}/"):
-            raise StepFailed("webhook", f"WEBHOOK-URL must begin with PUBLIC_URL, which is {self._public_url}.")
-        return found["account_id"]
-
     def _owner(self, twitter: RegistrationPort) -> tuple[str, str, str]:
-        return self._step("credentials", twitter.who_am_i)
+        return performed("credentials", twitter.who_am_i)
 
     def _webhooks(self, twitter: RegistrationPort) -> list[Webhook]:
-        return self._step("webhook", twitter.webhooks)
+        return performed("webhook", twitter.webhooks)
 
     def _connect(self, account: Account, twitter: RegistrationPort) -> Standing:
         actions: list[str] = []
@@ -250,9 +169,9 @@ class Onboard:
         return Standing(account, hook, True, tuple(actions))
 
     def _subscribe(self, twitter: RegistrationPort, actions: list[str]) -> None:
-        if self._step("subscription", twitter.subscribe):
+        if performed("subscription", twitter.subscribe):
             actions.append("subscribed")
-        if not self._step("subscription", twitter.subscribed):
+        if not performed("subscription", twitter.subscribed):
             raise StepFailed(
                 "subscription",
                 "Twitter accepted the subscription but does not list it. Wait a minute and register once more.",
@@ -282,16 +201,16 @@ class Onboard:
                         Permanent("webhook_in_the_way", "", status=403, code=WEBHOOK_REFUSED),
                     )
             for old in listed:
-                self._step("webhook", lambda old=old: twitter.delete_webhook(old.id))  # type: ignore[misc]
+                performed("webhook", lambda old=old: twitter.delete_webhook(old.id))  # type: ignore[misc]
                 actions.append("replaced")
-            created = self._step("crc", lambda: twitter.create_webhook(account.webhook_url))
+            created = performed("crc", lambda: twitter.create_webhook(account.webhook_url))
             if not listed:
                 actions.append("created")
             return created
         if present.valid:
             actions.append("kept")
             return present
-        self._step("crc", lambda: twitter.check_webhook(present.id))
+        performed("crc", lambda: twitter.check_webhook(present.id))
         actions.append("revalidated")
         again = next((w for w in self._webhooks(twitter) if w.id == present.id), present)
         return replace(again, valid=True) if again is present else again
@@ -305,38 +224,9 @@ class Onboard:
 
     def _was_ours(self, webhook: Webhook, account: Account) -> bool:
         """Say whether a webhook leads to this connector: it does when everything before the id is the same."""
-        theirs, mine = _PATH.match(webhook.url), _PATH.match(account.webhook_url)
-        if theirs and mine and theirs["base"] == mine["base"]:
-            return True
-        return any(a.webhook is not None and a.webhook.id == webhook.id for a in self._accounts.all())
-
-    def _step(self, step: str, call: Callable[[], T]) -> T:
-        try:
-            return call()
-        except ConnectorError as error:
-            raise StepFailed(*_advice(step, error), error) from error
-
-
-def _advice(step: str, error: ConnectorError) -> tuple[str, str]:
-    """Return the step to name and what to do about it."""
-    if step == "crc" and error.code == WEBHOOK_REFUSED:
-        return "crc", (
-            f"{error.detail} Twitter called WEBHOOK-URL and did not get the right answer in time. From outside, "
-            "`curl 'WEBHOOK-URL?crc_token=test'` must answer 200 with a response_token within 3 seconds, over https "
-            "with a valid certificate chain and without a redirect."
+        return same_base(webhook.url, account.webhook_url) or any(
+            a.webhook is not None and a.webhook.id == webhook.id for a in self._accounts.all()
         )
-    if step == "crc":
-        step = "webhook"
-    if isinstance(error, CredentialsRejected):
-        return ("credentials" if error.status == 401 else step), error.detail
-    if isinstance(error, RateLimited):
-        return step, f"{error.detail} Register again after the time in Retry-After."
-    if error.code == 34 or error.status == 404:
-        return step, (
-            f"{error.detail} The environment's name is not known to Twitter for this app: it must be written exactly "
-            "as the label in the developer portal, upper and lower case included."
-        )
-    return step, error.detail or error.reason
 
 
 def _app_id(account: Account, twitter: RegistrationPort) -> str:

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
 from twitter_connector.model.activity import SNOWFLAKE_EPOCH_MS, epoch_ms, moment
-from twitter_connector.schemas.activity_v1 import pieces
+from twitter_connector.schemas.pieces import pieces
 
 from .intake import take_in_activities
-from .onboard import Onboard, StepFailed
+from .onboard import Onboard
 from .ports import AccountsPort, InboxPort
+from .steps import StepFailed
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from twitter_connector.errors import ConnectorError, CredentialsRejected, Perman
 from twitter_connector.model.account import Credentials, Webhook
 from twitter_connector.model.activity import DmEchoed, DmReceived
 from twitter_connector.model.plan import SendDm
-from twitter_connector.schemas.activity_v1 import DM, load
+from twitter_connector.schemas.activity_v1 import load
+from twitter_connector.schemas.pieces import DM
 from twitter_connector.wire import Answer
 
 from .http import TwitterHttp, budget_in

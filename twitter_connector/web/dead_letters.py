@@ -51,14 +51,14 @@ def list_dead_letters() -> Response:
         found = _after(found, wanted["after"])
     page = list(islice(found, wanted["limit"] + 1))
     items, more = page[: wanted["limit"]], len(page) > wanted["limit"]
-    return jsonify({"items": [described(letter) for letter in items], "next": items[-1].id if more else None})
+    return jsonify({"items": [letter.shown() for letter in items], "next": items[-1].id if more else None})
 
 
 @bp.get("/dead-letters/<letter_id>")
 @internal
 def show_dead_letter(letter_id: str) -> Response:
     letter = services().dead_letters.get(letter_id)
-    return jsonify(described(letter)) if letter else _unknown()
+    return jsonify(letter.shown()) if letter else _unknown()
 
 
 @bp.post("/dead-letters/<letter_id>/replay")
@@ -90,22 +90,6 @@ def replay_matching() -> Response:
 @internal
 def discard(letter_id: str) -> Response:
     return Response(status=204) if services().dead_letters.discard(letter_id) else _unknown()
-
-
-def described(letter: DeadLetter) -> dict[str, Any]:
-    """Return what may be shown of a dead letter: everything but its payload."""
-    return {
-        "id": letter.id,
-        "direction": letter.direction.word,
-        "account_id": letter.account_id,
-        "customer_id": letter.customer_id,
-        "reason": letter.reason,
-        "detail": letter.detail,
-        "tries": letter.tries,
-        "accepted_at": letter.accepted_at.isoformat(timespec="milliseconds"),
-        "failed_at": letter.failed_at.isoformat(timespec="milliseconds"),
-        "message_id": letter.message_id,
-    }
 
 
 def _matching(wanted: dict[str, Any]) -> Iterator[DeadLetter]:

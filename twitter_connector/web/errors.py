@@ -14,8 +14,8 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited, StoreUnavailable
-from twitter_connector.relay.onboard import StepFailed
 from twitter_connector.relay.policy import UNTOLD_PAUSE
+from twitter_connector.relay.steps import StepFailed
 from twitter_connector.services import now
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from flask import Response, request
 
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.model.account import Account
-from twitter_connector.schemas.activity_v1 import Piece
+from twitter_connector.schemas.pieces import Piece
 from twitter_connector.services import Services
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 

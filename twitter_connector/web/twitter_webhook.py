@@ -17,7 +17,7 @@ from twitter_connector.errors import StoreUnavailable
 from twitter_connector.metrics import ACKNOWLEDGED, EVENTS, NATIVE_REPLIES, REFUSED
 from twitter_connector.model.account import Account
 from twitter_connector.relay.intake import take_in_activities
-from twitter_connector.schemas.activity_v1 import Piece, pieces
+from twitter_connector.schemas.pieces import Piece, pieces
 from twitter_connector.services import Services
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 
