@@ -135,7 +135,7 @@ class FakeLanes:
         return None
 
     def settle(
-        self, held: Held, follow_ups: Sequence[Item] = (), *, keep: bool = True
+        self, held: Held, follow_ups: Sequence[Item] = (), *, keep: bool = True, answered: bool = True
     ) -> tuple[Held | None, set[Direction]]:
         self._there()
         if not self.holds(held):
@@ -147,7 +147,11 @@ class FakeLanes:
         _, wanted = self._take(follow_ups)
         now, due = self._clock.ms, self._due.setdefault(name[:2], {})
         self._probing.discard(name[:2])
-        if self._breakers.pop(name[:2], None) is not None:
+        if answered and self._breakers.pop(name[:2], None) is not None:
+            self._sooner(name, now)
+            wanted.add(held.direction)
+        if not answered and self._breakers.get(name[:2], [0, 0])[1]:
+            self._breakers[name[:2]][1] = now
             self._sooner(name, now)
             wanted.add(held.direction)
         following = None

@@ -655,3 +655,21 @@ def test_no_bell_is_wanted_for_a_moment_after_a_hush(world: World) -> None:
     assert bells == set()
     assert not world.lanes.knock(Direction.IN)
     assert eventually(world, lambda: world.lanes.knock(Direction.IN))
+
+
+def test_after_a_message_given_up_unasked_the_next_one_probes_and_no_other(world: World) -> None:
+    for number in range(keys.BREAKER_STRIKES + 3):
+        world.lanes.accept([Entry(Direction.IN, "1", f"lane {number}", f"dm:{number}", "{}", f"0{number:020d}")])
+    for _ in range(keys.BREAKER_STRIKES):
+        world.lanes.postpone(claim_in(world), 60_000, spend=True)
+        world.lanes.unreached(Direction.IN, "1")
+    probe = eventually(world, lambda: world.lanes.claim(Direction.IN))
+    world.lanes.settle(probe, keep=False, answered=False)
+    assert world.lanes.claim(Direction.IN) is not None
+    assert world.lanes.claim(Direction.IN) is None
+
+
+def claim_in(world: World) -> Held:
+    held = world.lanes.claim(Direction.IN)
+    assert held is not None
+    return held

@@ -59,12 +59,12 @@ def aged(hasty: Tree) -> Aged:
     account = Account.registered(hasty)
     sandbox = hasty.sandbox
     inbound, outbound = account.customers(5), account.customers(4)
-    ccm = [sandbox.fault(family="ccm", customer_id=chat.customer_id, status=503) for chat in inbound]
-    sandbox.fault(
+    faults = [sandbox.fault(family="ccm", customer_id=chat.customer_id, status=503) for chat in inbound]
+    # In force until the end: several may be on their way before the first refusal pauses the account.
+    limited = sandbox.fault(
         family="twitter",
         path="events/new",
         account_id=account.id,
-        times=1,
         status=429,
         headers={"x-rate-limit-reset": "{now+5}"},
         body={"errors": [{"code": 88, "message": "Rate limit exceeded"}]},
@@ -73,7 +73,7 @@ def aged(hasty: Tree) -> Aged:
     replies = [str(chat.agent_says(f"too late {PLANTED}")["id"]) for chat in outbound]
     everything = len(inbound) + len(outbound)
     eventually(lambda: len(listed(hasty, account_id=account.id)) >= everything, 40, what="dead letters of all")
-    for fault in ccm:
+    for fault in [*faults, limited]:
         sandbox.lift(fault)
     return Aged(account, inbound, events, outbound, replies)
 

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 SLICE = 10
 # A message handed out this often without any outcome has taken its worker down each time.
 CLAIMS_MAX = 5
+# Given up without the other side having said anything, so it may be as unreachable as before.
+UNASKED = frozenset({"too_old", "worker_died", "internal_error"})
 
 
 class Route(Protocol):
@@ -201,10 +203,10 @@ class Drain:
         facts = {"reason": error.reason, "detail": error.detail, "message_id": message_id, "dead_letter": letter.id}
         log.log(level, "buried", extra={**facts, "code": error.code, "status": error.status, "tries": held.tries + 1})
         self.watch.buried(held, error.reason)
-        return self._settled(held, [letter, *reports], keep)
+        return self._settled(held, [letter, *reports], keep, answered=error.reason not in UNASKED)
 
-    def _settled(self, held: Held, items: Sequence[Item], keep: bool) -> Held | None:
-        following, bells = self.lanes.settle(held, items, keep=keep)
+    def _settled(self, held: Held, items: Sequence[Item], keep: bool, answered: bool = True) -> Held | None:
+        following, bells = self.lanes.settle(held, items, keep=keep, answered=answered)
         for direction in bells:
             self.ring(direction)
         return following

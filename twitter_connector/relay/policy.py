@@ -65,10 +65,9 @@ def too_old(accepted_at: datetime, now: datetime, max_age: timedelta) -> Permane
     """Return the reason to give up a message that has waited longer than it may, or None."""
     if now - accepted_at <= max_age:
         return None
-    hours = max_age.total_seconds() / 3600
-    return Permanent(
-        "too_old", f"The message waited longer than {hours:g} hours, so it was not delivered any more.", ours=True
-    )
+    seconds = round(max_age.total_seconds())
+    span = f"{seconds / 3600:g} hours" if seconds % 3600 == 0 else f"{seconds} seconds"
+    return Permanent("too_old", f"The message waited longer than {span}, so it was not delivered any more.", ours=True)
 
 
 def backoff(tries: int, chance: float) -> timedelta:

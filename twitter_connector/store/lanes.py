@@ -60,15 +60,18 @@ class Lanes:
         return _held(direction, answer, since) if isinstance(answer, list) else None
 
     def settle(
-        self, held: Held, follow_ups: Sequence[Item] = (), *, keep: bool = True
+        self, held: Held, follow_ups: Sequence[Item] = (), *, keep: bool = True, answered: bool = True
     ) -> tuple[Held | None, set[Direction]]:
         """Take the head off its lane and take in what follows from it, in one atomic step.
 
-        Return the lane's next head when `keep` asks for it, and which doorbells to ring. Where the lane has been
+        answered: the other side has spoken, so it can be reached; not so where a message was given up without asking
+        it. Return the lane's next head when `keep` asks for it, and which doorbells to ring. Where the lane has been
         handed to somebody else meanwhile, nothing is done.
         """
         since = time.monotonic()
-        answer = self._settle(*_named(held), held.member, keys.LEASE_MS, int(keep), *_arguments(follow_ups))
+        answer = self._settle(
+            *_named(held), held.member, keys.LEASE_MS, int(keep), int(answered), *_arguments(follow_ups)
+        )
         if answer == -1:
             return None, set()
         bells, following = answer

@@ -148,7 +148,7 @@ return math.max(0,tonumber(r[2])-now)
 """
 )
 
-# d a l tok member lease keep, then what follows from the outcome (reports, a dead letter), all in one step.
+# d a l tok member lease keep answered, then what follows from the outcome (reports, a dead letter), all in one step.
 SETTLE = (
     _LIBRARY
     + _OWNED
@@ -156,12 +156,17 @@ SETTLE = (
 local member,lease,keep=ARGV[5],tonumber(ARGV[6]),ARGV[7]
 local q,m,st=path('q',d,a,l),path('m',d,a,l),path('st',d,a,l)
 redis.call('ZREM',q,member); redis.call('HDEL',m,member); redis.call('HDEL',st,'n:'..member,'a:'..member)
-take(8)
+take(9)
 local nxt=false
 local due=P..'due:'..d..':'..a
 -- The other side has answered: whoever waited for that goes on.
-if redis.call('DEL',P..'brk:'..d..':'..a)==1 then
-  redis.call('ZADD',P..'turn:'..d,'LT',now,a); rings[d]=true
+local brk=P..'brk:'..d..':'..a
+local silent=redis.call('HEXISTS',brk,'until')==1
+if ARGV[8]=='1' then
+  if redis.call('DEL',brk)==1 then redis.call('ZADD',P..'turn:'..d,'LT',now,a); rings[d]=true end
+elseif silent then
+  -- Given up without being tried, so the next one may probe at once.
+  redis.call('HSET',brk,'until',string.format('%.0f',now)); redis.call('ZADD',P..'turn:'..d,'LT',now,a); rings[d]=true
 end
 if keep=='1' then
   nxt=head(d,a,l,tok,0)
