@@ -49,6 +49,7 @@ class Settings:
     worker_concurrency: int = 128
     inbound_max_age: timedelta = timedelta(hours=24)
     outbound_max_age: timedelta = timedelta(hours=24)
+    native_replies: str = "ignore"
     dead_letters_max: int = 100_000
     dead_letters_max_age: timedelta = timedelta(days=30)
     log_level: str = "INFO"
@@ -96,6 +97,7 @@ class Settings:
             worker_concurrency=read("WORKER_CONCURRENCY", _at_least(4), cls.worker_concurrency),
             inbound_max_age=read("INBOUND_MAX_AGE", _duration, cls.inbound_max_age),
             outbound_max_age=read("OUTBOUND_MAX_AGE", _duration, cls.outbound_max_age),
+            native_replies=read("NATIVE_REPLIES", _native_replies, cls.native_replies),
             dead_letters_max=read("DEAD_LETTERS_MAX", _at_least(1), cls.dead_letters_max),
             dead_letters_max_age=read("DEAD_LETTERS_MAX_AGE", _duration, cls.dead_letters_max_age),
             log_level=read("LOG_LEVEL", _log_level, cls.log_level),
@@ -224,6 +226,14 @@ def _one_of(*choices: str) -> Callable[[str], str]:
         return raw
 
     return understand
+
+
+def _native_replies(raw: str) -> str:
+    if raw == "note":
+        raise ValueError(
+            "CIM knows no form in which the brand's own words could be shown, so only `ignore` is possible"
+        )
+    return _one_of("ignore")(raw)
 
 
 def _duration(raw: str) -> timedelta:
