@@ -242,11 +242,6 @@ class FakeLanes:
     def waiting(self, account_id: str) -> dict[Direction, int]:
         return {d: len(self._due.get((d, account_id), {})) for d in Direction}
 
-    def busy_accounts(self) -> dict[Direction, list[str]]:
-        return {d: sorted(turn) for d, turn in self._turn.items()}
-
-    # For the other fakes, and for tests that look inside.
-
     def holds(self, held: Held) -> bool:
         lane = self._lanes.get(_name(held))
         return lane is not None and lane.owner == held.token

@@ -77,7 +77,6 @@ def test_every_edge_says_that_the_broker_is_away(mortal: Broker) -> None:
         lambda: services.lanes.knock(IN),
         lambda: services.lanes.answer_bell(IN),
         lambda: services.lanes.waiting("acme"),
-        services.lanes.busy_accounts,
         lambda: services.ledger.steps("acme", "1"),
         lambda: services.ledger.write(held, "1", 0, Step(started_ms=1)),
         lambda: services.ledger.done("acme", "ada", "1", 0, "5"),

@@ -13,11 +13,6 @@ from twitter_connector.model.plan import Asked, SendDm
 from twitter_connector.model.work import Direction, EchoSeen, Held, Item
 
 
-class Clock(Protocol):
-    def __call__(self) -> datetime:
-        """Return the present moment, aware, in UTC."""
-
-
 class InboxPort(Protocol):
     """Where new work is stored durably."""
 

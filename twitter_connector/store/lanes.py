@@ -166,12 +166,6 @@ class Lanes:
                 found[direction] = max(0.0, (now - first[0][1]) / 1000) if first else 0.0
         return found
 
-    def busy_accounts(self) -> dict[Direction, list[str]]:
-        """Return the accounts that have work waiting, by direction."""
-        with store_errors():
-            found = [self._client.zrange(keys.TURN.format(direction=d), 0, -1) for d in Direction]
-        return dict(zip(Direction, found, strict=True))  # type: ignore[arg-type]
-
 
 def _named(held: Held) -> tuple[str, str, str, str]:
     return held.direction, quote(held.account_id, safe=""), quote(held.lane, safe="~"), held.token
