@@ -254,7 +254,7 @@ MAKERS = {
     "requests.post": set(),
     "requests.request": set(),
     "Wire": {"services.py"},
-    "connect": {"services.py", "supervisor.py", "cli.py"},
+    "connect": {"services.py", "supervisor.py", "commands/run.py"},
 }
 
 

@@ -25,6 +25,7 @@ def web(settings: Settings) -> list[str]:
         # Requests are counted, not logged: a challenge's query holds a token.
         "--preload",
         "--no-control-socket",
+        *("--config", "python:twitter_connector.web.forked"),
         "wsgi:app",
     ]
 

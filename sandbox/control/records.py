@@ -11,6 +11,8 @@ from sandbox.world import the_world
 
 records = blueprint("records")
 
+_WAIT_MAX_SECONDS = 20
+
 
 @records.get("/ccm/messages")
 def ccm_messages() -> ResponseReturnValue:
@@ -55,8 +57,10 @@ def requests() -> ResponseReturnValue:
 
 @records.get("/webhook-deliveries")
 def deliveries() -> ResponseReturnValue:
-    """List events on their way to webhooks, with every try."""
+    """List events on their way to webhooks, with every try; with `wait`, when that of `event_id` has ended."""
     event_id, status = request.args.get("event_id"), request.args.get("status")
+    if event_id:
+        the_world().courier.wait_for_end(event_id, min(number_in("wait"), _WAIT_MAX_SECONDS))
     since = number_in("since")
     found = [
         asdict(delivery)

@@ -65,6 +65,7 @@ class Courier:
         self._changed = threading.Condition(self._lock)
         # Counts the times everything was dropped: what was on its way then must not come back as a later try.
         self._era = 0
+        self._watched: dict[str, list[threading.Event]] = {}
         self.deliveries: deque[Delivery] = deque(maxlen=_KEPT)
         threading.Thread(target=self._wait_for_later, name="later", daemon=True).start()
 
@@ -78,6 +79,21 @@ class Courier:
             for waiting in self._queues.values():
                 while not waiting.empty():
                     waiting.get_nowait()
+
+    def wait_for_end(self, event_id: str, seconds: float) -> None:
+        """Return when the latest delivery of this event has ended, or when the time is over."""
+        ended = threading.Event()
+        with self._lock:
+            self._watched.setdefault(event_id, []).append(ended)
+        # Only now: one that ended before it was watched would be waited for in vain.
+        latest = next((d for d in reversed(list(self.deliveries)) if d.event_id == event_id), None)
+        if latest is None or latest.status == "pending":
+            ended.wait(seconds)
+        with self._lock:
+            watchers = self._watched.get(event_id, [])
+            watchers.remove(ended)
+            if not watchers:
+                self._watched.pop(event_id, None)
 
     def number(self) -> int:
         """Return the next number for a delivery."""
@@ -172,6 +188,9 @@ class Courier:
     def _end(self, parcel: Parcel, status: str, reason: str | None) -> None:
         parcel.delivery.status = status
         parcel.done(status, reason)
+        with self._lock:
+            for watcher in self._watched.get(parcel.delivery.event_id or "", ()):
+                watcher.set()
 
 
 def post_event(

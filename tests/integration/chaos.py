@@ -99,7 +99,7 @@ class Crowd:
             talk.inbound.append(text)
             first_id = dm["id"] if number == 0 else first_id
             while not self._acknowledged(control, dm["id"]):
-                time.sleep(0.25)
+                pass
             time.sleep(self._pause)
         # Twitter may deliver an event again, however old.
         again = talk.chat.event(first_id, talk.inbound[0])
@@ -107,7 +107,7 @@ class Crowd:
             time.sleep(0.25)
 
     def _acknowledged(self, control: Control, event_id: str) -> bool:
-        found = control.get("webhook-deliveries", event_id=event_id)["deliveries"]
+        found = control.get("webhook-deliveries", event_id=event_id, wait=10)["deliveries"]
         assert not [d for d in found if d["status"] == "failed"], found
         return [d["status"] for d in found] == ["delivered"]
 

@@ -1,11 +1,13 @@
 """Nothing lost, nothing doubled, nothing out of order, while processes are killed and both sides misbehave.
 
-Forty conversations exchange messages both ways. Meanwhile web, workers, scheduler and broker are killed with kill -9,
-one after another, a worker is stopped for longer than its leases last and then woken, and CCM and Twitter refuse,
-limit, delay, and lose answers. A second worker, as of a second replica, runs all the time and is killed by nobody.
+Forty conversations, two hundred in the long form, exchange messages both ways. Meanwhile web, workers, scheduler and
+broker are killed with kill -9, one after another, a worker is stopped for longer than its leases last and then woken,
+and CCM and Twitter refuse, limit, delay, and lose answers. A second worker, as of a second replica, runs all the time
+and is killed by nobody.
 
-The short form takes about forty seconds. CHAOS_SECONDS makes the troubles last that long, and the people talk on for as
-long; CHAOS_SEED repeats the choice of troubles, though not their exact moments. Both are printed.
+The short form takes about half a minute. CHAOS_SECONDS makes the troubles last that long, and the people talk on for as
+long: from 60 on it is the long form, with at least twenty messages each way in every conversation. CHAOS_SEED repeats
+the choice of troubles, though not their exact moments. Both are printed.
 
 What is counted, per conversation and direction:
 
@@ -40,11 +42,12 @@ from .scene import Account, Json
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "15"))
 SEED = int(os.environ.get("CHAOS_SEED", random.randrange(1_000_000)))
 ACCOUNTS = 4
-CONVERSATIONS = 10
-# Ten messages in the short form; in a long one, as many as fill the time.
-MESSAGES = max(10, round(SECONDS / 2))
+LONG = SECONDS >= 60
+# In each account; and messages each way in each of them, over the whole time.
+CONVERSATIONS = 50 if LONG else 10
+MESSAGES = max(20, round(SECONDS / 10)) if LONG else 10
 TALK_PAUSE = SECONDS / MESSAGES
-TROUBLE_PAUSE = min(6.0, max(1.5, SECONDS / 8))
+TROUBLE_PAUSE = min(4.0, max(1.5, SECONDS / 8))
 # The longest wait there is: an uncertain send is looked for twice within fifteen seconds, in several messages of one
 # conversation one after another if luck wills it.
 SETTLE_SECONDS = 120.0

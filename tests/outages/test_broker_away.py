@@ -19,7 +19,15 @@ pytestmark = pytest.mark.integration
 def chat(new_tree: Trees) -> Conversation:
     tree = new_tree()
     tree.start()
-    return Account.registered(tree).customer()
+    chat = Account.registered(tree).customer()
+    # Every web process reads all accounts when it starts. One that has not met an account yet could not verify its
+    # events without the broker, and would send Twitter away.
+    before = set(tree.pids("web-worker"))
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: len(set(tree.pids("web-worker")) - before) == 2, what="two new web processes")
+    eventually(lambda: tree.http.get(f"{tree.url}/health/ready", timeout=5).ok, what="readiness")
+    return chat
 
 
 def broker_of(chat: Conversation) -> int:

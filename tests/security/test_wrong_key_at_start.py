@@ -65,5 +65,13 @@ def test_a_wrong_key_stops_the_start_with_a_sentence_and_the_right_one_goes_on()
         tree.start()
         assert tree.http.get(f"{tree.url}/accounts", timeout=10).json()["items"] != []
         assert newer not in tree.output()
+
+        # Each process alone, as in a deployment of one container for each.
+        for part in ("web", "worker"):
+            alone = tree.cli(part, CREDENTIALS_KEY=strange)
+            assert alone.returncode == 1
+            assert alone.stderr.startswith("error: ")
+            assert "CREDENTIALS_KEY" in alone.stderr
+            assert strange not in alone.stderr
     finally:
         tree.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,42 @@ def test_what_another_process_saved_is_seen_when_the_copy_is_too_old(inspector: 
     assert mine.get("7", max_age=30) == ACCOUNT
     assert mine.last_known("7") == ACCOUNT
     assert mine.get("7", max_age=0) is None
+
+
+def test_a_refresh_finds_what_others_registered_changed_and_removed(inspector: redis.Redis, vault: Vault) -> None:
+    clock = Ticks()
+    mine, theirs = Accounts(inspector, vault, clock), Accounts(inspector, vault, clock)
+    theirs.save(ACCOUNT)
+    mine.refresh()
+    assert mine.fresh("7") == ACCOUNT
+    theirs.save(replace(ACCOUNT, name="Acme"))
+    clock.now += 1
+    mine.refresh()
+    known = mine.fresh("7")
+    assert known is not None
+    assert known.name == "Acme"
+    theirs.remove("7")
+    clock.now += 1
+    mine.refresh()
+    assert mine.fresh("7") is None
+
+
+def test_a_refresh_does_not_undo_what_was_saved_meanwhile(inspector: redis.Redis, vault: Vault) -> None:
+    clock = Ticks()
+    accounts = Accounts(inspector, vault, clock)
+    accounts.save(ACCOUNT)
+    newer = replace(ACCOUNT, name="Acme")
+
+    class Overtaken(Accounts):
+        def all(self) -> list[Account]:
+            found = super().all()
+            clock.now += 1
+            self.save(newer)
+            return found
+
+    overtaken = Overtaken(inspector, vault, clock)
+    overtaken.refresh()
+    assert overtaken.fresh("7") == newer
 
 
 def test_guessing_account_ids_does_not_fill_the_process(inspector: redis.Redis, vault: Vault) -> None:

@@ -8,6 +8,11 @@ import sys
 import click
 
 from twitter_connector import broker, processes
+from twitter_connector.config import Settings
+from twitter_connector.errors import ConnectorError, StoreUnavailable
+from twitter_connector.store.connection import connect
+from twitter_connector.store.sealing import verify_key
+from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.supervisor import Supervisor
 
 from .session import fail, settings
@@ -27,17 +32,32 @@ def _become(command: list[str]) -> None:
     os.execv(command[0], command)  # noqa: S606 - our own command lines
 
 
+def _with_the_right_key() -> Settings:
+    """Return the settings. Ends the command where the credentials key does not fit what is stored: a process alone
+    would refuse every event and give every message up. A broker that is away is waited for by the process itself."""
+    found = settings()
+    try:
+        vault = Vault(keys_of(found.credentials_keys, found.var_dir))
+        with connect(found.redis_url, patient=False) as client:
+            verify_key(client, vault)
+    except StoreUnavailable:
+        return found
+    except ConnectorError as error:
+        fail(error.detail)
+    return found
+
+
 @click.command("web")
 def web() -> None:
     """Run the web process alone (gunicorn)."""
-    _become(processes.web(settings()))
+    _become(processes.web(_with_the_right_key()))
 
 
 @click.command("worker")
 @click.option("--name", default="worker", help="Distinguishes several workers on one host.")
 def worker(name: str) -> None:
     """Run a worker process alone (Celery)."""
-    _become(processes.worker(settings(), name=name))
+    _become(processes.worker(_with_the_right_key(), name=name))
 
 
 @click.command("beat")

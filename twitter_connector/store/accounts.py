@@ -80,6 +80,15 @@ class Accounts:
             rows: dict[str, str] = self._client.hgetall(keys.ACCOUNTS)  # type: ignore[assignment]
         return [self._load(row) for _, row in sorted(rows.items())]
 
+    def refresh(self) -> None:
+        """Read every account anew, so that events can be verified without asking, and while the broker is away."""
+        asked = self._clock()
+        found = {account.id: account for account in self.all()}
+        known = {account_id for account_id, (_, account) in list(self._cache.items()) if account is not None}
+        for account_id in known | set(found):
+            if self._cache.get(account_id, (0.0, None))[0] <= asked:
+                self._cache[account_id] = (asked, found.get(account_id))
+
     def save(self, account: Account) -> None:
         with store_errors():
             self._client.hset(keys.ACCOUNTS, account.id, self._dump(account))
