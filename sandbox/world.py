@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import current_app
 
 from sandbox import demo
+from sandbox.ccm.configurations import Configurations
 from sandbox.ccm.connector import Connector
 from sandbox.ccm.desk import Desk
 from sandbox.ccm.inbox import Inbox
@@ -59,6 +60,7 @@ class World:
         self.activity = Activity(self.directory, self.webhooks, self.courier, self.mailbox, self.showing)
         self.files = FileStore(options.state_dir / "files", self.settings)
         self.connector = Connector(options.connector_url)
+        self.configurations = Configurations()
         self.inbox = Inbox(self.journal, self.feed)
         self.desk = Desk(self.journal, self.feed, self.connector)
         self._restore()
@@ -71,6 +73,7 @@ class World:
         for part in (self.log, self.limits, self.mailbox, self.webhooks, self.media, self.files, self.inbox):
             part.clear()
         self.desk.clear()
+        self.configurations.clear()
         self.directory.clear()
         self.journal.clear()
         demo.settle(self.directory)

@@ -104,16 +104,17 @@ def _notification(message: dict[str, Any], status: str, code: int, text: str) ->
 
 def _configuration(world: World, account_id: str) -> list[dict[str, str]]:
     token = world.directory.token_of(account_id)
-    if token is None:
-        return []
-    app = world.directory.apps[token.app_id]
-    values = {
-        "API-KEY": app.consumer_key,
-        "API-KEY-SECRET": app.consumer_secret,
-        "ACCESS-TOKEN": token.token,
-        "ACCESS-TOKEN-SECRET": token.secret,
-    }
-    return [{"key": key, "type": "String2000", "value": value} for key, value in values.items()]
+    present: dict[str, str] = {}
+    if token is not None:
+        app = world.directory.apps[token.app_id]
+        present = {
+            "API-KEY": app.consumer_key,
+            "API-KEY-SECRET": app.consumer_secret,
+            "ACCESS-TOKEN": token.token,
+            "ACCESS-TOKEN-SECRET": token.secret,
+        }
+    found = world.configurations.of(account_id, present)
+    return [{"key": key, "type": "String2000", "value": value} for key, value in found.items()]
 
 
 def _channel(world: World, account: User) -> dict[str, Any]:

@@ -101,6 +101,21 @@ def raw_event() -> ResponseReturnValue:
     return jsonify(status=outcome)
 
 
+@steering.post("/ccm/configuration")
+def save_configuration() -> ResponseReturnValue:
+    """Change what CCM tells of an account's credentials when it is asked; it pushes nothing."""
+    world, fields = the_world(), asked()
+    account = account_in(fields)
+    values = fields.get("values") or {}
+    if not isinstance(values, dict):
+        raise Refusal("values must be an object")
+    try:
+        world.configurations.change(account.id, str(fields.get("state", "saved")), values)
+    except ValueError as problem:
+        raise Refusal(str(problem)) from None
+    return "", 204
+
+
 @steering.post("/crc")
 def check_webhook() -> ResponseReturnValue:
     """Challenge an account's webhook now, as Twitter does from time to time; or declare it invalid."""

@@ -181,6 +181,22 @@ def test_configuration_can_be_fetched(sandbox: Sandbox) -> None:
     assert get(f"channels/service-identifier/{CUSTOMER}").status_code == 404
 
 
+def test_what_ccm_tells_of_an_account_can_be_turned(sandbox: Sandbox) -> None:
+    def told() -> dict[str, str]:
+        answer = sandbox.http.get(f"{sandbox.url}/ccm/channel-connectors/configurations/{ACCOUNT}", timeout=10)
+        return {item["key"]: item["value"] for item in answer.json()} if answer.ok else {}
+
+    saved = told()
+    sandbox.post("ccm/configuration", account_id=ACCOUNT, state="masked")
+    assert told() == dict.fromkeys(saved, "****")
+    sandbox.post("ccm/configuration", account_id=ACCOUNT, values={"ACCESS-TOKEN": "1-x", "API-KEY": None})
+    assert told() == {**{k: v for k, v in saved.items() if k != "API-KEY"}, "ACCESS-TOKEN": "1-x"}
+    sandbox.post("ccm/configuration", account_id=ACCOUNT, state="missing")
+    assert told() == {}
+    sandbox.post("reset")
+    assert set(told()) == set(saved)
+
+
 def test_the_feed_tells_of_messages_and_of_their_states(sandbox: Sandbox) -> None:
     lines: list[str] = []
     with sandbox.http.get(f"{sandbox.url}/_sandbox/events", stream=True, timeout=10) as feed:

@@ -1,0 +1,41 @@
+"""What CCM has as the configuration of each account's channel connector; the credentials the account has now, unless
+told otherwise.
+
+It knows no credentials of its own and pushes nothing to the connector.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+STATES = ("saved", "masked", "missing")
+
+
+class Configurations:
+    """Forgotten when the sandbox ends or is reset."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, str] = {}
+        self._values: dict[str, dict[str, str | None]] = {}
+
+    def change(self, account_id: str, state: str, values: Mapping[str, Any]) -> None:
+        """Save an account's configuration anew: attributes other than those it has now (null: none), masked, or not
+        at all. Raises ValueError."""
+        if state not in STATES:
+            raise ValueError(f"state must be one of {', '.join(STATES)}")
+        if any(value is not None and not isinstance(value, str) for value in values.values()):
+            raise ValueError("each of the values must be text or null")
+        self._states[account_id] = state
+        self._values[account_id] = dict(values)
+
+    def of(self, account_id: str, present: Mapping[str, str]) -> dict[str, str]:
+        """Return attribute name -> value as CCM tells them. present: the credentials the account has now."""
+        state = self._states.get(account_id, "saved")
+        if state == "missing":
+            return {}
+        found = {**present, **self._values.get(account_id, {})}
+        return {name: "****" if state == "masked" else value for name, value in found.items() if value is not None}
+
+    def clear(self) -> None:
+        """Go back to the first start."""
+        self._states.clear()
+        self._values.clear()
