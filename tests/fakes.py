@@ -443,6 +443,7 @@ class FakeAccounts:
     def __init__(self, *accounts: Account) -> None:
         self.rows = {account.id: account for account in accounts}
         self._signs: dict[str, dict[str, int]] = {}
+        self._withdrawn: set[str] = set()
 
     def get(self, account_id: str, *, max_age: float = 30.0) -> Account | None:
         return self.rows.get(account_id)
@@ -455,6 +456,10 @@ class FakeAccounts:
 
     def save(self, account: Account) -> None:
         self.rows[account.id] = account
+        self._withdrawn.discard(account.id)
+
+    def add(self, account: Account) -> bool:
+        return self.rows.setdefault(account.id, account) is account
 
     def change(self, account_id: str, how: Callable[[Account], Account]) -> Account | None:
         if account_id not in self.rows:
@@ -465,6 +470,13 @@ class FakeAccounts:
     def remove(self, account_id: str) -> None:
         self.rows.pop(account_id, None)
         self._signs.pop(account_id, None)
+
+    def withdraw(self, account_id: str) -> None:
+        self.remove(account_id)
+        self._withdrawn.add(account_id)
+
+    def withdrawn(self, account_id: str) -> bool:
+        return account_id in self._withdrawn
 
     def note(self, account_id: str, **signs: int) -> None:
         self._signs.setdefault(account_id, {}).update(signs)

@@ -16,6 +16,7 @@ from twitter_connector.config import Settings
 from twitter_connector.dispatch import Bell, celery_app
 from twitter_connector.media.fetch import Fetcher
 from twitter_connector.media.spool import spool
+from twitter_connector.relay.adopt import Adopt
 from twitter_connector.relay.attachments import Attachments
 from twitter_connector.relay.configure import Configure
 from twitter_connector.relay.onboard import Onboard
@@ -62,6 +63,7 @@ class Services:
     cim: CimGateway
     onboard: Onboard
     configure: Configure
+    adopt: Adopt
     upkeep: Upkeep
     bell: Bell
 
@@ -110,6 +112,7 @@ def build_services(settings: Settings, *, patient: bool = False) -> Services:
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal"), bell.ring)
     upkeep = Upkeep(accounts, accounts, onboard, inbox, twitter.for_account, bell.ring, now, random.random)
     cim = CimGateway(wire, settings.ccm_url, now)
+    channel = Channel(client)
     return Services(
         settings=settings,
         redis=client,
@@ -127,7 +130,8 @@ def build_services(settings: Settings, *, patient: bool = False) -> Services:
         twitter=twitter,
         cim=cim,
         onboard=onboard,
-        configure=Configure(accounts, lanes, Channel(client), cim.configuration, bell.ring),
+        configure=Configure(accounts, lanes, channel, cim.configuration, bell.ring),
+        adopt=Adopt(accounts, channel, cim.configuration, twitter.for_registration, now),
         upkeep=upkeep,
         bell=bell,
     )

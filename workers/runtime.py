@@ -84,6 +84,7 @@ class Runtime:
             skipped=_skipped(Direction.OUT),
             public_base=settings.link_base,
             refused=svc.configure.refused,
+            adopt=svc.adopt,
         )
         self._drains = {
             Direction.IN: drain(Direction.IN, inbound, settings.inbound_max_age),

@@ -139,6 +139,20 @@ class TestAccounts:
         assert world.accounts.get(ACCOUNT.id, max_age=0) is None
         assert world.accounts.signs(ACCOUNT.id) == {}
 
+    def test_adding_never_replaces(self, world: World) -> None:
+        assert world.accounts.add(ACCOUNT) is True
+        assert world.accounts.add(replace(ACCOUNT, attention="another")) is False
+        assert world.accounts.get(ACCOUNT.id) == ACCOUNT
+
+    def test_an_account_that_was_withdrawn_is_known_as_such_until_it_is_saved_again(self, world: World) -> None:
+        world.accounts.save(ACCOUNT)
+        world.accounts.withdraw(ACCOUNT.id)
+        assert (world.accounts.get(ACCOUNT.id), world.accounts.withdrawn(ACCOUNT.id)) == (None, True)
+        world.accounts.save(ACCOUNT)
+        assert world.accounts.withdrawn(ACCOUNT.id) is False
+        world.accounts.remove(ACCOUNT.id)
+        assert world.accounts.withdrawn(ACCOUNT.id) is False
+
     def test_signs_of_life_are_kept_each_by_its_name(self, world: World) -> None:
         world.accounts.note("7", last_crc_at=1)
         world.accounts.note("7", last_event_at=2)

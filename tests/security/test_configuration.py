@@ -21,6 +21,7 @@ from twitter_connector.model.activity import epoch_ms
 from twitter_connector.model.work import Direction
 from twitter_connector.relay.configure import TRY_OTHERS_AFTER, Configure, others_tried
 from twitter_connector.relay.onboard import Onboard
+from twitter_connector.relay.steps import SENDS_ONLY
 from twitter_connector.services import Services
 from twitter_connector.store import keys
 from twitter_connector.store.channel import Channel
@@ -239,6 +240,16 @@ def test_a_channel_type_that_is_none_is_400(client: FlaskClient, services: Servi
     assert response.status_code == 400
     assert is_problem(response)
     assert Channel(services.redis).type_id() is None
+
+
+def test_an_account_that_only_sends_takes_a_push_and_is_told_what_it_lacks(
+    client: FlaskClient, services: Services
+) -> None:
+    services.accounts.save(replace(ACCOUNT, webhook_url="", environment=None))
+    answer = push(client, SEED).get_json()
+    assert (answer["registered"], answer["changed"]) == (False, True)
+    assert answer["detail"] == SENDS_ONLY
+    assert credentials(services) == replace(NEW, bearer_token=None)
 
 
 # Asked for, when Twitter refuses

@@ -42,6 +42,23 @@ def agent_says(tree: Tree, account_id: str, customer_id: str, text: str) -> None
     assert tree.http.post(f"{tree.url}/cim-messages", json=message, timeout=10).status_code == 202
 
 
+def heard(tree: Tree, account_id: str, customer_id: str) -> list[tuple[str, str]]:
+    """Return status and sentence of what CCM heard about its messages, in the order in which it did."""
+    found = tree.sandbox.get("ccm/messages", account_id=account_id, customer_id=customer_id)["messages"]
+    bodies = [m["message"]["body"] for m in found if m["type"] == "DELIVERYNOTIFICATION"]
+    return [(body["status"], body["markdownText"]) for body in bodies]
+
+
+def pulls(tree: Tree, account_id: str) -> int:
+    found = tree.sandbox.get("requests", family="ccm", path=f"channel-connectors/configurations/{account_id}")
+    return len(found["requests"])
+
+
+def shown(tree: Tree, account_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = tree.http.get(f"{tree.url}/accounts/{account_id}", timeout=10).json()
+    return found
+
+
 def texts(tree: Tree, account_id: str, customer_id: str) -> list[str]:
     found = tree.sandbox.get("twitter/messages", account_id=account_id, customer_id=customer_id)["messages"]
     return [dm["text"] for dm in found]
@@ -89,3 +106,61 @@ def test_a_push_ends_the_pause_of_an_account_for_which_ccm_had_nothing_better(
     push(tree, account_id, TOKEN_SECRET=account["ACCESS-TOKEN-SECRET"])
     eventually(lambda: texts(tree, account_id, customer["id"]) == said, what="all texts at Twitter, in order")
     assert tree.http.get(f"{tree.url}/accounts/{account_id}", timeout=10).json()["pauses"] == {}
+
+
+def test_replies_of_an_account_nobody_registered_go_out_with_the_credentials_ccm_has(tree: Tree) -> None:
+    account: dict[str, str] = tree.sandbox.post("accounts")
+    account_id = id_of(account)
+    one, other = tree.sandbox.post("customers", count=2)["customers"]
+    said = [f"text {number}" for number in range(5)]
+    for text in said:
+        agent_says(tree, account_id, one["id"], text)
+    agent_says(tree, account_id, other["id"], "and you?")
+    eventually(lambda: heard(tree, account_id, one["id"]) == [("DELIVERED", "")] * 5, what="all reports")
+    eventually(lambda: heard(tree, account_id, other["id"]) == [("DELIVERED", "")], what="the other report")
+    assert texts(tree, account_id, one["id"]) == said
+    assert pulls(tree, account_id) == 1
+    # It sends, and does nothing else; what is missing is said wherever somebody may look.
+    found = shown(tree, account_id)
+    assert (found["state"], found["webhook"], found["environment"]) == ("attention", None, None)
+    assert (found["subscribed"], found["registered_at"]) == (False, None)
+    assert "register-and-subscribe" in found["attention"]
+    status = tree.http.get(f"{tree.url}/webhook/twitter/{account_id}/status", timeout=20)
+    assert (status.status_code, status.json()["subscribed"]) == (200, False)
+    assert tree.cli("doctor", "--json").stdout.count(found["attention"]) == 1
+    healed = tree.cli("heal", account_id)
+    assert (healed.returncode, found["attention"] in healed.stderr) == (1, True)
+    assert "--file" in tree.cli("webhooks", "list", "--account", account_id).stderr
+    asked = tree.sandbox.get("requests", family="twitter", path="account_activity")["requests"]
+    assert [r["path"] for r in asked if r["account_id"] == account_id] == []
+    # Registering completes the same account.
+    answer = tree.http.post(f"{tree.url}/webhook/twitter/register-and-subscribe", json=account, timeout=60)
+    assert (answer.status_code, answer.json()["actions"]) == (200, ["created", "subscribed"])
+    assert (shown(tree, account_id)["state"], shown(tree, account_id)["subscribed"]) == ("active", True)
+    for secret in ("API-KEY", "API-KEY-SECRET", "ACCESS-TOKEN", "ACCESS-TOKEN-SECRET"):
+        assert account[secret] not in tree.output()
+    # Unregistered on purpose, it stays away, whatever CCM still has.
+    assert tree.http.delete(f"{tree.url}/webhook/twitter/{account_id}", timeout=60).status_code == 204
+    agent_says(tree, account_id, one["id"], "too late")
+    eventually(lambda: heard(tree, account_id, one["id"])[5:], what="the report of the last one")
+    assert "unregistered here" in heard(tree, account_id, one["id"])[5][1]
+    assert texts(tree, account_id, one["id"]) == said
+    assert pulls(tree, account_id) == 1
+
+
+def test_ccm_is_asked_once_about_an_account_it_does_not_know_however_many_messages_come(tree: Tree) -> None:
+    account_id = id_of(tree.sandbox.post("accounts"))
+    tree.sandbox.post("ccm/configuration", account_id=account_id, state="missing")
+    customers = [c["id"] for c in tree.sandbox.post("customers", count=4)["customers"]]
+    for number in range(12):
+        agent_says(tree, account_id, customers[number % 4], f"text {number}")
+    eventually(lambda: sum(len(heard(tree, account_id, c)) for c in customers) == 12, what="twelve reports")
+    assert {status for c in customers for status, _ in heard(tree, account_id, c)} == {"FAILED"}
+    assert any("no credentials" in sentence for c in customers for _, sentence in heard(tree, account_id, c))
+    assert pulls(tree, account_id) == 1
+    # Saved in Unified Admin at last; CCM pushes, and what it said before does not count any more.
+    tree.sandbox.post("ccm/configuration", account_id=account_id, state="saved")
+    assert push(tree, account_id)["registered"] is False
+    agent_says(tree, account_id, customers[0], "at last")
+    eventually(lambda: texts(tree, account_id, customers[0]) == ["at last"], what="the text at Twitter")
+    assert pulls(tree, account_id) == 2

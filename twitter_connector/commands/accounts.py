@@ -80,7 +80,10 @@ def webhooks() -> None:
 def _environment(svc: Services, account_id: str | None, source: Any) -> TwitterV1:
     """Return Twitter as seen from an environment: a registered account's, or that of a registration file."""
     if source is None:
-        return svc.twitter.for_account(account(svc, account_id))
+        found = account(svc, account_id)
+        if found.sends_only:
+            fail(f"account {found.id} was never registered, so it has no environment; name one with --file.")
+        return svc.twitter.for_account(found)
     wanted = _registration(source)
     return svc.twitter.for_registration(wanted.credentials, wanted.environment)
 

@@ -31,7 +31,8 @@ class Account:
     """What we know of one account.
 
     environment: the premium environment name; None stands for X API v2.
-    webhook_url: the URL the operator asked for. webhook: what Twitter has registered (it may belong to another
+    webhook_url: the URL the operator asked for; empty where nobody registered the account, which then only sends with
+    the credentials CCM has for it. webhook: what Twitter has registered (it may belong to another
     account of the same environment, since a webhook belongs to the environment).
     app_id: Twitter's id of our own app, by which echoes of other apps are told apart; empty where not known.
     attention: why a person is needed, in one sentence; empty while all is well.
@@ -55,7 +56,12 @@ class Account:
 
     @property
     def api(self) -> str:
-        return "v1.1" if self.environment else "v2"
+        return "v1.1" if self.environment or self.sends_only else "v2"
+
+    @property
+    def sends_only(self) -> bool:
+        """Say whether the account was never registered: nothing of it is at Twitter, and no events come."""
+        return not self.webhook_url
 
     @property
     def consumer_secrets(self) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ from twitter_connector.model.work import Direction
 from twitter_connector.schemas.configuration import Told, credentials_in
 from twitter_connector.schemas.pieces import is_id
 
+from .steps import SENDS_ONLY
+
 log = logging.getLogger(__name__)
 
 # https://docs.x.com/fundamentals/authentication/oauth-1-0a/obtaining-user-access-tokens: an access token begins
@@ -50,6 +52,7 @@ class ChannelPort(Protocol):
     """See store/channel.py."""
 
     def may_pull(self, account_id: str) -> bool: ...
+    def forget_enquiry(self, account_id: str) -> None: ...
     def name_type(self, channel_type_id: str) -> None: ...
 
 
@@ -60,10 +63,13 @@ class Taken:
     account_id: str
     registered: bool
     changed: bool
+    sends_only: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer of the route."""
-        if not self.registered:
+        if self.sends_only:
+            detail = SENDS_ONLY
+        elif not self.registered:
             detail = (
                 "This account is not registered with the connector, so nothing was stored. Register it with "
                 "POST /webhook/twitter/register-and-subscribe, which also needs WEBHOOK-URL and ENVIRONMENT-NAME."
@@ -100,12 +106,14 @@ class Configure:
         """
         account = self._accounts.get(told.account_id, max_age=0) if is_id(told.account_id) else None
         if account is None:
+            # What CCM answered lately about this account may be over: its next message asks again.
+            self._channel.forget_enquiry(told.account_id)
             log.info("configuration_of_unknown_account", extra={"account": told.account_id})
             return Taken(told.account_id, registered=False, changed=False)
         changed = self._take_over(account, told.values)
         self._resume(account.id)
         log.info("configuration_pushed", extra={"account": account.id, "changed": changed})
-        return Taken(account.id, registered=True, changed=changed)
+        return Taken(account.id, not account.sends_only, changed, account.sends_only)
 
     def refused(self, account: Account) -> bool:
         """Twitter refused this account's credentials: say whether there are others by now.
@@ -138,12 +146,7 @@ class Configure:
         self._channel.name_type(channel_type_id)
 
     def _take_over(self, account: Account, values: Mapping[str, str]) -> bool:
-        owned = _OWNED_TOKEN.fullmatch(values.get("access_token", ""))
-        if owned and owned["owner"] != account.id:
-            # Replies would go out in another brand's name.
-            raise ValidationError(
-                {"ACCESS-TOKEN": [f"This token belongs to account {owned['owner']}, not to {account.id}."]}
-            )
+        refuse_token_of_another(account.id, values)
         changed = False
 
         def rekey(now: Account) -> Account:
@@ -166,6 +169,16 @@ class Configure:
             if pause.get("reason") not in _TIMED:
                 for bell in self._lanes.resume(direction, account_id):
                     self._ring(bell)
+
+
+def refuse_token_of_another(account_id: str, values: Mapping[str, str]) -> None:
+    """Raise ValidationError where the access token, if there is one, says that it is another account's."""
+    owned = _OWNED_TOKEN.fullmatch(values.get("access_token", ""))
+    if owned and owned["owner"] != account_id:
+        # Replies would go out in another brand's name.
+        raise ValidationError(
+            {"ACCESS-TOKEN": [f"This token belongs to account {owned['owner']}, not to {account_id}."]}
+        )
 
 
 @contextmanager

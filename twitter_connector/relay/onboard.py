@@ -14,7 +14,7 @@ from twitter_connector.model.work import Direction
 from twitter_connector.schemas.admin import Registration
 
 from .ports import AccountsPort, LanesPort, RegistrationPort
-from .steps import WEBHOOK_REFUSED, Standing, StepFailed, performed
+from .steps import SENDS_ONLY, WEBHOOK_REFUSED, Standing, StepFailed, performed
 from .webhook_url import account_id_in, same_base
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Onboard:
         self._accounts.save(standing.account)
         for direction in Direction:
             self._lanes.resume(direction, account_id)
-        if former is not None:
+        if former is not None and not former.sends_only:
             # It is registered again because something was wrong: what was missed since is to be read back.
             self._accounts.note(account_id, gap_open=1, next_check_at=0)
         log.info("registered", extra={"account": account_id, "actions": list(standing.actions)})
@@ -95,6 +95,8 @@ class Onboard:
 
     def repair(self, account: Account) -> Standing:
         """Bring a registered account's webhook and subscription back to what they should be; touch nothing else."""
+        if account.sends_only:
+            raise StepFailed("webhook", SENDS_ONLY)
         twitter = self._twitter_for(account.credentials, account.environment, account.id)
         standing = self._connect(account, twitter)
         if standing.account != account:
@@ -118,6 +120,10 @@ class Onboard:
     def status(self, account: Account) -> Standing:
         """Return how the account stands, read afresh from Twitter."""
         twitter = self._twitter_for(account.credentials, account.environment, account.id)
+        if account.sends_only:
+            # It has no environment to look into; whether Twitter takes its credentials can be told all the same.
+            self._owner(twitter)
+            return Standing(account, None, subscribed=False)
         hook = _ours(self._webhooks(twitter), account)
         return Standing(account, hook, performed("subscription", twitter.subscribed))
 
@@ -126,8 +132,13 @@ class Onboard:
 
         Where another registered account of the environment needs the webhook, it is registered anew under that
         account's URL, since the one in this account's name will be answered no more. Where Twitter does not accept the
-        credentials any more, nothing can be undone there with them, and they are forgotten all the same.
+        credentials any more, nothing can be undone there with them, and they are forgotten all the same. Nothing of an
+        account that only sends is there.
         """
+        if account.sends_only:
+            self._accounts.withdraw(account.id)
+            log.info("unregistered", extra={"account": account.id})
+            return
         twitter = self._twitter_for(account.credentials, account.environment, account.id)
         heirs = [a for a in self._accounts.all() if a.id != account.id and _same_environment(a, account)]
         hook: Webhook | None = None
@@ -142,7 +153,7 @@ class Onboard:
                 raise
             log.warning("left_at_twitter", extra={"account": account.id, "step": error.step, "detail": error.advice})
             hook = None
-        self._accounts.remove(account.id)
+        self._accounts.withdraw(account.id)
         log.info("unregistered", extra={"account": account.id})
         if hook is not None and hook.url == account.webhook_url:
             for heir in heirs:

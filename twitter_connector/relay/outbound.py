@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, RateLimited, Retryable
+from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited, Retryable
 from twitter_connector.model.account import Account
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import MarkRead, Plan, SendDm, ShowTyping, Skip
@@ -16,6 +16,7 @@ from twitter_connector.schemas.cim import load_message
 from twitter_connector.translate.outbound import to_plan
 from twitter_connector.translate.reports import delivered, failed
 
+from .adopt import not_registered
 from .attachments import Attachments
 from .configure import others_tried
 from .intake import report_entry, work_in
@@ -30,6 +31,7 @@ class OutboundRoute:
     """The way from CIM to Twitter. public_base: where customers reach the file engine, for links; None: nowhere.
 
     refused: told that Twitter refused an account's credentials; says whether there are others by now.
+    adopt: told an account that is not registered, and since when a message of it has waited; see adopt.py.
     """
 
     account: Callable[[str], Account | None]
@@ -42,6 +44,7 @@ class OutboundRoute:
     skipped: Callable[[str], None]
     public_base: str | None = None
     refused: Callable[[Account], bool] = lambda _: False
+    adopt: Callable[[str, datetime], Account] = not_registered
 
     def deliver(self, held: Held) -> Sequence[Item]:
         message = self._message(held)
@@ -52,7 +55,7 @@ class OutboundRoute:
             self.skipped(plan.reason)
             log.info("skipped", extra={"reason": plan.reason, "cim_id": message.id})
             return ()
-        account = self._registered(held.account_id)
+        account = self.account(held.account_id) or self.adopt(held.account_id, held.accepted_at)
         with others_tried(account, self.refused, self.clock):
             return self._carry_out(held, message, plan, account)
 
@@ -92,17 +95,6 @@ class OutboundRoute:
         return Sending(
             self.ledger, self.attachments, self.step_of, self.clock, held, message, number, step, account, twitter
         )
-
-    def _registered(self, account_id: str) -> Account:
-        account = self.account(account_id)
-        if account is None:
-            raise Permanent(
-                "unknown_account",
-                f"Twitter account {account_id} is not registered with the connector. Register it with "
-                "POST /webhook/twitter/register-and-subscribe, then replay the dead letter.",
-                ours=True,
-            )
-        return account
 
     def _mark_read(self, held: Held, message: CimMessage, plan: MarkRead, twitter: TwitterPort) -> None:
         event_id = self.questions.event_of(held.account_id, plan.message_id)

@@ -13,6 +13,11 @@ T = TypeVar("T")
 
 EVENTS = ("direct_messages", "typing", "read")
 WEBHOOK_REFUSED = 214
+# What a person is told of an account that was never registered, but for which CCM has credentials.
+SENDS_ONLY = (
+    "Replies go out with the credentials CCM has for this account, but customers' messages arrive only once it is "
+    "registered with POST /webhook/twitter/register-and-subscribe."
+)
 
 
 class StepFailed(Exception):

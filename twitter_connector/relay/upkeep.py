@@ -60,6 +60,8 @@ class Upkeep:
     def check_due(self) -> None:
         """Check every account whose time has come."""
         for account in self.accounts.all():
+            if account.sends_only:
+                continue  # there is no webhook to look after, and it is not ours to make one
             signs = self.signs.signs(account.id)
             if epoch_ms(self.clock()) >= signs.get("next_check_at", 0):
                 self.check(account, signs)
@@ -99,8 +101,10 @@ class Upkeep:
 
         Return how many of the customers' messages were read, and how many of them were missing. An account that was
         registered a moment ago has no past here: nothing before its registration is taken in. at_once: although it
-        was done a moment ago.
+        was done a moment ago. Of an account that only sends nothing is read: nobody asked for its customers' messages.
         """
+        if account.sends_only:
+            return 0, 0
         now = self.clock()
         signs = self.signs.signs(account.id) if signs is None else signs
         lately = epoch_ms(now) - signs.get("filled_at", 0) < FILL_EVERY / timedelta(milliseconds=1)

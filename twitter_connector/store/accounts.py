@@ -90,9 +90,18 @@ class Accounts:
                 self._cache[account_id] = (asked, found.get(account_id))
 
     def save(self, account: Account) -> None:
-        with store_errors():
-            self._client.hset(keys.ACCOUNTS, account.id, self._dump(account))
+        with store_errors(), self._client.pipeline(transaction=True) as pipe:
+            pipe.hset(keys.ACCOUNTS, account.id, self._dump(account))
+            pipe.srem(keys.UNREGISTERED, account.id)
+            pipe.execute()
         self._cache[account.id] = (self._clock(), account)
+
+    def add(self, account: Account) -> bool:
+        """Save an account unless there is one of that id by now; return whether it was saved."""
+        with store_errors():
+            added = bool(self._client.hsetnx(keys.ACCOUNTS, account.id, self._dump(account)))
+        self._cache.pop(account.id, None)
+        return added
 
     def change(self, account_id: str, how: Callable[[Account], Account]) -> Account | None:
         """Replace an account by what `how` makes of it, unless somebody else changed it meanwhile: then make it of
@@ -146,6 +155,16 @@ class Accounts:
             self._client.hdel(keys.ACCOUNTS, account_id)
             self._client.delete(keys.SIGNS.format(account=account_id))
         self._cache.pop(account_id, None)
+
+    def withdraw(self, account_id: str) -> None:
+        """Remove an account because an operator wants so: until it is registered again, `withdrawn` says so."""
+        with store_errors():
+            self._client.sadd(keys.UNREGISTERED, account_id)
+        self.remove(account_id)
+
+    def withdrawn(self, account_id: str) -> bool:
+        with store_errors():
+            return bool(self._client.sismember(keys.UNREGISTERED, account_id))
 
     def note(self, account_id: str, **signs: int) -> None:
         """Remember signs of life, each an epoch-ms moment: last_crc_at and the like."""

@@ -31,6 +31,8 @@ ECHOES_PER_CUSTOMER = 100
 LEDGER_SECONDS = 7 * 86400
 # CCM is asked for an account's credentials at most this often, however many of its messages Twitter refuses.
 PULL_SECONDS = 600
+# In that time CCM is asked about so many accounts nobody registered: made-up ids must flood neither it nor the broker.
+ENQUIRIES_MAX = 50
 # A consumer secret that was replaced goes on verifying this long after the new one was seen to work: Twitter's
 # own repetitions of events signed before end within minutes, or hours by its older documents.
 RETIRED_SECONDS = 86400
@@ -65,5 +67,7 @@ BUDGETS = PREFIX + "budgets:{account}"  # HASH endpoint -> JSON limit, remaining
 CHORE = PREFIX + "chore:{chore}"  # lock: one replica at a time
 WORKERS = PREFIX + "workers"  # ZSET worker name -> ms of its last sign of life
 PULLED = PREFIX + "pulled:{account}"  # CCM was asked for the account's configuration lately
+ENQUIRIES = PREFIX + "pulled-unknown"  # HASH account id -> until (ms), space, state: what asking CCM about it came to
+UNREGISTERED = PREFIX + "unregistered"  # SET of account ids an operator took out of service
 CHANNEL_TYPE = PREFIX + "channel-type"  # the channel type id an operator named
 KEY_CHECK = PREFIX + "key-check"  # a known text under the credentials key: tells a wrong key at start
