@@ -308,6 +308,7 @@ class TestOnlySending:
         assert caught.value.advice == SENDS_ONLY
         assert (office.platform.calls, office.read, office.lanes.payloads(OUT)) == ([], [], [])
         assert office.accounts.get(STRANGER) == office.account
+        assert office.accounts.signs(STRANGER) == {}, "nor is it looked at again and again"
 
     def test_its_status_says_whether_twitter_takes_the_credentials(self, office: Office) -> None:
         standing = office.onboard.status(office.account)
