@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Most tests of the running service wait rather than compute. 0 runs everything in one process, and shows the order.
+TEST_PROCESSES ?= 3
 STAMP := $(VENV)/.installed
 
 help: ## list every target
@@ -21,7 +23,7 @@ run: $(STAMP) ## start everything in the foreground (Ctrl-C stops it)
 	@exec $(BIN)/twitter-connector up
 
 test: $(STAMP) ## run the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 bench: $(STAMP) ## run the benchmarks and print a table
 	$(BIN)/python -m benchmarks

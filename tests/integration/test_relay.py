@@ -246,8 +246,9 @@ def test_a_wrapup_is_taken_and_nobody_hears_of_it(chat: Conversation) -> None:
     assert chat.twitter_texts() == ["mark"]
 
 
-def test_a_message_for_an_account_nobody_registered_is_reported_failed(tree: Tree) -> None:
+def test_a_message_for_an_account_that_neither_we_nor_ccm_know_is_reported_failed(tree: Tree) -> None:
     chat = Account.new(tree).customer()
+    tree.sandbox.post("ccm/configuration", account_id=chat.account.id, state="missing")
     reply = chat.agent_says("to nobody")
     report = chat.await_report(reply["id"])
     assert (report["status"], report["reasonCode"]) == ("FAILED", "404")

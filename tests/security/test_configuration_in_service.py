@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -127,7 +128,8 @@ def test_replies_of_an_account_nobody_registered_go_out_with_the_credentials_ccm
     assert "register-and-subscribe" in found["attention"]
     status = tree.http.get(f"{tree.url}/webhook/twitter/{account_id}/status", timeout=20)
     assert (status.status_code, status.json()["subscribed"]) == (200, False)
-    assert tree.cli("doctor", "--json").stdout.count(found["attention"]) == 1
+    findings = [f for f in json.loads(tree.cli("doctor", "--json").stdout) if f["what"] == f"account {account_id}"]
+    assert [found["attention"] in f.values() for f in findings].count(True) == 1
     healed = tree.cli("heal", account_id)
     assert (healed.returncode, found["attention"] in healed.stderr) == (1, True)
     assert "--file" in tree.cli("webhooks", "list", "--account", account_id).stderr

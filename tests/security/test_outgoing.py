@@ -65,7 +65,7 @@ def test_a_configuration_is_read_in_every_wrapper(server: Loopback, ccm: CimGate
 
 
 @pytest.mark.parametrize(
-    "missing", [404, [], {}, {"data": None}, {"connectorConfigurations": []}, "x", None, [{"id": 1}]]
+    "missing", [404, 405, 501, [], {}, {"data": None}, {"connectorConfigurations": []}, "x", None, [{"id": 1}]]
 )
 def test_the_channel_is_asked_where_the_configuration_says_nothing(
     server: Loopback, ccm: CimGateway, missing: Any

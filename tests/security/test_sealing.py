@@ -74,7 +74,12 @@ def test_the_file_may_hold_several_keys_newest_first(tmp_path: Path) -> None:
     assert keys_of((), tmp_path) == (NEW, OLD)
 
 
-@pytest.mark.parametrize("content", ["", "\n", "not a key", OLD[:-2], f"{NEW} and {OLD}", "ü" * 44])
+@pytest.mark.parametrize(
+    "content",
+    ["", "\n", "not a key", OLD[:-2], f"{NEW} and {OLD}", "ü" * 44],
+    # Keys are made anew in each process, so they cannot be part of a name.
+    ids=["empty", "a line end", "words", "a key cut short", "two keys in one line", "letters no key has"],
+)
 def test_a_damaged_key_file_is_named_and_never_replaced(tmp_path: Path, content: str) -> None:
     key_file(tmp_path).write_text(content)
     with pytest.raises(Permanent) as told:

@@ -16,6 +16,9 @@ from .http import SECONDS, classify
 # The wrapper of the answer to a configuration pull is documented nowhere.
 _WRAPPERS = ("connectorConfigurations", "channelProviderConfigs", "configurations", "data")
 
+# Also of a CCM, or something in its place, that has no such address or lets nobody read from it.
+_NOTHING_THERE = frozenset({404, 405, 501})
+
 
 class CimGateway:
     """Speaks to CCM. A resend carries the same id, so a missing answer is simply tried again."""
@@ -62,7 +65,7 @@ class CimGateway:
             answer = self._wire.exchange("GET", f"{self._base}{path}", seconds=SECONDS)
         except (NotSent, NoAnswer) as error:
             raise ServiceUnavailable("ccm_unreachable", f"CCM cannot be reached: {error}.") from error
-        if answer.status == 404:
+        if answer.status in _NOTHING_THERE:
             return None
         failure = classify(answer, self._clock())
         if failure is not None:
