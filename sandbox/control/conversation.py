@@ -28,7 +28,7 @@ def customer_writes() -> ResponseReturnValue:
     said: dict[str, Any] = {"text": str(fields.get("text") or "")}
     if "media_file" in request.files:
         media = _upload(world, customer.id, fields.get("media_type"))
-        said["media_id"], said["media_mime"] = media.id, media.mime
+        said |= {"media_id": media.id, "media_mime": media.shown_mime, "media_kind": media.kind}
     if (metadata := fields.get("quick_reply_metadata")) is not None:
         said["quick_reply_response"] = {"type": "options", "metadata": str(metadata)}
     if location := fields.get("location"):
@@ -122,12 +122,14 @@ def snapshot() -> ResponseReturnValue:
 
 @conversation.get("/media/<media_id>")
 def media(media_id: str) -> ResponseReturnValue:
-    """Give the bytes of an upload to the page, which holds no token."""
+    """Give the bytes of a medium to the page, which holds no token; with `uploaded=true` as they were uploaded."""
     world = the_world()
     found = world.media.get(media_id)
     if found is None or not world.media.path(found).exists():
         raise Refusal("there is no such upload", 404)
-    return send_file(world.media.path(found).resolve(), mimetype=found.mime, conditional=True)
+    if _flag(dict(request.args), "uploaded", default=False):
+        return send_file(world.media.path(found).resolve(), mimetype=found.mime, conditional=True)
+    return send_file(world.media.shown(found).resolve(), mimetype=found.shown_mime, conditional=True)
 
 
 @conversation.get("/events")

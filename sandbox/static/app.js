@@ -21,6 +21,7 @@ const here = {
   get pair() {
     return { account_id: this.account.id, customer_id: this.customer.id };
   },
+  wasGif: (dmId) => phone.pane.entries.get(dmId)?.media_kind === "animated_gif",
   isRead: (dmId) => phone.pane.entries.get(dmId)?.state === "read",
 };
 const phone = new Phone(find("#phone"), here);

@@ -1,7 +1,7 @@
 // The agent's side: what CCM has received from the customer, and what has become of the agent's replies.
 
 import * as api from "./api.js";
-import { element, medium, outward, prose } from "./dom.js";
+import { element, film, outward, picture, prose } from "./dom.js";
 import { Composer, foot, Pane } from "./pane.js";
 
 const STATES = {
@@ -32,7 +32,7 @@ export class Desk {
       build: {
         isMine: (entry) => entry.side === "agent",
         classes: (entry) => `message ${entry.side === "agent" ? "mine" : "theirs"} ${entry.state}`,
-        contents: (entry) => contents(entry.body),
+        contents: (entry) => contents(entry.body, here.wasGif(entry.header?.providerMessageId)),
         extras: (entry) => notes(entry),
         foot: (entry) => foot(entry.at, STATES[entry.state], entry.reason),
       },
@@ -104,12 +104,13 @@ function notes(entry) {
 }
 
 // Shows a body the way the real desk does: its media come from the desk's own file engine, whatever host is named.
-function contents(body) {
+// That a film was a GIF, CIM cannot say and the real desk does not know.
+function contents(body, wasGif) {
   const parts = [];
   const attachment = body.attachment ?? {};
   const url = own(attachment.mediaUrl ?? body.mediaUrl);
-  if (body.type === "IMAGE" || body.type === "STICKER") parts.push(medium(url, false, body.caption || "Picture"));
-  else if (body.type === "VIDEO") parts.push(medium(url, true, body.caption || "Video"));
+  if (body.type === "IMAGE" || body.type === "STICKER") parts.push(picture(url, body.caption || "Picture"));
+  else if (body.type === "VIDEO") parts.push(film(url, body.caption || "Video", wasGif));
   else if (body.type === "AUDIO") parts.push(element("audio", { src: url, controls: true }));
   else if (body.type === "FILE") parts.push(outward(url, body.additionalDetails?.fileName || "File"));
   else if (body.type === "LOCATION") {

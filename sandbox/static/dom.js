@@ -32,20 +32,20 @@ export function outward(url, label) {
   return element("a", { href: url, target: "_blank", rel: "noopener noreferrer", textContent: label });
 }
 
-// Returns a picture or film. Bytes that turn out to be a GIF behind a film's name are shown as the picture they are,
-// and what cannot be shown at all becomes a link.
-export function medium(url, isFilm, label) {
-  if (!isFilm) return picture(url, label);
-  const film = element("video", { src: url, controls: true, preload: "metadata", className: "medium" });
-  film.setAttribute("aria-label", label);
-  film.addEventListener("error", () => {
-    film.replaceWith(picture(url, label));
-  }, { once: true });
-  return film;
+// Returns a picture; what cannot be shown becomes a link.
+export function picture(url, label) {
+  return orLink(element("img", { src: url, alt: label, className: "medium" }), url, label);
 }
 
-function picture(url, label) {
-  const shown = element("img", { src: url, alt: label, className: "medium" });
+// Returns a film; what cannot be shown becomes a link. One that was a GIF plays by itself, without end and sound.
+export function film(url, label, wasGif) {
+  const playing = wasGif ? { muted: true, loop: true, autoplay: true, preload: "auto" } : { preload: "metadata" };
+  const shown = element("video", { ...playing, src: url, controls: true, className: "medium" });
+  shown.setAttribute("aria-label", label);
+  return orLink(shown, url, label);
+}
+
+function orLink(shown, url, label) {
   shown.addEventListener("error", () => shown.replaceWith(outward(url, label)), { once: true });
   return shown;
 }

@@ -1,7 +1,7 @@
 // The customer's side: what Twitter stores, as typed, with what has become of each message.
 
 import * as api from "./api.js";
-import { element, medium, outward, prose } from "./dom.js";
+import { element, film, outward, picture, prose } from "./dom.js";
 import { Composer, foot, Pane } from "./pane.js";
 
 const TAKEN = ["image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4", "video/quicktime"];
@@ -98,8 +98,10 @@ export class Phone {
 function contents(dm) {
   const parts = [];
   if (dm.media_id) {
+    const url = `/_sandbox/media/${dm.media_id}`;
+    const wasGif = dm.media_kind === "animated_gif";
     const isFilm = dm.media_mime.startsWith("video/");
-    parts.push(medium(`/_sandbox/media/${dm.media_id}`, isFilm, isFilm ? "Video" : "Picture"));
+    parts.push(isFilm ? film(url, wasGif ? "GIF" : "Video", wasGif) : picture(url, "Picture"));
   }
   if (dm.text) parts.push(prose(dm.text));
   if (dm.location) parts.push(element("p", { className: "text", textContent: place(dm.location) }));

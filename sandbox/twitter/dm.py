@@ -29,6 +29,7 @@ class Dm:
     source_app_id: str | None = None
     media_id: str | None = None
     media_mime: str | None = None
+    media_kind: str | None = None
     location: dict[str, Any] | None = None
     quick_reply: dict[str, Any] | None = None
     quick_reply_response: dict[str, Any] | None = None
@@ -111,7 +112,7 @@ def _media_entity(dm: Dm, media: Media, link: dict[str, str], indices: list[int]
     }
     if media.kind == "animated_gif":
         entity["video_info"] = {
-            "aspect_ratio": [media.width, media.height],
+            "aspect_ratio": list(media.shown_size),
             "variants": [{"bitrate": 0, "content_type": "video/mp4", "url": url}],
         }
     elif media.kind == "video":
@@ -122,8 +123,9 @@ def _media_entity(dm: Dm, media: Media, link: dict[str, str], indices: list[int]
 def _fit(media: Media, side: int, name: str) -> dict[str, Any]:
     if name == "thumb":
         return {"w": side, "h": side, "resize": "crop"}
-    scale = min(1.0, side / max(media.width, media.height, 1))
-    return {"w": round(media.width * scale), "h": round(media.height * scale), "resize": "fit"}
+    width, height = media.shown_size
+    scale = min(1.0, side / max(width, height, 1))
+    return {"w": round(width * scale), "h": round(height * scale), "resize": "fit"}
 
 
 def _video_info(media: Media, folder: str) -> dict[str, Any]:

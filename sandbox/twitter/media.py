@@ -1,12 +1,17 @@
-"""One uploaded file as Twitter knows it, and how the upload endpoints show it. Touches no file."""
+"""One uploaded file as Twitter knows it, and how the upload endpoints show it. Reads no file."""
 
 import hashlib
 import math
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sandbox.settings import Settings
+
+# What every GIF becomes, since nothing here can transcode: two seconds of H.264 in which a square goes round.
+CLIP = Path(__file__).with_name("gif.mp4")
+CLIP_SIZE = (160, 120)
 
 
 @dataclass
@@ -35,6 +40,21 @@ class Media:
         """The attachment type a DM shows for it."""
         family = self.category.partition("_")[2]
         return {"image": "photo", "gif": "animated_gif"}.get(family, "video")
+
+    @property
+    def becomes_clip(self) -> bool:
+        """Whether it is a GIF, which Twitter hands out as an MP4."""
+        return self.kind == "animated_gif" and self.mime == "image/gif"
+
+    @property
+    def shown_mime(self) -> str:
+        """The type of what Twitter hands out for it."""
+        return "video/mp4" if self.becomes_clip else self.mime
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height of what Twitter hands out for it, in pixels."""
+        return CLIP_SIZE if self.becomes_clip else (self.width, self.height)
 
     @property
     def file_name(self) -> str:

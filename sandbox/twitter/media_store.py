@@ -13,7 +13,7 @@ from sandbox.journal import Journal
 from sandbox.settings import MEBIBYTE, Settings
 from sandbox.snowflake import Snowflakes
 from sandbox.twitter.errors import UploadError, error
-from sandbox.twitter.media import Media
+from sandbox.twitter.media import CLIP, Media
 from sandbox.twitter.pictures import look_at
 
 SEGMENT_BYTES = 5 * MEBIBYTE
@@ -60,8 +60,12 @@ class MediaStore:
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, media: Media) -> Path:
-        """Say where the bytes of a finished upload are."""
+        """Say where the bytes of a finished upload are, as they were uploaded."""
         return self._folder / f"{media.id}.bin"
+
+    def shown(self, media: Media) -> Path:
+        """Say where the bytes are that Twitter hands out for a finished upload; their type is its `shown_mime`."""
+        return CLIP if media.becomes_clip else self.path(media)
 
     def get(self, media_id: str) -> Media | None:
         """Return an upload, whatever its state."""

@@ -46,7 +46,7 @@ def film(media_id: str, name: str, size: str = "") -> ResponseReturnValue:
     if name == "preview.jpg":
         return preview(media_id)
     media = _named(media_id, name)
-    return send_file(the_world().media.path(media), mimetype=media.mime, conditional=True)
+    return send_file(the_world().media.shown(media), mimetype=media.shown_mime, conditional=True)
 
 
 @downloads.get("/dm_video/<media_id>/preview.jpg")

@@ -11,11 +11,14 @@ from typing import Any
 
 import requests
 from requests_oauthlib import OAuth1
-from tree import Tree
+from tree import ROOT, Tree
 
 from tests.media.files import PNG, box, film
 
 from .scene import Account, Conversation, Json
+
+# What the sandbox's Twitter makes of every GIF.
+GIF_AS_FILM = (ROOT / "sandbox" / "twitter" / "gif.mp4").read_bytes()
 
 
 def padded(start: bytes, size: int) -> bytes:
@@ -106,8 +109,8 @@ def failure(chat: Conversation, message: Json) -> tuple[str, str]:
 
 
 def at_twitter(chat: Conversation, dm: Json) -> bytes:
-    """Return the bytes Twitter holds of a message's file."""
-    url = f"{chat.account.tree.sandbox.url}/_sandbox/media/{dm['media_id']}"
+    """Return the bytes Twitter was given of a message's file."""
+    url = f"{chat.account.tree.sandbox.url}/_sandbox/media/{dm['media_id']}?uploaded=true"
     answer = chat.account.tree.sandbox.http.get(url, timeout=30)
     assert answer.status_code == 200, answer.text
     return answer.content

@@ -10,7 +10,7 @@ from tree import Tree, eventually
 
 from tests.media.files import JPEG, PNG, gif
 
-from .parcels import customer_attaches, film_of, in_the_file_engine, padded, spooled, trouble
+from .parcels import GIF_AS_FILM, customer_attaches, film_of, in_the_file_engine, padded, spooled, trouble
 from .scene import Conversation, Json, cim_id
 
 MEGABYTE = 1_048_576
@@ -29,17 +29,17 @@ def note(chat: Conversation, number: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("content", "name", "mime", "type_", "told"),
+    ("content", "name", "mime", "arrives", "type_", "told"),
     [
-        (padded(JPEG, 4_000), "holiday photo.jpg", "image/jpeg", "IMAGE", "image/jpeg"),
-        # Behind an .mp4 address, as Twitter has them: what the bytes are counts, and the sandbox transcodes nothing.
-        (gif(frames=3), "dance.gif", "image/gif", "IMAGE", "image/gif"),
-        (film_of(9_000), "clip.mp4", "video/mp4", "VIDEO", "video/mp4"),
+        (padded(JPEG, 4_000), "holiday photo.jpg", "image/jpeg", padded(JPEG, 4_000), "IMAGE", "image/jpeg"),
+        # Twitter hands out GIFs as films.
+        (gif(frames=3), "dance.gif", "image/gif", GIF_AS_FILM, "VIDEO", "video/mp4"),
+        (film_of(9_000), "clip.mp4", "video/mp4", film_of(9_000), "VIDEO", "video/mp4"),
     ],
     ids=["photo", "gif", "video"],
 )
 def test_a_file_reaches_the_agent_behind_its_text(
-    chat: Conversation, content: bytes, name: str, mime: str, type_: str, told: str
+    chat: Conversation, content: bytes, name: str, mime: str, arrives: bytes, type_: str, told: str
 ) -> None:
     said = "Look & see https://example.com/a?b=1 😀"
     dm = customer_attaches(chat, content, name, mime, said)
@@ -56,13 +56,15 @@ def test_a_file_reaches_the_agent_behind_its_text(
     body = file["body"]
     assert (body["type"], body["markdownText"]) == (type_, "")
     assert body["attachment"]["mimeType"] == told
-    assert body["attachment"]["size"] == len(content)
+    assert body["attachment"]["size"] == len(arrives)
     address = urlsplit(body["attachment"]["mediaUrl"])
     assert address.path == "/file-engine/api/downloadFileStream"
     (returned,) = parse_qs(address.query)["filename"]
     assert body["caption"] == returned
-    assert returned.endswith({"image/jpeg": ".jpg", "image/gif": ".gif", "video/mp4": ".mp4"}[told])
-    assert in_the_file_engine(chat, file) == content
+    assert returned.endswith({"image/jpeg": ".jpg", "video/mp4": ".mp4"}[told])
+    stored = in_the_file_engine(chat, file)
+    assert stored == arrives
+    assert (stored[4:8] == b"ftyp") == (type_ == "VIDEO")
 
 
 def test_a_file_without_a_text_is_one_message_and_two_of_one_name_are_two_files(chat: Conversation) -> None:
@@ -80,6 +82,8 @@ def test_a_file_that_cannot_be_had_is_a_note_in_its_place(chat: Conversation) ->
     troubles = {
         "gone": ({"status": 404, "body": ""}, "Twitter does not have the attachment any more (HTTP 404)."),
         "refused": ({"status": 403, "body": ""}, "Twitter did not hand out the attachment (HTTP 403)."),
+        # The API accepts the credentials, so this is about the file, and nobody waits for an operator.
+        "unsigned": ({"status": 401, "body": ""}, "Twitter did not hand out the attachment (HTTP 401)."),
         "led away": ({"status": 302, "headers": {"location": "/ccm"}, "body": ""}, "lead somewhere else"),
         "no image": ({"status": 200, "body": "no picture at all"}, "The file (17 bytes) is none that Twitter carries."),
         "empty": ({"status": 200, "body": ""}, "The file is empty."),

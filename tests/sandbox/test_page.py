@@ -136,14 +136,17 @@ def test_pictures_go_both_ways(chat: Page, tmp_path: Path) -> None:
         until(lambda shown=shown: shown.evaluate("image => image.naturalWidth") == 32)
 
 
-def test_a_gif_shows_although_it_hides_behind_a_films_name(chat: Page, tmp_path: Path) -> None:
+def test_a_gif_plays_by_itself_on_both_sides(chat: Page, tmp_path: Path) -> None:
     moving = tmp_path / "dance.gif"
     moving.write_bytes(GIF)
     phone(chat).locator("input[type=file]").set_input_files(moving)
     phone(chat).get_by_role("button", name="Send", exact=True).click()
-    shown = desk(chat).locator(".theirs img")
-    expect(shown).to_be_attached()
-    until(lambda: shown.evaluate("image => image.naturalWidth") == 2)
+    for side in (phone(chat), desk(chat)):
+        shown = side.locator("video")
+        expect(shown).to_be_visible()
+        until(lambda shown=shown: shown.evaluate("film => !film.paused && film.currentTime > 0"))
+        assert shown.evaluate("film => film.muted && film.loop")
+        assert shown.evaluate("film => film.videoWidth") == 160
 
 
 def test_a_film_that_cannot_be_shown_is_a_link(chat: Page, tmp_path: Path) -> None:

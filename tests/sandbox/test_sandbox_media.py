@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 from playmates import ACCOUNT, CUSTOMER, PAIR, FakeConnector, Sandbox, until
-from samples import GIF, MP4, png
+from samples import GIF, GIF_AS_FILM, MP4, png
 
 pytestmark = pytest.mark.integration
 
@@ -80,11 +80,14 @@ def test_a_picture_is_ready_at_once_and_shows_in_the_message(sandbox: Sandbox, c
 
 
 @pytest.mark.parametrize(
-    ("content", "mime", "category", "kind"),
-    [(GIF, "image/gif", "dm_gif", "animated_gif"), (MP4, "video/mp4", "dm_video", "video")],
+    ("content", "mime", "category", "kind", "becomes"),
+    [
+        (GIF, "image/gif", "dm_gif", "animated_gif", GIF_AS_FILM),
+        (MP4, "video/mp4", "dm_video", "video", MP4),
+    ],
 )
 def test_moving_pictures_are_processed_first(
-    sandbox: Sandbox, content: bytes, mime: str, category: str, kind: str
+    sandbox: Sandbox, content: bytes, mime: str, category: str, kind: str, becomes: bytes
 ) -> None:
     sandbox.post("settings", processing_seconds=0.5)
     media_id = uploaded(sandbox, content, mime, category)
@@ -97,7 +100,12 @@ def test_moving_pictures_are_processed_first(
     assert media["type"] == kind
     films = [one for one in media["video_info"]["variants"] if one["content_type"] == "video/mp4"]
     for film in films:
-        assert sandbox.http.get(film["url"], timeout=10).content == content
+        got = sandbox.http.get(film["url"], timeout=10)
+        assert (got.content, got.headers["content-type"]) == (becomes, "video/mp4")
+        assert got.headers["content-length"] == str(len(becomes))
+    url = f"{sandbox.url}/_sandbox/media/{media_id}"
+    assert sandbox.http.get(url, timeout=10).content == becomes
+    assert sandbox.http.get(url, params={"uploaded": "true"}, timeout=10).content == content
     assert ("bitrate" in films[0], films[0]["bitrate"] == 0) == (True, kind == "animated_gif")
     assert sandbox.http.get(media["media_url_https"], timeout=10).headers["content-type"] == "image/jpeg"
 
