@@ -30,7 +30,8 @@ from sandbox.world import Options, World
     show_default=True,
     help="base URL of the connector",
 )
-def main(host: str, port: int, state_dir: Path, connector_url: str) -> None:
+@click.option("--quiet", is_flag=True, help="do not print the address; whoever starts it does")
+def main(host: str, port: int, state_dir: Path, connector_url: str, quiet: bool) -> None:
     """Play Twitter, CCM and the file engine, with a page to chat on."""
     if host != "localhost" and not _is_loopback(host):
         raise click.BadParameter(f"{host} is not a loopback address", param_hint="--host")
@@ -49,7 +50,8 @@ def main(host: str, port: int, state_dir: Path, connector_url: str) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    click.echo(f"sandbox: {base_url}/")
+    if not quiet:
+        click.echo(f"sandbox: {base_url}/")
     server.serve_forever()
 
 

@@ -65,6 +65,8 @@ def sandbox(settings: Settings) -> list[str]:
     """Return the sandbox's command line."""
     return [
         *_python("sandbox"),
+        # The supervisor says where it is, once its account is registered.
+        "--quiet",
         *("--port", str(settings.sandbox_port)),
         *("--state-dir", str(settings.var_dir / "sandbox")),
         *("--connector-url", f"http://127.0.0.1:{settings.port}/twitter-connector"),

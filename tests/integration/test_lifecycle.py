@@ -37,6 +37,8 @@ def mortal() -> Iterator[Tree]:
 def test_one_line_says_that_it_is_ready_and_then_it_is(tree: Tree) -> None:
     lines = [line for line in tree.output().splitlines() if line.startswith("ready: ")]
     assert lines == [f"ready: {tree.url}"]
+    # Also where to chat is said once, though two processes know it.
+    assert tree.output().count("sandbox: http") == 1
     assert tree.http.get(f"{tree.url}/health/ready", timeout=10).status_code == 200
     for part in ("broker", "sandbox", "web", "worker", "beat"):
         assert len(tree.pids(part)) == 1, part
