@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import signal
+import sqlite3
 from pathlib import Path
 from types import FrameType
 
@@ -45,7 +46,10 @@ def main(host: str, port: int, state_dir: Path, connector_url: str, quiet: bool)
 
     def stop(number: int, frame: FrameType | None) -> None:
         # Threads may be waiting in a fault for minutes; nothing of theirs is worth waiting for.
-        world.journal.flush()
+        try:
+            world.journal.flush()
+        except sqlite3.Error as error:
+            click.echo(f"sandbox: what happened last could not be written down ({error})", err=True)
         os._exit(0)
 
     signal.signal(signal.SIGTERM, stop)

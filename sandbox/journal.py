@@ -1,14 +1,21 @@
 """What survives a restart: small JSON documents in one SQLite file, written behind the requests.
 
 A record is a dataclass; it is read when it is written down, so ten changes within a moment cost one write.
-A killed process may lose its last tenth of a second; nothing is ever half written.
+A killed process may lose its last tenth of a second; nothing is ever half written. While the disk takes nothing,
+what happens is kept in memory and written down as soon as it does.
 """
 
 import json
+import logging
 import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger(__name__)
+
+# How long to wait before a disk that took nothing is tried again.
+RETRY_SECONDS = 1.0
 
 
 class StateInUse(Exception):
@@ -18,9 +25,10 @@ class StateInUse(Exception):
 class Journal:
     """Keeps records by kind and key. Records must replace their nested values, never change them in place."""
 
-    def __init__(self, path: Path, delay_seconds: float = 0.1) -> None:
+    def __init__(self, path: Path, delay_seconds: float = 0.1, retry_seconds: float = RETRY_SECONDS) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._delay_seconds = delay_seconds
+        self._retry_seconds = retry_seconds
         self._dirty: dict[tuple[str, str], object | None] = {}
         self._lock = threading.Lock()
         self._writing = threading.Lock()
@@ -63,7 +71,8 @@ class Journal:
             self._db.execute("DELETE FROM documents")
 
     def flush(self) -> None:
-        """Write down everything that waits; return when it is on disk."""
+        """Write down everything that waits; return when it is on disk. Raises sqlite3.Error where the disk takes
+        nothing; then everything waits on."""
         with self._writing:
             with self._lock:
                 batch, self._dirty = self._dirty, {}
@@ -75,10 +84,18 @@ class Journal:
                 if record is not None
             ]
             dropped = [place for place, record in batch.items() if record is None]
-            self._db.execute("BEGIN")
-            self._db.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", kept)
-            self._db.executemany("DELETE FROM documents WHERE kind = ? AND id = ?", dropped)
-            self._db.execute("COMMIT")
+            try:
+                self._db.execute("BEGIN")
+                self._db.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", kept)
+                self._db.executemany("DELETE FROM documents WHERE kind = ? AND id = ?", dropped)
+                self._db.execute("COMMIT")
+            except sqlite3.Error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                with self._lock:
+                    # What was noted meanwhile is newer.
+                    self._dirty = {**batch, **self._dirty}
+                raise
 
     def _note(self, kind: str, key: str, record: object | None) -> None:
         with self._lock:
@@ -88,8 +105,19 @@ class Journal:
 
     def _write_behind(self) -> None:
         pause = threading.Event()
+        failing = False
         while True:
             self._work.wait()
-            pause.wait(self._delay_seconds)
+            pause.wait(self._retry_seconds if failing else self._delay_seconds)
             self._work.clear()
-            self.flush()
+            try:
+                self.flush()
+            except sqlite3.Error as error:
+                if not failing:
+                    log.error("the sandbox cannot write down what happens (%s); it goes on and tries again", error)
+                failing = True
+                self._work.set()
+            else:
+                if failing:
+                    log.warning("the sandbox has written down what happened meanwhile")
+                failing = False

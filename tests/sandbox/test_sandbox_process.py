@@ -5,12 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
 from playmates import ACCOUNT, CUSTOMER, PAIR, ROOT, FakeConnector, Sandbox, running_sandbox, until
 from samples import png
+
+from sandbox.journal import Journal
 
 pytestmark = pytest.mark.integration
 
@@ -85,6 +88,35 @@ def test_a_signal_ends_it_at_once_whatever_hangs(tmp_path: Path, number: signal.
             sandbox.process.send_signal(number)
             assert sandbox.process.wait(timeout=5) == 0
             assert time.monotonic() - begun < 2
+
+
+@dataclass
+class Note:
+    """Something to remember."""
+
+    text: str
+
+
+def test_while_the_disk_is_full_nothing_is_forgotten_and_it_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(tmp_path / "state.sqlite", delay_seconds=0.01, retry_seconds=0.01)
+    tries: list[str] = []
+    # From here on the file must not grow, so SQLite says what it says of a full disk.
+    journal._db.execute("PRAGMA max_page_count=1")
+    journal._db.set_trace_callback(lambda words: tries.append(words) if words == "BEGIN" else None)
+    journal.keep("note", "1", Note("x" * 100_000))
+    until(lambda: len(tries) > 3)
+    journal.keep("note", "2", Note("later"))
+    journal.keep("note", "1", Note("y" * 100_000))
+    tried = len(tries)
+    until(lambda: len(tries) > tried + 2)
+    assert [r.levelname for r in caplog.records] == ["ERROR"]
+    assert "database or disk is full" in caplog.text
+    journal._db.execute("PRAGMA max_page_count=1000000")
+    found = until(lambda: journal.load("note"))
+    assert [note["text"][:5] for note in found] == ["yyyyy", "later"]
+    until(lambda: [r.levelname for r in caplog.records] == ["ERROR", "WARNING"])
 
 
 def test_only_loopback_is_listened_on(tmp_path: Path) -> None:
