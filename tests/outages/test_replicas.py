@@ -24,6 +24,7 @@ from tree import ROOT, Control, Tree, can_look_at_processes, environment, eventu
 
 from tests.brokers import Broker, running
 from tests.integration.chaos import Crowd, Talk
+from tests.integration.parcels import agent_attaches, failure
 from tests.integration.scene import Account
 from twitter_connector.dispatch import LOOK_AFTER_TASK, UPKEEP_QUEUE, celery_app
 from twitter_connector.store import keys
@@ -169,6 +170,24 @@ def checked(talks: list[Talk]) -> None:
         assert talk.chat.twitter_texts() == list(talk.outbound.values())
         assert sorted(report["messageId"] for report in talk.chat.reports()) == sorted(talk.outbound)
         assert {report["status"] for report in talk.chat.reports()} <= {"DELIVERED"}
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "mime"), [("FILE", "bill.pdf", "application/pdf"), ("AUDIO", "voice.mp3", "audio/mpeg")]
+)
+def test_what_only_a_link_could_carry_fails_where_no_public_address_of_the_file_engine_is_known(
+    pair: Pair, type_: str, name: str, mime: str
+) -> None:
+    """Only here: with a sandbox of its own, a service knows an address that its customers can open."""
+    chat = Account.registered(pair.replicas[0]).customer()
+    message = agent_attaches(chat, type_, b"%PDF-1.7" + bytes(2040), name, mime)
+    assert failure(chat, message) == (
+        "400",
+        f"Twitter Direct Messages carry pictures, GIFs and MP4 videos only, and this file ({mime}, 2 KB) cannot be "
+        "offered as a link, because the connector knows no public address of the file engine. Send what matters as "
+        "text or as a picture, or ask an administrator to set PUBLIC_FILE_ENGINE_URL.",
+    )
+    assert chat.twitter_messages() == []
 
 
 def test_two_replicas_deliver_each_message_once_and_in_order(pair: Pair) -> None:
