@@ -6,6 +6,7 @@ Time moves only when a test says so. Nothing here speaks to a broker, to Twitter
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -361,6 +362,7 @@ class FakeLedger:
             return False
         self._steps.setdefault((held.account_id, message_id), {})[number] = step
         return True
+        self._scheduling: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
 
     def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None:
         if self.lose_next_done:
@@ -393,6 +395,15 @@ class FakeQuestions:
 
     def ask(self, account_id: str, customer_id: str, asked: Asked | None) -> None:
         self._lanes.questions.pop((account_id, customer_id), None)
+    def keep_scheduling(
+        self, account_id: str, customer_id: str, message_id: str, scheduling: Mapping[str, Any]
+    ) -> None:
+        if len(json.dumps(scheduling)) <= keys.SCHEDULING_MAX_CHARS:
+            self._scheduling.setdefault((account_id, customer_id), {})[message_id] = scheduling
+
+    def scheduling(self, account_id: str, customer_id: str) -> dict[str, Mapping[str, Any]]:
+        return dict(self._scheduling.get((account_id, customer_id), {}))
+
         if asked is None:
             return
         self._asked[account_id, asked.message_id] = asked

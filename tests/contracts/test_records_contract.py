@@ -100,6 +100,15 @@ class TestLedger:
             world.ledger.done("acme", "ada", f"m-{number}", 0, str(number))
         assert list(world.ledger.own("acme", "ada")) == ["10", "11", "12"]
 
+    def test_what_reports_carry_is_kept_by_customer_unless_it_is_large(self, world: World) -> None:
+        campaign = {"campaignId": "7", "wave": {"n": 2, "late": None}}
+        world.ledger.keep_scheduling("acme", "ada", "m|1", campaign)
+        world.ledger.keep_scheduling("acme", "ada", "m-2", {"all": "x" * keys.SCHEDULING_MAX_CHARS})
+        world.ledger.keep_scheduling("acme", "grace", "m-3", {})
+        assert world.ledger.scheduling("acme", "ada") == {"m|1": campaign}
+        assert world.ledger.scheduling("acme", "grace") == {"m-3": {}}
+        assert world.ledger.scheduling("other", "ada") == {}
+
     def test_echoes_come_newest_first_and_not_without_end(self, world: World) -> None:
         seen = [EchoSeen("acme", "ada", str(n), n, f"digest {n}") for n in range(keys.ECHOES_PER_CUSTOMER + 5)]
         world.lanes.accept(seen)

@@ -251,6 +251,22 @@ class TestReadMarks:
         house.serve()
         assert [m for m, status, _ in house.reports() if status == "READ"] == ["m-1", "m-2", "m-3"]
 
+    def test_every_report_carries_what_the_scheduler_gave_the_message(self, house: House) -> None:
+        house.send("m-1", schedulingMetaData={"campaignId": "7"})
+        house.send("m-2")
+        house.serve()
+        self.read(house, house.twitter.sent[1].id)
+        house.serve()
+        carried = {
+            (m["body"]["messageId"], m["body"]["status"]): m["header"]["schedulingMetaData"] for m in house.cim.received
+        }
+        assert carried == {
+            ("m-1", "DELIVERED"): {"campaignId": "7"},
+            ("m-1", "READ"): {"campaignId": "7"},
+            ("m-2", "DELIVERED"): None,
+            ("m-2", "READ"): None,
+        }
+
     def test_delivered_is_heard_before_read(self, house: House) -> None:
         house.cim.fail_next(*[failing(ServiceUnavailable)] * 2)
         house.send("m-1")

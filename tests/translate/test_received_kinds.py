@@ -286,7 +286,7 @@ def read_up_to(event_id: str) -> DmRead:
 
 def test_everything_sent_up_to_the_last_read_event_is_read_once_and_in_order() -> None:
     sent = {"30": "cim-c", "9": "cim-a", "10": "cim-b", "31": "cim-d"}
-    reports = read_reports(read_up_to("30"), sent, NOW)
+    reports = read_reports(read_up_to("30"), sent, NOW, {})
     assert [report.body["messageId"] for report in reports] == ["cim-a", "cim-b", "cim-c"]
     assert {
         (r.body["status"], r.body["reasonCode"], r.header.provider_message_id == r.body["messageId"]) for r in reports
@@ -296,17 +296,17 @@ def test_everything_sent_up_to_the_last_read_event_is_read_once_and_in_order() -
 
 def test_a_message_of_several_parts_is_read_with_its_last_part() -> None:
     sent = {"10": "cim-a", "11": "cim-a", "12": "cim-a"}
-    assert read_reports(read_up_to("11"), sent, NOW) == ()
-    assert [report.body["messageId"] for report in read_reports(read_up_to("12"), sent, NOW)] == ["cim-a"]
+    assert read_reports(read_up_to("11"), sent, NOW, {}) == ()
+    assert [report.body["messageId"] for report in read_reports(read_up_to("12"), sent, NOW, {})] == ["cim-a"]
 
 
 def test_a_second_receipt_gives_the_same_report_and_not_the_id_of_another_status() -> None:
-    (first,) = read_reports(read_up_to("10"), {"10": "cim-a"}, NOW)
-    (second,) = read_reports(read_up_to("12"), {"10": "cim-a"}, NOW + timedelta(hours=1))
+    (first,) = read_reports(read_up_to("10"), {"10": "cim-a"}, NOW, {})
+    (second,) = read_reports(read_up_to("12"), {"10": "cim-a"}, NOW + timedelta(hours=1), {})
     assert first.id == second.id
     assert first.id != delivered(CimMessage("cim-a", first.header, {}), NOW).id
 
 
 def test_nothing_read_is_no_report() -> None:
-    assert read_reports(read_up_to(""), {"10": "cim-a"}, NOW) == ()
-    assert read_reports(read_up_to("10"), {}, NOW) == ()
+    assert read_reports(read_up_to(""), {"10": "cim-a"}, NOW, {}) == ()
+    assert read_reports(read_up_to("10"), {}, NOW, {}) == ()

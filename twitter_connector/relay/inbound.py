@@ -119,4 +119,5 @@ class InboundRoute:
     def _read(self, read: DmRead) -> Sequence[Item]:
         sent = self.ledger.own(read.account_id, read.customer_id)
         # Each becomes an entry of its own, accepted once by its id however often Twitter says "read".
-        return [report_entry(report) for report in read_reports(read, sent, self.clock())]
+        scheduling = self.ledger.scheduling(read.account_id, read.customer_id)
+        return [report_entry(report) for report in read_reports(read, sent, self.clock(), scheduling)]

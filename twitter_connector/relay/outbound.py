@@ -66,7 +66,10 @@ class OutboundRoute:
             return ()
         known = self.ledger.steps(held.account_id, message.id)
         if not known:
-            self.questions.ask(held.account_id, message.header.customer_id, plan.asked)
+            customer, scheduling = message.header.customer_id, message.header.scheduling
+            self.questions.ask(held.account_id, customer, plan.asked)
+            if scheduling is not None:
+                self.ledger.keep_scheduling(held.account_id, customer, message.id, scheduling)
         for number, step in enumerate(plan.steps):
             done = known.get(number)
             if done is None or not done.dm_id:

@@ -39,6 +39,8 @@ RETIRED_SECONDS = 86400
 # Which DM belongs to which CIM message, for read receipts; Twitter marks far older ones rarely.
 SENT_SECONDS = 7 * 86400
 SENT_PER_CUSTOMER = 500
+# What CCM's scheduler wants to hear again with a report is an id or two; more than this is not kept for READ.
+SCHEDULING_MAX_CHARS = 2_000
 
 DUE = PREFIX + "due:{direction}:{account}"  # ZSET lane -> ms when it may be worked on (waiting, leased or ready)
 TURN = PREFIX + "turn:{direction}"  # ZSET account -> ms when it is looked at next
@@ -54,6 +56,7 @@ SEQUENCE = PREFIX + "seq"  # INCR: order of acceptance
 ECHOES = PREFIX + "echo:{account}:{customer}"  # LIST of JSON, newest first
 LEDGER = PREFIX + "ledger:{account}:{id}"  # HASH step -> JSON
 SENT = PREFIX + "sent:{account}:{customer}"  # ZSET padded dm id|cim id, score 0
+SCHEDULING = PREFIX + "sent:{account}:{customer}:scheduling"  # HASH cim id -> JSON that its reports carry
 ACCOUNTS = PREFIX + "accounts"  # HASH account id -> JSON, credentials encrypted
 SIGNS = PREFIX + "signs:{account}"  # HASH last_event_at, last_crc_at, ...
 FLASH = PREFIX + "flash:{direction}:{account}:{customer}"  # mark: one was let in lately

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -98,6 +99,27 @@ class Ledger:
         pairs = (row.partition("|") for row in rows)
         return {dm_id.lstrip("0"): message_id for dm_id, _, message_id in pairs}
 
+    def keep_scheduling(
+        self, account_id: str, customer_id: str, message_id: str, scheduling: Mapping[str, Any]
+    ) -> None:
+        """Keep what the reports about a message carry, for the one that comes days later. What is too large, or one
+        too many for this customer, is not kept."""
+        value = json.dumps(scheduling, separators=(",", ":"))
+        key = _scheduling(account_id, customer_id)
+        with store_errors():
+            if len(value) > keys.SCHEDULING_MAX_CHARS or self._client.hlen(key) >= keys.SENT_PER_CUSTOMER:
+                return
+            pipe = self._client.pipeline(transaction=True)
+            pipe.hset(key, message_id, value)
+            pipe.expire(key, keys.SENT_SECONDS)
+            pipe.execute()
+
+    def scheduling(self, account_id: str, customer_id: str) -> dict[str, Mapping[str, Any]]:
+        """Return CIM message id -> what its reports carry, for the messages to this customer that have it."""
+        with store_errors():
+            found: dict[str, str] = self._client.hgetall(_scheduling(account_id, customer_id))  # type: ignore[assignment]
+        return {message_id: json.loads(value) for message_id, value in found.items()}
+
 
 def _key(account_id: str, message_id: str) -> str:
     return keys.LEDGER.format(account=quote(account_id, safe=""), id=quote(message_id, safe=""))
@@ -105,3 +127,7 @@ def _key(account_id: str, message_id: str) -> str:
 
 def _sent(account_id: str, customer_id: str) -> str:
     return keys.SENT.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
+
+
+def _scheduling(account_id: str, customer_id: str) -> str:
+    return keys.SCHEDULING.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import uuid5
 
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent
@@ -54,11 +55,13 @@ def failed(about: CimMessage, error: ConnectorError, now: datetime) -> CimMessag
     return report(about, DeliveryNotification(about.id, "FAILED", code, text), now)
 
 
-def read_reports(read: DmRead, sent: Mapping[str, str], now: datetime) -> tuple[CimMessage, ...]:
+def read_reports(
+    read: DmRead, sent: Mapping[str, str], now: datetime, scheduling: Mapping[str, Mapping[str, Any]]
+) -> tuple[CimMessage, ...]:
     """Return READ for each CIM message the customer has now read in full, in the order they were sent.
 
     sent: DM id -> CIM id of what was sent to this customer. A message of several parts has been read when the last
-    of those in `sent` has.
+    of those in `sent` has. scheduling: CIM id -> the message's schedulingMetaData, where it had one.
     """
     last_parts: dict[str, int] = {}
     for dm_id, cim_id in sent.items():
@@ -66,7 +69,11 @@ def read_reports(read: DmRead, sent: Mapping[str, str], now: datetime) -> tuple[
     first, last = split_name(read.reader)
     header = Header(read.account_id, read.customer_id, first, last)
     return tuple(
-        report(CimMessage(cim_id, header, {}), DeliveryNotification(cim_id, "READ", "200"), now)
+        report(
+            CimMessage(cim_id, replace(header, scheduling=scheduling.get(cim_id)), {}),
+            DeliveryNotification(cim_id, "READ", "200"),
+            now,
+        )
         for cim_id, dm_id in sorted(last_parts.items(), key=lambda item: item[1])
         if dm_id <= int(read.last_read_event_id or 0)
     )
