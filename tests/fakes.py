@@ -223,6 +223,16 @@ class FakeLanes:
         self._turn[direction][account_id] = self._clock.ms
         return self._ringing({direction})
 
+    def wake(self, direction: Direction, account_id: str) -> set[Direction]:
+        self._there()
+        woken = False
+        for lane, at in self._due.get((direction, account_id), {}).items():
+            if at > self._clock.ms and not self._lanes[direction, account_id, lane].owner:
+                self._due[direction, account_id][lane] = self._clock.ms
+                self._sooner((direction, account_id, lane), self._clock.ms)
+                woken = True
+        return self._ringing({direction}) if woken else set()
+
     def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
         return {d: gate for d in Direction if (gate := self._gate(d, account_id))}
 
@@ -352,6 +362,7 @@ class FakeLedger:
         self._lanes = lanes
         self._steps: dict[tuple[str, str], dict[int, Step]] = {}
         self._sent: dict[tuple[str, str], dict[str, str]] = {}
+        self._scheduling: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
         self.lose_next_done = False
 
     def steps(self, account_id: str, message_id: str) -> dict[int, Step]:
@@ -362,7 +373,6 @@ class FakeLedger:
             return False
         self._steps.setdefault((held.account_id, message_id), {})[number] = step
         return True
-        self._scheduling: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
 
     def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None:
         if self.lose_next_done:
@@ -385,6 +395,15 @@ class FakeLedger:
         fitting = (i for i in sorted(sent, key=int) if not up_to or int(i) <= int(up_to))
         return {i: sent[i] for i in fitting}
 
+    def keep_scheduling(
+        self, account_id: str, customer_id: str, message_id: str, scheduling: Mapping[str, Any]
+    ) -> None:
+        if len(json.dumps(scheduling)) <= keys.SCHEDULING_MAX_CHARS:
+            self._scheduling.setdefault((account_id, customer_id), {})[message_id] = scheduling
+
+    def scheduling(self, account_id: str, customer_id: str) -> dict[str, Mapping[str, Any]]:
+        return dict(self._scheduling.get((account_id, customer_id), {}))
+
 
 class FakeQuestions:
     """What customers were asked, beside the fake lanes, whose items close questions and link events."""
@@ -395,15 +414,6 @@ class FakeQuestions:
 
     def ask(self, account_id: str, customer_id: str, asked: Asked | None) -> None:
         self._lanes.questions.pop((account_id, customer_id), None)
-    def keep_scheduling(
-        self, account_id: str, customer_id: str, message_id: str, scheduling: Mapping[str, Any]
-    ) -> None:
-        if len(json.dumps(scheduling)) <= keys.SCHEDULING_MAX_CHARS:
-            self._scheduling.setdefault((account_id, customer_id), {})[message_id] = scheduling
-
-    def scheduling(self, account_id: str, customer_id: str) -> dict[str, Mapping[str, Any]]:
-        return dict(self._scheduling.get((account_id, customer_id), {}))
-
         if asked is None:
             return
         self._asked[account_id, asked.message_id] = asked

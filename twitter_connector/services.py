@@ -20,6 +20,7 @@ from twitter_connector.relay.adopt import Adopt
 from twitter_connector.relay.attachments import Attachments
 from twitter_connector.relay.configure import Configure
 from twitter_connector.relay.onboard import Onboard
+from twitter_connector.relay.refused_file import RefusedFile
 from twitter_connector.relay.upkeep import Upkeep
 from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.budgets import Budgets
@@ -68,7 +69,7 @@ class Services:
     bell: Bell
 
 
-def _attachments(settings: Settings, wire: Wire) -> Attachments:
+def _attachments(settings: Settings, wire: Wire, refused_file: RefusedFile) -> Attachments:
     directory = spool_directory(settings)
     uploads = Uploads(wire, settings.twitter_upload_url, now)
     return Attachments(
@@ -79,6 +80,7 @@ def _attachments(settings: Settings, wire: Wire) -> Attachments:
         uploads=lambda account: uploads,
         spool=lambda chunks, ceiling: spool(chunks, ceiling, directory),
         outgoing=Outgoing,
+        judge=refused_file.judge,
     )
 
 
@@ -113,6 +115,8 @@ def build_services(settings: Settings, *, patient: bool = False) -> Services:
     upkeep = Upkeep(accounts, accounts, onboard, inbox, twitter.for_account, bell.ring, now, random.random)
     cim = CimGateway(wire, settings.ccm_url, now)
     channel = Channel(client)
+    configure = Configure(accounts, lanes, channel, cim.configuration, bell.ring)
+    refused_file = RefusedFile(lanes.pauses, twitter.for_registration, configure.refused, now, random.random)
     return Services(
         settings=settings,
         redis=client,
@@ -121,7 +125,7 @@ def build_services(settings: Settings, *, patient: bool = False) -> Services:
         inbox=inbox,
         ledger=Ledger(client, line),
         questions=Questions(client),
-        attachments=_attachments(settings, wire),
+        attachments=_attachments(settings, wire, refused_file),
         accounts=accounts,
         dead_letters=DeadLetters(client),
         budgets=budgets,
@@ -130,7 +134,7 @@ def build_services(settings: Settings, *, patient: bool = False) -> Services:
         twitter=twitter,
         cim=cim,
         onboard=onboard,
-        configure=Configure(accounts, lanes, channel, cim.configuration, bell.ring),
+        configure=configure,
         adopt=Adopt(accounts, channel, cim.configuration, twitter.for_registration, now),
         upkeep=upkeep,
         bell=bell,

@@ -452,6 +452,23 @@ class TestPause:
         assert world.lanes.resume(IN, "acme") == set()
         assert world.lanes.claim(IN) is None
 
+    def test_waking_ends_the_waits_of_one_account_and_nobodys_lease(self, world: World) -> None:
+        world.lanes.accept([entry("1", lane="waits"), entry("2", lane="held"), entry("3", account="other")])
+        for held in (claim(world), claim(world), claim(world)):
+            if (held.account_id, held.lane) != ("acme", "held"):
+                world.lanes.postpone(held, FAR, spend=False)
+        world.lanes.answer_bell(IN)
+        assert world.lanes.claim(IN) is None
+        assert world.lanes.wake(IN, "acme") == {IN}
+        assert claim(world).entry_id == "1"
+        assert world.lanes.claim(IN) is None
+
+    def test_waking_an_account_that_waits_for_nothing_rings_nobody(self, world: World) -> None:
+        world.lanes.accept([entry("1")])
+        world.lanes.answer_bell(IN)
+        assert world.lanes.wake(IN, "acme") == set()
+        assert claim(world).entry_id == "1"
+
     def test_a_pause_holds_one_direction_only(self, world: World) -> None:
         world.lanes.accept([entry("1", way=OUT), entry("2")])
         world.lanes.pause(OUT, "acme", world.now_ms() + FAR, "rate_limited", "")

@@ -143,6 +143,37 @@ def test_a_media_host_in_trouble_is_waited_for(chat: Conversation) -> None:
     assert types(chat) == ["IMAGE"]
 
 
+def test_a_picture_waits_for_new_credentials_where_twitter_refuses_the_account_and_holds_up_nobody_else(
+    chat: Conversation,
+) -> None:
+    account, other = chat.account, chat.account.customer()
+    tree = account.tree
+    # CCM has nothing better, so a person is needed.
+    away = tree.sandbox.fault(family="ccm", path=f"configurations/{account.id}$", status=404)
+    new = tree.sandbox.post("authorise", account_id=account.id)
+    customer_attaches(chat, JPEG, "photo.jpg", "image/jpeg", "before")
+    chat.customer_says("after")
+    pause = eventually(lambda: account.shown()["pauses"].get("outbound"), what="the pause")
+    assert pause["reason"] == "token_revoked"
+    assert account.shown()["state"] == "paused"
+    other.customer_says("meanwhile")
+    other.await_ccm(["meanwhile"])
+    reply = other.agent_says("waits too")
+    assert types(chat) == ["PLAIN"]
+    assert other.twitter_texts() == []
+
+    tree.sandbox.lift(away)
+    values = {"ACCESS-TOKEN": new["ACCESS-TOKEN"], "ACCESS-TOKEN-SECRET": new["ACCESS-TOKEN-SECRET"]}
+    rows = [{"key": key, "type": "String2000", "value": value} for key, value in values.items()]
+    told = {"serviceIdentifier": account.id, "connectorConfigurations": rows}
+    assert tree.http.post(f"{tree.url}/connector-configurations", json=told, timeout=10).status_code == 200
+    eventually(lambda: len(chat.ccm_messages()) >= 3, what="what waited")
+    assert types(chat) == ["PLAIN", "IMAGE", "PLAIN"]
+    assert chat.ccm_texts() == ["before", "", "after"]
+    assert other.await_report(reply["id"])["status"] == "DELIVERED"
+    assert account.shown()["pauses"] == {}
+
+
 def test_pictures_are_fetched_with_the_accounts_own_signature(chat: Conversation) -> None:
     customer_attaches(chat, JPEG, "photo.jpg", "image/jpeg")
     eventually(chat.ccm_messages, what="the picture")

@@ -225,6 +225,35 @@ class TestPausing:
         serve(house, route)
         assert route.seen == ["1"]
 
+    def test_an_inbound_message_that_meets_refused_credentials_stops_sending_and_its_own_lane_only(
+        self, house: House, route: Script
+    ) -> None:
+        work(house, "photo", "behind it", way=IN)
+        work(house, "text", lane=GRACE, way=IN)
+        work(house, "reply", lane=GRACE)
+        until = house.clock() + timedelta(minutes=10)
+        route.fail("photo", failing(CredentialsRejected, "token_revoked", until=until))
+        house.drain(IN, route).serve(60)
+        serve(house, route)
+        assert route.seen == ["text"]
+        assert set(house.lanes.pauses(ACME)) == {OUT}
+        assert house.lanes.pauses(ACME)[OUT]["reason"] == "token_revoked"
+        house.clock.advance(599)
+        assert house.drain(IN, route).serve(60) == 0
+        house.clock.advance(1)
+        house.drain(IN, route).serve(60)
+        serve(house, route)
+        assert route.seen == ["text", "photo", "behind it", "reply"]
+
+    def test_what_waits_for_credentials_is_given_up_when_it_is_too_old(self, house: House, route: Script) -> None:
+        work(house, "photo", way=IN)
+        while not house.buried():
+            route.failures["photo"] = [failing(CredentialsRejected, until=house.clock() + timedelta(minutes=10))]
+            house.drain(IN, route).serve(60)
+            house.clock.advance(600)
+        assert [(letter.entry_id, letter.reason) for letter in house.buried()] == [("photo", "too_old")]
+        assert house.clock.seconds() == pytest.approx(24 * 3600, abs=1300)
+
 
 class TestBurying:
     def test_what_will_never_work_is_kept_with_everything_needed(self, house: House, route: Script) -> None:

@@ -27,6 +27,8 @@ from twitter_connector.model.media import MediaPart, StoredFile, Upload
 from twitter_connector.model.plan import MediaRef
 from twitter_connector.translate.inbound import media_message, media_note
 
+# The one refusal that may be about the account as well as about the file.
+_REFUSED = "media_refused_by_twitter"
 # A server of somebody else's that holds a picture is waited for about this many tries, half a minute in all; the file
 # engine, which is CIM's own, for as long as a message may wait.
 FOREIGN_TRIES = 6
@@ -69,7 +71,9 @@ class UploadsPort(Protocol):
 
 @dataclass(frozen=True)
 class Attachments:
-    """Carries files. spool: a stream and a ceiling -> a whole temporary file. outgoing: makes what uploads take."""
+    """Carries files. spool: a stream and a ceiling -> a whole temporary file. outgoing: makes what uploads take.
+    judge: RefusedFile.judge.
+    """
 
     downloads: DownloadsPort
     files: FilesPort
@@ -77,10 +81,12 @@ class Attachments:
     uploads: Callable[[Account], UploadsPort]
     spool: Callable[[Iterable[bytes], int], AbstractContextManager[WholeFile]]
     outgoing: Callable[[BinaryIO, int, str, str], Any]
+    judge: Callable[[Account], None]
 
     def bring_in(self, part: MediaPart, account: Account | None) -> CimMessage:
         """Return the message for a customer's file, stored in the file engine; or the note that tells the agent why
-        it could not be had. Raises Retryable where waiting helps."""
+        it could not be had. Raises Retryable where waiting helps, and CredentialsRejected where Twitter refuses the
+        account, so that the file waits for an operator as the account's replies do."""
         try:
             if account is None:
                 raise Permanent("unknown_account", "The account it was sent to is no longer registered here.")
@@ -89,6 +95,8 @@ class Attachments:
             # Not CCM's silence, nor a limit of the account's: it must not hold up anybody's texts.
             raise _waiting(error) from error
         except Permanent as error:
+            if account is not None and error.reason == _REFUSED:
+                self.judge(account)
             return media_note(part, error)
 
     def _stored(self, part: MediaPart, account: Account) -> StoredFile:

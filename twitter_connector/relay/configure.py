@@ -46,6 +46,7 @@ class LanesPort(Protocol):
 
     def pauses(self, account_id: str) -> Mapping[Direction, Mapping[str, str]]: ...
     def resume(self, direction: Direction, account_id: str) -> set[Direction]: ...
+    def wake(self, direction: Direction, account_id: str) -> set[Direction]: ...
 
 
 class ChannelPort(Protocol):
@@ -169,6 +170,9 @@ class Configure:
             if pause.get("reason") not in _TIMED:
                 for bell in self._lanes.resume(direction, account_id):
                     self._ring(bell)
+        # Customers' pictures that Twitter did not hand out to the former credentials wait in their lanes.
+        for bell in self._lanes.wake(Direction.IN, account_id):
+            self._ring(bell)
 
 
 def refuse_token_of_another(account_id: str, values: Mapping[str, str]) -> None:

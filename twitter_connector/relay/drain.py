@@ -159,10 +159,15 @@ class Drain:
         if not isinstance(error, ConnectorError):
             log.error("internal_error", exc_info=error, extra=facts)
         if isinstance(decision, Pause):
-            self.lanes.pause(self.direction, held.account_id, epoch_ms(decision.until), reason, detail)
-            self.lanes.postpone(held, 0, spend=False)
-            level = logging.ERROR if isinstance(error, CredentialsRejected) else logging.WARNING
-            log.log(level, "account_paused", extra={**facts, "until": decision.until.isoformat(), "detail": detail})
+            rejected = isinstance(error, CredentialsRejected)
+            # What Twitter refuses an account stops its sending. A message to CIM that needs it too, for its picture,
+            # waits in its own lane: the other conversations, and reports, still reach CIM.
+            paused = Direction.OUT if rejected else self.direction
+            self.lanes.pause(paused, held.account_id, epoch_ms(decision.until), reason, detail)
+            wait = timedelta() if paused is self.direction else decision.until - now
+            self.lanes.postpone(held, int(wait / timedelta(milliseconds=1)), spend=False)
+            facts |= {"pauses": paused.word, "until": decision.until.isoformat(), "detail": detail}
+            log.log(logging.ERROR if rejected else logging.WARNING, "account_paused", extra=facts)
             self.watch.failed(held, reason, "paused")
             return None
         if isinstance(decision, Wait):

@@ -87,6 +87,8 @@ class Onboard:
         self._accounts.save(standing.account)
         for direction in Direction:
             self._lanes.resume(direction, account_id)
+        # Customers' pictures that Twitter did not hand out to the former credentials wait in their lanes.
+        self._lanes.wake(Direction.IN, account_id)
         if former is not None and not former.sends_only:
             # It is registered again because something was wrong: what was missed since is to be read back.
             self._accounts.note(account_id, gap_open=1, next_check_at=0)

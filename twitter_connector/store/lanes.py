@@ -46,6 +46,7 @@ class Lanes:
         self._flashes = Script(line, scripts.FLASHES)
         self._pause = Script(line, scripts.PAUSE)
         self._resume = Script(line, scripts.RESUME)
+        self._wake = Script(line, scripts.WAKE)
         self._knock = Script(line, scripts.KNOCK)
 
     def accept(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]:
@@ -96,6 +97,11 @@ class Lanes:
     def resume(self, direction: Direction, account_id: str) -> set[Direction]:
         """End a pause. Return which doorbells to ring."""
         return _directions(self._resume(direction, quote(account_id, safe="")))
+
+    def wake(self, direction: Direction, account_id: str) -> set[Direction]:
+        """Cut short what the account's lanes of one direction wait for; nobody's lease. Return which doorbells to
+        ring. Not for outbound lanes: some of them wait for the outcome of a send."""
+        return _directions(self._wake(direction, quote(account_id, safe="")))
 
     def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
         """Return what holds the account back, by direction: until (epoch ms), reason, detail, since."""

@@ -247,6 +247,22 @@ return bells()
 """
 )
 
+# direction account: lanes that wait are due now; those that somebody holds stay theirs. Bounded, since nothing else
+# runs meanwhile; the rest come when their own wait is over.
+WAKE = (
+    _LIBRARY
+    + """
+local d,a=ARGV[1],ARGV[2]
+local due=P..'due:'..d..':'..a
+for _,l in ipairs(redis.call('ZRANGEBYSCORE',due,string.format('(%.0f',now),'+inf','LIMIT',0,5000)) do
+  if redis.call('HEXISTS',path('st',d,a,l),'owner')==0 then
+    redis.call('ZADD',due,now,l); redis.call('ZADD',P..'turn:'..d,'LT',now,a); rings[d]=true
+  end
+end
+return bells()
+"""
+)
+
 # direction: is anything due, and should a bell be rung for it?
 KNOCK = (
     _LIBRARY
