@@ -151,6 +151,15 @@ class TestRegister:
         desk.register()
         assert desk.lanes.claim(Direction.OUT) is not None
 
+    def test_a_picture_that_waited_for_other_credentials_is_due_with_a_registration(self, desk: Desk) -> None:
+        desk.lanes.accept([Entry(Direction.IN, A, "ada", "photo", "payload")])
+        held = desk.lanes.claim(Direction.IN)
+        assert held is not None
+        desk.lanes.postpone(held, 600_000, spend=False)
+        assert desk.lanes.claim(Direction.IN) is None
+        desk.register()
+        assert desk.lanes.claim(Direction.IN) is not None
+
     def test_attention_ends_with_a_registration(self, desk: Desk) -> None:
         desk.register()
         desk.accounts.save(replace(desk.account(), attention="Access was revoked.", subscribed=False))
