@@ -58,6 +58,7 @@ class Crowd:
         self._tree = tree
         self._messages = messages
         self._pause = pause
+        self._enough = threading.Event()
         self._troubles: list[BaseException] = []
         self._threads = [
             threading.Thread(target=self._guarded, args=(speak, talk), daemon=True)
@@ -68,6 +69,12 @@ class Crowd:
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
+
+    def hush(self) -> None:
+        """Have nobody begin another message. Fails where somebody has nothing more to say already: then whatever was
+        done meanwhile was done in silence."""
+        assert all(thread.is_alive() for thread in self._threads), "somebody had said everything before this"
+        self._enough.set()
 
     def finish(self, seconds: float) -> None:
         """Wait until everybody has said everything. Raises what went wrong for any of them."""
@@ -94,6 +101,8 @@ class Crowd:
         pair = {"account_id": talk.chat.account.id, "customer_id": talk.chat.customer_id}
         first_id = ""
         for number in range(self._messages):
+            if self._enough.is_set():
+                break
             text = f"in {number}"
             dm = control.post("customer/messages", **pair, text=text)
             talk.inbound.append(text)
@@ -112,13 +121,18 @@ class Crowd:
         return [d["status"] for d in found] == ["delivered"]
 
     def _agent(self, talk: Talk, control: Control) -> None:
-        pair = {"account_id": talk.chat.account.id, "customer_id": talk.chat.customer_id}
-        said = {str(uuid.uuid4()): f"out {number}" for number in range(self._messages)}
-        for message_id, text in [*said.items(), next(iter(said.items()))]:
-            while control.post("agent/messages", **pair, id=message_id, text=text)["status"] != 202:
-                time.sleep(0.25)
-            talk.outbound[message_id] = text
+        for number in range(self._messages):
+            if self._enough.is_set():
+                break
+            self._say(control, talk, str(uuid.uuid4()), f"out {number}")
             time.sleep(self._pause)
+        self._say(control, talk, *next(iter(talk.outbound.items())))
+
+    def _say(self, control: Control, talk: Talk, message_id: str, text: str) -> None:
+        pair = {"account_id": talk.chat.account.id, "customer_id": talk.chat.customer_id}
+        while control.post("agent/messages", **pair, id=message_id, text=text)["status"] != 202:
+            time.sleep(0.25)
+        talk.outbound[message_id] = text
 
 
 class Troubles:
