@@ -256,6 +256,12 @@ class TestFingerprint:
         assert fingerprint(shown, [Link(T1, "http://example.com/help")]) == sent_fingerprint(sent)
         assert fingerprint(shown, [Link(T1, "https://example.com/help")]) == sent_fingerprint(sent)
 
+    @pytest.mark.parametrize("sent", ["“Is it example.com”", "(see example.com)", "example.com."])
+    def test_what_stands_right_behind_a_bare_domain_keeps_it(self, sent: str) -> None:
+        shown = sent.replace("example.com", T1)
+        assert fingerprint(shown, [Link(T1, "http://example.com")]) == sent_fingerprint(sent)
+        assert fingerprint(shown) == sent_fingerprint(sent)
+
     @given(prose)
     def test_white_space_at_the_ends_and_its_kind_keep_it(self, text: str) -> None:
         assert fingerprint(f"  {escaped(text)}\n") == sent_fingerprint(text)

@@ -130,7 +130,8 @@ def fingerprint(text: str, links: Iterable[Link] = (), drop: str = "") -> str:
     without them, in one Unicode form and with one kind of white space.
     """
     text = unicodedata.normalize("NFC", readable_text(text, links, drop))
-    words = _url_or_domain.sub(" ", text).split()
+    # The whole word: where a link ends and a closing bracket or quotation mark begins is told differently.
+    words = [word for word in text.split() if not _url_or_domain.search(word)]
     return hashlib.sha256(" ".join(words).encode("utf-8", "surrogatepass")).hexdigest()
 
 
