@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import logging
+import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,6 +30,7 @@ from twitter_connector.errors import (
     ServiceUnavailable,
 )
 from twitter_connector.model.account import Account, Credentials, Webhook
+from twitter_connector.model.activity import DmEchoed, DmReceived
 from twitter_connector.model.plan import SendDm
 from twitter_connector.services import build_services
 from twitter_connector.twitter.v1 import TwitterV1
@@ -35,6 +38,7 @@ from twitter_connector.twitter.v1 import TwitterV1
 API = "https://api.twitter.com"
 NEW = f"{API}/1.1/direct_messages/events/new.json"
 LIST = f"{API}/1.1/direct_messages/events/list.json"
+SHOW = f"{API}/1.1/direct_messages/events/show.json"
 ENV = f"{API}/1.1/account_activity/all/prod"
 ACCOUNT = Account(
     id="2975699229",
@@ -245,6 +249,56 @@ class TestLooking:
         an_error(http, "GET", LIST, 503)
         with pytest.raises(ServiceUnavailable):
             twitter.sent_since(self.SINCE)
+
+
+class TestShowing:
+    def test_one_message_is_asked_for_and_read_as_its_event_was(
+        self, twitter: TwitterV1, http: responses.RequestsMock
+    ) -> None:
+        url = {"url": "https://t.co/a", "expanded_url": "https://example.com/"}
+        theirs = listed("12", 1772442000000, sender="5", recipient=ACCOUNT.id, text="a &amp; https://t.co/a")
+        theirs["message_create"]["message_data"]["entities"]["urls"].append(url)
+        http.get(SHOW, json={"event": theirs, "apps": {}})
+        dm = twitter.shown("12")
+        assert (type(dm), dm.event_id, dm.customer_id, dm.text) == (DmReceived, "12", "5", "a &amp; https://t.co/a")
+        assert [(link.short, link.expanded) for link in dm.links] == [("https://t.co/a", "https://example.com/")]
+        assert parse_qs(urlsplit(str(last(http).url)).query) == {"id": ["12"]}
+        assert is_signed(last(http))
+
+    def test_an_own_message_is_told_from_a_customers(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.get(SHOW, json={"event": listed("12", 1772442000000)})
+        assert type(twitter.shown("12")) is DmEchoed
+
+    @pytest.mark.parametrize("body", ["", "[]", "{}", "<html>", '{"event": null}', '{"event": []}', '{"event": {}}'])
+    def test_an_odd_answer_is_a_failure_with_a_name(
+        self, twitter: TwitterV1, http: responses.RequestsMock, body: str
+    ) -> None:
+        http.get(SHOW, body=body)
+        with pytest.raises(ConnectorError):
+            twitter.shown("12")
+
+    @pytest.mark.parametrize(
+        ("status", "code", "family"),
+        [(429, 88, RateLimited), (404, 34, Permanent), (503, None, ServiceUnavailable), (401, 89, CredentialsRejected)],
+    )
+    def test_a_refusal_is_sorted_as_any_other_and_leaves_nothing_open(
+        self, twitter: TwitterV1, http: responses.RequestsMock, status: int, code: int | None, family: type
+    ) -> None:
+        an_error(http, "GET", SHOW, status, code)
+        with pytest.raises(family):
+            twitter.shown("12")
+
+    def test_nobody_waits_long_for_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from tests.brokers import settings_in
+
+        monkeypatch.setattr("twitter_connector.twitter.v1.SHOW_SECONDS", 0.2)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            settings = replace(settings_in(tmp_path), twitter_api_url=url)
+            begun = time.monotonic()
+            with pytest.raises(ServiceUnavailable, match=r"0\.2 s"):
+                build_services(settings).twitter.for_account(ACCOUNT).shown("12")
+            assert time.monotonic() - begun < 5
 
 
 class TestWhose:

@@ -52,7 +52,7 @@ class TwitterHttp:
         """Send with OAuth 1.0a in the Authorization header and return a 2xx answer; raises what `classify` does.
 
         acts: the request does something that must not be done twice, so a missing answer is OutcomeUnknown.
-        seen: told the headers of whatever answer came.
+        seen: told the headers of whatever answer came. seconds: for all of it, where it is less than SECONDS.
         https://docs.x.com/fundamentals/authentication/oauth-1-0a/creating-a-signature
         """
         auth = OAuth1(
@@ -72,10 +72,17 @@ class TwitterHttp:
         return self._send(method, url, False, None, auth=(credentials.api_key, credentials.api_key_secret), **kwargs)
 
     def _send(
-        self, method: str, url: str, acts: bool, seen: Callable[[Mapping[str, str]], None] | None, **kwargs: Any
+        self,
+        method: str,
+        url: str,
+        acts: bool,
+        seen: Callable[[Mapping[str, str]], None] | None,
+        *,
+        seconds: float = SECONDS,
+        **kwargs: Any,
     ) -> Answer:
         try:
-            answer = self._wire.exchange(method, url, seconds=SECONDS, **kwargs)
+            answer = self._wire.exchange(method, url, seconds=seconds, **kwargs)
         except NotSent as error:
             raise ServiceUnavailable("twitter_unreachable", f"Twitter cannot be reached: {error}.") from error
         except NoAnswer as error:
