@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, StoreUnavailable
 from twitter_connector.model.account import Account, Credentials, Webhook
-from twitter_connector.model.activity import DmEchoed, epoch_ms, moment
+from twitter_connector.model.activity import DmEchoed, DmReceived, epoch_ms, moment
 from twitter_connector.model.plan import Asked, SendDm
 from twitter_connector.model.work import (
     DeadLetter,
@@ -27,6 +27,7 @@ from twitter_connector.model.work import (
     Item,
     Link,
     QuestionClosed,
+    QuoteForgotten,
 )
 from twitter_connector.store import keys
 from twitter_connector.store.ledger import Step
@@ -88,6 +89,7 @@ class FakeLanes:
         self.dead: dict[str, DeadLetter] = {}
         self.links: dict[tuple[str, str], str] = {}
         self.questions: dict[tuple[str, str], str] = {}
+        self.quotes: dict[tuple[str, str], str] = {}
         self.away = False
 
     def accept(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]:
@@ -309,7 +311,7 @@ class FakeLanes:
                 wanted.add(item.direction)
         return new, wanted
 
-    def _note(self, item: Flash | Link | QuestionClosed | DeadLetter) -> bool:
+    def _note(self, item: Flash | Link | QuestionClosed | QuoteForgotten | DeadLetter) -> bool:
         match item:
             case Flash():
                 mark = (item.direction, item.account_id, item.customer_id)
@@ -322,6 +324,8 @@ class FakeLanes:
                 self.links[item.account_id, item.message_id] = item.event_id
             case QuestionClosed():
                 self.questions.pop((item.account_id, item.customer_id), None)
+            case QuoteForgotten():
+                self.quotes.pop((item.account_id, item.message_id), None)
             case DeadLetter():
                 self.dead[item.id] = item
         return True
@@ -386,6 +390,15 @@ class FakeLedger:
 
     def retract(self, account_id: str, message_id: str, number: int) -> None:
         self._steps.get((account_id, message_id), {}).pop(number, None)
+
+    def quote(self, account_id: str, message_id: str) -> str | None:
+        return self._lanes.quotes.get((account_id, message_id))
+
+    def write_quote(self, held: Held, message_id: str, quote: str) -> bool:
+        if not self._lanes.holds(held):
+            return False
+        self._lanes.quotes[held.account_id, message_id] = quote
+        return True
 
     def echoes(self, account_id: str, customer_id: str) -> list[EchoSeen]:
         return list(self._lanes.echoed.get((account_id, customer_id), []))
@@ -551,6 +564,9 @@ class FakeTwitter:
         self.swallowed: list[Exception] = []
         self.look_failures: list[Exception] = []
         self.looks = 0
+        self.written: dict[str, DmReceived] = {}
+        self.show_failures: list[Exception] = []
+        self.asked_for: list[str] = []
         self.hidden = False
         self.read_marks: list[tuple[str, str]] = []
         self.typed_to: list[str] = []
@@ -583,16 +599,27 @@ class FakeTwitter:
             raise self.failures.pop(0)
         self.typed_to.append(recipient_id)
 
+    def shown(self, event_id: str) -> DmReceived | DmEchoed:
+        self.asked_for.append(event_id)
+        if self.show_failures:
+            raise self.show_failures.pop(0)
+        for dm in (*self.written.values(), *self._own()):
+            if dm.event_id == event_id:
+                return dm
+        raise Permanent("not_found", "No such message.", status=404, code=34)
+
     def sent_since(self, since: datetime) -> list[DmEchoed]:
         self.looks += 1
         if self.look_failures:
             raise self.look_failures.pop(0)
         if self.hidden:
             return []
+        return [dm for dm in self._own() if dm.created_at >= since]
+
+    def _own(self) -> list[DmEchoed]:
         return [
             DmEchoed(self._account_id, s.recipient_id, s.id, s.at, html.escape(s.step.text, quote=False))
             for s in reversed(self.sent)
-            if s.at >= since
         ]
 
     def texts(self) -> list[str]:

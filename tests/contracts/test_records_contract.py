@@ -11,7 +11,7 @@ from test_lanes_contract import claim, entry, letter
 from tests.worlds import World
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.plan import Asked, Choice
-from twitter_connector.model.work import Direction, EchoSeen, Link, QuestionClosed
+from twitter_connector.model.work import Direction, EchoSeen, Link, QuestionClosed, QuoteForgotten
 from twitter_connector.store import keys
 from twitter_connector.store.ledger import Step
 
@@ -108,6 +108,32 @@ class TestLedger:
         assert world.ledger.scheduling("acme", "ada") == {"m|1": campaign}
         assert world.ledger.scheduling("acme", "grace") == {"m-3": {}}
         assert world.ledger.scheduling("other", "ada") == {}
+
+    def test_the_quote_of_a_reply_is_kept_until_its_message_is_settled(self, world: World) -> None:
+        world.lanes.accept([entry("m:1", way=OUT), entry("m-2", way=OUT)])
+        held = claim(world, OUT)
+        assert world.ledger.quote("acme", "m:1") is None
+        assert world.ledger.write_quote(held, "m:1", "“Grüße 😀”")
+        assert world.ledger.write_quote(held, "m-2", "")
+        world.ledger.write(held, "m:1", 0, Step(started_ms=1))
+        assert world.ledger.quote("acme", "m:1") == "“Grüße 😀”"
+        assert world.ledger.quote("acme", "m-2") == ""
+        assert world.ledger.quote("other", "m:1") is None
+        assert world.ledger.steps("acme", "m:1") == {0: Step(started_ms=1)}
+        world.lanes.settle(held, [QuoteForgotten("acme", "m:1")])
+        assert world.ledger.quote("acme", "m:1") is None
+        assert world.ledger.steps("acme", "m:1") == {0: Step(started_ms=1)}
+        assert world.ledger.quote("acme", "m-2") == ""
+
+    def test_who_lost_the_lane_neither_writes_a_quote_nor_has_one_forgotten(self, world: World) -> None:
+        world.lanes.accept([entry("m-1", way=OUT)])
+        held = claim(world, OUT)
+        world.ledger.write_quote(held, "m-1", "“the one”")
+        world.lanes.postpone(held, 0, spend=False)
+        assert claim(world, OUT) is not None
+        assert not world.ledger.write_quote(held, "m-1", "“another”")
+        world.lanes.settle(held, [QuoteForgotten("acme", "m-1")])
+        assert world.ledger.quote("acme", "m-1") == "“the one”"
 
     def test_echoes_come_newest_first_and_not_without_end(self, world: World) -> None:
         seen = [EchoSeen("acme", "ada", str(n), n, f"digest {n}") for n in range(keys.ECHOES_PER_CUSTOMER + 5)]

@@ -73,6 +73,7 @@ def test_every_mark_that_comes_from_outside_has_a_lifetime(services: Services, i
     held = services.lanes.claim(Direction.OUT)
     assert held is not None
     services.ledger.write(held, "3", 0, Step(started_ms=1))
+    services.ledger.write_quote(held, "4", "“text”")
     services.ledger.done("acme", "ada", "3", 1, "77")
     services.lanes.pause(Direction.OUT, "acme", 2**42, "rate_limited", "")
     expected = {
@@ -81,6 +82,7 @@ def test_every_mark_that_comes_from_outside_has_a_lifetime(services: Services, i
         "tc:seen:echo:acme:2": keys.SEEN_SECONDS,
         "tc:echo:acme:ada": keys.ECHO_SECONDS,
         "tc:ledger:acme:3": keys.LEDGER_SECONDS,
+        "tc:ledger:acme:4": keys.LEDGER_SECONDS,
         "tc:sent:acme:ada": keys.SENT_SECONDS,
     }
     for key, seconds in expected.items():

@@ -81,6 +81,14 @@ class QuestionClosed:
 
 
 @dataclass(frozen=True)
+class QuoteForgotten:
+    """A reply is out, or given up: the words it quotes need not lie in its ledger any more."""
+
+    account_id: str
+    message_id: str
+
+
+@dataclass(frozen=True)
 class DeadLetter:
     """What we gave up on, with everything needed to understand it and to send it again."""
 
@@ -114,7 +122,7 @@ class DeadLetter:
         }
 
 
-Item = Entry | EchoSeen | Flash | Link | QuestionClosed | DeadLetter
+Item = Entry | EchoSeen | Flash | Link | QuestionClosed | QuoteForgotten | DeadLetter
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from twitter_connector.model.account import Account, Credentials, Webhook
-from twitter_connector.model.activity import DmEchoed
+from twitter_connector.model.activity import DmEchoed, DmReceived
 from twitter_connector.model.media import Upload
 from twitter_connector.model.plan import Asked, SendDm
 from twitter_connector.model.work import Direction, EchoSeen, Held, Item
@@ -78,6 +78,8 @@ class LedgerPort(Protocol):
         self, account_id: str, customer_id: str, message_id: str, scheduling: Mapping[str, Any]
     ) -> None: ...
     def scheduling(self, account_id: str, customer_id: str) -> Mapping[str, Mapping[str, Any]]: ...
+    def quote(self, account_id: str, message_id: str) -> str | None: ...
+    def write_quote(self, held: Held, message_id: str, quote: str) -> bool: ...
 
 
 class QuestionsPort(Protocol):
@@ -105,6 +107,9 @@ class TwitterPort(Protocol):
 
     def show_typing(self, recipient_id: str) -> None:
         """Show the customer, for about three seconds, that somebody is typing."""
+
+    def shown(self, event_id: str) -> DmReceived | DmEchoed:
+        """Return one message of the account's conversations. Gives up after few seconds."""
 
     def sent_since(self, since: datetime) -> list[DmEchoed]:
         """Return the account's own messages made since then, as far as Twitter shows them."""

@@ -29,6 +29,8 @@ ECHO_SECONDS = 3600
 ECHOES_PER_CUSTOMER = 100
 # Steps already done for an outbound message outlive every retry of it.
 LEDGER_SECONDS = 7 * 86400
+# Among them, until the message is settled: the words above a reply, which are the same at every try.
+LEDGER_QUOTE = "quote"
 # CCM is asked for an account's credentials at most this often, however many of its messages Twitter refuses.
 PULL_SECONDS = 600
 # In that time CCM is asked about so many accounts nobody registered: made-up ids must flood neither it nor the broker.
@@ -54,7 +56,7 @@ BELL = PREFIX + "bell:{direction}"  # a doorbell nobody has answered yet
 FENCE = PREFIX + "fence"  # INCR: fencing tokens
 SEQUENCE = PREFIX + "seq"  # INCR: order of acceptance
 ECHOES = PREFIX + "echo:{account}:{customer}"  # LIST of JSON, newest first
-LEDGER = PREFIX + "ledger:{account}:{id}"  # HASH step -> JSON
+LEDGER = PREFIX + "ledger:{account}:{id}"  # HASH step -> JSON, and LEDGER_QUOTE -> text
 SENT = PREFIX + "sent:{account}:{customer}"  # ZSET padded dm id|cim id, score 0
 SCHEDULING = PREFIX + "sent:{account}:{customer}:scheduling"  # HASH cim id -> JSON that its reports carry
 ACCOUNTS = PREFIX + "accounts"  # HASH account id -> JSON, credentials encrypted

@@ -23,6 +23,7 @@ from twitter_connector.model.work import (
     Item,
     Link,
     QuestionClosed,
+    QuoteForgotten,
 )
 
 from . import keys, scripts
@@ -198,6 +199,8 @@ def _arguments(items: Sequence[Item]) -> list[str | int]:
                 flat += ["link", account, "", quote(item.message_id, safe=""), "", item.event_id, 1, 0]
             case QuestionClosed():
                 flat += ["closed", account, quote(item.customer_id, safe=""), "", "", "", 1, 0]
+            case QuoteForgotten():
+                flat += ["unquote", account, "", quote(item.message_id, safe=""), "", "", 1, 0]
             case DeadLetter():
                 flat += ["dead", account, "", item.id, "", dead_letter_json(item), 1, epoch_ms(item.failed_at)]
     return flat

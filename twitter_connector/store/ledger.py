@@ -53,17 +53,18 @@ class Ledger:
 
     def write(self, held: Held, message_id: str, number: int, step: Step) -> bool:
         """Record a step if the lane is still ours. False: it is not, and nothing may be sent."""
-        value = json.dumps({k: v for k, v in step.__dict__.items() if v})
-        answer = self._intend(
-            held.direction,
-            quote(held.account_id, safe=""),
-            quote(held.lane, safe="~"),
-            held.token,
-            quote(message_id, safe=""),
-            number,
-            value,
-        )
-        return bool(answer == 1)
+        return self._write(held, message_id, number, json.dumps({k: v for k, v in step.__dict__.items() if v}))
+
+    def write_quote(self, held: Held, message_id: str, quote: str) -> bool:
+        """Record what stands above a reply, "" for nothing, if the lane is still ours. False: it is not. It is
+        forgotten along with settling the message (QuoteForgotten)."""
+        return self._write(held, message_id, keys.LEDGER_QUOTE, quote)
+
+    def quote(self, account_id: str, message_id: str) -> str | None:
+        """Return what stands above a reply, "" for nothing; None while that was not written down."""
+        with store_errors():
+            found: str | None = self._client.hget(_key(account_id, message_id), keys.LEDGER_QUOTE)  # type: ignore[assignment]
+        return found
 
     def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None:
         """Record that a step became this DM. A fact, so it needs no lease."""
@@ -119,6 +120,18 @@ class Ledger:
         with store_errors():
             found: dict[str, str] = self._client.hgetall(_scheduling(account_id, customer_id))  # type: ignore[assignment]
         return {message_id: json.loads(value) for message_id, value in found.items()}
+
+    def _write(self, held: Held, message_id: str, field: int | str, value: str) -> bool:
+        answer = self._intend(
+            held.direction,
+            quote(held.account_id, safe=""),
+            quote(held.lane, safe="~"),
+            held.token,
+            quote(message_id, safe=""),
+            field,
+            value,
+        )
+        return bool(answer == 1)
 
 
 def _key(account_id: str, message_id: str) -> str:

@@ -53,6 +53,8 @@ local function take(first)
         redis.call('SET',P..'link:'..a..':'..id,payload,'EX',{keys.SENT_SECONDS})
       elseif kind=='closed' then
         redis.call('DEL',P..'question:'..a..':'..l)
+      elseif kind=='unquote' then
+        redis.call('HDEL',P..'ledger:'..a..':'..id,'{keys.LEDGER_QUOTE}')
       elseif kind=='dead' then
         redis.call('HSET',P..'dead:letters',id,payload)
         redis.call('ZADD',P..'dead',number,id)
