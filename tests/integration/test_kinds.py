@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from tree import Tree, eventually
 
-from .scene import Conversation, Json
+from .parcels import requests_of, trouble
+from .scene import Account, Conversation, Json, cim_id
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 EVERY_SCRIPT = (
@@ -124,3 +125,51 @@ def _step_of(dm: Json) -> Json:
     if dm["location"]:
         extras["attachment"] = {"type": "location", "location": dm["location"]}
     return {"text": dm["text"], **({"extras": extras} if extras else {})}
+
+
+# Replies that quote
+
+
+def quoting(chat: Conversation, quoted: str, text: str = "On its way", **more: Json) -> str:
+    """Let an agent answer the message CIM knows by that id; return the reply's id."""
+    sent = chat.agent_sends(text=text, header={"intent": "REPLY_TO", "originalMessageId": quoted, **more})
+    return str(sent["id"])
+
+
+def test_a_reply_stands_below_a_short_quote_of_what_it_answers(chat: Conversation) -> None:
+    said = chat.customer_says("Where is\n<my> order & https://example.com/a?b=1&c=2 😀")
+    chat.await_round_trip("meanwhile")
+    first = quoting(chat, cim_id(chat.account.id, said["id"]), "*On* its way")
+    second = quoting(chat, first, "VG9tb3Jyb3c=", additionalData={"isEncoded": True})
+    assert [chat.await_report(reply)["status"] for reply in (first, second)] == ["DELIVERED"] * 2
+    assert chat.twitter_texts() == [
+        "meanwhile",
+        "“Where is <my> order & https://example.com/a?b=1&c=2 😀”\nOn its way",
+        "“On its way”\nTomorrow",
+    ]
+
+
+def test_a_reply_whose_quote_cannot_be_had_goes_out_plain_and_holds_nobody_up(account: Account) -> None:
+    chat, other = account.customers(2)
+    said = cim_id(account.id, chat.customer_says("Where is my order?")["id"])
+    chat.await_round_trip("meanwhile")
+    for status in (429, 500):
+        fault = {"family": "twitter", "path": "events/show", "account_id": account.id, "status": status}
+        with trouble(account.tree, **fault):
+            assert chat.await_report(quoting(chat, said, str(status)))["status"] == "DELIVERED"
+        other.agent_says(str(status))
+    assert chat.twitter_texts() == ["meanwhile", "429", "500"]
+    other.await_twitter(["429", "500"])
+    assert [request["status"] for request in requests_of(account, "events/show")] == [429, 500]
+    assert account.shown()["pauses"] == {}
+
+
+def test_a_quoting_reply_whose_answer_is_lost_is_one_message_quoted_once(chat: Conversation) -> None:
+    said = chat.customer_says("Where is my order?")
+    chat.await_round_trip("meanwhile")
+    fault = {"family": "twitter", "path": "events/new", "account_id": chat.account.id, "times": 1}
+    with trouble(chat.account.tree, **fault, action="act_then_reset"):
+        reply = quoting(chat, cim_id(chat.account.id, said["id"]))
+        assert chat.await_report(reply)["status"] == "DELIVERED"
+    assert chat.twitter_texts() == ["meanwhile", "“Where is my order?”\nOn its way"]
+    assert len(requests_of(chat.account, "events/show")) == 1

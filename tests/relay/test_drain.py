@@ -52,6 +52,9 @@ class Script:
     def message_id(self, held: Held) -> str:
         return f"cim of {held.entry_id}"
 
+    def replayable(self, held: Held) -> str:
+        return held.payload
+
 
 @pytest.fixture
 def route() -> Script:

@@ -50,6 +50,9 @@ class Route(Protocol):
     def message_id(self, held: Held) -> str:
         """Return the CIM id the head has or would have, for dead letters."""
 
+    def replayable(self, held: Held) -> str:
+        """Return the payload with which a buried head can be sent again. Raises StoreUnavailable."""
+
 
 class Watch(Protocol):
     """What is told about outcomes, for metrics."""
@@ -182,10 +185,13 @@ class Drain:
 
     def _buried(self, held: Held, decision: Bury, now: datetime, keep: bool) -> Held | None:
         error = decision.error
-        message_id, reports = held.entry_id, list[Item]()
+        message_id, payload, reports = held.entry_id, held.payload, list[Item]()
         try:
             message_id = self.route.message_id(held)
             reports += self.route.given_up(held, error)
+            payload = self.route.replayable(held)
+        except StoreUnavailable:
+            raise  # nothing can be settled now either; it is handed out again
         except Exception as fault:  # what fails even at being given up must not hold its lane for ever
             log.error("internal_error", exc_info=fault, extra={"reason": error.reason, "tries": held.tries + 1})
         letter = DeadLetter(
@@ -202,7 +208,7 @@ class Drain:
             tries=held.tries + 1,
             accepted_at=held.accepted_at,
             failed_at=now,
-            payload=held.payload,
+            payload=payload,
         )
         level = logging.ERROR if error.ours else logging.WARNING
         facts = {"reason": error.reason, "detail": error.detail, "message_id": message_id, "dead_letter": letter.id}

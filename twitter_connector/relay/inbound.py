@@ -74,6 +74,9 @@ class InboundRoute:
     def given_up(self, held: Held, error: ConnectorError) -> Sequence[Item]:
         return ()
 
+    def replayable(self, held: Held) -> str:
+        return held.payload
+
     def message_id(self, held: Held) -> str:
         work = work_in(held.payload)
         if "message" in work:

@@ -19,7 +19,7 @@ from twitter_connector.translate.text import fingerprint
 from .ports import InboxPort
 
 # Made once: json.dumps would make one on every call.
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+encoded = json.JSONEncoder(separators=(",", ":")).encode
 
 # Work about a conversation that must not wait behind its messages: reports to CIM.
 REPORTS = "~reports"
@@ -78,7 +78,7 @@ def _entry(piece: Piece, lane: str, entry_id: str) -> Entry:
 
 
 def _payload(piece: Piece) -> str:
-    return _encode({"activity": piece.envelope})
+    return encoded({"activity": piece.envelope})
 
 
 def _echo(piece: Piece) -> EchoSeen | Entry:
@@ -96,7 +96,7 @@ def message_item(message: CimMessage) -> Entry | Flash:
 
     What an agent has read goes beside the conversation's messages, so that neither waits for the other.
     """
-    payload = _encode({"message": dump_message(message)})
+    payload = encoded({"message": dump_message(message)})
     account_id, customer_id = message.header.account_id, message.header.customer_id
     if message.type == "NOTIFICATION" and isinstance(to_plan(message), ShowTyping):
         return Flash(Direction.OUT, account_id, customer_id, payload)
@@ -106,7 +106,7 @@ def message_item(message: CimMessage) -> Entry | Flash:
 
 def report_entry(report: CimMessage) -> Entry:
     """Return the inbound entry for a delivery notification of ours."""
-    payload = _encode({"message": dump_message(report)})
+    payload = encoded({"message": dump_message(report)})
     lane = report.header.customer_id + REPORTS
     return Entry(Direction.IN, report.header.account_id, lane, f"report:{report.id}", payload)
 

@@ -11,16 +11,18 @@ from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLi
 from twitter_connector.model.account import Account
 from twitter_connector.model.cim import CimMessage
 from twitter_connector.model.plan import MarkRead, Plan, SendDm, ShowTyping, Skip
-from twitter_connector.model.work import Held, Item
+from twitter_connector.model.work import Held, Item, QuoteForgotten
 from twitter_connector.schemas.cim import load_message
 from twitter_connector.translate.outbound import to_plan
+from twitter_connector.translate.quotes import quoted_id, with_quote
 from twitter_connector.translate.reports import delivered, failed
 
 from .adopt import not_registered
 from .attachments import Attachments
 from .configure import others_tried
-from .intake import report_entry, work_in
+from .intake import encoded, report_entry, work_in
 from .ports import LedgerPort, QuestionsPort, StepPort, TwitterFor, TwitterPort
+from .quoting import Quoting
 from .sending import Sending
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,8 @@ class OutboundRoute:
             self._mark_read(held, message, plan, twitter)
             return ()
         known = self.ledger.steps(held.account_id, message.id)
+        if quoted_id(message):
+            plan = with_quote(message, self._quoting.above(held, message, twitter, begun=bool(known)))
         if not known:
             customer, scheduling = message.header.customer_id, message.header.scheduling
             self.questions.ask(held.account_id, customer, plan.asked)
@@ -74,7 +78,7 @@ class OutboundRoute:
             done = known.get(number)
             if done is None or not done.dm_id:
                 self._sending(held, message, number, step, account, twitter).perform(done)
-        return (report_entry(delivered(message, self.clock())),)
+        return (report_entry(delivered(message, self.clock())), *_forgotten(message))
 
     def flash(self, message: CimMessage) -> None:
         """Show the customer that the agent is typing. Raises what Twitter's refusal raises; nobody tries again."""
@@ -84,10 +88,20 @@ class OutboundRoute:
             self.twitter_for(account).show_typing(message.header.customer_id)
 
     def given_up(self, held: Held, error: ConnectorError) -> Sequence[Item]:
-        return (report_entry(failed(self._message(held), error, self.clock())),)
+        message = self._message(held)
+        return (report_entry(failed(message, error, self.clock())), *_forgotten(message))
+
+    def replayable(self, held: Held) -> str:
+        # What is out of a reply already, or may be, stands below its quote: the rest has to fit that.
+        quote = self._quoting.decided(self._message(held))
+        return held.payload if quote is None else encoded({**work_in(held.payload), "quote": quote})
 
     def message_id(self, held: Held) -> str:
         return held.entry_id
+
+    @property
+    def _quoting(self) -> Quoting:
+        return Quoting(self.ledger, self.questions)
 
     def _message(self, held: Held) -> CimMessage:
         return load_message(work_in(held.payload)["message"])
@@ -111,3 +125,7 @@ class OutboundRoute:
         except RateLimited as error:
             # A limit of its own; sending must not wait for it.
             raise Retryable(error.reason, error.detail, until=error.until, status=error.status) from error
+
+
+def _forgotten(message: CimMessage) -> tuple[QuoteForgotten, ...]:
+    return (QuoteForgotten(message.header.account_id, message.id),) if quoted_id(message) else ()

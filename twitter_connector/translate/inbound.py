@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from twitter_connector.errors import ConnectorError, Permanent
-from twitter_connector.model.activity import Activity, CustomerTyping, DmReceived, Media
+from twitter_connector.model.activity import Activity, CustomerTyping, DmEchoed, DmReceived, Media
 from twitter_connector.model.cim import CimMessage, Header
 from twitter_connector.model.media import MediaPart, StoredFile
 from twitter_connector.model.plan import Asked, Skip
@@ -29,6 +29,7 @@ __all__ = [
     "split_name",
     "to_cim",
     "typing_notice",
+    "written",
 ]
 
 # Where Twitter shows a medium of a Direct Message; such a link in the text stands for the attachment.
@@ -56,14 +57,14 @@ def to_cim(activity: Activity, asked: Asked | None = None) -> tuple[CimMessage |
 def _parts(dm: DmReceived, asked: Asked | None) -> Iterator[CimMessage | MediaPart]:
     """Yield text first, then what is attached: the desk hides a text that stands beside a medium."""
     header = header_of(dm)
-    written = _written(dm)
+    wrote = written(dm)
     if dm.answer is not None:
-        yield _click(dm, header, written, asked)
-    elif may_be_choice(dm) and (choice := clicks.typed_choice(written, asked)) and asked:
+        yield _click(dm, header, wrote, asked)
+    elif may_be_choice(dm) and (choice := clicks.typed_choice(wrote, asked)) and asked:
         yield _clicked(header, choice.title, asked.message_id, choice.payload)
-    elif written.strip():
+    elif wrote.strip():
         url = only_link(dm.text, dm.links) if dm.media is None else None
-        yield _message(header, link.body_of(url) if url else text.body_of(written))
+        yield _message(header, link.body_of(url) if url else text.body_of(wrote))
     elif dm.media is None and dm.place is None:
         yield _message(header, text.body_of(_NOTHING))
     if dm.media is not None:
@@ -72,12 +73,13 @@ def _parts(dm: DmReceived, asked: Asked | None) -> Iterator[CimMessage | MediaPa
         yield _message(header, location.body_of(dm.place) or text.body_of(location.words_of(dm.place)))
 
 
-def _written(dm: DmReceived) -> str:
-    """Return what the customer wrote, without the link that Twitter puts into the text for an attached medium."""
-    if dm.media is None:
+def written(dm: DmReceived | DmEchoed) -> str:
+    """Return what was written, without the link that Twitter puts into the text for an attached medium."""
+    attached = dm.media if isinstance(dm, DmReceived) else None
+    if isinstance(dm, DmReceived) and attached is None:
         return readable_text(dm.text, dm.links)
     pages = (known.short for known in dm.links if _media_page.fullmatch(known.expanded))
-    return readable_text(dm.text, dm.links, drop=dm.media.link or next(pages, ""))
+    return readable_text(dm.text, dm.links, drop=(attached.link if attached else "") or next(pages, ""))
 
 
 def _media(header: Header, attached: Media) -> CimMessage | MediaPart:

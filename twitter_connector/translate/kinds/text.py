@@ -18,17 +18,19 @@ from .kind import Kind
 EDITED_MARK = "(edited) "
 
 
-def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+def to_plan(message: CimMessage, public_base: str | None = None, *, quote: str = "") -> Plan:
     """Return one step per Direct Message. Raises UnsupportedKind where there is no text to send.
 
-    An answer to an earlier message (intent REPLY_TO) goes as it is: CIM names the message it answers by its id
-    only, and the connector keeps no texts from which the words could be quoted.
+    quote: the words an answer to an earlier message (intent REPLY_TO) answers; it stands above the text, counts to
+    its length, and goes as it is. CIM names that message by its id only: relay/quoting.py has them from Twitter.
     """
     text = plain_text(written_text(message))
     if not text.strip():
         raise UnsupportedKind("empty_text", "The message has no text, so there is nothing to send to the customer.")
     if spelling(message.header.intent) == "update":
         text = EDITED_MARK + text
+    if quote:
+        text = f"{quote}\n{text}"
     return Plan(text_steps(text))
 
 
