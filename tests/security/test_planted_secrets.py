@@ -100,7 +100,8 @@ class Run:
         headers = {"x-twitter-webhooks-signature": f"sha256={base64.b64encode(mac).decode()}"}
         return self.ask("POST", f"/webhook/twitter/{self.account_id}", data=body, headers=headers)
 
-    def agent_says(self, text: str, to: str = "", **body: Any) -> Any:
+    def agent_says(self, text: str, to: str = "", answering: str = "", **body: Any) -> Any:
+        replying = {"intent": "REPLY_TO", "originalMessageId": answering} if answering else {}
         message = {
             "id": str(uuid.uuid4()),
             "header": {
@@ -110,14 +111,16 @@ class Run:
                     "serviceIdentifier": self.account_id,
                     "customerFirstName": self.word("firstname"),
                 },
+                **replying,
             },
             "body": {"type": "PLAIN", "markdownText": text, **body},
         }
         return self.ask("POST", "/cim-messages", json=message)
 
-    def at_ccm(self, text: str) -> bool:
+    def at_ccm(self, text: str) -> str:
+        """Return the CIM id of the message with this text, "" while there is none."""
         found = self.tree.sandbox.get("ccm/messages", account_id=self.account_id)["messages"]
-        return any(text in json.dumps(m["message"]) for m in found)
+        return next((str(m["id"]) for m in found if text in json.dumps(m["message"])), "")
 
     def at_twitter(self, text: str) -> bool:
         asked = {"account_id": self.account_id, "customer_id": self.customer_id}
@@ -183,9 +186,12 @@ def _messages(run: Run) -> None:
     run.tree.sandbox.post(
         "customer/messages", account_id=run.account_id, customer_id=run.customer_id, text=f"{said} 😀 & <b>"
     )
-    eventually(lambda: run.at_ccm(said), what="the customer's text at CCM")
+    cim_id = eventually(lambda: run.at_ccm(said), what="the customer's text at CCM")
     assert run.agent_says(f"*{answered}*").status_code == 202
     eventually(lambda: run.at_twitter(answered), what="the agent's text at Twitter")
+    quoting = run.word("quoting")
+    assert run.agent_says(quoting, answering=cim_id).status_code == 202
+    eventually(lambda: run.at_twitter(f"“{said} 😀 & <b>”\n{quoting}"), what="the agent's text below its quote")
 
 
 def _failures(run: Run) -> None:
