@@ -137,9 +137,12 @@ def test_what_a_push_tells_is_usable_as_credentials(body: Any) -> None:
 @budget(60)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_address_and_query_is_answered(client: FlaskClient, path: str, query: str) -> None:
-    path = path.encode("utf-8", "replace").decode()
+    # Set behind the client's back, which would take what follows two slashes for a host.
+    path = path.encode("utf-8", "replace").decode("latin-1")
     for start in ("/", "/webhook/twitter/", "/accounts/", "/dead-letters/", "/dead-letters"):
         for method in ("GET", "POST", "DELETE"):
             asked = {"crc_token": query, "limit": query, "account_id": path, "after": query, "direction": query}
-            response = client.open(start + path.replace("?", ""), method=method, query_string=asked)
+            response = client.open(
+                "/", method=method, query_string=asked, environ_overrides={"PATH_INFO": start + path}
+            )
             assert response.status_code < 500, (method, start + path)
