@@ -30,7 +30,7 @@ from twitter_connector.errors import (
     ServiceUnavailable,
 )
 from twitter_connector.model.account import Account, Credentials, Webhook
-from twitter_connector.model.activity import DmEchoed, DmReceived
+from twitter_connector.model.activity import DmEchoed, DmReceived, first_id_at
 from twitter_connector.model.plan import SendDm
 from twitter_connector.services import build_services
 from twitter_connector.twitter.v1 import TwitterV1
@@ -160,10 +160,21 @@ class TestSending:
         twitter.send_dm("58983", SendDm("text"))
         assert len({oauth_of(call.request)["oauth_nonce"] for call in http.calls}) == 2
 
-    @pytest.mark.parametrize(
-        "body", ["", "<html>", "null", "{}", '{"event":{}}', '{"event":{"id":7}}', '{"event":null}', "[]"]
-    )
-    def test_a_success_that_names_no_message_is_an_open_outcome(
+    def test_an_id_may_be_a_number(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.post(NEW, body='{"event":{"id":1006278767680131076}}')
+        assert twitter.send_dm("58983", SendDm("Hello")) == "1006278767680131076"
+
+    @pytest.mark.parametrize("body", ["{}", '{"event":{}}', '{"event":{"type":"message_create"}}', '{"event":null}'])
+    def test_a_success_as_documented_without_an_id_stands_at_its_moment(
+        self, twitter: TwitterV1, http: responses.RequestsMock, body: str
+    ) -> None:
+        http.post(NEW, body=body)
+        before = first_id_at(int(time.time() * 1000))
+        found = twitter.send_dm("58983", SendDm("Hello"))
+        assert int(before) <= int(found) <= int(first_id_at(int(time.time() * 1000)))
+
+    @pytest.mark.parametrize("body", ["", "<html>", "null", "[]", '{"errors":[{"code":131}]}'])
+    def test_a_success_whose_body_is_not_twitters_is_an_open_outcome(
         self, twitter: TwitterV1, http: responses.RequestsMock, body: str
     ) -> None:
         http.post(NEW, body=body)

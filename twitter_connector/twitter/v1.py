@@ -5,14 +5,21 @@ https://docs.x.com/x-api/enterprise-gnip-2.0/fundamentals/account-activity (webh
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, ServiceUnavailable
+from twitter_connector.errors import (
+    ConnectorError,
+    CredentialsRejected,
+    OutcomeUnknown,
+    Permanent,
+    ServiceUnavailable,
+)
 from twitter_connector.model.account import Credentials, Webhook
-from twitter_connector.model.activity import DmEchoed, DmReceived
+from twitter_connector.model.activity import DmEchoed, DmReceived, first_id_at
 from twitter_connector.model.plan import SendDm
 from twitter_connector.schemas.activity_v1 import load
 from twitter_connector.schemas.pieces import DM
@@ -51,19 +58,23 @@ class TwitterV1:
     # Direct Messages
 
     def send_dm(self, recipient_id: str, step: SendDm) -> str:
-        """Send one message and return its id. The JSON body is not part of the signature."""
+        """Send one message and return its id, or where Twitter does not tell it, the first id there can be
+        at this moment. The JSON body is not part of the signature."""
         message = {"target": {"recipient_id": recipient_id}, "message_data": {"text": step.text, **step.extras}}
         event = {"event": {"type": "message_create", "message_create": message}}
+        begun_ms = int(time.time() * 1000)
         answer = self._signed("POST", "/1.1/direct_messages/events/new.json", acts=True, json=event)
         body = answer.json()
         sent = body.get("event") if isinstance(body, dict) else None
         dm_id = sent.get("id") if isinstance(sent, dict) else None
-        if not isinstance(dm_id, str) or not dm_id:
-            # A 200 whose body we cannot read: it is out, but under which id is for the echo to tell.
-            from twitter_connector.errors import OutcomeUnknown
-
-            raise OutcomeUnknown("outcome_unknown", "Twitter's answer to a send names no message id.")
-        return dm_id
+        if isinstance(dm_id, str | int) and dm_id:
+            return str(dm_id)
+        if isinstance(body, dict) and "errors" not in body:
+            # Twitter's documents leave the id out of this answer. The message is sent all the same, under an id above
+            # this one, so that who has read up to it has read the message.
+            return first_id_at(begun_ms)
+        # A success whose body is not Twitter's: whether it is out, and under which id, is for the echo to tell.
+        raise OutcomeUnknown("outcome_unknown", "Twitter's answer to a send names no message id.")
 
     def mark_read(self, recipient_id: str, event_id: str) -> None:
         # Form fields, which are part of the signature; the documents' own header line says otherwise, wrongly.
