@@ -130,6 +130,12 @@ class TestAnswers:
         assert (error.reason, error.ours, error.status) == ("channel_unknown", True, status)
         assert "Unified Admin" in error.detail
 
+    def test_a_report_in_an_envelope_counts_as_well(self) -> None:
+        error = told(202, {"id": "1", "header": {}, "body": notification("FAILED", "404")})
+        assert isinstance(error, Permanent)
+        assert error.reason == "channel_unknown"
+        assert told(202, {"id": "1", "header": {}, "body": notification("DELIVERED")}) is None
+
     @pytest.mark.parametrize("status", [200, 202, 400, 503])
     @pytest.mark.parametrize("code", [400, "500", "", None, "odd", [], "9" * 50])
     @pytest.mark.parametrize("word", ["FAILED", "failed", "Failed"])

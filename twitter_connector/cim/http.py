@@ -20,7 +20,7 @@ def classify(answer: Answer, now: datetime) -> ConnectorError | None:
     cim/message API: 200 delivered, 202 accepted, 400 invalid; a FAILED body overrules any of them.
     """
     status = answer.status
-    body = answer.json()
+    body = _report(answer.json())
     if isinstance(body, Mapping) and str(body.get("status") or "").upper() == "FAILED":
         return _failed(str(body.get("reasonCode") or ""), status)
     if 200 <= status < 300:
@@ -61,6 +61,12 @@ def classify(answer: Answer, now: datetime) -> ConnectorError | None:
     if status == 413:
         return Permanent("ccm_message_too_large", "The message is larger than CCM accepts (HTTP 413).", status=status)
     return Permanent("ccm_refused", f"CCM did not accept the message (HTTP {status}).", ours=True, status=status)
+
+
+def _report(body: object) -> object:
+    """Return the delivery notification in an answer: documented bare, taken out of its envelope where it has one."""
+    inner = body.get("body") if isinstance(body, Mapping) else None
+    return inner if isinstance(inner, Mapping) else body
 
 
 def _failed(reason_code: str, status: int) -> ConnectorError:
