@@ -278,6 +278,20 @@ class TestReading:
         assert isinstance(activity, DmReceived)
         assert (activity.text, activity.links, activity.media, activity.answer) == ("", (), None, None)
 
+    @pytest.mark.parametrize(
+        ("urls", "links"),
+        [
+            (None, []),
+            ([{"url": "https://t.co/a", "expanded_url": None}], [("https://t.co/a", "https://t.co/a")]),
+            ([{"url": None, "expanded_url": "https://example.com/"}], []),
+        ],
+    )
+    def test_a_link_that_is_not_told_costs_no_message(self, urls: Any, links: list[tuple[str, str]]) -> None:
+        activity = load(only(text_dm(message_create__message_data__entities={"urls": urls})).envelope)
+        assert isinstance(activity, DmReceived)
+        assert activity.text
+        assert [(link.short, link.expanded) for link in activity.links] == links
+
     def test_a_quick_reply_answer_carries_our_metadata(self) -> None:
         answer = {"type": "options", "metadata": "external_id_2"}
         activity = load(only(text_dm(message_create__message_data__quick_reply_response=answer)).envelope)

@@ -50,12 +50,12 @@ class _Lenient(Schema):
 
 
 class _UrlSchema(_Lenient):
-    url = fields.String(load_default="")
-    expanded_url = fields.String(load_default="")
+    url = fields.String(load_default="", allow_none=True)
+    expanded_url = fields.String(load_default="", allow_none=True)
 
 
 class _EntitiesSchema(_Lenient):
-    urls = fields.List(fields.Nested(_UrlSchema), load_default=list)
+    urls = fields.List(fields.Nested(_UrlSchema), load_default=list, allow_none=True)
 
 
 class _VariantSchema(_Lenient):
@@ -161,7 +161,7 @@ def _direct_message(event: Mapping[str, Any], account_id: str, people: Mapping[s
     sender, recipient = create["sender_id"], create["target"]["recipient_id"]
     own = sender == account_id
     stamp = event["created_timestamp"]
-    urls = (data["entities"] or {}).get("urls", [])
+    urls = (data["entities"] or {}).get("urls") or []
     common: dict[str, Any] = {
         "account_id": account_id,
         "customer_id": recipient if own else sender,
