@@ -74,6 +74,19 @@ class TestRegister:
         assert (account.screen_name, account.name, account.registered_at) == ("acme", "Acme Ltd", desk.clock())
         assert desk.platform.subscribers == {("prod", A)}
 
+    def test_where_twitter_does_not_say_whose_a_token_is_the_url_does(self, desk: Desk) -> None:
+        wish = desk.wish()
+        desk.platform.owners[wish.credentials.access_token] = ("", "", "")
+        assert desk.onboard.register(wish).subscribed
+        assert (desk.account().id, desk.account().screen_name) == (A, "")
+
+    def test_names_once_told_are_kept(self, desk: Desk) -> None:
+        desk.register()
+        wish = desk.wish()
+        desk.platform.owners[wish.credentials.access_token] = (A, "", "")
+        desk.onboard.register(wish)
+        assert (desk.account().screen_name, desk.account().name) == ("acme", "Acme Ltd")
+
     def test_again_nothing_changes_and_nothing_is_made(self, desk: Desk) -> None:
         first = desk.register()
         desk.platform.calls.clear()
@@ -445,6 +458,12 @@ class TestRevokedCredentials:
         desk.register()
         rejected = CredentialsRejected("token_revoked", "", status=401, code=89)
         desk.platform.failing = {"unsubscribe": rejected, "webhooks": rejected}
+        desk.onboard.unregister(desk.account())
+        assert desk.accounts.get(A) is None
+
+    def test_an_account_whose_environment_is_gone_can_still_be_forgotten(self, desk: Desk) -> None:
+        desk.register()
+        desk.platform.hooks.clear()
         desk.onboard.unregister(desk.account())
         assert desk.accounts.get(A) is None
 

@@ -333,10 +333,29 @@ class TestWhose:
         with pytest.raises(CredentialsRejected):
             twitter.who_am_i()
 
-    def test_an_answer_without_an_account_is_said(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
-        http.get(self.VERIFY, json={})
-        http.get(self.ME, json={})
-        with pytest.raises(ServiceUnavailable):
+    def test_an_account_may_be_named_by_a_number(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        http.get(self.VERIFY, json={"id": 2975699229, "screen_name": "acme"})
+        assert twitter.who_am_i() == ("2975699229", "acme", "")
+
+    @pytest.mark.parametrize(("status", "code"), [(200, None), (404, 34), (404, None), (403, 453), (405, None)])
+    def test_where_twitter_does_not_tell_the_token_does(
+        self, twitter: TwitterV1, http: responses.RequestsMock, status: int, code: int | None
+    ) -> None:
+        for url in (self.VERIFY, self.ME):
+            http.get(url, json={"errors": [{"code": code, "message": "x"}]} if code else {}, status=status)
+        assert twitter.who_am_i() == ("2975699229", "", "")
+
+    def test_a_token_that_names_nobody_is_nobodys(self, gateways: Any, http: responses.RequestsMock) -> None:
+        http.get(self.VERIFY, status=404)
+        http.get(self.ME, status=404)
+        unnamed = replace(ACCOUNT.credentials, access_token="token")
+        assert gateways.for_registration(unnamed, "prod", ACCOUNT.id).who_am_i() == ("", "", "")
+
+    @pytest.mark.parametrize("code", [64, 326])
+    def test_a_locked_account_is_said(self, twitter: TwitterV1, http: responses.RequestsMock, code: int) -> None:
+        an_error(http, "GET", self.VERIFY, 403, code)
+        an_error(http, "GET", self.ME, 403, code)
+        with pytest.raises(CredentialsRejected):
             twitter.who_am_i()
 
 
@@ -368,13 +387,28 @@ class TestWebhooks:
         assert token.body == "grant_type=client_credentials"
         assert listing.headers["Authorization"] == "Bearer made"
 
+    @pytest.mark.parametrize(("status", "code"), [(403, 99), (403, None), (404, None), (200, None)])
     def test_where_no_bearer_token_is_to_be_had_the_account_signs(
-        self, twitter: TwitterV1, http: responses.RequestsMock
+        self, twitter: TwitterV1, http: responses.RequestsMock, status: int, code: int | None
     ) -> None:
-        an_error(http, "POST", f"{API}/oauth2/token", 403, 99)
+        an_error(http, "POST", f"{API}/oauth2/token", status, code)
         http.get(f"{ENV}/webhooks.json", json=[])
         assert twitter.webhooks() == []
         assert is_signed(last(http))
+
+    @pytest.mark.parametrize(("status", "code"), [(401, None), (403, None), (403, 200), (400, 215)])
+    def test_where_a_bearer_token_is_not_taken_the_account_signs(
+        self, with_bearer: TwitterV1, http: responses.RequestsMock, status: int, code: int | None
+    ) -> None:
+        an_error(http, "GET", f"{ENV}/webhooks.json", status, code)
+        http.get(f"{ENV}/webhooks.json", json=[])
+        assert with_bearer.webhooks() == []
+        assert is_signed(last(http))
+
+    def test_a_token_endpoint_in_trouble_is_said(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+        an_error(http, "POST", f"{API}/oauth2/token", 503)
+        with pytest.raises(ServiceUnavailable):
+            twitter.webhooks()
 
     def test_a_url_is_registered_percent_encoded_once(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
         http.post(f"{ENV}/webhooks.json", json=sample("api_webhook_create"))
@@ -384,12 +418,20 @@ class TestWebhooks:
         assert "%253A" not in str(last(http).url)
         assert is_signed(last(http))
 
-    def test_a_registration_that_names_no_webhook_is_said(
-        self, twitter: TwitterV1, http: responses.RequestsMock
+    def test_a_registration_that_names_no_webhook_is_looked_up(
+        self, with_bearer: TwitterV1, http: responses.RequestsMock
     ) -> None:
         http.post(f"{ENV}/webhooks.json", json={})
+        http.get(f"{ENV}/webhooks.json", json=[{"id": "1", "url": "https://a.example"}, {"id": 12, "url": self.URL}])
+        assert with_bearer.create_webhook(self.URL) == Webhook("12", self.URL, True)
+
+    def test_a_registration_that_left_no_webhook_is_said(
+        self, with_bearer: TwitterV1, http: responses.RequestsMock
+    ) -> None:
+        http.post(f"{ENV}/webhooks.json", json={})
+        http.get(f"{ENV}/webhooks.json", json=[])
         with pytest.raises(ServiceUnavailable):
-            twitter.create_webhook(self.URL)
+            with_bearer.create_webhook(self.URL)
 
     def test_a_webhook_is_checked_and_deleted_by_its_id(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
         http.put(f"{ENV}/webhooks/1234.json", status=204)
@@ -415,9 +457,10 @@ class TestSubscriptions:
         http.post(self.PATH, status=204)
         assert twitter.subscribe()
         assert is_signed(last(http))
-        http.reset()
-        an_error(http, "POST", self.PATH, 409, 355)
-        assert not twitter.subscribe()
+        for code in (355, None):
+            http.reset()
+            an_error(http, "POST", self.PATH, 409, code)
+            assert not twitter.subscribe()
 
     def test_other_refusals_are_passed_on(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
         an_error(http, "POST", self.PATH, 403, 348)

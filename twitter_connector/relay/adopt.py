@@ -141,6 +141,8 @@ class Adopt:
             if not _is_answer(error):
                 raise
             raise _Unusable(f"With the credentials CCM has for it: {error.detail or error.reason}") from error
+        if not owner_id:
+            raise _Unusable("Twitter does not say whose the credentials CCM has for it are.")
         if owner_id != account_id:
             raise _Unusable(f"The credentials CCM has for it are those of account {owner_id} (@{screen_name}).")
         return Account(

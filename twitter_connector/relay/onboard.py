@@ -52,10 +52,13 @@ class Onboard:
             )
         twitter = self._twitter_for(wanted.credentials, wanted.environment, account_id)
         owner_id, screen_name, name = self._owner(twitter)
-        if owner_id != account_id:
+        if not owner_id:
+            # Twitter has accepted the credentials, and subscribing will need the account's own.
+            log.warning("owner_untold", extra={"account": account_id})
+        elif owner_id != account_id:
             raise StepFailed(
                 "credentials",
-                f"The access token belongs to account {owner_id} (@{screen_name}), but WEBHOOK-URL ends in "
+                f"The access token belongs to account {owner_id}{_called(screen_name)}, but WEBHOOK-URL ends in "
                 f"{account_id}. "
                 "Use the token of that account, or end the URL in the id of this one.",
             )
@@ -66,8 +69,8 @@ class Onboard:
             credentials=wanted.credentials,
             webhook_url=wanted.webhook_url,
             environment=wanted.environment,
-            screen_name=screen_name,
-            name=name,
+            screen_name=screen_name or (former.screen_name if former else ""),
+            name=name or (former.name if former else ""),
             # Known by its id, our webhook is recognised as ours even where the URL asked for is another one now.
             webhook=former.webhook if former else None,
             registered_at=(former.registered_at if former else None) or self._clock(),
@@ -134,8 +137,8 @@ class Onboard:
 
         Where another registered account of the environment needs the webhook, it is registered anew under that
         account's URL, since the one in this account's name will be answered no more. Where Twitter does not accept the
-        credentials any more, nothing can be undone there with them, and they are forgotten all the same. Nothing of an
-        account that only sends is there.
+        credentials any more, or does not know the environment, nothing can be undone there with them, and they are
+        forgotten all the same. Nothing of an account that only sends is there.
         """
         if account.sends_only:
             self._accounts.withdraw(account.id)
@@ -151,7 +154,7 @@ class Onboard:
                 mine = hook.id
                 performed("webhook", lambda: twitter.delete_webhook(mine))
         except StepFailed as error:
-            if not isinstance(error.cause, CredentialsRejected):
+            if not isinstance(error.cause, CredentialsRejected) and not _gone(error.cause):
                 raise
             log.warning("left_at_twitter", extra={"account": account.id, "step": error.step, "detail": error.advice})
             hook = None
@@ -240,6 +243,15 @@ class Onboard:
         return same_base(webhook.url, account.webhook_url) or any(
             a.webhook is not None and a.webhook.id == webhook.id for a in self._accounts.all()
         )
+
+
+def _gone(cause: ConnectorError | None) -> bool:
+    """Say whether Twitter knows the environment, or what was to be taken away in it, no more."""
+    return isinstance(cause, Permanent) and cause.status == 404
+
+
+def _called(screen_name: str) -> str:
+    return f" (@{screen_name})" if screen_name else ""
 
 
 def _app_id(account: Account, twitter: RegistrationPort) -> str:

@@ -26,6 +26,7 @@ from twitter_connector.schemas.pieces import DM
 from twitter_connector.wire import Answer
 
 from .http import TwitterHttp, budget_in
+from .owner import NOT_OFFERED, owner_of
 
 # Pages of the list of messages are 50 long at most; ten of them reach further back than any outage we settle.
 PAGES_MAX = 10
@@ -33,6 +34,7 @@ PAGES_MAX = 10
 SHOW_SECONDS = 3.0
 _DM_PATH = "/1.1/direct_messages/"
 ALREADY_SUBSCRIBED = 355
+CONFLICT = 409
 NOT_FOUND = 34
 
 
@@ -124,20 +126,8 @@ class TwitterV1:
     # Whose credentials are these?
 
     def who_am_i(self) -> tuple[str, str, str]:
-        """Return id, screen name and name of the account of the access token."""
-        try:
-            body = self._signed("GET", "/1.1/account/verify_credentials.json").json()
-            if isinstance(body, dict) and body.get("id_str"):
-                return str(body["id_str"]), str(body.get("screen_name") or ""), str(body.get("name") or "")
-        except ConnectorError as error:
-            # Plans without v1.1 accounts answer 403 or 404 here; the credentials may be sound all the same.
-            if error.status not in (403, 404):
-                raise
-        body = self._signed("GET", "/2/users/me").json()
-        data = body.get("data") if isinstance(body, dict) else None
-        if isinstance(data, dict) and data.get("id"):
-            return str(data["id"]), str(data.get("username") or ""), str(data.get("name") or "")
-        raise ServiceUnavailable("twitter_odd_answer", "Twitter does not say whose the access token is.")
+        """Return id, screen name and name of the account of the access token; "" where Twitter does not say."""
+        return owner_of(self._credentials.access_token, lambda path: self._signed("GET", path))
 
     # Webhooks
 
@@ -150,7 +140,7 @@ class TwitterV1:
         """Register a URL. Twitter sends its challenge there before it answers."""
         # In `params`, so that it is percent-encoded once, by the library, and signed.
         answer = self._signed("POST", f"{self._env_path()}/webhooks.json", params={"url": url})
-        found = _webhook(answer.json())
+        found = _webhook(answer.json()) or next((w for w in self.webhooks() if w.url == url), None)
         if found is None:
             raise ServiceUnavailable("twitter_odd_answer", "Twitter's answer to the registration names no webhook.")
         return found
@@ -168,7 +158,7 @@ class TwitterV1:
         try:
             self._signed("POST", f"{self._env_path()}/subscriptions.json")
         except ConnectorError as error:
-            if error.code == ALREADY_SUBSCRIBED:
+            if error.code == ALREADY_SUBSCRIBED or error.status == CONFLICT:
                 return False
             raise
         return True
@@ -220,22 +210,28 @@ class TwitterV1:
     def _as_app(self, method: str, path: str) -> Answer:
         """Ask with the app's bearer token, and with the account's signature where there is none to be had:
         documents want the one, live answers were got with the other."""
-        try:
-            return self._http.bearer(method, f"{self._base}{path}", self._bearer())
-        except CredentialsRejected:
-            return self._signed(method, path)
+        token = self._bearer()
+        if token:
+            try:
+                return self._http.bearer(method, f"{self._base}{path}", token)
+            except ConnectorError as error:
+                if not isinstance(error, CredentialsRejected) and error.status not in (401, 403):
+                    raise
+        return self._signed(method, path)
 
     def _bearer(self) -> str:
+        """Return the app's bearer token; "" where Twitter gives out none."""
         if self._credentials.bearer_token:
             return self._credentials.bearer_token
-        answer = self._http.basic(
-            "POST", f"{self._base}/oauth2/token", self._credentials, data={"grant_type": "client_credentials"}
-        )
-        body = answer.json()
+        form = {"grant_type": "client_credentials"}
+        try:
+            body = self._http.basic("POST", f"{self._base}/oauth2/token", self._credentials, data=form).json()
+        except ConnectorError as error:
+            if not isinstance(error, CredentialsRejected) and error.status not in NOT_OFFERED:
+                raise
+            return ""
         token = body.get("access_token") if isinstance(body, dict) else None
-        if not isinstance(token, str):
-            raise ServiceUnavailable("twitter_odd_answer", "Twitter's token endpoint gave no token.")
-        return token
+        return token if isinstance(token, str) else ""
 
 
 def _listed(answer: Answer) -> list[Any]:
@@ -249,4 +245,5 @@ def _listed(answer: Answer) -> list[Any]:
 def _webhook(item: object) -> Webhook | None:
     if not isinstance(item, dict) or not item.get("id") or not item.get("url"):
         return None
-    return Webhook(str(item["id"]), str(item["url"]), item.get("valid") is True)
+    # Where nothing is said about it, nothing is wrong with it.
+    return Webhook(str(item["id"]), str(item["url"]), item.get("valid", True) is True)
