@@ -373,12 +373,14 @@ def test_the_commands_do_the_guides_steps_one_after_another(newcomer: Account) -
         [{"id": hook["id"], "valid": True, "url": hook["url"]}],
     )
 
-    deleted = tree.cli("webhooks", "delete", hook["id"], "--account", newcomer.id)
+    deleted = tree.cli("webhooks", "delete", hook["id"], "--account", newcomer.id, "--json")
     assert deleted.returncode == 0, deleted.stderr
+    assert json.loads(deleted.stdout) == {"webhook_id": hook["id"], "deleted": True}
     assert webhooks(newcomer) == []
 
-    gone = tree.cli("unregister", newcomer.id)
+    gone = tree.cli("unregister", newcomer.id, "--json")
     assert gone.returncode == 0, gone.stderr
+    assert json.loads(gone.stdout) == {"account_id": newcomer.id, "unregistered": True}
     assert_nothing_left(newcomer)
 
 

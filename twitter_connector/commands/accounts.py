@@ -12,7 +12,7 @@ from twitter_connector.schemas.admin import Registration, load_registration
 from twitter_connector.services import Services
 from twitter_connector.twitter.v1 import TwitterV1
 
-from .session import account, fail, json_option, plainly, services, show
+from .session import account, fail, json_option, plainly, say, services, show
 
 
 def _registration(file: Any) -> Registration:
@@ -54,12 +54,13 @@ def register(file: Any, as_json: bool) -> None:
 
 @click.command("unregister")
 @click.argument("account_id")
+@json_option
 @plainly
-def unregister(account_id: str) -> None:
+def unregister(account_id: str, as_json: bool) -> None:
     """Unsubscribe an account, delete our webhook (and no other), forget its credentials."""
     svc = services()
     svc.onboard.unregister(account(svc, account_id))
-    click.echo(f"account {account_id} is unregistered.")
+    say(f"account {account_id} is unregistered.", as_json, account_id=account_id, unregistered=True)
 
 
 @click.command("status")
@@ -107,8 +108,9 @@ def list_webhooks(account_id: str | None, source: Any, as_json: bool) -> None:
 @click.argument("webhook_id")
 @_whose
 @_file
+@json_option
 @plainly
-def delete_webhook(webhook_id: str, account_id: str | None, source: Any) -> None:
+def delete_webhook(webhook_id: str, account_id: str | None, source: Any, as_json: bool) -> None:
     """Delete one by its id, whoever it belongs to. Its subscriptions go with it."""
     _environment(services(), account_id, source).delete_webhook(webhook_id)
-    click.echo(f"webhook {webhook_id} is deleted.")
+    say(f"webhook {webhook_id} is deleted.", as_json, webhook_id=webhook_id, deleted=True)

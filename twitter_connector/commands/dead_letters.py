@@ -10,7 +10,7 @@ import click
 from twitter_connector.model.work import Direction
 from twitter_connector.relay.replay import replay
 
-from .session import fail, json_option, plainly, services, show
+from .session import fail, json_option, plainly, say, services, show
 
 _directions = {"inbound": Direction.IN, "outbound": Direction.OUT}
 
@@ -57,9 +57,15 @@ def show_one(letter_id: str, as_json: bool) -> None:
 @click.argument("letter_ids", nargs=-1)
 @_filter_options
 @click.option("--all", "everything", is_flag=True, help="All that fit the filter, or all there are.")
+@json_option
 @plainly
 def replay_them(
-    letter_ids: tuple[str, ...], direction: str | None, account_id: str | None, reason: str | None, everything: bool
+    letter_ids: tuple[str, ...],
+    direction: str | None,
+    account_id: str | None,
+    reason: str | None,
+    everything: bool,
+    as_json: bool,
 ) -> None:
     """Send again: those named, or with a filter (or --all) all that fit, oldest first."""
     svc = services()
@@ -73,16 +79,18 @@ def replay_them(
         letters = sorted(found, key=lambda x: (x.accepted_at, x.entry_id))
     else:
         fail("name dead letters, or say which with --direction, --account, --reason or --all.")
-    click.echo(f"{replay(letters, svc.lanes, svc.dead_letters, svc.bell.ring)} replayed.")
+    replayed = replay(letters, svc.lanes, svc.dead_letters, svc.bell.ring)
+    say(f"{replayed} replayed.", as_json, replayed=replayed)
 
 
 @dead_letters.command("discard")
 @click.argument("letter_ids", nargs=-1, required=True)
+@json_option
 @plainly
-def discard(letter_ids: tuple[str, ...]) -> None:
+def discard(letter_ids: tuple[str, ...], as_json: bool) -> None:
     """Forget them for good."""
     svc = services()
     gone = sum(svc.dead_letters.discard(letter_id) for letter_id in letter_ids)
-    click.echo(f"{gone} discarded.")
+    say(f"{gone} discarded.", as_json, discarded=gone)
     if gone < len(letter_ids):
         fail(f"{len(letter_ids) - gone} did not exist (any more).")

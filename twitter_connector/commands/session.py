@@ -78,6 +78,11 @@ def account(svc: Services, account_id: str | None) -> Account:
     return known[0]
 
 
+def say(sentence: str, as_json: bool, **facts: Any) -> None:
+    """Print what was done: its facts as a JSON object for machines, a sentence for people."""
+    click.echo(json.dumps(facts) if as_json else sentence)
+
+
 def show(value: Any, as_json: bool) -> None:
     """Print an object or a list of objects: JSON for machines, a line per field or item for people."""
     if as_json:
