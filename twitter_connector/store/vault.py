@@ -62,10 +62,10 @@ def keys_of(configured: Sequence[str], var_dir: Path) -> tuple[str, ...]:
     if configured:
         return tuple(configured)
     path = key_file(var_dir)
-    var_dir.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
-    if not path.exists():
-        _make(path)
     try:
+        var_dir.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
+        if not path.exists():
+            _make(path)
         _keep_private(path)
         found = path.read_text("ascii").split()
         Vault(found)
