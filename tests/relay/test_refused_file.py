@@ -75,6 +75,13 @@ def whole(chunks: Any, ceiling: int) -> Iterator[Whole]:
 
 
 class Files:
+    there = True
+
+    def base(self) -> str:
+        if not self.there:
+            raise Permanent("file_engine_missing", "No file engine is configured.", ours=True)
+        return "http://file-engine"
+
     def store(self, *_: Any, **__: Any) -> StoredFile:
         return StoredFile("1_a.jpg", "https://cx.example.com/file-engine?filename=1_a.jpg", "image/jpeg", 4)
 
@@ -134,6 +141,17 @@ def test_a_refusal_of_one_file_is_a_note_where_the_api_accepts_the_credentials(s
     assert REFUSED.detail in scene.written()[0]
     assert scene.lookups() == 1
     assert scene.lanes.pauses(ACME) == {}
+
+
+def test_without_a_file_engine_a_file_is_a_note_at_once_and_twitter_is_not_asked_for_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Files, "there", False)
+    scene.photo("17")
+    scene.serve()
+    assert scene.types() == ["PLAIN"]
+    assert "No file engine" in scene.written()[0]
+    assert scene.media_host.asked == []
 
 
 def test_a_file_that_is_gone_is_a_note_and_nobody_is_asked(scene: Scene) -> None:

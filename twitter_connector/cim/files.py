@@ -55,7 +55,7 @@ class Files:
         the message's id lets a repeated try replace its first copy. Empty: a random one. Raises MediaTooLarge,
         Permanent, or ServiceUnavailable where the file engine cannot take it now.
         """
-        base = self._configured()
+        base = self.base()
         unique = re.sub(r"[^A-Za-z0-9]", "", tag)[:40] or secrets.token_hex(8)
         part = FilePart("file", clean_name(name, mime_type), mime_type, whole.file, whole.size_bytes)
         body = Multipart({"conversationId": unique}, part)
@@ -77,7 +77,7 @@ class Files:
 
         Raises, here or while the chunks are read: MediaTooLarge; Permanent "file_gone"; ServiceUnavailable.
         """
-        base = self._configured()
+        base = self.base()
         url = f"{base}/api/downloadFileStream?filename={quote(safe_name(name), safe='')}"
         with ExitStack() as stack:
             try:
@@ -88,7 +88,8 @@ class Files:
                 raise _failure(incoming.status, reading=True)
             yield replace(incoming, chunks=_sorted(incoming.chunks))
 
-    def _configured(self) -> str:
+    def base(self) -> str:
+        """Return the file engine's address. Raises Permanent "file_engine_missing" where there is none."""
         if self._base is None:
             raise Permanent(
                 "file_engine_missing",

@@ -54,6 +54,7 @@ class DownloadsPort(Protocol):
 
 
 class FilesPort(Protocol):
+    def base(self) -> str: ...
     def filename(self, media_url: str) -> str | None: ...
     def store(self, whole: WholeFile, name: str, mime_type: str, *, tag: str = "") -> StoredFile: ...
     def read(self, name: str, *, ceiling: int) -> AbstractContextManager[Stream]: ...
@@ -100,6 +101,8 @@ class Attachments:
             return media_note(part, error)
 
     def _stored(self, part: MediaPart, account: Account) -> StoredFile:
+        # Without a place to put it, nothing is fetched, and nobody waits for Twitter to hand it out.
+        self.files.base()
         variants = self.downloads.best_variant(part.media, VIDEO_MAX_BYTES)
         failure: ConnectorError = Permanent("media_without_file", "Twitter names no file for it.")
         for variant in variants:
