@@ -86,7 +86,8 @@ FROM_OUTSIDE: dict[str, set[str]] = {
     # The relay passes on what the schemas raise.
     "relay": {"marshmallow"},
     # prometheus_client: what stands is read when it is scraped.
-    "web": {"flask", "werkzeug", "marshmallow", "prometheus_client"},
+    # gunicorn: what it would say of requests that never reach the application.
+    "web": {"flask", "werkzeug", "gunicorn", "marshmallow", "prometheus_client"},
     "workers": {"celery"},
     "metrics": {"prometheus_client"},
     "services": {"redis", "requests"},

@@ -191,6 +191,42 @@ def test_broken_framing_is_a_4xx_or_a_closed_line_and_never_a_failure_of_ours(we
     assert "Traceback" not in web.log.read_text()
 
 
+LEFTOVERS = [
+    # A body longer than it says: its rest is where the next request should begin.
+    request(CCM, b'{"id": 1, "text": "plantedtext of a customer"}', length=10),
+    request(CCM, b"plantedtext / HTTP/1.1\r\n\r\n", length=0),
+    request(CCM, b"{}", "plantedtext"),
+    request(CCM, b"{}", "Authorization : Bearer plantedtext"),
+    request(CCM, b"{}", "plantedtext\x1b[2J: a"),
+    request(CCM, b"", "Transfer-Encoding: plantedtext", length=0),
+    request(CCM, b"", "Expect: plantedtext"),
+    b"GET /webhook/twitter/1?crc_token=plantedtext a HTTP/1.1\r\n\r\n",
+    b"GET /?plantedtext" + b"t" * 5000 + b" HTTP/1.1\r\n\r\n",
+    request("/health/live", b"", *[f"X-{n}: plantedtext" for n in range(150)], method="GET"),
+]
+
+
+@pytest.mark.parametrize("broken", LEFTOVERS, ids=range(len(LEFTOVERS)))
+def test_what_is_no_request_is_quoted_neither_in_the_answer_nor_in_the_log(web: Web, broken: bytes) -> None:
+    *_, (status, answer) = web.ask(broken)
+    assert 400 <= status < 500
+    assert json.loads(answer)["status"] == status
+    assert b"plantedtext" not in answer
+    assert statuses(web.ask(LIVE)) == [200]
+    written = web.log.read_text()
+    assert "plantedtext" not in written
+    assert "request_unreadable" in written
+    assert [line for line in written.splitlines() if not line.startswith("{")] == []
+
+
+def test_no_header_moves_a_path_or_makes_a_failure(web: Web) -> None:
+    """gunicorn lets a proxy on this machine say under which path it has put the service."""
+    for headers in (["SCRIPT_NAME: /acc"], ["SCRIPT_NAME: /elsewhere"], ["PATH_INFO: /elsewhere"]):
+        assert statuses(web.ask(request("/health/live", b"", *headers, method="GET"))) == [200], headers
+    schemes = ("X-Forwarded-Proto: https", "X-Forwarded-Ssl: off")
+    assert statuses(web.ask(request("/health/live", b"", *schemes, method="GET"))) == [200]
+
+
 def test_a_chunked_event_and_message_within_the_limits_are_taken(web: Web) -> None:
     body = json.dumps(dm("77")).encode()
     signature = f"{HEADER}: {signed(body)}\r\n"

@@ -1,4 +1,4 @@
-"""gunicorn's hook: every web process knows all accounts from its first request on, and keeps that knowledge fresh.
+"""gunicorn's settings and hook: it believes no proxy, and every web process knows all accounts from its first request.
 
 Otherwise the first event of an account would cost a process a second look into the broker, and while the broker is
 away a process that has not met the account yet could not verify the event, and would have to send Twitter away.
@@ -18,6 +18,13 @@ from twitter_connector.store.accounts import Accounts
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 2.0
+
+# Whom a request comes from is forwarded.py's affair, which trusts nobody. gunicorn by itself takes SCRIPT_NAME and the
+# scheme from any caller on this machine or a unix socket, and with them the path, or a 500 where the path does not fit.
+# https://docs.gunicorn.org/en/stable/settings.html#forwarder-headers
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
 
 
 def post_worker_init(worker: Any) -> None:

@@ -1,0 +1,68 @@
+"""What gunicorn answers and logs by itself: requests that are not HTTP and so never reach the application.
+
+Its own way quotes them, in its answer and in its log; and where a caller counts its bytes wrongly, the rest of a
+message is what the server takes for the next request's first line. Here no byte of theirs is written anywhere.
+https://docs.gunicorn.org/en/stable/settings.html#worker-class, #logger-class
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+from ssl import SSLError
+from typing import Any
+
+from gunicorn import util
+from gunicorn.glogging import Logger
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+)
+from gunicorn.workers.gthread import ThreadWorker
+
+log = logging.getLogger(__name__)
+
+_STATUSES: dict[type[Exception], HTTPStatus] = {
+    LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+}
+
+
+class Lines(Logger):  # type: ignore[misc]
+    """Hands gunicorn's log lines to ours, which knows the format and what must not be written."""
+
+    def setup(self, cfg: Any) -> None:
+        """Called by gunicorn at its start."""
+        super().setup(cfg)
+        self.error_log.handlers[:] = []
+        self.error_log.propagate = True
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threads, with another answer to what is no request."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer, and log that it happened and to whom. Called by gunicorn, which closes the connection then."""
+        caller = addr[0] if isinstance(addr, tuple) else "unix socket"
+        ours = isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName)
+        if isinstance(exc, ParseException | SSLError) and not ours:
+            status, detail = _STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST), "This is no HTTP request we can read."
+            log.warning("request_unreadable", extra={"caller": caller, "error": type(exc).__name__})
+        else:
+            status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "The connector failed on this request."
+            log.error("internal_error", exc_info=exc)
+        body = json.dumps({"type": "about:blank", "title": status.phrase, "status": status, "detail": detail})
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
+            f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        try:
+            util.write_nonblock(client, (head + body).encode("ascii"))
+        except OSError:
+            return  # whoever it was has gone
