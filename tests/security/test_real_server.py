@@ -166,6 +166,16 @@ def test_a_body_that_stops_coming_holds_the_line_for_a_moment_only(web: Web) -> 
     assert time.monotonic() - started < 10
 
 
+def test_a_refused_body_that_comes_byte_by_byte_holds_the_line_for_a_moment_only(web: Web) -> None:
+    started = time.monotonic()
+    with web.connect() as line, suppress(OSError):
+        line.sendall(request("/nowhere", b" ", length=LIMIT))
+        while time.monotonic() - started < 12:
+            line.sendall(b" ")
+            time.sleep(0.1)
+    assert time.monotonic() - started < 10
+
+
 @pytest.mark.parametrize(
     "broken",
     [

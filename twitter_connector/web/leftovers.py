@@ -6,8 +6,10 @@ one, a gateway with other callers' messages, loses it: gunicorn answers "keep-al
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from werkzeug.wsgi import ClosingIterator
@@ -16,6 +18,8 @@ from werkzeug.wsgi import ClosingIterator
 DRAIN_MAX_BYTES = 8 * 1024 * 1024
 DRAIN_SECONDS = 3.0
 _CHUNK = 64 * 1024
+# socket.SHUT_RD, which is the same everywhere; the web side opens no sockets and so imports none.
+_INCOMING = 0
 # Set by whoever has read the body to its end: then there is nothing left, and nothing to be done for it.
 BODY_READ = "twitter_connector.body_read"
 
@@ -38,20 +42,24 @@ class Drained:
 
 def _drain(environ: dict[str, Any]) -> None:
     end = time.monotonic() + DRAIN_SECONDS
-    socket = environ.get("gunicorn.socket")
+    line = environ.get("gunicorn.socket")
     source = environ["wsgi.input"]
-    before = socket.gettimeout() if socket is not None else None
+    # A read waits for all it was asked for, and time-outs count from each byte: a caller that sends one now and then
+    # would keep the thread. Once the line's incoming half is closed, a read ends with what has come.
+    too_late = threading.Timer(DRAIN_SECONDS, _close_incoming, [line])
+    too_late.daemon = True
+    too_late.start()
     try:
         for _ in range(DRAIN_MAX_BYTES // _CHUNK):
-            left = end - time.monotonic()
-            if left <= 0:
-                return
-            if socket is not None:
-                socket.settimeout(left)
-            if not source.read(_CHUNK):
+            if time.monotonic() > end or not source.read(_CHUNK):
                 return
     except Exception:  # noqa: BLE001 - gone, slow or malformed: the server closes the connection, whatever it raised
         return
     finally:
-        if socket is not None:
-            socket.settimeout(before)
+        too_late.cancel()
+
+
+def _close_incoming(line: Any) -> None:
+    if line is not None:
+        with suppress(OSError):
+            line.shutdown(_INCOMING)
