@@ -33,13 +33,16 @@ from sandbox.world import Options, World
 )
 @click.option("--quiet", is_flag=True, help="do not print the address; whoever starts it does")
 def main(host: str, port: int, state_dir: Path, connector_url: str, quiet: bool) -> None:
-    """Play Twitter, CCM and the file engine, with a page to chat on."""
+    """Play Twitter, CCM and the file engine, with a page to chat on.
+
+    CCM's messages carry the first token of CONNECTOR_API_TOKEN, where the connector wants one.
+    """
     if host != "localhost" and not _is_loopback(host):
         raise click.BadParameter(f"{host} is not a loopback address", param_hint="--host")
     server = Server(host, port, _not_ready, Handler)
     base_url = f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
     try:
-        world = World(Options(base_url, connector_url.rstrip("/"), state_dir.resolve()))
+        world = World(Options(base_url, connector_url.rstrip("/"), state_dir.resolve(), _token()))
     except StateInUse as problem:
         raise click.ClickException(str(problem)) from None
     server.app = create_app(world)
@@ -57,6 +60,12 @@ def main(host: str, port: int, state_dir: Path, connector_url: str, quiet: bool)
     if not quiet:
         click.echo(f"sandbox: {base_url}/")
     server.serve_forever()
+
+
+def _token() -> str:
+    # Not an option: everybody on the machine can read command lines.
+    tokens = (token.strip() for token in os.environ.get("CONNECTOR_API_TOKEN", "").split(","))
+    return next(filter(None, tokens), "")
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,7 +3,7 @@
 Routes reach it through `the_world()`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flask import current_app
@@ -32,11 +32,12 @@ from sandbox.twitter.webhooks import Webhooks
 
 @dataclass(frozen=True)
 class Options:
-    """Where things are; told once, at the start."""
+    """Where things are; told once, at the start. connector_token: for its internal routes; empty: none."""
 
     base_url: str
     connector_url: str
     state_dir: Path
+    connector_token: str = field(default="", repr=False)
 
 
 class World:
@@ -59,7 +60,7 @@ class World:
         self.showing = Showing(options.base_url, self._mention, self.media.get)
         self.activity = Activity(self.directory, self.webhooks, self.courier, self.mailbox, self.showing)
         self.files = FileStore(options.state_dir / "files", self.settings)
-        self.connector = Connector(options.connector_url)
+        self.connector = Connector(options.connector_url, options.connector_token)
         self.configurations = Configurations()
         self.inbox = Inbox(self.journal, self.feed)
         self.desk = Desk(self.journal, self.feed, self.connector)

@@ -15,10 +15,11 @@ class Unreachable(Exception):
 
 
 class Connector:
-    """Sends requests to the connector; keeps one connection per thread."""
+    """Sends requests to the connector, with its token where it wants one; keeps one connection per thread."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str = "") -> None:
         self.url = url
+        self._token = token
         self._local = threading.local()
 
     def send(self, path: str, message: Any) -> requests.Response:
@@ -41,6 +42,8 @@ class Connector:
         if session is None:
             session = requests.Session()
             session.trust_env = False
+            if self._token:
+                session.headers["Authorization"] = f"Bearer {self._token}"
             self._local.session = session
         try:
             return session.request(method, self.url + path, timeout=seconds, allow_redirects=False, **more)

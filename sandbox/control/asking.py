@@ -18,14 +18,26 @@ class Refusal(Exception):
 
 
 def blueprint(name: str) -> Blueprint:
-    """Make a blueprint of the control API."""
+    """Make a blueprint of the control API. It serves its own page and programs, no page of somebody else's: what the
+    sandbox sends, the connector takes for CCM's."""
     made = Blueprint(f"control_{name}", __name__, url_prefix="/_sandbox")
+
+    @made.before_request
+    def from_here() -> None:
+        origin = request.headers.get("Origin")
+        if origin is not None and origin not in _own_origins():
+            raise Refusal("only the sandbox's own page may ask from a browser", 403)
 
     @made.errorhandler(Refusal)
     def refused(problem: Refusal) -> ResponseReturnValue:
         return jsonify(error=str(problem)), problem.status
 
     return made
+
+
+def _own_origins() -> set[str]:
+    port = the_world().options.base_url.rpartition(":")[2]
+    return {f"http://{host}:{port}" for host in ("127.0.0.1", "[::1]", "localhost")}
 
 
 def asked() -> dict[str, Any]:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -42,6 +43,7 @@ class FakeConnector:
         self.secrets: dict[str, str] = {}
         self.events: list[tuple[dict[str, str], bytes]] = []
         self.messages: list[dict[str, Any]] = []
+        self.tokens: list[str | None] = []
         self.crc: Callable[[str, str], tuple[int, str]] = self.prove
         self.event_statuses: list[int] = []
         self.message_status = 202
@@ -93,6 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.owner.tokens.append(self.headers["Authorization"])
         if self.path.endswith("/register-and-subscribe"):
             status = self.owner.on_register(json.loads(body))
             self._answer(status, json.dumps({"detail": "as the test wants it"}))
@@ -203,11 +206,11 @@ class Sandbox:
 
 
 @contextmanager
-def running_sandbox(state_dir: Path, connector_url: str) -> Iterator[Sandbox]:
+def running_sandbox(state_dir: Path, connector_url: str, **env: str) -> Iterator[Sandbox]:
     """Run a sandbox for as long as the block lasts."""
     command = [sys.executable, "-m", "sandbox", "--port", "0", "--state-dir", str(state_dir)]
     command += ["--connector-url", connector_url]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()

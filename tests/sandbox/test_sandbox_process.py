@@ -52,6 +52,49 @@ def test_what_happened_is_remembered_over_a_restart(tmp_path: Path) -> None:
         connector.close()
 
 
+def test_ccm_shows_the_connectors_token_to_the_connector_and_twitter_shows_none(tmp_path: Path) -> None:
+    connector = FakeConnector()
+    try:
+        with running_sandbox(tmp_path, connector.url, CONNECTOR_API_TOKEN=" newest-token, former-token") as sandbox:
+            sandbox.post("register", account_id=ACCOUNT)
+            sandbox.post("agent/messages", **PAIR, text="hello")
+            assert connector.tokens == ["Bearer newest-token"] * 2
+            assert b"newest-token" not in Path(f"/proc/{sandbox.process.pid}/cmdline").read_bytes()
+            sandbox.register(connector)
+            connector.tokens.clear()
+            sandbox.post("customer/messages", **PAIR, text="hello")
+            until(lambda: connector.events)
+            assert connector.tokens == [None]
+    finally:
+        connector.close()
+
+
+def test_a_page_of_somebody_elses_cannot_steer_the_sandbox(tmp_path: Path) -> None:
+    """It would write as an agent, and the connector takes that for CCM's."""
+    connector = FakeConnector()
+    try:
+        with running_sandbox(tmp_path, connector.url) as sandbox:
+            port = sandbox.url.rpartition(":")[2]
+            for origin, expected in (
+                ("https://evil.example", 403),
+                ("null", 403),
+                (f"http://evil.example:{port}", 403),
+                ("http://127.0.0.1:9", 403),
+                (sandbox.url, 200),
+                (f"http://localhost:{port}", 200),
+            ):
+                answer = sandbox.http.post(
+                    f"{sandbox.url}/_sandbox/agent/messages",
+                    data={**PAIR, "text": "hello"},
+                    headers={"Origin": origin},
+                    timeout=10,
+                )
+                assert answer.status_code == expected, origin
+            assert len(connector.messages) == 2
+    finally:
+        connector.close()
+
+
 def test_an_event_not_yet_delivered_is_delivered_after_a_restart(tmp_path: Path) -> None:
     connector = FakeConnector()
     try:
