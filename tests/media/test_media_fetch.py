@@ -54,6 +54,9 @@ PRIVATE = [
     "::ffff:10.0.0.1",
     "::ffff:169.254.169.254",
     "64:ff9b::10.0.0.1",
+    # 10.0.0.1 in a translation of the network's own, of which the last four bytes are only padding.
+    "64:ff9b:1:a00:0:100:808:808",
+    "168.63.129.16",
     "64:ff9b::169.254.169.254",
     "100::1",
     "2001::1",

@@ -6,10 +6,12 @@ import ipaddress
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # Documented as anything but somebody's web server, though some tables call parts of them global.
 _NOT_PUBLIC_6 = (
     ipaddress.IPv6Network("::/96"),  # IPv4-compatible, withdrawn
+    # A network's own translation (RFC 8215): where in it the IPv4 address stands is that network's secret.
+    ipaddress.IPv6Network("64:ff9b:1::/48"),
     ipaddress.IPv6Network("100::/64"),  # discard-only
     ipaddress.IPv6Network("2001::/23"),  # protocol assignments, Teredo among them
     ipaddress.IPv6Network("2002::/16"),  # 6to4: leads to any IPv4 address
@@ -21,6 +23,9 @@ _NOT_PUBLIC_4 = (
     ipaddress.IPv4Network("100.64.0.0/10"),  # carrier-grade NAT
     ipaddress.IPv4Network("192.0.0.0/24"),
     ipaddress.IPv4Network("192.88.99.0/24"),  # 6to4 relays
+    # Azure's answers to its own virtual machines, public by its number only:
+    # https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+    ipaddress.IPv4Network("168.63.129.16/32"),
 )
 
 
@@ -54,6 +59,6 @@ def plain(address: str) -> Address | None:
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped is not None:
             return parsed.ipv4_mapped
-        if any(parsed in network for network in _NAT64):
+        if parsed in _NAT64:
             return ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
     return parsed
