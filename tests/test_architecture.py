@@ -7,6 +7,8 @@ The tables say what docs/architecture.md tells a reader; docs/decisions/0005 has
 from __future__ import annotations
 
 import ast
+import configparser
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -338,3 +340,12 @@ def test_inside_a_room_imports_are_relative_so_that_a_wall_is_seen_in_a_diff() -
         if isinstance(node, ast.ImportFrom) and not node.level and f"{node.module}.".startswith(f"{folder(path)}.")
     ]
     assert strangers == []
+
+
+def test_no_dependency_is_declared_that_nothing_imports() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    declared = re.findall(r"^[A-Za-z0-9_-]+", config["options"]["install_requires"], re.MULTILINE)
+    imported = {i.module.split(".")[0] for i in ALL}
+    assert declared
+    assert [name for name in declared if name.replace("-", "_") not in imported] == []
