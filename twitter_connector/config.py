@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 T = TypeVar("T")
 
@@ -174,8 +174,18 @@ def _http_url(raw: str) -> str:
         raise ValueError("credentials do not belong into the URL")
     if parts.query or parts.fragment:
         raise ValueError("a base URL has no query and no fragment")
-    parts.port  # noqa: B018 - raises ValueError where it is no number
+    _port_of(parts)
     return raw.rstrip("/")
+
+
+def _port_of(parts: SplitResult) -> int | None:
+    # Its own error quotes what stands there: a piece of the password, where that has a slash in it.
+    try:
+        return parts.port
+    except ValueError:
+        raise ValueError(
+            "the port is no number between 0 and 65535; in a password, / ? # @ and % are written as %2F and so on"
+        ) from None
 
 
 def _ccm_base(raw: str) -> str:
@@ -190,6 +200,8 @@ def _redis_url(raw: str) -> str:
     parts = urlsplit(raw)
     if parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path):
         raise ValueError("a redis://, rediss:// or unix:// URL is needed")
+    if parts.scheme != "unix":
+        _port_of(parts)
     return raw
 
 
@@ -198,19 +210,22 @@ def _media_hosts(raw: str) -> tuple[str, ...]:
     for host in hosts:
         if not re.fullmatch(r"[a-z0-9.\-]+(:\d{1,5})?|\[[0-9a-f:]+\](:\d{1,5})?", host):
             raise ValueError(f"host or host:port, comma separated, is needed, not {host!r}")
+    if not hosts:
+        raise ValueError("host or host:port, comma separated, is needed")
     return hosts
 
 
 def _tokens(raw: str) -> tuple[str, ...]:
     tokens = tuple(t.strip() for t in raw.split(",") if t.strip())
-    if any(not t.isascii() or len(t) < 8 for t in tokens):
-        raise ValueError("each token needs at least 8 ASCII characters")
+    # Of commas alone: who meant to set a token must not run without one.
+    if not tokens or any(not re.fullmatch(r"[\x21-\x7e]{8,}", t) for t in tokens):
+        raise ValueError("each token needs at least 8 visible ASCII characters")
     return tokens
 
 
 def _fernet_keys(raw: str) -> tuple[str, ...]:
     keys = tuple(k.strip() for k in raw.split(",") if k.strip())
-    if any(not re.fullmatch(r"[A-Za-z0-9_\-]{43}=", k) for k in keys):
+    if not keys or any(not re.fullmatch(r"[A-Za-z0-9_\-]{43}=", k) for k in keys):
         raise ValueError("Fernet keys (44 characters of URL-safe Base64), comma separated, are needed")
     return keys
 

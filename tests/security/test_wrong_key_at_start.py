@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -73,5 +74,9 @@ def test_a_wrong_key_stops_the_start_with_a_sentence_and_the_right_one_goes_on()
             assert alone.stderr.startswith("error: ")
             assert "CREDENTIALS_KEY" in alone.stderr
             assert strange not in alone.stderr
+        looked = tree.cli("doctor", "--json", CREDENTIALS_KEY=strange)
+        assert (looked.returncode, looked.stderr) == (1, "")
+        (unread,) = [finding for finding in json.loads(looked.stdout) if finding["what"] == "accounts"]
+        assert "CREDENTIALS_KEY" in unread["advice"]
     finally:
         tree.close()

@@ -14,7 +14,7 @@ from twitter_connector.relay.steps import StepFailed
 from twitter_connector.services import Services
 from twitter_connector.wire import NoAnswer, NotSent, Wire
 
-from .session import json_option, services, show
+from .session import json_option, plainly, services, show
 
 SECONDS = 5.0
 
@@ -31,6 +31,7 @@ class Finding:
 
 @click.command("doctor")
 @json_option
+@plainly
 def doctor(as_json: bool) -> None:
     """Check environment, broker, workers, CCM, file engine, and each account's credentials and webhook."""
     findings = list(look(services()))
@@ -65,7 +66,12 @@ def look(svc: Services) -> Iterator[Finding]:
     else:
         yield Finding("file engine", False, "not configured", "Set FILE_ENGINE_URL, or pictures and videos fail.")
     if broker.ok:
-        for account in svc.accounts.all():
+        try:
+            accounts = svc.accounts.all()
+        except ConnectorError as error:  # most likely the credentials key
+            yield Finding("accounts", False, "cannot be read", error.detail)
+            return
+        for account in accounts:
             yield from _account(svc, account)
 
 

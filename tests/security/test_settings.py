@@ -1,0 +1,46 @@
+"""Settings that guard something: what cannot be understood is refused, and quoted where it is no secret only."""
+
+from __future__ import annotations
+
+import pytest
+
+from twitter_connector.config import BadSetting, Settings
+
+
+@pytest.mark.parametrize("variable", ["CONNECTOR_API_TOKEN", "CREDENTIALS_KEY", "TWITTER_MEDIA_HOSTS"])
+def test_a_list_of_commas_alone_does_not_count_as_unset(variable: str) -> None:
+    """A token that a template left empty must not open the internal routes to the whole network."""
+    for value in (",", " , ,", ",,"):
+        with pytest.raises(BadSetting, match=variable):
+            Settings.from_env({variable: value})
+
+
+@pytest.mark.parametrize("token", ["geheim12 34567890", "geheim1234\x0012", "geheim1234\u00e9", "geheim1"])
+def test_a_token_no_header_can_carry_as_it_is_stops_the_start(token: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        Settings.from_env({"CONNECTOR_API_TOKEN": f"fitting-token,{token}"})
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("REDIS_URL", "redis://:geheim/12@127.0.0.1:6379/0"),
+        ("REDIS_URL", "rediss://user:geheim?12@127.0.0.1:6379/0"),
+        ("REDIS_URL", "redis://:geheim#12@127.0.0.1:6379/0"),
+        ("REDIS_URL", "redis://:geheim[12@127.0.0.1:6379/0"),
+        ("CCM_URL", "https://user:geheim/12@ccm.example"),
+        ("TWITTER_API_URL", "https://user:geheim?12@api.twitter.com"),
+    ],
+)
+def test_a_password_that_breaks_its_url_is_told_without_a_piece_of_it(variable: str, value: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        Settings.from_env({variable: value})
+    assert str(caught.value).startswith(f"{variable}: ")
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_password_written_as_urls_want_it_is_taken() -> None:
+    url = "redis://:a%2Fb%40c@127.0.0.1:6379/0"
+    assert Settings.from_env({"REDIS_URL": url}).redis_url == url
+    assert Settings.from_env({"REDIS_URL": "unix:///tmp/kv.sock"}).redis_url == "unix:///tmp/kv.sock"
