@@ -53,9 +53,12 @@ def challenge(client: FlaskClient, secret: str | None, token: str = "abc") -> st
     return found
 
 
-def test_rekeying_keeps_the_former_secret_and_only_that_one() -> None:
+def test_rekeying_keeps_the_former_secret_and_of_those_before_it_the_last_that_was_seen_to_work() -> None:
     assert ROTATED.consumer_secrets == (NEW_SECRET, SECRET)
     third = ROTATED.rekeyed(replace(ROTATED.credentials, api_key_secret="third"))
+    assert third.consumer_secrets == ("third", NEW_SECRET, SECRET)
+    proved = replace(ROTATED, retired_until=START)
+    third = proved.rekeyed(replace(ROTATED.credentials, api_key_secret="third"))
     assert third.consumer_secrets == ("third", NEW_SECRET)
     tokens_only = ROTATED.rekeyed(replace(ROTATED.credentials, access_token="another"))
     assert tokens_only.consumer_secrets == ROTATED.consumer_secrets
@@ -144,6 +147,26 @@ def test_proof_counts_from_the_first_time(services: Services) -> None:
     again = account.rekeyed(replace(account.credentials, api_key_secret="third-secret"))
     assert again.retired_until is None
     assert again.retired_secrets == (NEW_SECRET,)
+
+
+def test_a_mistyped_secret_on_the_way_does_not_cost_the_one_twitter_signs_with(
+    client: FlaskClient, services: Services
+) -> None:
+    account = ACCOUNT
+    for typed in ("mistyped-once", "mistyped-twice", NEW_SECRET):
+        account = account.rekeyed(replace(account.credentials, api_key_secret=typed))
+        assert len(account.retired_secrets) <= 2
+        services.accounts.save(account)
+        assert post_event(client, dm(typed[:3]), secret=SECRET).status_code == 200, typed
+    # Proof of the newest starts the end of them all, and the next rotation forgets what was before it.
+    with post_event(client, dm("9"), secret=NEW_SECRET) as response:
+        assert response.status_code == 200
+    proved = services.accounts.get(ACCOUNT.id, max_age=0)
+    assert proved is not None
+    assert proved.retired_until is not None
+    assert proved.rekeyed(ACCOUNT.credentials).retired_secrets == (NEW_SECRET,)
+    # Back to what was: not retired and in force at once.
+    assert account.rekeyed(ACCOUNT.credentials).retired_secrets == (NEW_SECRET,)
 
 
 def test_what_is_over_is_taken_out_of_the_store(services: Services, inspector: redis.Redis) -> None:

@@ -77,7 +77,15 @@ class Account:
         account = replace(self, credentials=credentials, app_id=app_id)
         if credentials.api_key_secret == former.api_key_secret:
             return account
-        return replace(account, retired_secrets=(former.api_key_secret,), retired_until=None)
+        # If the former one was never seen to work, it may have been mistyped, and Twitter still sign with the one
+        # before it: the last in line, which stays until its successor has proved itself.
+        proved_last = self.retired_secrets[-1:] if self.retired_until is None else ()
+        retired = (former.api_key_secret, *proved_last)
+        return replace(
+            account,
+            retired_secrets=tuple(s for s in dict.fromkeys(retired) if s != credentials.api_key_secret),
+            retired_until=None,
+        )
 
     def shares_app(self, other: Account) -> bool:
         """Say whether both belong to one developer's app, so that what the one's secret signed may speak for the

@@ -30,6 +30,11 @@ _MEANINGS = {
 }
 
 
+# In place of what CCM keeps to itself; some systems leave the ends readable (`ab****yz`). None of Twitter's keys and
+# tokens has one in it.
+_MASK = "*"
+
+
 @dataclass(frozen=True)
 class Told:
     """What CCM says of one account. values: field of Credentials -> value, of those it does not keep to itself."""
@@ -65,7 +70,7 @@ def load_channel_type(data: object) -> str:
 def credentials_in(attributes: object) -> dict[str, str]:
     """Return field of Credentials -> value, as far as attributes tell: a list of {key, value}, or one mapping.
 
-    An empty value, and one made of asterisks only, means "unchanged" and is left out. Raises ValidationError.
+    An empty value, and a masked one, means "unchanged" and is left out. Raises ValidationError.
     """
     found: dict[str, tuple[str, str]] = {}
     errors: dict[str, list[str]] = {}
@@ -76,7 +81,7 @@ def credentials_in(attributes: object) -> dict[str, str]:
         text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else None
         if text is None:
             errors[name] = ["Not a valid string."]
-        elif text.strip("*"):
+        elif text and _MASK not in text:
             try:
                 secret(text)
             except ValidationError as error:
