@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from twitter_connector.cli import main
 from twitter_connector.config import BadSetting, Settings
 
 
@@ -44,3 +48,15 @@ def test_a_password_written_as_urls_want_it_is_taken() -> None:
     url = "redis://:a%2Fb%40c@127.0.0.1:6379/0"
     assert Settings.from_env({"REDIS_URL": url}).redis_url == url
     assert Settings.from_env({"REDIS_URL": "unix:///tmp/kv.sock"}).redis_url == "unix:///tmp/kv.sock"
+
+
+@pytest.mark.parametrize("command", ["up", "web", "worker", "beat", "broker", "doctor"])
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path, command: str) -> None:
+    """The first thing to go wrong in a container whose root file system is read-only."""
+    (tmp_path / "file").write_text("in the way")
+    folder = tmp_path / "file" / "var"
+    done = CliRunner().invoke(main, [command], env={"VAR_DIR": str(folder)})
+    assert done.exit_code == 2
+    assert done.output.splitlines() == [
+        f"error: VAR_DIR: {folder} cannot be written. Mount a folder there that belongs to this user, or name another."
+    ]

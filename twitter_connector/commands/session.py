@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
 import click
@@ -30,13 +33,25 @@ def fail(sentence: str, status: int = 1) -> NoReturn:
 
 
 def settings() -> Settings:
-    """Return the environment's settings; a variable that cannot be understood ends the command with its name."""
+    """Return the environment's settings; a variable that cannot be understood, or a folder that cannot be written, ends
+    the command with its name."""
     try:
         found = Settings.from_env()
     except BadSetting as error:
         fail(str(error), 2)
+    _require_folder(found.var_dir)
     logs.configure(found.log_level, found.log_format)
     return found
+
+
+def _require_folder(path: Path) -> None:
+    try:
+        path.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
+        writable = os.access(path, os.W_OK | os.X_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        fail(f"VAR_DIR: {path} cannot be written. Mount a folder there that belongs to this user, or name another.", 2)
 
 
 def services() -> Services:
