@@ -43,6 +43,8 @@ _PAIR = re.compile(
 )
 # RFC 7239, section 6: the port may be a number or an obfuscated word; neither changes whose address it is.
 _WITH_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[0-9.]+))(?::(?:[0-9]{1,5}|_[0-9A-Za-z._-]+))?")
+# RFC 6874, section 2: what a zone may be named. Python takes anything for one, a second address included.
+_ZONE = re.compile(r"[A-Za-z0-9._~-]+")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -109,6 +111,9 @@ def _address(text: str) -> Address | None:
     try:
         address = ipaddress.ip_address((found["six"] or found["four"] or "") if found else text)
     except ValueError:
+        return None
+    zone = getattr(address, "scope_id", None)
+    if zone is not None and not _ZONE.fullmatch(zone):
         return None
     mapped: ipaddress.IPv4Address | None = getattr(address, "ipv4_mapped", None)
     return mapped or address
