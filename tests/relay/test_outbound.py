@@ -376,6 +376,46 @@ class TestOpenOutcomes:
         assert len(house.twitter.sent) == 1
         assert house.reports() == [("m-1", "DELIVERED", "200")]
 
+    def test_one_list_answers_all_conversations_that_have_to_look(self, house: House) -> None:
+        customers = [str(10_000 + n) for n in range(60)]
+        house.twitter.fail_next(*(unknown() for _ in customers))
+        for n, customer in enumerate(customers):
+            house.send(f"m-{n}", customer=customer)
+        house.serve()
+        assert house.twitter.sent == []
+        for _ in range(30):
+            house.later(1)
+        assert {sent.recipient_id for sent in house.twitter.sent} == set(customers)
+        assert len(house.twitter.sent) == len(customers)
+        assert house.twitter.looks <= 6, "Twitter allows 15 in 15 minutes"
+
+    def test_a_long_outage_leaves_twitters_limit_on_listing_alone(self, house: House) -> None:
+        customers = [str(10_000 + n) for n in range(20)]
+        for n, customer in enumerate(customers):
+            house.send(f"m-{n}", customer=customer)
+        house.twitter.before_send = lambda: house.twitter.fail_next(unknown())
+        for _ in range(300):
+            house.later(3)
+        assert house.twitter.looks <= 15, "Twitter allows 15 in 15 minutes"
+        house.twitter.before_send = lambda: None
+        for _ in range(150):
+            house.later(3)
+        assert {sent.recipient_id for sent in house.twitter.sent} == set(customers)
+        assert len(house.twitter.sent) == len(customers)
+
+    def test_a_list_made_before_the_clock_was_put_back_proves_nothing(self, house: House) -> None:
+        house.twitter.swallow_next(unknown())
+        house.send("m-1")
+        house.serve()
+        house.later(FIRST)
+        house.clock.advance(-3600)
+        house.twitter.swallow_next(unknown())
+        house.send("m-2", "another", customer=GRACE)
+        house.serve()
+        for _ in range(10):
+            house.later(FIRST)
+        assert house.twitter.texts() == ["Hello", "another"]
+
     def test_only_the_open_part_of_a_series_is_looked_for(self, house: House) -> None:
         house.send("m-1", "a" * 10_000 + "b" * 5)
         house.twitter.before_send = lambda: (

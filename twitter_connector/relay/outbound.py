@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited, Retryable
@@ -21,6 +21,7 @@ from .adopt import not_registered
 from .attachments import Attachments
 from .configure import others_tried
 from .intake import encoded, report_entry, work_in
+from .listings import Listings
 from .ports import LedgerPort, QuestionsPort, StepPort, TwitterFor, TwitterPort
 from .quoting import Quoting
 from .sending import Sending
@@ -47,6 +48,7 @@ class OutboundRoute:
     public_base: str | None = None
     refused: Callable[[Account], bool] = lambda _: False
     adopt: Callable[[str, datetime], Account] = not_registered
+    listings: Listings = field(default_factory=Listings)
 
     def deliver(self, held: Held) -> Sequence[Item]:
         message = self._message(held)
@@ -109,9 +111,8 @@ class OutboundRoute:
     def _sending(
         self, held: Held, message: CimMessage, number: int, step: SendDm, account: Account, twitter: TwitterPort
     ) -> Sending:
-        return Sending(
-            self.ledger, self.attachments, self.step_of, self.clock, held, message, number, step, account, twitter
-        )
+        how = (self.ledger, self.attachments, self.step_of, self.clock)
+        return Sending(*how, held, message, number, step, account, twitter, self.listings)
 
     def _mark_read(self, held: Held, message: CimMessage, plan: MarkRead, twitter: TwitterPort) -> None:
         event_id = self.questions.event_of(held.account_id, plan.message_id)

@@ -29,6 +29,7 @@ from twitter_connector.model.work import Held
 from twitter_connector.translate.text import fingerprint, sent_fingerprint
 
 from .attachments import Attachments
+from .listings import Listings
 from .ports import LedgerPort, StepPort, TwitterPort
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Sending:
     step: SendDm
     account: Account
     twitter: TwitterPort
+    listings: Listings
 
     def perform(self, begun: StepPort | None) -> None:
         """Bring the step to its end. begun: what an earlier try wrote down of it."""
@@ -118,7 +120,7 @@ class Sending:
         echoed = [(e.event_id, e.digest, e.created_ms) for e in self.ledger.echoes(held.account_id, customer)]
         found = _match(echoed, wanted, epoch_ms(since), taken)
         if found is None:
-            found = _match(_listed(self.twitter, customer, since), wanted, epoch_ms(since), taken)
+            found = _match(self._listed(since, begun), wanted, epoch_ms(since), taken)
         if found is not None:
             return found
         looks = begun.looks + 1
@@ -136,6 +138,32 @@ class Sending:
             raise Permanent(reason, detail)
         return None
 
+    def _listed(self, since: datetime, begun: StepPort) -> list[tuple[str, str, int]]:
+        now, customer = self.clock(), self.message.header.customer_id
+        # The first look wants a list from after the send; the second one another list than the first had.
+        made_after = now - LOOKS_AFTER[begun.looks] / 2 if begun.looks else moment(begun.started_ms) + LOOKS_AFTER[0]
+        try:
+            dms = self.listings.sent(self.account.id, self.twitter, since, made_after, now)
+        except CredentialsRejected:
+            raise
+        except RateLimited as error:
+            # This limit is the listing's alone (15 in 15 minutes); sending goes on for everybody else.
+            raise Retryable(
+                "cannot_look", "Twitter limits how often sent messages may be listed.", until=error.until
+            ) from error
+        except Permanent as error:
+            raise Permanent(
+                "outcome_unknown",
+                "Twitter did not answer when this message was sent, and does not let us look for it. It may or may "
+                "not have reached the customer: check the conversation before sending it again.",
+                ours=True,
+                code=error.code,
+                status=error.status,
+            ) from error
+        return [
+            (d.event_id, fingerprint(d.text, d.links), epoch_ms(d.created_at)) for d in dms if d.customer_id == customer
+        ]
+
     def _done(self, dm_id: str, event: str) -> None:
         self.ledger.done(self.held.account_id, self.message.header.customer_id, self.message.id, self.number, dm_id)
         facts = {"cim_id": self.message.id, "dm_id": dm_id, "step": self.number, "tries": self.held.tries + 1}
@@ -146,30 +174,6 @@ class Sending:
             facts |= {"media_id": upload.media_id, "segments": upload.segments, "upload_state": upload.state}
         if not self.ledger.write(self.held, self.message.id, self.number, self.step_of(**facts)):
             raise HoldLost
-
-
-def _listed(twitter: TwitterPort, customer: str, since: datetime) -> list[tuple[str, str, int]]:
-    try:
-        dms = twitter.sent_since(since)
-    except CredentialsRejected:
-        raise
-    except RateLimited as error:
-        # This limit is the listing's alone (15 in 15 minutes); sending goes on for everybody else.
-        raise Retryable(
-            "cannot_look", "Twitter limits how often sent messages may be listed.", until=error.until
-        ) from error
-    except Permanent as error:
-        raise Permanent(
-            "outcome_unknown",
-            "Twitter did not answer when this message was sent, and does not let us look for it. It may or may "
-            "not have reached the customer: check the conversation before sending it again.",
-            ours=True,
-            code=error.code,
-            status=error.status,
-        ) from error
-    return [
-        (d.event_id, fingerprint(d.text, d.links), epoch_ms(d.created_at)) for d in dms if d.customer_id == customer
-    ]
 
 
 def _match(seen: list[tuple[str, str, int]], wanted: str, since_ms: int, taken: dict[str, str]) -> str | None:
