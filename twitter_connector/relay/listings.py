@@ -19,9 +19,9 @@ from twitter_connector.model.activity import DmEchoed
 from .ports import TwitterPort
 
 # Of the 15 lists that a window allows, so many may follow one another closely; the rest is spread over it.
-CLOSE_TOGETHER = 6
-BETWEEN_CLOSE = timedelta(seconds=2)
-BETWEEN_SPREAD = timedelta(seconds=100)
+CLOSE_TOGETHER = 8
+BETWEEN_CLOSE = timedelta(seconds=3)
+BETWEEN_SPREAD = timedelta(seconds=120)
 WINDOW = timedelta(minutes=15)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
