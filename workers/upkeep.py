@@ -47,6 +47,9 @@ def _trim(services: Services) -> None:
 def fill_gaps() -> None:
     """Read back what came while the service was down."""
     services = runtime().services
+    for account in services.accounts.all():
+        # Also where this start ends before all is read, or where somebody else is at it: then a later round reads it.
+        services.upkeep.open_gap(account)
     with services.chores.alone("fill_gaps") as alone:
         if alone:
             for account in services.accounts.all():

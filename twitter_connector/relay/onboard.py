@@ -13,6 +13,7 @@ from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.work import Direction
 from twitter_connector.schemas.admin import Registration
 
+from .gaps import open_gap
 from .ports import AccountsPort, LanesPort, RegistrationPort
 from .steps import SENDS_ONLY, WEBHOOK_REFUSED, Standing, StepFailed, performed
 from .webhook_url import account_id_in, same_base
@@ -77,6 +78,7 @@ class Onboard:
             retired_secrets=rekeyed.retired_secrets if rekeyed else (),
             retired_until=rekeyed.retired_until if rekeyed else None,
         )
+        signs = self._accounts.signs(account_id)
         # Before Twitter is asked for anything: its challenge comes while the registration call is still open.
         self._accounts.save(account)
         try:
@@ -94,7 +96,7 @@ class Onboard:
         self._lanes.wake(Direction.IN, account_id)
         if former is not None and not former.sends_only:
             # It is registered again because something was wrong: what was missed since is to be read back.
-            self._accounts.note(account_id, gap_open=1, next_check_at=0)
+            open_gap(self._accounts, standing.account, signs, self._clock())
         log.info("registered", extra={"account": account_id, "actions": list(standing.actions)})
         return standing
 
@@ -162,6 +164,8 @@ class Onboard:
         log.info("unregistered", extra={"account": account.id})
         if hook is not None and hook.url == account.webhook_url:
             for heir in heirs:
+                # Until it is made anew, nothing comes for this one either.
+                open_gap(self._accounts, heir, self._accounts.signs(heir.id), self._clock())
                 standing = self._connect(heir, self._twitter_for(heir.credentials, heir.environment, heir.id))
                 self._note_standing(standing)
 
@@ -173,7 +177,13 @@ class Onboard:
 
     def _connect(self, account: Account, twitter: RegistrationPort) -> Standing:
         actions: list[str] = []
+        others = [a for a in self._accounts.all() if a.id != account.id and _same_environment(a, account)]
+        signs = {other.id: self._accounts.signs(other.id) for other in others}
         hook = self._webhook(account, twitter, actions)
+        if set(actions) - {"kept"}:
+            # It brought the events of these too, and did not; a new one has to be subscribed to by each of them.
+            for other in others:
+                open_gap(self._accounts, other, signs[other.id], self._clock())
         try:
             self._subscribe(twitter, actions)
         except StepFailed:

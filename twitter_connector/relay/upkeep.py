@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
-from twitter_connector.model.activity import SNOWFLAKE_EPOCH_MS, epoch_ms, moment
+from twitter_connector.model.activity import epoch_ms, moment
 from twitter_connector.schemas.pieces import pieces
 
+from .gaps import GAP, SignsPort, known_until, open_gap
 from .intake import take_in_activities
 from .onboard import Onboard
 from .ports import AccountsPort, InboxPort
@@ -33,11 +34,8 @@ FILL_EVERY = timedelta(minutes=5)
 FILL_LONGEST = timedelta(hours=24)
 # Events are a little late at times; what is read twice is taken once.
 FILL_MARGIN = timedelta(minutes=2)
-
-
-class SignsPort(Protocol):
-    def signs(self, account_id: str) -> dict[str, int]: ...
-    def note(self, account_id: str, **signs: int) -> None: ...
+# The chore comes once a minute. Longer than this without it, and the service was down.
+DOWN_AFTER = timedelta(seconds=150)
 
 
 class HistoryPort(Protocol):
@@ -58,15 +56,26 @@ class Upkeep:
     chance: Callable[[], float]
 
     def check_due(self) -> None:
-        """Check every account whose time has come."""
+        """Check every account whose time has come, and read back what has not been read back yet."""
         for account in self.accounts.all():
             if account.sends_only:
                 continue  # there is no webhook to look after, and it is not ours to make one
             signs = self.signs.signs(account.id)
-            if epoch_ms(self.clock()) >= signs.get("next_check_at", 0):
+            now = self.clock()
+            if "alive_at" in signs and now - moment(signs["alive_at"]) > DOWN_AFTER:
+                self.open_gap(account)
+                signs = self.signs.signs(account.id)
+            # The longest wait there is; a moment further away was noted before the clock was put back.
+            if not timedelta() < moment(signs.get("next_check_at", 0)) - now <= RETRY_LONGEST:
                 self.check(account, signs)
+            if self.signs.signs(account.id).get(GAP):
+                self.fill(account)
             # Where the next start has to begin reading back, should this be the last sign of life.
             self.signs.note(account.id, alive_at=epoch_ms(self.clock()))
+
+    def open_gap(self, account: Account) -> None:
+        """Note that messages of customers may have been missed up to now."""
+        open_gap(self.signs, account, self.signs.signs(account.id), self.clock())
 
     def check(self, account: Account, signs: Mapping[str, int]) -> None:
         """Bring the account's webhook and subscription back where Twitter has lost or disabled them."""
@@ -89,17 +98,18 @@ class Upkeep:
         changed = set(standing.actions) - {"kept"}
         if changed:
             log.warning("webhook_healed", extra={"account": account.id, "actions": sorted(changed)})
-        if changed or account.attention or signs.get("gap_open"):
+        if changed or account.attention:
             # Whatever was lost meanwhile was lost silently.
             # As it stood before the repair: what has come since must not hide what came before.
             self.fill(standing.account, signs, at_once=True)
 
     def fill(
         self, account: Account, signs: Mapping[str, int] | None = None, *, at_once: bool = False
-    ) -> tuple[int, int]:
+    ) -> tuple[int, int] | None:
         """Take in what the webhook did not bring since the last message, and the last sign of life, that are known.
 
-        Return how many of the customers' messages were read, and how many of them were missing. An account that was
+        Return how many of the customers' messages were read, and how many of them were missing; None where they could
+        not be read, or not yet: then the gap stays open and is read a while later. An account that was
         registered a moment ago has no past here: nothing before its registration is taken in. at_once: although it
         was done a moment ago. Of an account that only sends nothing is read: nobody asked for its customers' messages.
         """
@@ -107,21 +117,24 @@ class Upkeep:
             return 0, 0
         now = self.clock()
         signs = self.signs.signs(account.id) if signs is None else signs
-        lately = epoch_ms(now) - signs.get("filled_at", 0) < FILL_EVERY / timedelta(milliseconds=1)
-        if lately and not at_once:
-            return 0, 0
-        self.signs.note(account.id, filled_at=epoch_ms(now), gap_open=0)
-        since = max(_known_until(signs, now) - FILL_MARGIN, now - FILL_LONGEST, account.registered_at or now)
+        known = known_until(account, signs, now)
+        # Kept until it is read, whatever happens in between.
+        self.signs.note(account.id, **{GAP: epoch_ms(known)})
+        if abs(now - moment(signs.get("filled_at", 0))) < FILL_EVERY and not at_once:
+            return None
+        self.signs.note(account.id, filled_at=epoch_ms(now))
+        since = max(known - FILL_MARGIN, now - FILL_LONGEST, account.registered_at or now)
         try:
             found = list(self.history(account).envelopes_since(since))
         except ConnectorError as error:
             log.warning("gap_not_read", extra={"account": account.id, "reason": error.reason, "detail": error.detail})
-            return 0, 0
+            return None
         # Oldest first, so that lanes which are empty begin with the right one.
         missed = [piece for envelope in reversed(found) for piece in pieces(envelope, account.id) if not piece.own]
         outcomes: list[str] = []
         for piece in missed:
             take_in_activities([piece], self.inbox, self.ring, lambda _, outcome: outcomes.append(outcome))
+        self.signs.note(account.id, **{GAP: 0})
         new = outcomes.count("accepted")
         log.log(
             logging.WARNING if new else logging.INFO,
@@ -138,9 +151,3 @@ class Upkeep:
             check_failures=failures,
             webhook_valid=int(valid),
         )
-
-
-def _known_until(signs: Mapping[str, int], now: datetime) -> datetime:
-    """Return the moment up to which the customers' messages are known for certain."""
-    last_dm = (signs["last_dm"] >> 22) + SNOWFLAKE_EPOCH_MS if signs.get("last_dm") else epoch_ms(now)
-    return moment(min(last_dm, signs.get("alive_at", last_dm)))

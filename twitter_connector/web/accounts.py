@@ -66,6 +66,8 @@ def described(svc: Services, account: Account) -> dict[str, Any]:
         "last_crc_at": _iso(signs.get("last_crc_at")),
         "lanes_waiting": {d.word: n for d, n in waiting.items()},
         "webhook_checked_at": _iso(signs.get("checked_at")),
+        # Customers' messages since then are still to be read back.
+        "gap_since": _iso(signs.get("gap_since") or None),
         "twitter_limits": svc.budgets.of(account.id),
         "unreachable": {
             d.word: {"side": "CCM" if d is Direction.IN else "Twitter", "probed_at": _iso(until)}
