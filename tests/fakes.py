@@ -97,6 +97,12 @@ class FakeLanes:
         new, wanted = self._take(items)
         return new, self._ringing(wanted)
 
+    def revive(self, letter_id: str, entry: Entry) -> tuple[bool, set[Direction]]:
+        self._there()
+        listed = self.dead.pop(letter_id, None) is not None
+        _, wanted = self._take([entry] if listed else [])
+        return listed, self._ringing(wanted)
+
     def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Held | None:
         self._there()
         now, turn = self._clock.ms, self._turn[direction]

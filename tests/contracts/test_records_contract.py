@@ -281,6 +281,20 @@ class TestDeadLetters:
         self.buried(world, *(letter(f"{n:03}") for n in range(450)))
         assert len({x.id for x in world.dead_letters.newest()}) == 450
 
+    def test_a_letter_is_revived_once_and_lies_in_its_lane_then(self, world: World) -> None:
+        self.buried(world, letter("a"), letter("b"))
+        again = replace(entry("1"), again=True)
+        listed, bells = world.lanes.revive("a", again)
+        assert (listed, bells) == (True, {IN})
+        assert world.lanes.revive("a", again) == (False, set())
+        assert [x.id for x in world.dead_letters.newest()] == ["b"]
+        held = claim(world)
+        assert held.entry_id == "1"
+        # It fails at once, before whoever revived it has gone on to the next.
+        world.lanes.settle(held, [letter("a", tries=2)], keep=False)
+        assert world.dead_letters.get("a").tries == 2
+        assert world.lanes.claim(IN) is None, "it lay there once"
+
     def test_a_discarded_letter_is_gone(self, world: World) -> None:
         self.buried(world, letter("a"), letter("b"))
         assert world.dead_letters.discard("a")

@@ -343,7 +343,7 @@ class TestReplay:
         letter = house.buried()[0]
         house.rung.clear()
         house.lanes.answer_bell(IN)
-        assert replay([letter], house.lanes, house.dead_letters, house.rung.append) == 1
+        assert replay([letter], house.lanes, house.rung.append) == 1
         assert house.rung == [IN]
         assert house.buried() == []
         house.serve()
@@ -355,7 +355,7 @@ class TestReplay:
         house.send("m-1")
         house.serve()
         assert house.reports() == [("m-1", "FAILED", "400")]
-        replay(house.buried(), house.lanes, house.dead_letters, house.rung.append)
+        replay(house.buried(), house.lanes, house.rung.append)
         house.serve()
         assert house.twitter.texts() == ["Hello"]
         assert house.reports()[-1] == ("m-1", "DELIVERED", "200")
@@ -367,7 +367,7 @@ class TestReplay:
         )
         house.serve()
         house.twitter.before_send = lambda: None
-        replay(house.buried(), house.lanes, house.dead_letters, house.rung.append)
+        replay(house.buried(), house.lanes, house.rung.append)
         house.serve()
         assert [t[0] for t in house.twitter.texts()] == ["a", "b"]
 
@@ -381,7 +381,7 @@ class TestReplay:
                 house.twitter.fail_next(failing(Permanent))
                 house.send("m-1")
             house.serve()
-            replay(house.buried(), house.lanes, house.dead_letters, house.rung.append)
+            replay(house.buried(), house.lanes, house.rung.append)
         if way is IN:
             house.cim.fail_next(failing(Permanent))
         else:

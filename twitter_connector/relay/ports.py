@@ -10,7 +10,7 @@ from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.activity import DmEchoed, DmReceived
 from twitter_connector.model.media import Upload
 from twitter_connector.model.plan import Asked, SendDm
-from twitter_connector.model.work import Direction, EchoSeen, Held, Item
+from twitter_connector.model.work import Direction, EchoSeen, Entry, Held, Item
 
 
 class InboxPort(Protocol):
@@ -24,6 +24,7 @@ class LanesPort(Protocol):
     """See store/lanes.py for what each method promises."""
 
     def accept(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]: ...
+    def revive(self, letter_id: str, entry: Entry) -> tuple[bool, set[Direction]]: ...
     def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Held | None: ...
     def settle(
         self, held: Held, follow_ups: Sequence[Item] = (), *, keep: bool = True, answered: bool = True

@@ -39,6 +39,7 @@ class Lanes:
     def __init__(self, client: redis.Redis, line: Line) -> None:
         self._client = client
         self._accept = Script(line, scripts.ACCEPT)
+        self._revive = Script(line, scripts.REVIVE)
         self._claim = Script(line, scripts.CLAIM)
         self._settle = Script(line, scripts.SETTLE)
         self._postpone = Script(line, scripts.POSTPONE)
@@ -54,6 +55,12 @@ class Lanes:
         """Store what is new, in one atomic step. Return which items were new, and which doorbells to ring."""
         new, bells = self._accept(*_arguments(items))
         return [bool(n) for n in new], _directions(bells)
+
+    def revive(self, letter_id: str, entry: Entry) -> tuple[bool, set[Direction]]:
+        """Take a dead letter off the list and what it was into its lane, in one atomic step. Return whether it was
+        on the list, and which doorbells to ring."""
+        found, bells = self._revive(letter_id, *_arguments([entry]))
+        return bool(found), _directions(bells)
 
     def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Held | None:
         """Lease the next due lane of any account not excluded, and return its head. None: nothing is due."""

@@ -108,6 +108,17 @@ if redis.call('HGET',path('st',d,a,l),'owner')~=tok then return -1 end
 
 ACCEPT = _LIBRARY + "local new=take(1); return {new,bells()}"
 
+# id of a dead letter, then the entry it becomes: off the list and into its lane in one step, by whoever is first.
+REVIVE = (
+    _LIBRARY
+    + """
+if redis.call('HDEL',P..'dead:letters',ARGV[1])==0 then return {0,bells()} end
+redis.call('ZREM',P..'dead',ARGV[1])
+take(2)
+return {1,bells()}
+"""
+)
+
 CLAIM = (
     _LIBRARY
     + """

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from twitter_connector.model.activity import epoch_ms
 from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.relay.replay import replay
 
@@ -48,10 +49,11 @@ def list_dead_letters() -> Response:
     wanted = _ListSchema().load(request.args.to_dict())
     found = _matching(wanted)
     if wanted["after"]:
-        found = _after(found, wanted["after"])
+        place = _place(wanted["after"])
+        found = (x for x in found if (epoch_ms(x.failed_at), x.id) < place)
     page = list(islice(found, wanted["limit"] + 1))
     items, more = page[: wanted["limit"]], len(page) > wanted["limit"]
-    return jsonify({"items": [letter.shown() for letter in items], "next": items[-1].id if more else None})
+    return jsonify({"items": [letter.shown() for letter in items], "next": _mark(items[-1]) if more else None})
 
 
 @bp.get("/dead-letters/<letter_id>")
@@ -68,7 +70,8 @@ def replay_one(letter_id: str) -> Response:
     letter = svc.dead_letters.get(letter_id)
     if letter is None:
         return _unknown()
-    replay([letter], svc.lanes, svc.dead_letters, svc.bell.ring)
+    if not replay([letter], svc.lanes, svc.bell.ring):
+        return _unknown()  # somebody else was quicker
     return _accepted({"replayed": 1})
 
 
@@ -82,8 +85,8 @@ def replay_matching() -> Response:
     wanted = _FilterSchema().load(body)
     svc = services()
     letters = sorted(_matching(wanted), key=lambda x: (x.accepted_at, x.entry_id))
-    replayed = replay(letters[:REPLAY_MAX], svc.lanes, svc.dead_letters, svc.bell.ring)
-    return _accepted({"replayed": replayed, "remaining": len(letters) - replayed})
+    replayed = replay(letters[:REPLAY_MAX], svc.lanes, svc.bell.ring)
+    return _accepted({"replayed": replayed, "remaining": max(0, len(letters) - REPLAY_MAX)})
 
 
 @bp.delete("/dead-letters/<letter_id>")
@@ -98,11 +101,20 @@ def _matching(wanted: dict[str, Any]) -> Iterator[DeadLetter]:
     return (x for x in found if wanted["customer_id"] in (None, x.customer_id))
 
 
-def _after(letters: Iterator[DeadLetter], letter_id: str) -> Iterator[DeadLetter]:
-    for letter in letters:
-        if letter.id == letter_id:
-            break
-    return letters
+def _mark(letter: DeadLetter) -> str:
+    """Return what tells the place of a letter in the list, even when it is on it no more."""
+    return f"{epoch_ms(letter.failed_at)}.{letter.id}"
+
+
+def _place(mark: str) -> tuple[int, str]:
+    """Return moment and id of what a page follows, named by its mark or, while it is there, by its id alone."""
+    moment_ms, dot, letter_id = mark.partition(".")
+    if dot and moment_ms.isascii() and moment_ms.isdecimal():
+        return int(moment_ms), letter_id
+    letter = services().dead_letters.get(mark)
+    if letter is None:
+        raise ValidationError({"after": ["There is no such dead letter (any more). Give what `next` said."]})
+    return epoch_ms(letter.failed_at), letter.id
 
 
 def _accepted(body: dict[str, int]) -> Response:
