@@ -97,7 +97,7 @@ def now() -> datetime:
 def build_services(settings: Settings, *, patient: bool = False) -> Services:
     """Return the services of a process. Nothing connects before it is used.
 
-    patient: for workers and the command line, which may wait for a broker that is away for a moment.
+    patient: for workers, which may wait for a broker that is away for a moment.
     """
     keys = keys_of(settings.credentials_keys, settings.var_dir)
     logs.hide(*keys, *settings.api_tokens)

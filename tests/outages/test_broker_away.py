@@ -53,6 +53,9 @@ def test_a_hanging_broker_costs_nothing_but_time(chat: Conversation) -> None:
         # Only the first ones paid for finding out; see store/inbox.py.
         slow = [seconds for seconds in delivered(chat) if seconds > 0.5]
         assert len(slow) <= 4, delivered(chat)
+        asked = tree.cli("dead-letters", "list", seconds=15)
+        assert asked.returncode == 1
+        assert "broker does not answer" in asked.stderr
     finally:
         os.kill(broker, signal.SIGCONT)
     chat.customer_says("after")

@@ -384,6 +384,13 @@ def repaired(services: Services, meanwhile: Callable[[], object]) -> None:
     Onboard(services.accounts, services.lanes, lambda *_: twitter, lambda: datetime.now(UTC), None).repair(ACCOUNT)
 
 
+def test_a_push_has_the_webhook_looked_at_soon(client: FlaskClient, services: Services) -> None:
+    # As after many failed checks, the last of them for want of these credentials.
+    services.accounts.note(ACCOUNT.id, next_check_at=2**42, check_failures=9)
+    push(client, SEED)
+    assert services.accounts.signs(ACCOUNT.id)["next_check_at"] == 0
+
+
 def test_a_push_during_a_repair_of_the_webhook_is_not_undone(client: FlaskClient, services: Services) -> None:
     repaired(services, lambda: push(client, SEED))
     account = services.accounts.get(ACCOUNT.id, max_age=0)

@@ -237,9 +237,12 @@ class TestLooking:
         cursors = [parse_qs(urlsplit(str(c.request.url)).query).get("cursor") for c in http.calls]
         assert cursors == [None, ["abc"], ["def"]]
 
-    def test_a_list_without_end_is_left(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_a_list_without_end_is_left_and_said_to_be(
+        self, twitter: TwitterV1, http: responses.RequestsMock, caplog: pytest.LogCaptureFixture
+    ) -> None:
         http.get(LIST, json={"events": [], "next_cursor": "again"})
         assert twitter.sent_since(self.SINCE) == []
+        assert [record.getMessage() for record in caplog.records] == ["list_cut_off"]
         assert len(http.calls) <= 15, "the limit of the endpoint in a quarter of an hour"
 
     def test_what_is_no_message_in_the_list_is_passed_over(
@@ -377,6 +380,15 @@ class TestWebhooks:
         good = {"id": 12, "url": "https://a.example", "valid": "true"}
         http.get(f"{ENV}/webhooks.json", json=[None, {}, {"id": "1"}, good])
         assert with_bearer.webhooks() == [Webhook("12", "https://a.example", False)]
+
+    @pytest.mark.parametrize("body", ["", "{}", "<html>", '"x"', '{"environments": null}'])
+    def test_an_odd_list_of_webhooks_is_no_proof_that_there_is_none(
+        self, with_bearer: TwitterV1, http: responses.RequestsMock, body: str
+    ) -> None:
+        http.get(f"{ENV}/webhooks.json", body=body)
+        with pytest.raises(ServiceUnavailable) as caught:
+            with_bearer.webhooks()
+        assert caught.value.reason == "twitter_odd_answer"
 
     def test_a_bearer_token_is_made_of_key_and_secret(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
         http.post(f"{API}/oauth2/token", json={"token_type": "bearer", "access_token": "made"})

@@ -55,7 +55,8 @@ def _require_folder(path: Path) -> None:
 
 
 def services() -> Services:
-    return build_services(settings(), patient=True)
+    """Return the services, impatient: a person who asks a broker that hangs wants to hear so, in seconds."""
+    return build_services(settings(), patient=False)
 
 
 def plainly(command: F) -> F:

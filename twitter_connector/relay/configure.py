@@ -39,6 +39,7 @@ class AccountsPort(Protocol):
 
     def get(self, account_id: str, *, max_age: float = ...) -> Account | None: ...
     def change(self, account_id: str, how: Callable[[Account], Account]) -> Account | None: ...
+    def note(self, account_id: str, **signs: int) -> None: ...
 
 
 class LanesPort(Protocol):
@@ -112,6 +113,7 @@ class Configure:
             log.info("configuration_of_unknown_account", extra={"account": told.account_id})
             return Taken(told.account_id, registered=False, changed=False)
         changed = self._take_over(account, told.values)
+        self._look_soon(account)
         self._resume(account.id)
         log.info("configuration_pushed", extra={"account": account.id, "changed": changed})
         return Taken(account.id, not account.sends_only, changed, account.sends_only)
@@ -139,6 +141,8 @@ class Configure:
             wrong = sorted(error.normalized_messages())  # type: ignore[no-untyped-call]
             log.warning("configuration_unusable", extra={"account": account.id, "attributes": wrong})
             return False
+        if changed:
+            self._look_soon(fresh)
         log.info("configuration_pulled", extra={"account": account.id, "found": found is not None, "changed": changed})
         return changed
 
@@ -164,6 +168,11 @@ class Configure:
 
         self._accounts.change(account.id, rekey)
         return changed
+
+    def _look_soon(self, account: Account) -> None:
+        # Its webhook may have been beyond repair for want of them, and then an hour may pass until the next try.
+        if not account.sends_only:
+            self._accounts.note(account.id, next_check_at=0)
 
     def _resume(self, account_id: str) -> None:
         for direction, pause in self._lanes.pauses(account_id).items():

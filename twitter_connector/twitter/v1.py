@@ -5,6 +5,7 @@ https://docs.x.com/x-api/enterprise-gnip-2.0/fundamentals/account-activity (webh
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -27,6 +28,8 @@ from twitter_connector.wire import Answer
 
 from .http import TwitterHttp, budget_in
 from .owner import NOT_OFFERED, owner_of
+
+log = logging.getLogger(__name__)
 
 # Pages of the list of messages are 50 long at most; ten of them reach further back than any outage we settle.
 PAGES_MAX = 10
@@ -122,6 +125,7 @@ class TwitterV1:
             cursor = str(body.get("next_cursor") or "")
             if not cursor:
                 return
+        log.error("list_cut_off", extra={"account": self._account_id, "pages": PAGES_MAX, "since": since.isoformat()})
 
     # Whose credentials are these?
 
@@ -239,7 +243,10 @@ def _listed(answer: Answer) -> list[Any]:
     if isinstance(body, list):
         return body
     environments = body.get("environments") if isinstance(body, dict) else None
-    return [w for e in environments or [] if isinstance(e, dict) for w in e.get("webhooks") or []]
+    if not isinstance(environments, list):
+        # Taken for an empty list, it would have a second webhook registered.
+        raise ServiceUnavailable("twitter_odd_answer", "Twitter's list of webhooks is not one. Try again later.")
+    return [w for e in environments if isinstance(e, dict) for w in e.get("webhooks") or []]
 
 
 def _webhook(item: object) -> Webhook | None:
