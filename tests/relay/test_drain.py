@@ -209,11 +209,37 @@ class TestPausing:
         for _ in range(20):
             route.fail("1", failing(RateLimited))
             serve(house, route)
-            house.clock.advance(61)
+            house.clock.advance(901)
         tries: list[int] = []
         route.during = lambda held: tries.append(held.tries)
         serve(house, route)
         assert tries == [0]
+
+    def test_a_limit_without_an_end_is_asked_after_less_and_less_often_until_something_works(
+        self, house: House, route: Script
+    ) -> None:
+        drain = house.drain(OUT, route)
+
+        def pauses(count: int, *entries: str) -> list[float]:
+            """Return how long the account waits each time."""
+            waits = []
+            for _ in range(count):
+                for entry in entries:
+                    route.fail(entry, failing(RateLimited, "rate_limited"))
+                drain.serve(60)
+                until = int(house.lanes.pauses(ACME)[OUT]["until"])
+                waits.append((until - house.clock.ms) / 1000)
+                house.clock.advance(waits[-1] + 0.1)
+            return waits
+
+        work(house, "1")
+        work(house, "2", lane=GRACE)
+        assert pauses(6, "1", "2") == [60, 120, 240, 480, 900, 900]
+        route.failures.clear()
+        drain.serve(60)
+        assert sorted(route.seen) == ["1", "2"]
+        work(house, "3")
+        assert pauses(1, "3") == [60]
 
     def test_credentials_that_are_refused_wait_for_a_person(
         self, house: House, route: Script, caplog: pytest.LogCaptureFixture

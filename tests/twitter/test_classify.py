@@ -220,7 +220,8 @@ class TestResetTime:
         [
             ({"x-rate-limit-reset": str(EPOCH + 90)}, NOW + timedelta(seconds=90)),
             ({"x-rate-limit-reset": str(EPOCH + 86400)}, NOW + timedelta(days=1)),
-            ({"x-rate-limit-reset": str(EPOCH)}, NOW),
+            ({"x-rate-limit-reset": str(EPOCH)}, NOW + timedelta(seconds=2)),
+            ({"x-rate-limit-reset": str(EPOCH - 50)}, NOW + timedelta(seconds=2)),
             ({"x-rate-limit-reset": str(EPOCH + 90), "retry-after": "5"}, NOW + timedelta(seconds=90)),
             ({"retry-after": "5"}, NOW + timedelta(seconds=5)),
             ({"retry-after": "0"}, NOW),

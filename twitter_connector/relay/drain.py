@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import NAMESPACE_URL, uuid5
@@ -16,6 +16,7 @@ from twitter_connector.errors import (
     CredentialsRejected,
     HoldLost,
     Permanent,
+    RateLimited,
     ServiceUnavailable,
     StoreUnavailable,
 )
@@ -27,6 +28,7 @@ from .keeper import Keeper
 from .policy import Bury, Pause, Wait, decide, too_old
 from .ports import LanesPort
 from .slots import Slots
+from .untold import Untold
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +80,7 @@ class Drain:
     max_age: timedelta
     stopping: Callable[[], bool] = lambda: False
     chance: Callable[[], float] = random.random
+    untold: Untold = field(default_factory=Untold)
 
     def serve(self, budget_seconds: float) -> int:
         """Work until nothing is due or the time is used up. Return how many messages were tried."""
@@ -141,6 +144,7 @@ class Drain:
             return self._failed(held, error, keep)
         # Outside the try: a broker error after a success must not be booked as a failed delivery.
         self.watch.delivered(held, time.monotonic() - started)
+        self.untold.over(held.account_id)
         return self._settled(held, follow_ups, keep)
 
     def _refusal(self, held: Held) -> Permanent | None:
@@ -155,6 +159,8 @@ class Drain:
 
     def _failed(self, held: Held, error: Exception, keep: bool) -> Held | None:
         now = self.clock()
+        if isinstance(error, RateLimited) and error.until is None:
+            error.until = self.untold.until(held.account_id, now)
         decision = decide(error, tries=held.tries, now=now, chance=self.chance())
         reason = error.reason if isinstance(error, ConnectorError) else "internal_error"
         detail = error.detail if isinstance(error, ConnectorError) else ""

@@ -29,6 +29,7 @@ REJECTED_PAUSE = timedelta(minutes=10)
 # Twitter wants "minutes to hours" where it takes an account for a robot.
 AUTOMATED_PAUSE = timedelta(minutes=15)
 _RESET_SANE = timedelta(days=1)
+_RESET_PAST_WAIT = timedelta(seconds=2)
 WORDS_MAX_CHARS = 300
 
 
@@ -170,9 +171,10 @@ def reset_time(headers: Mapping[str, str], now: datetime) -> datetime | None:
     reset = headers.get("x-rate-limit-reset", "")
     if reset.isascii() and reset.isdecimal() and len(reset) < 12:
         at = moment(int(reset) * 1000)
-        # A header that is long past or far away is a fault; then the policy's own pause holds.
+        # A header that is long past or far away is a fault; then the policy's own pause holds. One that has just
+        # passed may be a matter of clocks, and must not have us ask again every moment.
         if now - timedelta(seconds=60) <= at <= now + _RESET_SANE:
-            return at
+            return max(at, now + _RESET_PAST_WAIT)
     after = headers.get("retry-after", "")
     if after.isascii() and after.isdecimal() and len(after) < 6:
         return now + timedelta(seconds=int(after))
