@@ -288,10 +288,32 @@ def test_where_neither_broker_nor_disk_takes_anything_nothing_is_acknowledged(
         assert response.status_code == 503
         assert is_problem(response)
         assert int(response.headers["Retry-After"]) > 0
+    before = int(time.time() * 1000)
     broker.start()
     eventually(lambda: client.post("/cim-messages", json=cim("2")).status_code == 202)
+    assert services.accounts.signs(ACCOUNT.id).get("gap_since") is None
     assert post_event(client, dm("2")).status_code == 200
     assert [i for _, i in waiting(services)] == ["dm:1", "dm:2"]
+    # Whatever Twitter does not repeat any more has to be read back.
+    signs = services.accounts.signs(ACCOUNT.id)
+    assert 0 < signs["gap_since"] <= before
+    assert signs["next_check_at"] == 0
+
+
+def test_a_challenge_that_could_not_be_answered_has_the_account_looked_at(
+    outage: tuple[Broker, Services, FlaskClient],
+) -> None:
+    broker, _, _ = outage
+    # A process that has not met the account yet.
+    late = services_of(broker.settings)
+    client = create_app(late.settings, late).test_client()
+    assert client.get(f"{PATH}?crc_token=foo").status_code == 503
+    broker.start()
+    late.pulse.beat("a worker")
+    eventually(lambda: client.get("/health/ready").status_code == 200)
+    assert late.accounts.signs(ACCOUNT.id)["next_check_at"] == 0
+    assert late.accounts.signs("1") == {}
+    late.redis.close()
 
 
 def test_what_is_acknowledged_while_the_broker_is_away_is_there_when_it_is_back(

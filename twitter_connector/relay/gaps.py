@@ -39,3 +39,10 @@ def open_gap(port: SignsPort, account: Account, signs: Mapping[str, int], now: d
     """
     if not account.sends_only:
         port.note(account.id, **{GAP: epoch_ms(known_until(account, signs, now)), "next_check_at": 0})
+
+
+def open_gap_at(port: SignsPort, account: Account, since: datetime) -> None:
+    """Note that messages may be missing since a moment, and have the account looked at soon."""
+    if not account.sends_only:
+        earliest = min(epoch_ms(since), port.signs(account.id).get(GAP) or epoch_ms(since))
+        port.note(account.id, **{GAP: earliest, "next_check_at": 0})

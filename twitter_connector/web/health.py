@@ -8,6 +8,7 @@ from twitter_connector.errors import StoreUnavailable
 
 from .context import services
 from .errors import problem
+from .refused import refused
 
 bp = Blueprint("health", __name__)
 
@@ -30,6 +31,7 @@ def ready() -> Response:
     try:
         pulse.store()
         workers = pulse.workers()
+        refused().tell(services())
     except StoreUnavailable as error:
         return problem(503, error.detail, kind="not-ready", failing="broker", parts={"broker": "DOWN"})
     parts = {"broker": "UP", "workers": len(workers)}

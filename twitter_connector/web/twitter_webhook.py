@@ -26,6 +26,7 @@ from .context import services
 from .errors import problem
 from .guard import read_body
 from .provenance import SIGNATURE_HEADER, genuine, harmless, may_speak_for, note_proof, signer
+from .refused import refused
 from .signature import signature
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ def answer_challenge(account_id: str) -> Response:
             400, "The query parameter crc_token is missing or no token: this address answers Twitter's challenge."
         )
     svc = services()
-    account = _challenged(svc, account_id)
+    with refused().noting(account_id):
+        account = _challenged(svc, account_id)
     if account is None:
         return _unknown(account_id)
     # While keys are being rotated at Twitter, the challenge says which secret it wants proved: it is signed with it.
@@ -74,6 +76,14 @@ def _challenged(svc: Services, account_id: str) -> Account | None:
 @bp.post("/webhook/twitter/<account_id>")
 def receive_activity(account_id: str) -> Response:
     """Acknowledge events once they are stored: one round trip to the broker, no outgoing HTTP."""
+    with refused().noting(account_id):
+        response = _received(account_id)
+    if response.status_code == 200:
+        refused().tell(services())
+    return response
+
+
+def _received(account_id: str) -> Response:
     started = time.perf_counter()
     svc = services()
     account = _account(svc, account_id)
