@@ -220,6 +220,21 @@ def test_a_clock_that_is_put_back_by_a_day_stops_no_check(office: Office) -> Non
     assert office.platform.hooks["prod"][0].valid
 
 
+def test_an_account_that_makes_our_own_code_fail_leaves_the_others_in_care(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.register(OTHER)
+    office.minutes(1)
+    office.switch_off()
+    of = office.history.of
+    office.upkeep.history = lambda account: 1 // 0 if account.id == OTHER else of(account)
+    # OTHER is looked at first.
+    assert sorted([ACME, OTHER])[0] == OTHER
+    office.minutes(11)
+    assert office.accounts.signs(ACME)["checked_at"] > office.clock.ms - 600_000
+    assert "internal_error" in [record.getMessage() for record in caplog.records]
+
+
 def test_while_all_is_well_nothing_is_read(office: Office) -> None:
     office.heard()
     office.minutes(2 * int(CHECK_EVERY / timedelta(minutes=1)))

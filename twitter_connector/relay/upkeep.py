@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from twitter_connector.errors import ConnectorError
+from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.model.account import Account
 from twitter_connector.model.activity import epoch_ms, moment
 from twitter_connector.schemas.pieces import pieces
@@ -60,18 +60,27 @@ class Upkeep:
         for account in self.accounts.all():
             if account.sends_only:
                 continue  # there is no webhook to look after, and it is not ours to make one
+            try:
+                self._check_one(account)
+            except StoreUnavailable:
+                raise
+            except Exception as error:
+                # What one account brings up must not leave the others without care.
+                log.error("internal_error", exc_info=error, extra={"account": account.id})
+
+    def _check_one(self, account: Account) -> None:
+        signs = self.signs.signs(account.id)
+        now = self.clock()
+        if "alive_at" in signs and now - moment(signs["alive_at"]) > DOWN_AFTER:
+            self.open_gap(account)
             signs = self.signs.signs(account.id)
-            now = self.clock()
-            if "alive_at" in signs and now - moment(signs["alive_at"]) > DOWN_AFTER:
-                self.open_gap(account)
-                signs = self.signs.signs(account.id)
-            # The longest wait there is; a moment further away was noted before the clock was put back.
-            if not timedelta() < moment(signs.get("next_check_at", 0)) - now <= RETRY_LONGEST:
-                self.check(account, signs)
-            if self.signs.signs(account.id).get(GAP):
-                self.fill(account)
-            # Where the next start has to begin reading back, should this be the last sign of life.
-            self.signs.note(account.id, alive_at=epoch_ms(self.clock()))
+        # The longest wait there is; a moment further away was noted before the clock was put back.
+        if not timedelta() < moment(signs.get("next_check_at", 0)) - now <= RETRY_LONGEST:
+            self.check(account, signs)
+        if self.signs.signs(account.id).get(GAP):
+            self.fill(account)
+        # Where the next start has to begin reading back, should this be the last sign of life.
+        self.signs.note(account.id, alive_at=epoch_ms(self.clock()))
 
     def open_gap(self, account: Account) -> None:
         """Note that messages of customers may have been missed up to now."""
