@@ -35,9 +35,11 @@ fuzz: $(STAMP) ## try what is let in from outside FUZZ_FACTOR (50) times as long
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -m hypothesis -q tests
 
 audit: $(STAMP) ## look every locked package up in the public list of known vulnerabilities (needs the network)
-	test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && \
-	  $(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; }
-	$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
+	@test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && \
+	  $(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; } || \
+	  { echo "audit: pip-audit could not be installed, which needs the network. Nothing was looked up."; exit 1; }
+	@$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock || \
+	  { echo "audit: failed. A table above lists vulnerable packages; without one, the public list was not reached."; exit 1; }
 
 lint: $(STAMP) ## check format, lint and types
 	$(BIN)/ruff format --check .
