@@ -108,6 +108,22 @@ def test_everything_that_comes_from_outside_survives_the_journal(broker: Broker,
     assert drained(services) == ["1"]
 
 
+def test_a_record_nobody_can_read_is_set_apart_and_what_lies_behind_it_goes_on(
+    broker: Broker, services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker.kill()
+    of_another_version = b'[["Parcel", {"words": "nobody may read"}]]'
+    journal_of(services).append(of_another_version)
+    services.inbox.accept([entry("2")])
+    broker.start()
+    found: list[str] = []
+    eventually(lambda: found.extend(drained(services)) or found == ["2"])
+    eventually(lambda: not journal_of(services).pending())
+    (kept,) = (services.settings.var_dir / "journal").glob("*.unreadable")
+    assert kept.read_bytes() == of_another_version
+    assert "journal_record_unreadable" in [record.getMessage() for record in caplog.records]
+
+
 def test_another_process_picks_up_what_one_that_died_left(broker: Broker, services: Services) -> None:
     broker.kill()
     dead = Inbox(services.lanes, journal_of(services), lambda _: None)

@@ -94,7 +94,15 @@ class Inbox:
             time.sleep(REPLAY_SECONDS)
 
     def _take(self, record: bytes) -> None:
-        _, bells = self._lanes.accept(_items(record))
+        try:
+            _, bells = self._lanes.accept(_items(record))
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            # Another version may have written it. What one record brings up must not stop all that lie behind it.
+            name = self._journal.set_apart(record)
+            log.error("journal_record_unreadable", exc_info=error, extra={"file": name, "bytes": len(record)})
+            return
         for direction in bells:
             self._ring(direction)
 
