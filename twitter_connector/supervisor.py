@@ -130,13 +130,8 @@ class Supervisor:
     def _prepare(self) -> None:
         # The broker's files and the journal hold what people wrote: for nobody else on this machine.
         os.umask(0o077)
-        try:
-            self._settings.var_dir.mkdir(parents=True, exist_ok=True)
-            self._lock = (self._settings.var_dir / "up.lock").open("w")
-        except OSError as error:
-            raise CannotStart(
-                f"VAR_DIR: {self._settings.var_dir} cannot be written to ({error.strerror}). Choose another."
-            ) from None
+        self._settings.var_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = (self._settings.var_dir / "up.lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

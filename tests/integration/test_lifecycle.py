@@ -255,17 +255,6 @@ def test_a_port_that_is_taken_is_named_by_its_variable(new_tree: NewTree, variab
     assert "Traceback" not in done.stderr
 
 
-def test_a_folder_that_cannot_be_written_to_is_named_by_its_variable(new_tree: NewTree, tmp_path: Path) -> None:
-    in_the_way = tmp_path / "file"
-    in_the_way.touch()
-    for command in (("up",), ("status",)):
-        done = new_tree().cli(*command, seconds=20, VAR_DIR=str(in_the_way / "var"))
-        assert done.returncode == 1
-        (line,) = (done.stdout + done.stderr).splitlines()
-        assert str(in_the_way) in line
-        assert ("VAR_DIR" in line) == (command == ("up",))
-
-
 @pytest.mark.parametrize(
     ("variable", "value"),
     [

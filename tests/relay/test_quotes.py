@@ -266,7 +266,7 @@ class TestWhenItIsOver:
         house.twitter.before_send = lambda: None
         assert kept(house) == {}
         house.twitter.written.clear()
-        replay(house.buried(), house.lanes, house.dead_letters, house.rung.append)
+        replay(house.buried(), house.lanes, house.rung.append)
         house.serve(OUT)
         assert "".join(house.twitter.texts()) == f"“Where is my order?”\n{text}"
         assert len(house.twitter.sent) == 2
