@@ -23,7 +23,7 @@ run: $(STAMP) ## start everything in the foreground (Ctrl-C stops it)
 	@exec $(BIN)/twitter-connector up
 
 test: $(STAMP) ## run the whole test suite
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 bench: $(STAMP) ## run the benchmarks and print a table
 	$(BIN)/python -m benchmarks

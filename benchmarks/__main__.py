@@ -11,7 +11,7 @@ from benchmarks.ccm import Ccm
 from benchmarks.media import MediaService
 from benchmarks.service import EmptyView, Service
 
-ROUNDS = 3
+ROUNDS = 5
 SECONDS = 4.0
 CONNECTIONS = 16
 PREPARED = 15_000

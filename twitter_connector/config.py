@@ -18,6 +18,12 @@ T = TypeVar("T")
 # The longest path that fits sockaddr_un on Linux and macOS, with room for a terminating zero.
 SOCKET_PATH_MAX_BYTES = 103
 
+# What NATIVE_REPLIES=note comes to, until CIM documents a form.
+NATIVE_REPLIES_NOT_SHOWN = (
+    "NATIVE_REPLIES=note has no effect: CIM has no form in which the desk would show the brand's own words as the "
+    "brand's. They are counted and ignored."
+)
+
 
 class BadSetting(Exception):
     """A variable that cannot be understood. Its text is one line that names the variable; never its value
@@ -97,7 +103,7 @@ class Settings:
             worker_concurrency=read("WORKER_CONCURRENCY", _at_least(4), cls.worker_concurrency),
             inbound_max_age=read("INBOUND_MAX_AGE", _duration, cls.inbound_max_age),
             outbound_max_age=read("OUTBOUND_MAX_AGE", _duration, cls.outbound_max_age),
-            native_replies=read("NATIVE_REPLIES", _native_replies, cls.native_replies),
+            native_replies=read("NATIVE_REPLIES", _one_of("ignore", "note"), cls.native_replies),
             dead_letters_max=read("DEAD_LETTERS_MAX", _at_least(1), cls.dead_letters_max),
             dead_letters_max_age=read("DEAD_LETTERS_MAX_AGE", _duration, cls.dead_letters_max_age),
             log_level=read("LOG_LEVEL", _log_level, cls.log_level),
@@ -241,14 +247,6 @@ def _one_of(*choices: str) -> Callable[[str], str]:
         return raw
 
     return understand
-
-
-def _native_replies(raw: str) -> str:
-    if raw == "note":
-        raise ValueError(
-            "CIM knows no form in which the brand's own words could be shown, so only `ignore` is possible"
-        )
-    return _one_of("ignore")(raw)
 
 
 def _duration(raw: str) -> timedelta:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from twitter_connector import metrics
-from twitter_connector.config import Settings
+from twitter_connector.config import NATIVE_REPLIES_NOT_SHOWN, Settings
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.media.spool import sweep
 from twitter_connector.model.account import Account
@@ -112,6 +112,8 @@ class Runtime:
         if left:
             log.info("spool_swept", extra={"files": left})
         threading.Thread(target=self._sweep, name="sweeper", daemon=True).start()
+        if self.services.settings.native_replies == "note":
+            log.warning("native_replies_not_shown", extra={"detail": NATIVE_REPLIES_NOT_SHOWN})
         log.info("worker_ready", extra={"worker": self.name})
 
     def stop(self) -> None:

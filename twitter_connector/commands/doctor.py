@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import click
 
+from twitter_connector.config import NATIVE_REPLIES_NOT_SHOWN
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
 from twitter_connector.relay.steps import StepFailed
@@ -49,7 +50,8 @@ def look(svc: Services) -> Iterator[Finding]:
     """Yield a finding for each part, in the order in which they depend on each other."""
     settings = svc.settings
     where = "embedded, in VAR_DIR" if settings.embedded_broker else "REDIS_URL"
-    yield Finding("environment", True, f"understood; broker {where}; VAR_DIR {settings.var_dir}")
+    advice = NATIVE_REPLIES_NOT_SHOWN if settings.native_replies == "note" else ""
+    yield Finding("environment", True, f"understood; broker {where}; VAR_DIR {settings.var_dir}", advice)
     broker = _tried("broker", svc.pulse.store, "stores", "Start the service (`make run`), or correct REDIS_URL.")
     yield broker
     if broker.ok:
