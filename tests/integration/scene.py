@@ -155,6 +155,14 @@ class Conversation:
     def ccm_texts(self) -> list[str]:
         return [message["body"]["markdownText"] for message in self.ccm_messages()]
 
+    def new_to_ccm(self) -> list[str]:
+        """Return the texts CCM took in, in order, without repeats: those it knows by their ids."""
+        return [
+            r["message"]["body"]["markdownText"]
+            for r in self.requests_to_ccm()
+            if r["accepted"] and not r["repeat"] and r["type"] != "DELIVERYNOTIFICATION"
+        ]
+
     def reports(self, message_id: str = "") -> list[Json]:
         """Return the bodies of the delivery notifications CCM took in, about one message or all."""
         bodies = [
@@ -177,12 +185,12 @@ class Conversation:
     def await_ccm(self, texts: list[str], seconds: float = 20.0) -> None:
         """Wait until CCM has at least so many messages; then they must be exactly these, in this order."""
         eventually(lambda: len(self.ccm_texts()) >= len(texts), seconds, what=f"{len(texts)} messages at CCM")
-        assert self.ccm_texts() == texts
+        assert (found := self.ccm_texts()) == texts, f"{found} instead of {texts}"
 
     def await_twitter(self, texts: list[str], seconds: float = 20.0) -> None:
         """Wait until Twitter has at least so many messages; then they must be exactly these, in this order."""
         eventually(lambda: len(self.twitter_texts()) >= len(texts), seconds, what=f"{len(texts)} messages at Twitter")
-        assert self.twitter_texts() == texts
+        assert (found := self.twitter_texts()) == texts, f"{found} instead of {texts}"
 
     def await_report(self, message_id: str, seconds: float = 20.0) -> Json:
         """Wait for the delivery notification about a message; there must be one only."""
