@@ -48,9 +48,9 @@ CONVERSATIONS = 50 if LONG else 10
 MESSAGES = max(20, round(SECONDS / 10)) if LONG else 10
 TALK_PAUSE = SECONDS / MESSAGES
 TROUBLE_PAUSE = min(4.0, max(1.5, SECONDS / 8))
-# The longest wait there is: an uncertain send is looked for twice within fifteen seconds, in several messages of one
-# conversation one after another if luck wills it.
-SETTLE_SECONDS = 120.0
+# The longest wait there is: an uncertain send is looked for twice, and once an account has made eight lists in a
+# quarter of an hour, lists are two minutes apart, since Twitter allows fifteen (relay/listings.py).
+SETTLE_SECONDS = 360.0
 # How long after waking a worker can still do what it was about to do when it fell asleep.
 WAKING_SECONDS = 2.0
 
