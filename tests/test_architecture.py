@@ -257,7 +257,7 @@ MAKERS = {
     "requests.post": set(),
     "requests.request": set(),
     "Wire": {"services.py"},
-    "connect": {"services.py", "supervisor.py", "commands/run.py"},
+    "connect": {"services.py", "supervisor.py"},
 }
 
 

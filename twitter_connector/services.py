@@ -34,6 +34,7 @@ from twitter_connector.store.lanes import Lanes
 from twitter_connector.store.ledger import Ledger
 from twitter_connector.store.pulse import Pulse
 from twitter_connector.store.questions import Questions
+from twitter_connector.store.sealing import verify_key
 from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.twitter.downloads import Downloads
 from twitter_connector.twitter.http import TwitterHttp
@@ -92,6 +93,14 @@ def spool_directory(settings: Settings) -> Path:
 def now() -> datetime:
     """The clock of the service."""
     return datetime.now(UTC)
+
+
+def check_key(settings: Settings, *, patient: bool) -> None:
+    """Return where the credentials key opens what is stored. Raises Permanent saying what to do where it does not, and
+    StoreUnavailable."""
+    vault = Vault(keys_of(settings.credentials_keys, settings.var_dir))
+    with connect(settings.redis_url, patient=patient) as client:
+        verify_key(client, vault)
 
 
 def build_services(settings: Settings, *, patient: bool = False) -> Services:

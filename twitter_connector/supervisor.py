@@ -24,9 +24,8 @@ import redis
 from twitter_connector import broker, processes
 from twitter_connector.config import Settings, child_environment
 from twitter_connector.errors import ConnectorError
+from twitter_connector.services import check_key
 from twitter_connector.store.connection import connect
-from twitter_connector.store.sealing import verify_key
-from twitter_connector.store.vault import Vault, keys_of
 
 log = logging.getLogger(__name__)
 
@@ -209,9 +208,7 @@ class Supervisor:
     def _check_key(self) -> None:
         """Refuse to start with a credentials key that does not fit what is stored."""
         try:
-            keys = keys_of(self._settings.credentials_keys, self._settings.var_dir)
-            with connect(self._settings.redis_url, patient=True) as client:
-                verify_key(client, Vault(keys))
+            check_key(self._settings, patient=True)
         except ConnectorError as error:
             raise CannotStart(error.detail) from error
 

@@ -10,9 +10,7 @@ import click
 from twitter_connector import broker, processes
 from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError, StoreUnavailable
-from twitter_connector.store.connection import connect
-from twitter_connector.store.sealing import verify_key
-from twitter_connector.store.vault import Vault, keys_of
+from twitter_connector.services import check_key
 from twitter_connector.supervisor import Supervisor
 
 from .session import fail, settings
@@ -37,9 +35,7 @@ def _with_the_right_key() -> Settings:
     would refuse every event and give every message up. A broker that is away is waited for by the process itself."""
     found = settings()
     try:
-        vault = Vault(keys_of(found.credentials_keys, found.var_dir))
-        with connect(found.redis_url, patient=False) as client:
-            verify_key(client, vault)
+        check_key(found, patient=False)
     except StoreUnavailable:
         return found
     except ConnectorError as error:

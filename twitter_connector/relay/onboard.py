@@ -6,23 +6,18 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent
-from twitter_connector.model.account import Account, Credentials, Webhook
+from twitter_connector.model.account import Account, Webhook
 from twitter_connector.model.work import Direction
 from twitter_connector.schemas.admin import Registration
 
 from .gaps import open_gap
-from .ports import AccountsPort, LanesPort, RegistrationPort
+from .ports import AccountsPort, LanesPort, RegistrationFor, RegistrationPort
 from .steps import SENDS_ONLY, WEBHOOK_REFUSED, Standing, StepFailed, performed
 from .webhook_url import account_id_in, same_base
 
 log = logging.getLogger(__name__)
-
-
-class RegistrationFor(Protocol):
-    def __call__(self, credentials: Credentials, environment: str | None, account_id: str = "") -> RegistrationPort: ...
 
 
 class Onboard:

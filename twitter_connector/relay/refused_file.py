@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from twitter_connector.errors import CredentialsRejected, Permanent, RateLimited, Retryable
-from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.account import Account
 from twitter_connector.model.activity import moment
 from twitter_connector.model.work import Direction
 
 from .configure import others_tried
-from .ports import RegistrationPort
+from .ports import RegistrationFor
 
 # What is refused to an account for one of these reasons, its own files among it. The others (writing, the plan)
 # concern single parts of the API.
@@ -27,10 +26,6 @@ _ALL_OF_IT = frozenset(
 )
 # After a pause one message finds out whether it goes on; the files of other conversations come a little later.
 SPREAD = timedelta(seconds=20)
-
-
-class RegistrationFor(Protocol):
-    def __call__(self, credentials: Credentials, environment: str | None, account_id: str = "") -> RegistrationPort: ...
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ share a directory; locks on one file order them. Knows nothing of what a record 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import struct
 import threading
@@ -93,13 +94,14 @@ class Journal:
 
     def set_apart(self, record: bytes) -> str:
         """Keep a record that nobody can take in, for a person. Return the name of its file. Raises OSError."""
-        name = f"{zlib.crc32(record):08x}.unreadable"
+        # The same record has the same name, should it come again; no other one has it.
+        name = f"{hashlib.sha256(record).hexdigest()}.unreadable"
         descriptor = os.open(self._directory / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(descriptor, record)
+        # Not os.write: where the disk is full it may keep a part only, and the rest would go with the journal file.
+        with open(descriptor, "wb") as file:
+            file.write(record)
+            file.flush()
             os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
         self._sync_names()
         return name
 
