@@ -1,23 +1,26 @@
-"""The documents, kept true: every setting, route, kind, metric and link they must name, they name."""
+"""Compare the documents with the code: settings, routes, commands, kinds, metrics, links and file names."""
 
 from __future__ import annotations
 
 import ast
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from urllib.parse import unquote
 
+import click
 import pytest
 
 from tests.brokers import services_of, settings_in
 from twitter_connector import create_app
+from twitter_connector.cli import main
 from twitter_connector.config import Settings
 from twitter_connector.translate import registry
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+REFERENCE = "docs/reference.md"
 SKIPPED = {".venv", ".git", "node_modules", "var", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 DOCUMENTS = sorted(
     path
@@ -53,10 +56,17 @@ def variables() -> list[str]:
     return sorted({str(name) for name in asked})
 
 
+def section(name: str, heading: str) -> str:
+    """Return what stands below a heading of the second level."""
+    return text_of(name).partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
 def rows(document: str) -> list[list[str]]:
     """Return the cells of every table row of a document."""
     lines = (line.strip() for line in document.splitlines())
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines if line.startswith("|")
+    ]
 
 
 # How a default is written down where it is not its plain value.
@@ -83,16 +93,16 @@ class TestSettings:
         assert len(variables()) > 20
 
     @pytest.mark.parametrize("name", variables())
-    def test_every_variable_is_in_the_readme_with_its_default(self, name: str) -> None:
-        row = next((r for r in rows(text_of("README.md")) if f"`{name}`" in r[0]), None)
-        assert row is not None, f"README.md has no row for {name}"
+    def test_every_variable_is_in_the_reference_with_its_default(self, name: str) -> None:
+        row = next((r for r in rows(section(REFERENCE, "Environment")) if f"`{name}`" in r[0]), None)
+        assert row is not None, f"{REFERENCE} has no row for {name}"
         settings_name = {f.name for f in fields(Settings)}
         expected = DEFAULT_WORDS.get(name)
         if expected is None:
             assert name.lower() in settings_name, f"tell this test how the default of {name} is written"
             expected = str(getattr(Settings, name.lower()))
-        told = row[0] + row[1]
-        assert expected in told.replace(" ", "") or expected in told, f"the default of {name} is {expected}"
+        default = row[1]
+        assert expected in default.replace(" ", "") or expected in default, f"the default of {name} is {expected}"
 
     @pytest.mark.parametrize("name", ["INBOUND_MAX_AGE", "OUTBOUND_MAX_AGE", "DEAD_LETTERS_MAX_AGE"])
     def test_durations_in_words_are_those_in_force(self, name: str) -> None:
@@ -102,31 +112,105 @@ class TestSettings:
         )
         assert named == default
 
-    @pytest.mark.parametrize("row", [r[0] for r in rows(text_of("README.md"))], ids=str)
-    def test_no_variable_is_told_that_nobody_reads(self, row: str) -> None:
-        told = re.fullmatch(r"((`[A-Z][A-Z0-9_]{3,}`)(, )?)+", row)
-        if told is None:
-            return
-        # Named for other reasons: what a container sets, and what prometheus_client reads itself.
-        known = {*variables(), "TZ", "PROMETHEUS_MULTIPROC_DIR"}
-        guides = {"API-KEY", "WEBHOOK-URL"}
-        assert set(re.findall(r"`([A-Z0-9_]+)`", row)) <= known | guides | CIM_TYPES
+    def test_the_reference_names_no_variable_that_nobody_reads(self) -> None:
+        documented = {
+            name for r in rows(section(REFERENCE, "Environment")) for name in re.findall(r"`([A-Z0-9_]+)`", r[0])
+        }
+        # The platform sets TZ; prometheus_client reads its own variable itself.
+        assert documented - {*variables(), "TZ", "PROMETHEUS_MULTIPROC_DIR"} == set()
 
 
 class TestRoutes:
-    def test_every_route_is_in_the_readme(self, tmp_path: Path) -> None:
+    def served(self, tmp_path: Path) -> set[tuple[str, str]]:
+        """Return (method, path) of every route, with {} in the place of each parameter."""
         services = services_of(settings_in(tmp_path))
-        app = create_app(services.settings, services)
-        readme = text_of("README.md")
-        told = re.sub(r"[{<](?:\w+:)?\w+[}>]", "{}", readme)
-        missing = []
-        for rule in app.url_map.iter_rules():
-            path = re.sub(r"<(?:\w+:)?\w+>", "{}", rule.rule)
-            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-                named = re.search(rf"(?<![\w}}/-]){re.escape(path)}(?![\w{{/-])", told)
-                if named is None or method not in told:
-                    missing.append(f"{method} {rule.rule}")
-        assert missing == []
+        return {
+            (method, re.sub(r"<(?:\w+:)?\w+>", "{}", rule.rule))
+            for rule in create_app(services.settings, services).url_map.iter_rules()
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        }
+
+    def documented(self) -> set[tuple[str, str]]:
+        """Return (method, path) of every route in the reference. A path without a method has the one before it."""
+        routes = set()
+        for cells in rows(section(REFERENCE, "Routes")):
+            method = ""
+            for code in re.findall(r"`([^`]+)`", cells[0]):
+                word, _, rest = code.rpartition(" ")
+                method, path = word or method, rest
+                routes.add((method, re.sub(r"\{\w+\}", "{}", path.partition("?")[0])))
+        return routes
+
+    def test_the_reference_has_every_route_and_no_other(self, tmp_path: Path) -> None:
+        served, documented = self.served(tmp_path), self.documented()
+        assert len(served) > 20
+        assert sorted(served - documented) == []
+        assert sorted(documented - served) == []
+
+
+def leaves(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Yield each command that runs something, with its whole name."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, f"{prefix}{name} ")
+        elif not command.hidden:
+            yield prefix + name, command
+
+
+COMMANDS = dict(leaves(main))
+# `twitter-connector` and what follows it, in a line of a code block or in code quotes.
+TYPED = re.compile(r"(?:^|(?<=[\s`/]))twitter-connector ([a-z][^`\n]*)")
+
+
+class TestCommands:
+    def documented(self) -> dict[str, str]:
+        """Return each command of the reference with what stands behind its name, and the star of its row."""
+        found = {}
+        for cells in rows(section(REFERENCE, "Command line")):
+            for code in re.findall(r"`([a-z][^`]*)`", cells[0]):
+                words = re.match(r"[a-z-]+( [a-z-]+)*", code)
+                assert words is not None
+                name = words[0]
+                found[name] = code.removeprefix(name) + (" *" if cells[0].endswith("*") else "")
+        return found
+
+    def test_the_reference_has_every_command_and_no_other(self) -> None:
+        assert sorted(self.documented()) == sorted(COMMANDS)
+
+    @pytest.mark.parametrize("name", sorted(COMMANDS))
+    def test_the_reference_has_every_argument_and_option_of_a_command(self, name: str) -> None:
+        shown = self.documented().get(name, "")
+        options = {o for p in COMMANDS[name].params if isinstance(p, click.Option) for o in p.opts}
+        assert set(re.findall(r"--[a-z-]+", shown)) == options - {"--json"}
+        assert shown.endswith("*") == ("--json" in options)
+        arguments = [p for p in COMMANDS[name].params if isinstance(p, click.Argument)]
+        named = re.findall(r"(?<!--)\b[A-Z_]{2,}\b", re.sub(r"\[--[^\]]*\]", "", shown))
+        assert len(named) == len(arguments)
+
+    @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+    def test_the_command_line_accepts_every_command_in_the_documents(self, path: Path, tmp_path: Path) -> None:
+        file = tmp_path / "account.json"
+        file.touch()
+        refused = []
+        for line in TYPED.findall(path.read_text("utf-8")):
+            typed = re.split(r"\s+(?:#|<|>|\||&&)", line.replace("…", ""))[0].rstrip(" .,)")
+            try:
+                accept(main, shlex.split(re.sub(r"account\.json|\bFILE\b", str(file), typed)))
+            except click.UsageError as error:
+                refused.append(f"{typed}: {error.format_message()}")
+        assert refused == []
+
+
+def accept(group: click.Group, words: list[str]) -> None:
+    """Check words as the command line would, without running the command. Raises click.UsageError."""
+    command: click.Command = group
+    context = click.Context(group)
+    while isinstance(command, click.Group) and words:
+        _, found, words = command.resolve_command(context, words)
+        assert found is not None
+        command = found
+    if not isinstance(command, click.Group):
+        command.make_context(command.name, words, parent=context).close()
 
 
 class TestKinds:
@@ -176,6 +260,14 @@ class TestMetrics:
         assert len(self.names()) >= 9
         told = text_of("docs/operations.md")
         assert {name for name in self.names() if f"`{name}" not in told} == set()
+
+
+class TestReadme:
+    def test_the_readme_has_at_most_two_hundred_lines(self) -> None:
+        assert len(text_of("README.md").splitlines()) <= 200
+
+    def test_the_readme_says_what_to_type_first(self) -> None:
+        assert "```sh\nmake run\nmake test\n```" in text_of("README.md")
 
 
 class TestDocuments:

@@ -1,5 +1,5 @@
-"""The README's integrator's guide, run word for word in one shell against the whole service, its answers compared;
-and the page for operators, held against what the service can say.
+"""Run docs/guide.md word for word in one shell against the whole service and compare the answers. Compare
+docs/operations.md with the log events and reasons in the code.
 
 Before each command of the guide stands a comment: `guide: run`, or `guide: run until` where the answer takes a moment
 to become true. What follows `answer` is what must come back: `json` a value, `text` lines, `http` a status, headers
@@ -26,7 +26,7 @@ from tree import ROOT, Tree
 from twitter_connector import errors
 from twitter_connector.twitter.codes import CODES
 
-README = ROOT / "README.md"
+GUIDE = ROOT / "docs" / "guide.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 UNTIL_SECONDS = 30.0
 COMMAND_SECONDS = 90.0
@@ -55,17 +55,17 @@ class Step:
     answer: str
 
 
-def steps(readme: str) -> list[Step]:
+def steps(document: str) -> list[Step]:
     """Return the guide's steps in their order."""
     return [
         Step(
-            line=readme.count("\n", 0, found.start("command")) + 1,
+            line=document.count("\n", 0, found.start("command")) + 1,
             command=found["command"],
             until=bool(found["until"]),
             form=found["form"],
             answer=found["answer"] or "",
         )
-        for found in _BLOCK.finditer(readme)
+        for found in _BLOCK.finditer(document)
     ]
 
 
@@ -124,7 +124,7 @@ def shell(new_tree: Callable[[], Tree], tmp_path: Path) -> Iterator[Shell]:
 
 @pytest.mark.integration
 def test_each_command_of_the_guide_answers_what_the_guide_shows(shell: Shell) -> None:
-    guide = steps(README.read_text())
+    guide = steps(GUIDE.read_text())
     _, ports = shell.run('echo "$PORTS"')
     fixed = "\n".join(step.command for step in guide)
     for step in guide:
@@ -136,13 +136,12 @@ def test_each_command_of_the_guide_answers_what_the_guide_shows(shell: Shell) ->
             if not differs or time.monotonic() > end:
                 break
             time.sleep(0.1)
-        assert status == 0, f"README.md:{step.line} ended with status {status}:\n{command}{said}"
-        assert not differs, f"README.md:{step.line} {differs}"
+        assert status == 0, f"docs/guide.md:{step.line} ended with status {status}:\n{command}{said}"
+        assert not differs, f"docs/guide.md:{step.line} {differs}"
 
 
 def test_every_command_block_of_the_guide_is_run() -> None:
-    text = README.read_text()
-    guide = text[text.index("## From a Twitter developer account") : text.index("## Reference")]
+    guide = GUIDE.read_text()
     assert len(steps(guide)) == guide.count("```sh\n")
     assert len([s for s in steps(guide) if s.form]) == guide.count("<!-- answer -->")
 
