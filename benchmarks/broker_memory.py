@@ -19,14 +19,14 @@ from pathlib import Path
 import redis
 
 from benchmarks import events
-from twitter_connector import broker
+from twitter_connector.broker.connection import Line, connect
 from twitter_connector.config import Settings
+from twitter_connector.messages.message_ids import message_id
 from twitter_connector.model.work import Direction, Entry, Held, Item, Link, QuestionClosed
-from twitter_connector.schemas.pieces import pieces
-from twitter_connector.store.connection import Line, connect
-from twitter_connector.store.lanes import Lanes
-from twitter_connector.store.ledger import Ledger, Step
-from twitter_connector.translate.envelope import message_id
+from twitter_connector.processes import embedded_broker
+from twitter_connector.queue.lanes import Lanes
+from twitter_connector.queue.send_ledger import Ledger, Step
+from twitter_connector.twitter.v1.webhook_body import pieces
 
 CONVERSATIONS = 100_000
 # So many of them get a reply as well. A reply leaves more behind, and a tenth tells how much.
@@ -155,7 +155,9 @@ def _running() -> Iterator[redis.Redis]:
             {"VAR_DIR": directory, "CCM_URL": "http://127.0.0.1:9", "BROKER_FSYNC": "everysec"}
         )
         (Path(directory) / "broker").mkdir()
-        process = subprocess.Popen(broker.command(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            embedded_broker.command(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             with connect(settings.redis_url, patient=True) as client:
                 _answering(client)

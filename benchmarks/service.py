@@ -13,9 +13,9 @@ import urllib.request
 from pathlib import Path
 
 from benchmarks.events import ACCOUNT_ID, SECRET
+from twitter_connector.bootstrap import build_services
 from twitter_connector.config import Settings
 from twitter_connector.model.account import Account, Credentials
-from twitter_connector.services import build_services
 
 
 def free_port() -> int:
@@ -79,12 +79,12 @@ class EmptyView:
     def __init__(self) -> None:
         from dataclasses import replace
 
-        from twitter_connector import processes
+        from twitter_connector.processes import command_lines
 
         self._directory = tempfile.TemporaryDirectory(prefix="tc-bench-")
         self.port = free_port()
         settings = replace(Settings.from_env({}), host="127.0.0.1", port=self.port, var_dir=Path(self._directory.name))
-        command = [part.replace("wsgi:app", "benchmarks.empty:app") for part in processes.web(settings)]
+        command = [part.replace("wsgi:app", "benchmarks.empty:app") for part in command_lines.web(settings)]
         self._process = subprocess.Popen(command)
         end = time.monotonic() + 30
         while True:

@@ -25,11 +25,11 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 import pytest
 import redis
 
-from twitter_connector import broker
+from twitter_connector.bootstrap import Services, build_services
 from twitter_connector.config import Settings
-from twitter_connector.dispatch import Bell
 from twitter_connector.model.work import Direction
-from twitter_connector.services import Services, build_services
+from twitter_connector.processes import embedded_broker
+from twitter_connector.queue.wakeups import Bell
 
 START_SECONDS = 20.0
 
@@ -57,7 +57,7 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self._process = subprocess.Popen(broker.command(self.settings))
+        self._process = subprocess.Popen(embedded_broker.command(self.settings))
         end = time.monotonic() + START_SECONDS
         with self.client() as client:
             while True:

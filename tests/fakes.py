@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from twitter_connector.broker import keys
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, StoreUnavailable
 from twitter_connector.model.account import Account, Credentials, Webhook
-from twitter_connector.model.activity import DmEchoed, DmReceived, epoch_ms, moment
+from twitter_connector.model.event import DmEchoed, DmReceived
 from twitter_connector.model.plan import Asked, SendDm
+from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import (
     DeadLetter,
     Direction,
@@ -29,8 +31,7 @@ from twitter_connector.model.work import (
     QuestionClosed,
     QuoteForgotten,
 )
-from twitter_connector.store import keys
-from twitter_connector.store.ledger import Step
+from twitter_connector.queue.send_ledger import Step
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -68,7 +69,7 @@ Name = tuple[Direction, str, str]
 
 
 class FakeLanes:
-    """The lanes, by the rules of store/scripts.py."""
+    """The lanes, by the rules of queue/scripts.py."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock

@@ -17,7 +17,7 @@ from tests.brokers import services_of, settings_in
 from twitter_connector import create_app
 from twitter_connector.cli import main
 from twitter_connector.config import Settings
-from twitter_connector.translate import registry
+from twitter_connector.messages import registry
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = "docs/reference.md"

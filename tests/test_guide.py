@@ -24,7 +24,7 @@ import pytest
 from tree import ROOT, Tree
 
 from twitter_connector import errors
-from twitter_connector.twitter.codes import CODES
+from twitter_connector.twitter.error_codes import CODES
 
 GUIDE = ROOT / "docs" / "guide.md"
 OPERATIONS = ROOT / "docs" / "operations.md"

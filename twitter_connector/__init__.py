@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
+    from twitter_connector.bootstrap import Services
     from twitter_connector.config import Settings
-    from twitter_connector.services import Services
 
 
 def create_app(settings: Settings, services: Services | None = None) -> Flask:

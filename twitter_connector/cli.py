@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from twitter_connector.commands import accounts, credentials, dead_letters, doctor, heal, run
+from twitter_connector.commands import accounts, check, credentials, dead_letters, doctor, run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,7 +23,7 @@ for command in (
     accounts.unregister,
     accounts.status,
     accounts.webhooks,
-    heal.heal,
+    check.heal,
     dead_letters.dead_letters,
     doctor.doctor,
     credentials.credentials,

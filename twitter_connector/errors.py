@@ -1,7 +1,7 @@
 """Every failure the relay knows, in three families that say what to do about it.
 
-Sorted where they happen (`twitter/http.py`, `cim/http.py`, `media/spool.py`), acted on in `relay/drain.py`
-only, which asks `relay/policy.py`. Nothing in between catches them. Each one survives pickling, because every
+Sorted where they happen (`twitter/http.py`, `cim/answers.py`, `media/spool.py`), acted on in `delivery/consumer.py`
+only, which asks `delivery/retry_policy.py`. Nothing in between catches them. Each one survives pickling, because every
 constructor argument reaches `Exception.__init__`.
 """
 

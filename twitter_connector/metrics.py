@@ -59,7 +59,7 @@ FLASHES = Counter(
 
 
 class Outcomes:
-    """Counts what drains report (relay/drain.py, Watch)."""
+    """Counts what drains report (delivery/consumer.py, Watch)."""
 
     def delivered(self, held: Held, seconds: float) -> None:
         DELIVERED.labels(held.direction.word).inc()

@@ -13,7 +13,7 @@ from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_
 
 from twitter_connector import logs
 from twitter_connector.config import Settings
-from twitter_connector.dispatch import FILL_GAPS_TASK, LOOK_AFTER_TASK, UPKEEP_QUEUE, celery_app
+from twitter_connector.queue.wakeups import FILL_GAPS_TASK, LOOK_AFTER_TASK, UPKEEP_QUEUE, celery_app
 
 from .runtime import Runtime
 

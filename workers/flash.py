@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from twitter_connector.dispatch import DRAIN_TASKS
 from twitter_connector.model.work import FLASH
+from twitter_connector.queue.wakeups import DRAIN_TASKS
 
 from .app import app, runtime
 

@@ -9,21 +9,21 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from twitter_connector import metrics
+from twitter_connector.bootstrap import Services, build_services, now, spool_directory
+from twitter_connector.broker import keys
 from twitter_connector.config import NATIVE_REPLIES_NOT_SHOWN, Settings
+from twitter_connector.delivery.concurrency import Slots
+from twitter_connector.delivery.consumer import Drain
+from twitter_connector.delivery.inbound import InboundRoute
+from twitter_connector.delivery.outbound import OutboundRoute
+from twitter_connector.delivery.typing import Flashes
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.media.spool import sweep
 from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction, Held
-from twitter_connector.relay.drain import Drain
-from twitter_connector.relay.flashes import Flashes
-from twitter_connector.relay.inbound import InboundRoute
-from twitter_connector.relay.keeper import Keeper
-from twitter_connector.relay.outbound import OutboundRoute
-from twitter_connector.relay.slots import Slots
-from twitter_connector.services import Services, build_services, now, spool_directory
-from twitter_connector.store import keys
+from twitter_connector.delivery.lease_renewal import Keeper
+from twitter_connector.queue.send_ledger import Step
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
-from twitter_connector.store.ledger import Step
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from twitter_connector import metrics
-from twitter_connector.dispatch import FILL_GAPS_TASK, LOOK_AFTER_TASK
-from twitter_connector.model.activity import epoch_ms
-from twitter_connector.services import Services, now
+from twitter_connector.bootstrap import Services, now
+from twitter_connector.model.timestamps import epoch_ms
+from twitter_connector.queue.wakeups import FILL_GAPS_TASK, LOOK_AFTER_TASK
 
 from .app import app, runtime
 

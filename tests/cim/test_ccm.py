@@ -11,10 +11,10 @@ import pytest
 import responses
 
 from tests.loopback import Reply, loopback, raw_server
-from twitter_connector.cim.gateway import CimGateway
-from twitter_connector.cim.http import SECONDS, classify
+from twitter_connector.cim.answers import SECONDS, classify
+from twitter_connector.cim.client import CimGateway
 from twitter_connector.errors import ConnectorError, Permanent, RateLimited, Retryable, ServiceUnavailable
-from twitter_connector.wire import Answer, Wire
+from twitter_connector.net.http_client import Answer, Wire
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 BASE = "http://ef-cx-ccm-svc.expertflow.svc:8081"

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 
 from tests.loopback import Loopback, Reply, Seen, loopback, raw_server, zeros
 from twitter_connector.cim import files as files_module
+from twitter_connector.cim.file_names import clean_name, filename, safe_name
 from twitter_connector.cim.files import Files
-from twitter_connector.cim.names import clean_name, filename, safe_name
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, Retryable, ServiceUnavailable
-from twitter_connector.model.media import StoredFile
-from twitter_connector.wire import Wire
+from twitter_connector.model.message import StoredFile
+from twitter_connector.net.http_client import Wire
 
 ENGINE = "http://ef-cx-file-engine-svc.expertflow.svc:8080"
 PUBLIC = "https://cx.example.com/file-engine"

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from tests.brokers import broker_process, inspector, services
-from tests.worlds import BrokerWorld, FakeWorld, World
+from tests.fakes_and_broker import BrokerWorld, FakeWorld, World
 
 __all__ = ["broker_process", "inspector", "services"]
 

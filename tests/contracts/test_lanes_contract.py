@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.worlds import LEASE_MS, World, eventually
-from twitter_connector.model.activity import epoch_ms
+from tests.fakes_and_broker import LEASE_MS, World, eventually
+from twitter_connector.broker import keys
+from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import DeadLetter, Direction, EchoSeen, Entry, Flash, Held
-from twitter_connector.store import keys
 
 IN, OUT = Direction.IN, Direction.OUT
 FAR = 3_600_000
@@ -411,7 +411,7 @@ class TestFencing:
         assert world.lanes.renew(present)
 
     def test_it_writes_nothing_into_the_ledger(self, world: World) -> None:
-        from twitter_connector.store.ledger import Step
+        from twitter_connector.queue.send_ledger import Step
 
         stale, present = self.lost(world)
         assert not world.ledger.write(stale, "m", 0, Step(started_ms=1))

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import redis
 
-from tests.worlds import BrokerWorld, World, eventually
+from tests.fakes_and_broker import BrokerWorld, World, eventually
+from twitter_connector.bootstrap import Services
+from twitter_connector.broker.connection import Script
 from twitter_connector.model.work import Direction, Entry, Held
-from twitter_connector.services import Services
-from twitter_connector.store.connection import Script
 
 IN = Direction.IN
 

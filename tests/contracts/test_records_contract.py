@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from test_lanes_contract import claim, entry, letter
 
-from tests.worlds import World
+from tests.fakes_and_broker import World
+from twitter_connector.broker import keys
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.plan import Asked, Choice
 from twitter_connector.model.work import Direction, EchoSeen, Link, QuestionClosed, QuoteForgotten
-from twitter_connector.store import keys
-from twitter_connector.store.ledger import Step
+from twitter_connector.queue.send_ledger import Step
 
 IN, OUT = Direction.IN, Direction.OUT
 ACCOUNT = Account(

@@ -14,7 +14,7 @@ from typing import Any
 
 from tree import COMMAND, ROOT, Control, Tree
 
-from .scene import Conversation, Json
+from tests.integration.conversations import Conversation, Json
 
 PARTS = ("web-worker", "web", "worker", "beat", "broker")
 # Longer than a lease, so that somebody else has taken over what the sleeper believes to hold.

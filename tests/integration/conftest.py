@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tree import Tree
 
-from .scene import Account, Conversation
+from tests.integration.conversations import Account, Conversation
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

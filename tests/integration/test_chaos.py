@@ -20,9 +20,9 @@ What is counted, per conversation and direction:
 
 It has been seen to fail, in the short form, with one safeguard taken out at a time:
 
-- accepting takes every id for a new one (the `seen` mark in store/scripts.py): misordered 55, repeats 166;
-- an uncertain send is sent again without looking for it (relay/sending.py): doubled 24, in another run 7;
-- settling and writing no longer ask who holds the lane (`_OWNED` in store/scripts.py): doubled 1, misordered 2. Only
+- accepting takes every id for a new one (the `seen` mark in queue/scripts.py): misordered 55, repeats 166;
+- an uncertain send is sent again without looking for it (delivery/send_step.py): doubled 24, in another run 7;
+- settling and writing no longer ask who holds the lane (`_OWNED` in queue/scripts.py): doubled 1, misordered 2. Only
   two runs in four saw this one; the test of a sleeping worker in test_lifecycle.py has seen it every time.
 """
 
@@ -36,8 +36,8 @@ from itertools import pairwise
 import pytest
 from tree import Tree
 
-from .chaos import Crowd, Talk, Troubles, another_worker
-from .scene import Account, Json
+from tests.integration.chaos import Crowd, Talk, Troubles, another_worker
+from tests.integration.conversations import Account, Json
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "15"))
 SEED = int(os.environ.get("CHAOS_SEED", random.randrange(1_000_000)))
@@ -49,7 +49,7 @@ MESSAGES = max(20, round(SECONDS / 10)) if LONG else 10
 TALK_PAUSE = SECONDS / MESSAGES
 TROUBLE_PAUSE = min(4.0, max(1.5, SECONDS / 8))
 # The longest wait there is: an uncertain send is looked for twice, and once an account has made eight lists in a
-# quarter of an hour, lists are two minutes apart, since Twitter allows fifteen (relay/listings.py).
+# quarter of an hour, lists are two minutes apart, since Twitter allows fifteen (delivery/sent_lookup.py).
 SETTLE_SECONDS = 360.0
 # How long after waking a worker can still do what it was about to do when it fell asleep.
 WAKING_SECONDS = 2.0

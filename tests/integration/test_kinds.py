@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tree import Tree, eventually
 
-from .parcels import requests_of, trouble
-from .scene import Account, Conversation, Json, cim_id
+from tests.integration.conversations import Account, Conversation, Json, cim_id
+from tests.integration.media_files import requests_of, trouble
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 EVERY_SCRIPT = (

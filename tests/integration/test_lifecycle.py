@@ -16,10 +16,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from tree import Tree, eventually, free_ports, running_tree
 
-from twitter_connector.broker import binary
-
-from .chaos import another_worker
-from .scene import Account
+from tests.integration.chaos import another_worker
+from tests.integration.conversations import Account
+from twitter_connector.processes.embedded_broker import binary
 
 NewTree = Callable[..., Tree]
 

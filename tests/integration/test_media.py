@@ -8,10 +8,17 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from tree import Tree, eventually
 
+from tests.integration.conversations import Conversation, Json, cim_id
+from tests.integration.media_files import (
+    GIF_AS_FILM,
+    customer_attaches,
+    film_of,
+    in_the_file_engine,
+    padded,
+    spooled,
+    trouble,
+)
 from tests.media.files import JPEG, PNG, gif
-
-from .parcels import GIF_AS_FILM, customer_attaches, film_of, in_the_file_engine, padded, spooled, trouble
-from .scene import Conversation, Json, cim_id
 
 MEGABYTE = 1_048_576
 

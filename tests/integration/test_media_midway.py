@@ -10,8 +10,18 @@ from pathlib import Path
 import pytest
 from tree import Tree, can_look_at_processes, eventually, running_tree
 
-from .parcels import agent_attaches, at_twitter, cards_of, film_of, requests_of, settings, spooled, stored, uploads
-from .scene import Account
+from tests.integration.conversations import Account
+from tests.integration.media_files import (
+    agent_attaches,
+    at_twitter,
+    cards_of,
+    film_of,
+    requests_of,
+    settings,
+    spooled,
+    stored,
+    uploads,
+)
 
 MEGABYTE = 1_048_576
 

@@ -3,10 +3,20 @@
 import pytest
 from tree import Tree, eventually
 
+from tests.integration.conversations import Account, Conversation, Json
+from tests.integration.media_files import (
+    agent_attaches,
+    at_twitter,
+    cards_of,
+    failure,
+    film_of,
+    padded,
+    settings,
+    shown_as,
+    stored,
+    uploads,
+)
 from tests.media.files import JPEG, PNG, WEBP, film, gif
-
-from .parcels import agent_attaches, at_twitter, cards_of, failure, film_of, padded, settings, shown_as, stored, uploads
-from .scene import Account, Conversation, Json
 
 MEGABYTE = 1_048_576
 MOV = film(b"avc1", brand=b"qt  ")

@@ -20,7 +20,7 @@ def seen() -> Any:
         pytest.skip("network namespaces are a matter of Linux")
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     done = subprocess.run(
-        [sys.executable, "-m", "tests.integration.outside"],
+        [sys.executable, "-m", "tests.integration.public_network"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": paths},
         capture_output=True,

@@ -13,7 +13,7 @@ import requests
 from requests_oauthlib import OAuth1
 from tree import Tree
 
-from .scene import Account, Json
+from tests.integration.conversations import Account, Json
 
 
 class Elsewhere:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tree import Tree, eventually
 
-from .scene import SENDER_ID, Account, Conversation, Json, cim_id
+from tests.integration.conversations import SENDER_ID, Account, Conversation, Json, cim_id
 
 ALIASES = (
     "/cim-messages",

@@ -26,13 +26,13 @@ import json, os, sys, tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 from twitter_connector.cim.files import Files
-from twitter_connector.media.limits import VIDEO_MAX_BYTES, inspect, kind_of
+from twitter_connector.media.file_kind import VIDEO_MAX_BYTES, inspect, kind_of
 from twitter_connector.media.spool import spool
 from twitter_connector.model.account import Credentials
-from twitter_connector.model.media import Upload
-from twitter_connector.twitter.downloads import Downloads
-from twitter_connector.twitter.outgoing import Outgoing
-from twitter_connector.twitter.uploads import Uploads
+from twitter_connector.model.message import Upload
+from twitter_connector.twitter.media_download import Downloads
+from twitter_connector.twitter.chunked_upload import Outgoing
+from twitter_connector.twitter.v1.media import Uploads
 from twitter_connector.wire import Wire
 
 way, host, directory = sys.argv[1], sys.argv[2], Path(sys.argv[3])

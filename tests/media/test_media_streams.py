@@ -15,8 +15,8 @@ from email.policy import HTTP
 import pytest
 
 from tests.loopback import Loopback, Reply, loopback, raw_server, zeros
-from twitter_connector.multipart import FilePart, Multipart
-from twitter_connector.wire import NoAnswer, NotSent, TooMuch, Wire
+from twitter_connector.net.http_client import NoAnswer, NotSent, TooMuch, Wire
+from twitter_connector.net.multipart import FilePart, Multipart
 
 MANY = 64 * 1024 * 1024
 

@@ -12,13 +12,13 @@ import pytest
 import redis
 from tree import Tree, can_look_at_processes, eventually, running_tree
 
-from tests.integration.scene import Account, Conversation, Json, cim_id
+from tests.integration.conversations import Account, Conversation, Json, cim_id
+from twitter_connector.broker import keys
+from twitter_connector.broker.connection import Line, connect
 from twitter_connector.config import Settings, broker_socket
-from twitter_connector.dispatch import LOOK_AFTER_TASK, UPKEEP_QUEUE, celery_app
 from twitter_connector.model.work import DeadLetter, Direction
-from twitter_connector.store import keys
-from twitter_connector.store.connection import Line, connect
-from twitter_connector.store.lanes import Lanes
+from twitter_connector.queue.lanes import Lanes
+from twitter_connector.queue.wakeups import LOOK_AFTER_TASK, UPKEEP_QUEUE, celery_app
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,7 @@ import pytest
 from tree import Tree, eventually
 
 from tests.conftest import Trees
-from tests.integration.scene import Account, Conversation
+from tests.integration.conversations import Account, Conversation
 
 pytestmark = pytest.mark.integration
 
@@ -50,7 +50,7 @@ def test_a_hanging_broker_costs_nothing_but_time(chat: Conversation) -> None:
             chat.customer_says(f"while it hangs {number}")
         reply = chat.agent_says("a reply meanwhile")
         eventually(lambda: len(delivered(chat)) >= 9, 20, what="acknowledgement of all events while the broker hangs")
-        # Only the first ones paid for finding out; see store/inbox.py.
+        # Only the first ones paid for finding out; see queue/accept.py.
         slow = [seconds for seconds in delivered(chat) if seconds > 0.5]
         assert len(slow) <= 4, delivered(chat)
         asked = tree.cli("dead-letters", "list", seconds=15)

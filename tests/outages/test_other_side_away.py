@@ -7,7 +7,7 @@ import time
 import pytest
 from tree import Tree, eventually
 
-from tests.integration.scene import Account, Conversation
+from tests.integration.conversations import Account, Conversation
 
 pytestmark = pytest.mark.integration
 

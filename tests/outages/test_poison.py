@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import pytest
 from tree import Tree, eventually
 
-from tests.integration.scene import Account, Json
+from tests.integration.conversations import Account, Json
+from twitter_connector.broker.connection import Line, connect
 from twitter_connector.config import broker_socket
 from twitter_connector.model.work import Direction, Entry
-from twitter_connector.store.connection import Line, connect
-from twitter_connector.store.lanes import Lanes
+from twitter_connector.queue.lanes import Lanes
 
 pytestmark = pytest.mark.integration
 

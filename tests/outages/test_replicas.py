@@ -24,10 +24,10 @@ from tree import ROOT, Control, Tree, can_look_at_processes, environment, eventu
 
 from tests.brokers import Broker, running
 from tests.integration.chaos import Crowd, Talk
-from tests.integration.parcels import agent_attaches, failure
-from tests.integration.scene import Account
-from twitter_connector.dispatch import LOOK_AFTER_TASK, UPKEEP_QUEUE, celery_app
-from twitter_connector.store import keys
+from tests.integration.conversations import Account
+from tests.integration.media_files import agent_attaches, failure
+from twitter_connector.broker import keys
+from twitter_connector.queue.wakeups import LOOK_AFTER_TASK, UPKEEP_QUEUE, celery_app
 
 pytestmark = pytest.mark.integration
 

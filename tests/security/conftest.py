@@ -13,9 +13,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.brokers import broker_process, inspector, services
-from tests.web.asking import ACCOUNT
+from tests.web.web_requests import ACCOUNT
 from twitter_connector import create_app
-from twitter_connector.services import Services
+from twitter_connector.bootstrap import Services
 
 __all__ = ["broker_process", "inspector", "services"]
 

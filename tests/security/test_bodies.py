@@ -10,10 +10,10 @@ from flask.testing import FlaskClient
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.security.budget import budget
-from tests.web.asking import PATH, cim, is_problem, post_event, stored
-from twitter_connector.services import Services
-from twitter_connector.web.body import DEPTH_MAX, NotJson, read_json
+from tests.security.fuzz_effort import budget
+from tests.web.web_requests import PATH, cim, is_problem, post_event, stored
+from twitter_connector.bootstrap import Services
+from twitter_connector.web.request_body import DEPTH_MAX, NotJson, read_json
 
 
 def nested(levels: int, inner: str = "1") -> bytes:

@@ -14,17 +14,17 @@ import redis
 from flask.testing import FlaskClient
 
 from tests.brokers import Broker, services_of
-from tests.web.asking import ACCOUNT, SECRET, dm, is_problem, post_event
+from tests.web.web_requests import ACCOUNT, SECRET, dm, is_problem, post_event
+from twitter_connector.accounts.credentials import TRY_OTHERS_AFTER, Configure, others_tried
+from twitter_connector.accounts.registration import Onboard
+from twitter_connector.accounts.registration_steps import SENDS_ONLY
+from twitter_connector.bootstrap import Services
+from twitter_connector.broker import keys
 from twitter_connector.errors import CredentialsRejected, RateLimited, ServiceUnavailable
 from twitter_connector.model.account import Account, Credentials, Webhook
-from twitter_connector.model.activity import epoch_ms
+from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction
-from twitter_connector.relay.configure import TRY_OTHERS_AFTER, Configure, others_tried
-from twitter_connector.relay.onboard import Onboard
-from twitter_connector.relay.steps import SENDS_ONLY
-from twitter_connector.services import Services
-from twitter_connector.store import keys
-from twitter_connector.store.channel import Channel
+from twitter_connector.store.enquiries import Channel
 
 NEW = Credentials("ck", "cs-of-the-push", f"{ACCOUNT.id}-at", "ats", "bearer-token-of-the-push")
 SEED = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.security.budget import budget
+from tests.security.fuzz_effort import budget
 from twitter_connector.web.forwarded import caller, is_inside
 
 INSIDE = ["127.0.0.1", "127.8.9.1", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.7.7", "169.254.1.1"]

@@ -10,19 +10,19 @@ from flask.testing import FlaskClient
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.security.budget import budget
+from tests.security.fuzz_effort import budget
 from tests.security.shapes import mutated, scalars, values
-from tests.web.asking import ACCOUNT, HEADER, PATH, SECRET, dm, post_event, signed
+from tests.web.web_requests import ACCOUNT, HEADER, PATH, SECRET, dm, post_event, signed
+from twitter_connector.bootstrap import Services
+from twitter_connector.cim.envelope import dump_message
+from twitter_connector.delivery.intake import work_in
 from twitter_connector.errors import Permanent
-from twitter_connector.model.cim import CimMessage
-from twitter_connector.relay.intake import work_in
-from twitter_connector.schemas.activity_v1 import load
-from twitter_connector.schemas.cim import dump_message
-from twitter_connector.schemas.pieces import pieces
-from twitter_connector.services import Services
-from twitter_connector.translate.inbound import to_cim
-from twitter_connector.web.body import NotJson, read_json
-from twitter_connector.web.signature import is_genuine, signature
+from twitter_connector.messages.to_cim import to_cim
+from twitter_connector.model.message import CimMessage
+from twitter_connector.twitter.v1.events import load
+from twitter_connector.twitter.v1.webhook_body import pieces
+from twitter_connector.web.request_body import NotJson, read_json
+from twitter_connector.web.webhook_signature import is_genuine, signature
 
 CUSTOMER = "12345"
 MEDIA = {

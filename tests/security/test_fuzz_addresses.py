@@ -14,16 +14,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.security.budget import budget
-from tests.web.asking import ACCOUNT
+from tests.security.fuzz_effort import budget
+from tests.web.web_requests import ACCOUNT
+from twitter_connector.bootstrap import now
 from twitter_connector.cim.files import Files
 from twitter_connector.errors import ConnectorError, Permanent
-from twitter_connector.media import fetch
-from twitter_connector.media.addresses import is_public
-from twitter_connector.media.fetch import Fetcher
-from twitter_connector.services import now
-from twitter_connector.twitter.downloads import Downloads
-from twitter_connector.wire import NotSent, Wire
+from twitter_connector.net import public_fetch
+from twitter_connector.net.addresses import is_public
+from twitter_connector.net.http_client import NotSent, Wire
+from twitter_connector.net.public_fetch import Fetcher
+from twitter_connector.twitter.media_download import Downloads
 
 PUBLIC = ["93.184.216.34", "2606:2800:220:1::1"]
 PRIVATE = [
@@ -59,8 +59,8 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made.append(address)
         return SimpleNamespace(close=lambda: None)
 
-    monkeypatch.setattr(fetch, "Pool", pool)
-    monkeypatch.setattr(fetch, "TlsPool", pool)
+    monkeypatch.setattr(public_fetch, "Pool", pool)
+    monkeypatch.setattr(public_fetch, "TlsPool", pool)
     return made
 
 
@@ -73,7 +73,7 @@ def leading_to(monkeypatch: pytest.MonkeyPatch, *locations: str) -> None:
         headers = {"Location": location} if location is not None else {}
         return SimpleNamespace(status=302 if location is not None else 404, headers=headers, close=lambda: None)
 
-    monkeypatch.setattr(fetch, "_ask", ask)
+    monkeypatch.setattr(public_fetch, "_ask", ask)
 
 
 def fetched(url: str, addresses: list[str]) -> None:
@@ -102,7 +102,7 @@ def test_wherever_a_redirect_leads_only_checked_addresses_are_connected_to(
     leading_to(monkeypatch, *locations)
     fetched(url, addresses)
     assert set(connections) <= set(addresses)
-    assert len(connections) <= (fetch.REDIRECTS_MAX + 1) * fetch.ADDRESSES_MAX
+    assert len(connections) <= (public_fetch.REDIRECTS_MAX + 1) * public_fetch.ADDRESSES_MAX
 
 
 @budget(400)

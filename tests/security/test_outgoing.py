@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from tests.loopback import Loopback, Reply, Seen, loopback
-from tests.web.asking import ACCOUNT
-from twitter_connector.cim.gateway import CimGateway
+from tests.web.web_requests import ACCOUNT
+from twitter_connector.bootstrap import now
+from twitter_connector.cim.channel_configuration import credentials_in
+from twitter_connector.cim.client import CimGateway
 from twitter_connector.errors import ConnectorError, Permanent, Retryable, ServiceUnavailable
-from twitter_connector.schemas.configuration import credentials_in
-from twitter_connector.services import now
+from twitter_connector.net.http_client import Wire
 from twitter_connector.twitter.http import TwitterHttp
-from twitter_connector.wire import Wire
 
 ROWS = [{"key": "API-KEY", "type": "String2000", "value": "ck"}, {"key": "API-KEY-SECRET", "value": "cs"}]
 CHANNEL = {"id": "1", "serviceIdentifier": "7", "channelConnector": {"channelProviderConfigs": ROWS}}

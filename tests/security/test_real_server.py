@@ -15,10 +15,10 @@ import pytest
 from tree import environment, free_ports
 
 from tests.brokers import Broker
-from tests.web.asking import ACCOUNT, HEADER, PATH, cim, dm, signed
-from twitter_connector import processes
+from tests.web.web_requests import ACCOUNT, HEADER, PATH, cim, dm, signed
+from twitter_connector.bootstrap import build_services
 from twitter_connector.config import Settings
-from twitter_connector.services import build_services
+from twitter_connector.processes import command_lines
 
 LIMIT = 1024 * 1024
 CCM = "/cim-messages"
@@ -80,7 +80,7 @@ def served(broker_process: Broker, home: Path, **env: str) -> Iterator[Web]:
     log = home / "log"
     command = [
         variables.get("BIND_INSTEAD", part) if part.startswith("127.0.0.1:") else part
-        for part in processes.web(settings)
+        for part in command_lines.web(settings)
     ]
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=variables, stdout=out, stderr=out, cwd=Path(__file__).parents[2])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from twitter_connector.store import keys
+from twitter_connector.broker import keys
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
 TABLE = DOCUMENT.partition("## What is stored")[2].partition("\n## ")[0]

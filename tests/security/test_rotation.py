@@ -11,10 +11,10 @@ import pytest
 import redis
 from flask.testing import FlaskClient
 
-from tests.web.asking import ACCOUNT, HEADER, PATH, SECRET, dm, post_event, signed, stored
+from tests.web.web_requests import ACCOUNT, HEADER, PATH, SECRET, dm, post_event, signed, stored
+from twitter_connector.bootstrap import Services
+from twitter_connector.broker import keys
 from twitter_connector.model.account import Account, Credentials, Webhook
-from twitter_connector.services import Services
-from twitter_connector.store import keys
 from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.vault import Vault, keys_of
 

@@ -14,14 +14,14 @@ from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
 from tests.brokers import Broker, settings_in
-from tests.web.asking import ACCOUNT
-from twitter_connector import broker
+from tests.web.web_requests import ACCOUNT
+from twitter_connector.broker import keys
 from twitter_connector.cli import main
 from twitter_connector.errors import Permanent
 from twitter_connector.model.account import Account, Credentials
-from twitter_connector.store import keys
+from twitter_connector.processes import embedded_broker
 from twitter_connector.store.accounts import Accounts
-from twitter_connector.store.sealing import reseal, verify_key
+from twitter_connector.store.resealing import reseal, verify_key
 from twitter_connector.store.vault import Vault, key_file, keys_of
 
 OLD, NEW, STRANGE = (Fernet.generate_key().decode() for _ in range(3))
@@ -265,9 +265,9 @@ def test_a_folder_for_the_brokers_address_that_somebody_else_made_is_not_used(
     socket = Path(settings.redis_url.removeprefix("unix://"))
     assert not socket.is_relative_to(long)
     # What somebody else would have made under this name.
-    monkeypatch.setattr(broker, "broker_socket", lambda _: tmp_path / "elsewhere" / "kv.sock")
-    broker.command(settings)
+    monkeypatch.setattr(embedded_broker, "broker_socket", lambda _: tmp_path / "elsewhere" / "kv.sock")
+    embedded_broker.command(settings)
     assert mode_of(tmp_path / "elsewhere") == 0o700
-    monkeypatch.setattr(broker.os, "getuid", lambda: -1)
-    with pytest.raises(broker.NoBroker, match="VAR_DIR"):
-        broker.command(settings)
+    monkeypatch.setattr(embedded_broker.os, "getuid", lambda: -1)
+    with pytest.raises(embedded_broker.NoBroker, match="VAR_DIR"):
+        embedded_broker.command(settings)

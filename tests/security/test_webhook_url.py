@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.security.budget import budget
-from twitter_connector.relay.steps import StepFailed
-from twitter_connector.relay.webhook_url import account_id_in
+from tests.security.fuzz_effort import budget
+from twitter_connector.accounts.registration_steps import StepFailed
+from twitter_connector.accounts.webhook_url import account_id_in
 
 BASE = "https://cx.example.com/twitter-connector"
 

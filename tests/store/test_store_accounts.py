@@ -9,10 +9,10 @@ import pytest
 import redis
 from cryptography.fernet import Fernet
 
+from twitter_connector.bootstrap import Services
+from twitter_connector.broker import keys
 from twitter_connector.errors import Permanent
 from twitter_connector.model.account import Account, Credentials
-from twitter_connector.services import Services
-from twitter_connector.store import keys
 from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.vault import Vault, key_file, keys_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import redis
 
 from tests.brokers import Broker, services_of
-from twitter_connector.services import Services
-from twitter_connector.store import keys
-from twitter_connector.store.channel import Channel
+from twitter_connector.bootstrap import Services
+from twitter_connector.broker import keys
+from twitter_connector.store.enquiries import Channel
 
 
 def test_one_of_all_asks_until_it_has_said_how_that_ended(

@@ -8,11 +8,11 @@ from typing import Any
 
 import redis
 
+from twitter_connector.bootstrap import Services
+from twitter_connector.broker import keys
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.work import Direction, EchoSeen, Entry
-from twitter_connector.services import Services
-from twitter_connector.store import keys
-from twitter_connector.store.ledger import Step
+from twitter_connector.queue.send_ledger import Step
 
 SECRETS = (
     "planted-api-key-4711",

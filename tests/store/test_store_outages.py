@@ -13,13 +13,13 @@ import pytest
 import redis
 
 from tests.brokers import Broker, running, services_of
+from twitter_connector.bootstrap import Services
+from twitter_connector.broker import keys
+from twitter_connector.broker.connection import WEB_TIMEOUT_SECONDS
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.work import Direction, Entry
-from twitter_connector.services import Services
-from twitter_connector.store import keys
-from twitter_connector.store.connection import WEB_TIMEOUT_SECONDS
-from twitter_connector.store.ledger import Step
+from twitter_connector.queue.send_ledger import Step
 
 IN = Direction.IN
 

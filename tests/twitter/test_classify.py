@@ -19,9 +19,9 @@ from twitter_connector.errors import (
     Retryable,
     ServiceUnavailable,
 )
-from twitter_connector.twitter.codes import CODES
+from twitter_connector.net.http_client import Answer
+from twitter_connector.twitter.error_codes import CODES
 from twitter_connector.twitter.http import AUTOMATED_PAUSE, REJECTED_PAUSE, classify, reset_time, told
-from twitter_connector.wire import Answer
 
 NOW = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())

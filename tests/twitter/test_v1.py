@@ -21,6 +21,7 @@ from oauthlib.oauth1 import Client
 from requests import PreparedRequest
 
 from twitter_connector import logs
+from twitter_connector.bootstrap import build_services
 from twitter_connector.errors import (
     ConnectorError,
     CredentialsRejected,
@@ -30,10 +31,10 @@ from twitter_connector.errors import (
     ServiceUnavailable,
 )
 from twitter_connector.model.account import Account, Credentials, Webhook
-from twitter_connector.model.activity import DmEchoed, DmReceived, first_id_at
+from twitter_connector.model.event import DmEchoed, DmReceived
 from twitter_connector.model.plan import SendDm
-from twitter_connector.services import build_services
-from twitter_connector.twitter.v1 import TwitterV1
+from twitter_connector.model.timestamps import first_id_at
+from twitter_connector.twitter.v1.messages import TwitterV1
 
 API = "https://api.twitter.com"
 NEW = f"{API}/1.1/direct_messages/events/new.json"

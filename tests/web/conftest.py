@@ -9,10 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.brokers import broker_process, inspector, services
-from tests.web.asking import ACCOUNT
+from tests.web.web_requests import ACCOUNT
 from twitter_connector import create_app
-from twitter_connector.services import Services
-from twitter_connector.wire import Wire
+from twitter_connector.bootstrap import Services
+from twitter_connector.net.http_client import Wire
 
 __all__ = ["broker_process", "inspector", "services"]
 
@@ -23,7 +23,7 @@ def outgoing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     tried: list[str] = []
 
     def refuse(self: Wire, method: str, url: str, **_: Any) -> Any:
-        from twitter_connector.wire import NotSent
+        from twitter_connector.net.http_client import NotSent
 
         tried.append(f"{method} {url}")
         raise NotSent("nothing leaves the tests of the web side")

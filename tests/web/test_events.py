@@ -15,10 +15,10 @@ import redis
 from flask.testing import FlaskClient
 
 from tests.brokers import Broker, running, services_of
-from tests.web.asking import ACCOUNT, HEADER, PATH, cim, dm, is_problem, post_event, signed, stored
+from tests.web.web_requests import ACCOUNT, HEADER, PATH, cim, dm, is_problem, post_event, signed, stored
 from twitter_connector import create_app
+from twitter_connector.bootstrap import Services
 from twitter_connector.model.work import Direction
-from twitter_connector.services import Services
 
 IN = Direction.IN
 

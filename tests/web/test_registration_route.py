@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.web.asking import ACCOUNT, is_problem
+from tests.web.web_requests import ACCOUNT, is_problem
 from twitter_connector import create_app
+from twitter_connector.accounts.registration_request import Registration
+from twitter_connector.accounts.registration_steps import Standing, StepFailed
+from twitter_connector.bootstrap import Services, now
 from twitter_connector.errors import (
     ConnectorError,
     CredentialsRejected,
@@ -21,9 +24,6 @@ from twitter_connector.errors import (
     StoreUnavailable,
 )
 from twitter_connector.model.account import Webhook
-from twitter_connector.relay.steps import Standing, StepFailed
-from twitter_connector.schemas.admin import Registration
-from twitter_connector.services import Services, now
 
 PATH = "/webhook/twitter/register-and-subscribe"
 GUIDE = {

@@ -11,8 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.web.asking import ACCOUNT, PATH, cim, dm, is_problem, post_event
-from twitter_connector.services import Services
+from tests.web.web_requests import ACCOUNT, PATH, cim, dm, is_problem, post_event
+from twitter_connector.bootstrap import Services
 
 PREFIX = "/twitter-connector"
 UNKNOWN = "4711"

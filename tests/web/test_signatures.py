@@ -12,10 +12,10 @@ import pytest
 import redis
 from flask.testing import FlaskClient
 
-from tests.web.asking import ACCOUNT, HEADER, PATH, SECRET, cim, dm, is_problem, post_event, signed, stored
+from tests.web.web_requests import ACCOUNT, HEADER, PATH, SECRET, cim, dm, is_problem, post_event, signed, stored
+from twitter_connector.bootstrap import Services
 from twitter_connector.model.account import Credentials
-from twitter_connector.services import Services
-from twitter_connector.web.signature import is_genuine, signature
+from twitter_connector.web.webhook_signature import is_genuine, signature
 
 VECTORS = json.loads((Path(__file__).parents[1] / "payloads" / "signature_vectors.json").read_text("utf-8"))
 ALL = [v for group in ("published", "computed_here") for v in VECTORS[group]]

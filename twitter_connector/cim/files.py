@@ -15,11 +15,11 @@ from typing import BinaryIO, Protocol
 from urllib.parse import quote
 
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, Retryable, ServiceUnavailable
-from twitter_connector.model.media import StoredFile
-from twitter_connector.multipart import FilePart, Multipart
-from twitter_connector.wire import Answer, Incoming, NoAnswer, NotSent, TooMuch, Wire
+from twitter_connector.model.message import StoredFile
+from twitter_connector.net.http_client import Answer, Incoming, NoAnswer, NotSent, TooMuch, Wire
+from twitter_connector.net.multipart import FilePart, Multipart
 
-from .names import clean_name, filename, safe_name
+from .file_names import clean_name, filename, safe_name
 
 # A virus scanner may look at an upload before it is answered.
 STORE_SECONDS = 120.0

@@ -8,9 +8,9 @@ from typing import Any
 import click
 from marshmallow import ValidationError
 
-from twitter_connector.schemas.admin import Registration, load_registration
-from twitter_connector.services import Services
-from twitter_connector.twitter.v1 import TwitterV1
+from twitter_connector.accounts.registration_request import Registration, load_registration
+from twitter_connector.bootstrap import Services
+from twitter_connector.twitter.v1.messages import TwitterV1
 
 from .session import account, fail, json_option, plainly, say, services, show
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import click
 from cryptography.fernet import Fernet
 
-from twitter_connector.services import Services
-from twitter_connector.store.sealing import reseal, verify_key
+from twitter_connector.bootstrap import Services
+from twitter_connector.store.resealing import reseal, verify_key
 from twitter_connector.store.vault import Vault, keys_of
 
 from .session import account, fail, json_option, plainly, services, show

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from twitter_connector.model.work import Direction
-from twitter_connector.relay.replay import replay
+from twitter_connector.queue.replay import replay
 
 from .session import fail, json_option, plainly, say, services, show
 

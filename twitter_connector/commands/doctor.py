@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import click
 
+from twitter_connector.accounts.registration_steps import StepFailed
+from twitter_connector.bootstrap import Services
 from twitter_connector.config import NATIVE_REPLIES_NOT_SHOWN
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
-from twitter_connector.relay.steps import StepFailed
-from twitter_connector.services import Services
-from twitter_connector.wire import NoAnswer, NotSent, Wire
+from twitter_connector.net.http_client import NoAnswer, NotSent, Wire
 
 from .session import json_option, plainly, services, show
 

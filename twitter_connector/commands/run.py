@@ -7,21 +7,21 @@ import sys
 
 import click
 
-from twitter_connector import broker, processes
+from twitter_connector.bootstrap import check_key
 from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError, StoreUnavailable
-from twitter_connector.services import check_key
-from twitter_connector.supervisor import Supervisor
+from twitter_connector.processes import command_lines, embedded_broker
+from twitter_connector.processes.supervisor import Supervisor
 
 from .session import fail, settings
 
 
 @click.command()
 def up() -> None:
-    """Start everything in the foreground: broker, web, workers, scheduler, sandbox."""
+    """Start everything in the foreground: embedded_broker, web, workers, scheduler, sandbox."""
     try:
         status = Supervisor(settings(), click.echo).run()
-    except broker.NoBroker as error:
+    except embedded_broker.NoBroker as error:
         fail(str(error))
     sys.exit(status)
 
@@ -46,20 +46,20 @@ def _with_the_right_key() -> Settings:
 @click.command("web")
 def web() -> None:
     """Run the web process alone (gunicorn)."""
-    _become(processes.web(_with_the_right_key()))
+    _become(command_lines.web(_with_the_right_key()))
 
 
 @click.command("worker")
 @click.option("--name", default="worker", help="Distinguishes several workers on one host.")
 def worker(name: str) -> None:
     """Run a worker process alone (Celery)."""
-    _become(processes.worker(_with_the_right_key(), name=name))
+    _become(command_lines.worker(_with_the_right_key(), name=name))
 
 
 @click.command("beat")
 def beat() -> None:
     """Run the scheduler alone (Celery beat)."""
-    _become(processes.beat(settings()))
+    _become(command_lines.beat(settings()))
 
 
 @click.command("broker")
@@ -69,6 +69,6 @@ def run_broker() -> None:
     if not found.embedded_broker:
         fail("REDIS_URL is set, so the embedded broker is not used.")
     try:
-        _become(broker.command(found))
-    except broker.NoBroker as error:
+        _become(embedded_broker.command(found))
+    except embedded_broker.NoBroker as error:
         fail(str(error))

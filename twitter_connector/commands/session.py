@@ -15,11 +15,11 @@ import click
 from marshmallow import ValidationError
 
 from twitter_connector import logs
+from twitter_connector.accounts.registration_steps import StepFailed
+from twitter_connector.bootstrap import Services, build_services
 from twitter_connector.config import BadSetting, Settings
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.model.account import Account
-from twitter_connector.relay.steps import StepFailed
-from twitter_connector.services import Services, build_services
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from twitter_connector.errors import MediaTooLarge, Retryable
 
-from .limits import HEAD_BYTES, megabytes
+from .file_kind import HEAD_BYTES, megabytes
 
 # No transfer lasts that long: each has a deadline of a few minutes.
 LEFT_BEHIND_SECONDS = 3600.0

@@ -77,3 +77,15 @@ class Skip:
     """Nothing is to be done, on purpose. reason: snake_case, for the metric."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file on its way to Twitter, as small resumable steps see it.
+
+    media_id: empty until INIT. segments: how many APPENDs are done. state: "uploading", "processing", "ready".
+    """
+
+    media_id: str = ""
+    segments: int = 0
+    state: str = "uploading"

@@ -1,1 +1,1 @@
-"""The only room that speaks to Redis (or Valkey)."""
+"""Accounts, credentials, conversations and other records in Redis."""

@@ -11,13 +11,13 @@ from typing import Any
 
 import redis
 
+from twitter_connector.broker import keys
+from twitter_connector.broker.connection import store_errors
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.logs import hide
 from twitter_connector.model.account import Account, Credentials, Webhook
-from twitter_connector.model.activity import epoch_ms, moment
+from twitter_connector.model.timestamps import epoch_ms, moment
 
-from . import keys
-from .connection import store_errors
 from .vault import Vault
 
 # How long a process may act on what it last read. Registration in one process is seen by the others within

@@ -18,10 +18,10 @@ from twitter_connector.errors import (
     ServiceUnavailable,
 )
 from twitter_connector.model.account import Credentials
-from twitter_connector.model.activity import moment
-from twitter_connector.wire import Answer, NoAnswer, NotSent, Wire
+from twitter_connector.model.timestamps import moment
+from twitter_connector.net.http_client import Answer, NoAnswer, NotSent, Wire
 
-from .codes import CODES
+from .error_codes import CODES
 
 SECONDS = 15.0
 # An account that may not act is tried again this often: a person may have unlocked it at Twitter's own site.

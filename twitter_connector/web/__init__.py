@@ -1,4 +1,4 @@
-"""The web side: verify, parse, take in, answer. No outgoing HTTP but in admin.py, where a person waits for it."""
+"""The web side: verify, parse, store, answer. Only registration.py calls X, while a person waits for the answer."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from .leftovers import Drained
-from .paths import Prefixed
+from .middleware import Drained, Prefixed
 
 if TYPE_CHECKING:
+    from twitter_connector.bootstrap import Services
     from twitter_connector.config import Settings
-    from twitter_connector.services import Services
 
 
 def build(settings: Settings, services: Services | None) -> Flask:
     """Return the application with every route of the interface."""
-    from twitter_connector.services import build_services
+    from twitter_connector.bootstrap import build_services
 
     from . import (
         accounts,
-        admin,
+        channel_configuration,
         cim_webhook,
-        configuration,
         dead_letters,
-        errors,
         health,
+        problems,
+        registration,
         twitter_webhook,
     )
 
@@ -35,8 +34,8 @@ def build(settings: Settings, services: Services | None) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions["services"] = services or build_services(settings)
-    errors.install(app)
-    for room in (twitter_webhook, cim_webhook, configuration, admin, accounts, dead_letters, health):
-        app.register_blueprint(room.bp)
+    problems.install(app)
+    for module in (twitter_webhook, cim_webhook, channel_configuration, registration, accounts, dead_letters, health):
+        app.register_blueprint(module.bp)
     app.wsgi_app = Drained(Prefixed(app.wsgi_app))  # type: ignore[method-assign]
     return app

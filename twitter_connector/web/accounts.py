@@ -7,15 +7,15 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from twitter_connector import metrics
+from twitter_connector.bootstrap import Services
 from twitter_connector.model.account import Account
-from twitter_connector.model.activity import moment
+from twitter_connector.model.timestamps import moment
 from twitter_connector.model.work import Direction
-from twitter_connector.services import Services
 
-from .admin import unknown
+from .access import internal
 from .context import services
-from .guard import internal
-from .standing import Standing
+from .metrics import Standing
+from .registration import unknown
 
 bp = Blueprint("accounts", __name__)
 

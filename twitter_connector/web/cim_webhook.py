@@ -8,13 +8,13 @@ import logging
 from flask import Blueprint, Response
 from marshmallow import ValidationError
 
+from twitter_connector.cim.envelope import load_message
+from twitter_connector.delivery.intake import take_in_message
 from twitter_connector.metrics import CIM_ACCEPTED
-from twitter_connector.relay.intake import take_in_message
-from twitter_connector.schemas.cim import load_message
 
-from .body import json_body
+from .access import internal
 from .context import services
-from .guard import internal
+from .request_body import json_body
 
 log = logging.getLogger(__name__)
 bp = Blueprint("cim_webhook", __name__)

@@ -6,7 +6,7 @@ from typing import cast
 
 from flask import current_app
 
-from twitter_connector.services import Services
+from twitter_connector.bootstrap import Services
 
 
 def services() -> Services:

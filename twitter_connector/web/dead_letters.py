@@ -9,14 +9,14 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from twitter_connector.model.activity import epoch_ms
+from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import DeadLetter, Direction
-from twitter_connector.relay.replay import replay
+from twitter_connector.queue.replay import replay
 
-from .body import json_body
+from .access import INTERNAL_BODY_MAX_BYTES, internal
 from .context import services
-from .errors import problem
-from .guard import INTERNAL_BODY_MAX_BYTES, internal
+from .problems import problem
+from .request_body import json_body
 
 bp = Blueprint("dead_letters", __name__)
 

@@ -7,8 +7,8 @@ from flask import Blueprint, Response, jsonify
 from twitter_connector.errors import StoreUnavailable
 
 from .context import services
-from .errors import problem
-from .refused import refused
+from .problems import problem
+from .refused_events import refused
 
 bp = Blueprint("health", __name__)
 

@@ -13,21 +13,21 @@ from typing import Any
 from flask import Blueprint, Response, request
 from prometheus_client import Counter
 
+from twitter_connector.bootstrap import Services
+from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.metrics import ACKNOWLEDGED, EVENTS, NATIVE_REPLIES, REFUSED
 from twitter_connector.model.account import Account
-from twitter_connector.relay.intake import take_in_activities
-from twitter_connector.schemas.pieces import Piece, pieces
-from twitter_connector.services import Services
+from twitter_connector.model.event import Piece
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
+from twitter_connector.twitter.v1.webhook_body import pieces
 
-from .body import NotJson, read_json
+from .access import read_body
 from .context import services
-from .errors import problem
-from .guard import read_body
-from .provenance import SIGNATURE_HEADER, genuine, harmless, may_speak_for, note_proof, signer
-from .refused import refused
-from .signature import signature
+from .problems import problem
+from .refused_events import refused
+from .request_body import NotJson, read_json
+from .webhook_signature import SIGNATURE_HEADER, genuine, harmless, may_speak_for, note_proof, signature, signer
 
 log = logging.getLogger(__name__)
 bp = Blueprint("twitter_webhook", __name__)

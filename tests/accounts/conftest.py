@@ -1,0 +1,7 @@
+"""Deliveries on fakes, for the tests of this folder."""
+
+from __future__ import annotations
+
+from tests.delivery.conftest import house
+
+__all__ = ["house"]

@@ -1,0 +1,475 @@
+"""Registering, repairing, replacing and removing, at a platform that is played: every branch and what it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform
+from twitter_connector.accounts.registration import Onboard
+from twitter_connector.accounts.registration_request import Registration
+from twitter_connector.accounts.registration_steps import Standing, StepFailed
+from twitter_connector.errors import CredentialsRejected, Permanent, RateLimited, ServiceUnavailable
+from twitter_connector.model.account import Account
+from twitter_connector.model.work import Direction, Entry
+
+BASE = "https://cx.example.com/twitter-connector"
+A, B = "732739706", "2975699229"
+
+
+def url_of(account_id: str, base: str = BASE) -> str:
+    return f"{base}/webhook/twitter/{account_id}"
+
+
+class Desk:
+    """An operator's desk: the use case, the platform, and what the connector remembers."""
+
+    def __init__(self, public_url: str | None = None) -> None:
+        self.platform = FakePlatform()
+        self.accounts = FakeAccounts()
+        self.clock = FakeClock()
+        self.lanes = FakeLanes(self.clock)
+        self.onboard = Onboard(self.accounts, self.lanes, self.platform, self.clock, public_url)
+
+    def wish(self, account_id: str = A, **changes: Any) -> Registration:
+        wanted = Registration(self.platform.token(account_id), url_of(account_id), "prod")
+        return replace(wanted, **changes)
+
+    def register(self, account_id: str = A, **changes: Any) -> Standing:
+        return self.onboard.register(self.wish(account_id, **changes))
+
+    def account(self, account_id: str = A) -> Account:
+        found = self.accounts.get(account_id)
+        assert found is not None
+        return found
+
+    def refused(self, wish: Registration | None = None) -> StepFailed:
+        with pytest.raises(StepFailed) as caught:
+            self.onboard.register(wish or self.wish())
+        return caught.value
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+class TestRegister:
+    def test_the_first_time_everything_is_made(self, desk: Desk) -> None:
+        standing = desk.register()
+        hook = desk.platform.hooks["prod"][0]
+        assert standing.as_json() == {
+            "account_id": A,
+            "screen_name": "acme",
+            "api": "v1.1",
+            "webhook": {"id": hook.id, "url": url_of(A), "valid": True},
+            "subscribed": True,
+            "events": ["direct_messages", "typing", "read"],
+            "actions": ["created", "subscribed"],
+        }
+        account = desk.account()
+        assert (account.webhook, account.subscribed, account.attention) == (hook, True, "")
+        assert (account.screen_name, account.name, account.registered_at) == ("acme", "Acme Ltd", desk.clock())
+        assert desk.platform.subscribers == {("prod", A)}
+
+    def test_where_twitter_does_not_say_whose_a_token_is_the_url_does(self, desk: Desk) -> None:
+        wish = desk.wish()
+        desk.platform.owners[wish.credentials.access_token] = ("", "", "")
+        assert desk.onboard.register(wish).subscribed
+        assert (desk.account().id, desk.account().screen_name) == (A, "")
+
+    def test_names_once_told_are_kept(self, desk: Desk) -> None:
+        desk.register()
+        wish = desk.wish()
+        desk.platform.owners[wish.credentials.access_token] = (A, "", "")
+        desk.onboard.register(wish)
+        assert (desk.account().screen_name, desk.account().name) == ("acme", "Acme Ltd")
+
+    def test_again_nothing_changes_and_nothing_is_made(self, desk: Desk) -> None:
+        first = desk.register()
+        desk.platform.calls.clear()
+        second = desk.register()
+        assert second.actions == ("kept",)
+        assert second.webhook == first.webhook
+        assert not {"create_webhook", "delete_webhook", "check_webhook"} & set(desk.platform.calls)
+
+    def test_the_secret_is_known_before_the_challenge_comes(self, desk: Desk) -> None:
+        def challenge(url: str) -> bool:
+            account = desk.accounts.get(A)
+            return account is not None and account.credentials.api_key_secret == "app-secret"
+
+        desk.platform.challenge = challenge
+        assert desk.register().subscribed
+
+    def test_an_invalid_webhook_is_checked_again_and_not_replaced(self, desk: Desk) -> None:
+        hook = desk.platform.put(url_of(A), valid=False)
+        standing = desk.register()
+        assert standing.actions == ("revalidated", "subscribed")
+        assert standing.webhook == replace(hook, valid=True)
+        assert desk.platform.urls() == [url_of(A)]
+
+    def test_ours_under_a_former_account_id_is_replaced(self, desk: Desk) -> None:
+        desk.platform.put(url_of("999"))
+        assert desk.register().actions == ("replaced", "subscribed")
+        assert desk.platform.urls() == [url_of(A)]
+
+    def test_ours_under_a_former_address_is_replaced(self, desk: Desk) -> None:
+        former = url_of(A, "https://old.example.com/twitter-connector")
+        desk.register(webhook_url=former)
+        standing = desk.register()
+        assert standing.actions == ("replaced", "subscribed")
+        assert desk.platform.urls() == [url_of(A)]
+        assert desk.account().webhook_url == url_of(A)
+
+    @pytest.mark.parametrize(
+        "foreign",
+        [
+            "https://other.example.com/twitter-connector/webhook/twitter/1",
+            "https://cx.example.com/another/webhook/twitter/1",
+            "https://cx.example.com/twitter-connector/webhook",
+            "https://cx.example.com.evil.example/twitter-connector/webhook/twitter/1",
+            "https://hooks.example.net/",
+        ],
+    )
+    def test_a_foreign_webhook_is_left_alone_and_named(self, desk: Desk, foreign: str) -> None:
+        hook = desk.platform.put(foreign)
+        error = desk.refused()
+        assert error.step == "webhook"
+        assert foreign in error.advice
+        assert hook.id in error.advice
+        assert desk.platform.urls() == [foreign]
+        assert "delete_webhook" not in desk.platform.calls
+        assert desk.accounts.all() == []
+
+    def test_of_several_webhooks_none_is_deleted_while_one_is_foreign(self, desk: Desk) -> None:
+        desk.platform.put(url_of("999"))
+        desk.platform.put("https://hooks.example.net/")
+        desk.refused()
+        assert len(desk.platform.urls()) == 2
+
+    def test_two_accounts_share_the_webhook_of_their_environment(self, desk: Desk) -> None:
+        desk.register(A)
+        standing = desk.register(B)
+        assert standing.actions == ("kept", "subscribed")
+        assert standing.webhook is not None
+        assert standing.webhook.url == url_of(A)
+        assert desk.platform.urls() == [url_of(A)]
+        assert desk.platform.subscribers == {("prod", A), ("prod", B)}
+
+    def test_a_pause_ends_with_a_registration(self, desk: Desk) -> None:
+        desk.lanes.accept([Entry(Direction.OUT, A, "ada", "1", "p")])
+        desk.lanes.pause(Direction.OUT, A, desk.clock.ms + 10**6, "token_revoked", "")
+        desk.register()
+        assert desk.lanes.claim(Direction.OUT) is not None
+
+    def test_a_picture_that_waited_for_other_credentials_is_due_with_a_registration(self, desk: Desk) -> None:
+        desk.lanes.accept([Entry(Direction.IN, A, "ada", "photo", "payload")])
+        held = desk.lanes.claim(Direction.IN)
+        assert held is not None
+        desk.lanes.postpone(held, 600_000, spend=False)
+        assert desk.lanes.claim(Direction.IN) is None
+        desk.register()
+        assert desk.lanes.claim(Direction.IN) is not None
+
+    def test_attention_ends_with_a_registration(self, desk: Desk) -> None:
+        desk.register()
+        desk.accounts.save(replace(desk.account(), attention="Access was revoked.", subscribed=False))
+        desk.platform.subscribers.clear()
+        assert desk.register().actions == ("kept", "subscribed")
+        assert (desk.account().attention, desk.account().subscribed) == ("", True)
+
+    def test_a_consumer_secret_that_is_replaced_goes_on_verifying(self, desk: Desk) -> None:
+        desk.register()
+        old = desk.account().credentials
+        desk.register(credentials=replace(old, api_key_secret="new-secret"))
+        assert desk.account().consumer_secrets == ("new-secret", "app-secret")
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "",
+            "nonsense",
+            "https://cx.example.com/webhook/twitter/",
+            "https://cx.example.com/webhook/twitter/acme",
+            f"https://cx.example.com/webhook/twitter/{A}/",
+            f"https://cx.example.com/webhook/twitter/{A}/status",
+            f"https://cx.example.com/other/{A}",
+            f"http://cx.example.com/webhook/twitter/{A}",
+            f"https://cx.example.com:8443/webhook/twitter/{A}",
+            f"https://cx.example.com/webhook/twitter/{A}?x=1",
+            f"https://cx.example.com/webhook/twitter/{A}#x",
+            f"https://user:pass@cx.example.com/webhook/twitter/{A}",
+            f"ftp://localhost/webhook/twitter/{A}",
+            f"https:///webhook/twitter/{A}",
+            f"https://cx.example.com:x/webhook/twitter/{A}",
+            "https://cx.example.com/webhook/twitter/" + "1" * 21,
+        ],
+    )
+    def test_a_bad_webhook_url_is_told_before_anything_is_asked_or_stored(self, desk: Desk, url: str) -> None:
+        error = desk.refused(desk.wish(webhook_url=url))
+        assert (error.step, error.mistake) == ("webhook", True)
+        assert "WEBHOOK-URL" in error.advice
+        assert desk.platform.calls == []
+        assert desk.accounts.all() == []
+
+    @pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1:18080", "localhost", "[::1]:80"])
+    def test_a_loopback_address_may_be_plain_and_have_a_port(self, desk: Desk, host: str) -> None:
+        assert desk.register(webhook_url=f"http://{host}/webhook/twitter/{A}").subscribed
+
+    def test_a_public_url_must_be_its_beginning(self) -> None:
+        desk = Desk(public_url=BASE)
+        assert desk.register().subscribed
+        for url in (url_of(A, "https://cx.example.com"), url_of(A, f"{BASE}x")):
+            assert BASE in desk.refused(desk.wish(webhook_url=url)).advice
+
+    def test_without_an_environment_it_is_said_what_is_missing(self, desk: Desk) -> None:
+        assert "ENVIRONMENT-NAME" in desk.refused(desk.wish(environment=None)).advice
+
+    def test_the_token_of_another_account_is_told_with_both_ids(self, desk: Desk) -> None:
+        error = desk.refused(desk.wish(credentials=desk.platform.token(B, "other")))
+        assert (error.step, error.mistake) == ("credentials", True)
+        assert A in error.advice
+        assert B in error.advice
+        assert desk.accounts.all() == []
+
+    def test_bad_credentials_store_nothing(self, desk: Desk) -> None:
+        stranger = replace(desk.platform.token(A), access_token="unknown")
+        error = desk.refused(desk.wish(credentials=stranger))
+        assert (error.step, error.mistake) == ("credentials", False)
+        assert desk.accounts.all() == []
+
+    def test_an_unknown_environment_is_told_with_what_to_do(self, desk: Desk) -> None:
+        error = desk.refused(desk.wish(environment="Prod"))
+        assert error.step == "webhook"
+        assert "upper and lower case" in error.advice
+        assert desk.accounts.all() == []
+
+    def test_a_challenge_that_fails_is_its_own_step(self, desk: Desk) -> None:
+        desk.platform.challenge = lambda url: False
+        error = desk.refused()
+        assert error.step == "crc"
+        assert "crc_token" in error.advice
+        assert desk.platform.urls() == []
+
+    @pytest.mark.parametrize(
+        ("call", "step"),
+        [
+            ("who_am_i", "credentials"),
+            ("webhooks", "webhook"),
+            ("create_webhook", "webhook"),
+            ("subscribe", "subscription"),
+            ("subscribed", "subscription"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "cause",
+        [
+            ServiceUnavailable("twitter_unavailable", "Twitter has trouble of its own.", status=503),
+            RateLimited("rate_limited", "Twitter's rate limit is reached.", status=429, code=88),
+            CredentialsRejected("not_permitted", "The app may not do that.", status=403, code=200),
+            Permanent("request_refused", "Twitter refused the request.", status=400),
+            RuntimeError("our own fault"),
+        ],
+        ids=lambda c: type(c).__name__,
+    )
+    def test_whatever_fails_a_first_registration_leaves_no_account_behind(
+        self, desk: Desk, call: str, step: str, cause: Any
+    ) -> None:
+        desk.platform.failing[call] = cause
+        with pytest.raises((StepFailed, RuntimeError)) as caught:
+            desk.register()
+        assert desk.accounts.all() == []
+        if isinstance(caught.value, StepFailed):
+            assert caught.value.step == step
+            assert caught.value.cause is cause
+            assert not caught.value.mistake
+            assert caught.value.advice
+
+    @pytest.mark.parametrize("call", ["webhooks", "subscribe", "subscribed"])
+    def test_whatever_fails_a_second_registration_leaves_the_first_in_force(self, desk: Desk, call: str) -> None:
+        desk.register()
+        former = desk.account()
+        desk.platform.failing[call] = ServiceUnavailable("twitter_unavailable", "", status=503)
+        desk.refused(desk.wish(credentials=replace(former.credentials, api_key_secret="new-secret")))
+        assert desk.account() == former
+
+    def test_bad_new_credentials_leave_the_old_ones_in_force(self, desk: Desk) -> None:
+        desk.register()
+        former = desk.account()
+        desk.refused(desk.wish(credentials=replace(former.credentials, access_token="unknown")))
+        assert desk.account() == former
+
+    def test_a_subscription_that_is_accepted_and_not_there_is_no_success(self, desk: Desk) -> None:
+        desk.platform.forgetful = True
+        error = desk.refused()
+        assert (error.step, error.mistake) == ("subscription", False)
+        assert desk.accounts.all() == []
+
+    def test_a_first_registration_that_fails_takes_its_webhook_back_and_the_next_one_starts_anew(
+        self, desk: Desk
+    ) -> None:
+        desk.platform.failing["subscribe"] = ServiceUnavailable("twitter_unavailable", "", status=503)
+        desk.refused()
+        assert desk.platform.urls() == []
+        desk.platform.failing.clear()
+        assert desk.register().actions == ("created", "subscribed")
+        assert len(desk.platform.urls()) == 1
+
+    def test_a_webhook_that_serves_others_is_not_taken_back(self, desk: Desk) -> None:
+        desk.register(A)
+        desk.platform.failing["subscribe"] = ServiceUnavailable("twitter_unavailable", "", status=503)
+        desk.refused(desk.wish(B))
+        assert desk.platform.urls() == [url_of(A)]
+        assert [a.id for a in desk.accounts.all()] == [A]
+
+    def test_a_webhook_that_was_there_before_is_not_taken_back(self, desk: Desk) -> None:
+        desk.platform.put(url_of(A))
+        desk.platform.failing["subscribe"] = ServiceUnavailable("twitter_unavailable", "", status=503)
+        desk.refused()
+        assert desk.platform.urls() == [url_of(A)]
+
+    def test_no_advice_quotes_a_secret(self, desk: Desk) -> None:
+        for call in ("who_am_i", "webhooks", "create_webhook", "subscribe"):
+            desk.platform.failing = {call: Permanent("request_refused", "", status=400)}
+            error = desk.refused()
+            c = desk.platform.token(A)
+            for secret in (c.api_key_secret, c.access_token, c.access_token_secret):
+                assert secret not in f"{error} {error!r} {error.advice}"
+
+
+class TestStatus:
+    def test_it_is_read_afresh(self, desk: Desk) -> None:
+        desk.register()
+        assert desk.onboard.status(desk.account()).as_json()["subscribed"] is True
+        hook = desk.platform.hooks["prod"][0]
+        desk.platform.hooks["prod"][0] = replace(hook, valid=False)
+        desk.platform.subscribers.clear()
+        shown = desk.onboard.status(desk.account()).as_json()
+        assert (shown["webhook"]["valid"], shown["subscribed"], shown["events"]) == (False, False, [])
+        desk.platform.hooks["prod"].clear()
+        assert desk.onboard.status(desk.account()).as_json()["webhook"] is None
+
+    def test_an_account_that_shares_a_webhook_sees_it(self, desk: Desk) -> None:
+        desk.register(A)
+        desk.register(B)
+        shown = desk.onboard.status(desk.account(B)).as_json()
+        assert shown["webhook"]["url"] == url_of(A)
+
+    def test_a_foreign_webhook_is_not_shown_as_ours(self, desk: Desk) -> None:
+        desk.register()
+        desk.platform.hooks["prod"].clear()
+        desk.platform.put("https://hooks.example.net/")
+        assert desk.onboard.status(desk.account()).webhook is None
+
+
+class TestRepair:
+    def test_what_is_right_is_left_alone(self, desk: Desk) -> None:
+        desk.register()
+        before = desk.account()
+        assert desk.onboard.repair(before).actions == ("kept",)
+        assert desk.account() == before
+
+    def test_a_webhook_switched_off_is_switched_on_again(self, desk: Desk) -> None:
+        desk.register()
+        hook = desk.platform.hooks["prod"][0]
+        desk.platform.hooks["prod"][0] = replace(hook, valid=False)
+        assert desk.onboard.repair(desk.account()).actions == ("revalidated",)
+        assert desk.platform.hooks["prod"] == [hook]
+
+    def test_a_webhook_and_a_subscription_that_are_gone_are_made_again(self, desk: Desk) -> None:
+        desk.register()
+        desk.platform.hooks["prod"].clear()
+        desk.platform.subscribers.clear()
+        assert desk.onboard.repair(desk.account()).actions == ("created", "subscribed")
+        assert desk.account().webhook == desk.platform.hooks["prod"][0]
+
+    def test_a_repair_that_fails_changes_nothing_here(self, desk: Desk) -> None:
+        desk.register()
+        before = desk.account()
+        desk.platform.failing["webhooks"] = ServiceUnavailable("twitter_unavailable", "", status=503)
+        with pytest.raises(StepFailed):
+            desk.onboard.repair(before)
+        assert desk.account() == before
+
+
+class TestUnregister:
+    def test_everything_of_it_goes(self, desk: Desk) -> None:
+        desk.register()
+        desk.onboard.unregister(desk.account())
+        assert desk.platform.urls() == []
+        assert desk.platform.subscribers == set()
+        assert desk.accounts.all() == []
+
+    def test_a_foreign_webhook_stays(self, desk: Desk) -> None:
+        desk.register()
+        desk.platform.hooks["prod"].clear()
+        desk.platform.put("https://hooks.example.net/")
+        desk.onboard.unregister(desk.account())
+        assert desk.platform.urls() == ["https://hooks.example.net/"]
+        assert desk.accounts.all() == []
+
+    def test_an_heir_takes_the_webhook_over(self, desk: Desk) -> None:
+        desk.register(A)
+        desk.register(B)
+        desk.onboard.unregister(desk.account(A))
+        assert desk.platform.urls() == [url_of(B)]
+        assert desk.platform.subscribers == {("prod", B)}
+        assert [a.id for a in desk.accounts.all()] == [B]
+        assert desk.account(B).webhook == desk.platform.hooks["prod"][0]
+
+    def test_several_heirs_share_one_webhook(self, desk: Desk) -> None:
+        for account_id in (A, B, "333"):
+            desk.register(account_id)
+        desk.onboard.unregister(desk.account(A))
+        (url,) = desk.platform.urls()
+        assert url in (url_of(B), url_of("333"))
+        assert desk.platform.subscribers == {("prod", B), ("prod", "333")}
+        assert {a.webhook.url for a in desk.accounts.all() if a.webhook} == {url}
+
+    def test_one_who_shares_the_webhook_of_another_leaves_it_to_them(self, desk: Desk) -> None:
+        desk.register(A)
+        desk.register(B)
+        desk.onboard.unregister(desk.account(B))
+        assert desk.platform.urls() == [url_of(A)]
+        assert desk.platform.subscribers == {("prod", A)}
+
+    def test_an_account_of_another_environment_is_no_heir(self, desk: Desk) -> None:
+        desk.platform.hooks["staging"] = []
+        desk.register(A)
+        desk.register(B, environment="staging")
+        desk.onboard.unregister(desk.account(A))
+        assert desk.platform.urls("prod") == []
+        assert desk.platform.urls("staging") == [url_of(B)]
+
+    def test_while_twitter_does_not_answer_the_account_is_kept(self, desk: Desk) -> None:
+        desk.register()
+        desk.platform.failing["unsubscribe"] = ServiceUnavailable("twitter_unavailable", "", status=503)
+        with pytest.raises(StepFailed):
+            desk.onboard.unregister(desk.account())
+        assert desk.accounts.get(A) is not None
+
+
+class TestRevokedCredentials:
+    def test_an_account_whose_tokens_are_revoked_can_still_be_forgotten(self, desk: Desk) -> None:
+        desk.register()
+        rejected = CredentialsRejected("token_revoked", "", status=401, code=89)
+        desk.platform.failing = {"unsubscribe": rejected, "webhooks": rejected}
+        desk.onboard.unregister(desk.account())
+        assert desk.accounts.get(A) is None
+
+    def test_an_account_whose_environment_is_gone_can_still_be_forgotten(self, desk: Desk) -> None:
+        desk.register()
+        desk.platform.hooks.clear()
+        desk.onboard.unregister(desk.account())
+        assert desk.accounts.get(A) is None
+
+    def test_trouble_of_twitters_own_keeps_the_account_until_it_can_be_undone(self, desk: Desk) -> None:
+        desk.register()
+        desk.platform.failing = {"unsubscribe": ServiceUnavailable("twitter_unavailable", "", status=503)}
+        with pytest.raises(StepFailed):
+            desk.onboard.unregister(desk.account())
+        assert desk.accounts.get(A) is not None

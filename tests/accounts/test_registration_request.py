@@ -1,0 +1,86 @@
+"""The registration request: strict, because a person reads the answer, and silent about the values."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from marshmallow import ValidationError
+
+from twitter_connector.accounts.registration_request import load_registration
+from twitter_connector.model.account import Credentials
+
+GUIDE = {
+    "API-KEY": "ck",
+    "API-KEY-SECRET": "cs",
+    "ACCESS-TOKEN": "7-at",
+    "ACCESS-TOKEN-SECRET": "ats",
+    "WEBHOOK-URL": "https://cx.example.com/twitter-connector/webhook/twitter/7",
+    "ENVIRONMENT-NAME": "prod",
+}
+
+
+def errors_of(data: object) -> dict[str, Any]:
+    with pytest.raises(ValidationError) as caught:
+        load_registration(data)
+    found: dict[str, Any] = caught.value.normalized_messages()
+    return found
+
+
+def test_the_body_of_the_guide_is_read() -> None:
+    wanted = load_registration(GUIDE)
+    assert wanted.credentials == Credentials("ck", "cs", "7-at", "ats", None)
+    assert (wanted.webhook_url, wanted.environment) == (GUIDE["WEBHOOK-URL"], "prod")
+
+
+def test_a_bearer_token_and_no_environment_are_possible() -> None:
+    body = {k: v for k, v in GUIDE.items() if k != "ENVIRONMENT-NAME"}
+    wanted = load_registration({**body, "BEARER-TOKEN": "AAAA%2Bb"})
+    assert (wanted.credentials.bearer_token, wanted.environment) == ("AAAA%2Bb", None)
+    assert load_registration({**GUIDE, "ENVIRONMENT-NAME": ""}).environment is None
+    assert load_registration({**GUIDE, "BEARER-TOKEN": None, "ENVIRONMENT-NAME": None}).environment is None
+
+
+def test_spaces_from_copying_are_forgiven() -> None:
+    wanted = load_registration({k: f" {v}\n" for k, v in GUIDE.items()})
+    assert wanted == load_registration(GUIDE)
+
+
+@pytest.mark.parametrize("key", ["API-KEY", "API-KEY-SECRET", "ACCESS-TOKEN", "ACCESS-TOKEN-SECRET", "WEBHOOK-URL"])
+@pytest.mark.parametrize("value", ["absent", None, "", "   ", 7, [], "x" * 501])
+def test_a_missing_or_bad_value_is_named_by_its_key(key: str, value: object) -> None:
+    body = {k: v for k, v in GUIDE.items() if k != key or value != "absent"}
+    if value != "absent":
+        body[key] = value  # type: ignore[assignment]
+    assert key in errors_of(body)
+
+
+@pytest.mark.parametrize("value", ["two words", "é", "tab\tbed", "line\nbreak"])
+def test_a_secret_is_one_word_of_visible_ascii(value: str) -> None:
+    assert errors_of({**GUIDE, "API-KEY-SECRET": value}).keys() == {"API-KEY-SECRET"}
+
+
+@pytest.mark.parametrize("value", ["a/b", "a b", "x" * 65, "é", "a.b"])
+def test_an_environment_name_is_a_label(value: str) -> None:
+    assert errors_of({**GUIDE, "ENVIRONMENT-NAME": value}).keys() == {"ENVIRONMENT-NAME"}
+
+
+@pytest.mark.parametrize("key", ["API_KEY", "api-key", "API-SECRET", "WEBHOOK_URL", "extra"])
+def test_a_misspelt_key_is_told(key: str) -> None:
+    assert key in errors_of({**GUIDE, key: "x"})
+
+
+@pytest.mark.parametrize("data", [None, [], "x", 7])
+def test_what_is_no_object_is_refused(data: object) -> None:
+    assert errors_of(data).keys() == {"_schema"}
+
+
+def test_no_error_quotes_a_value() -> None:
+    planted = dict.fromkeys(GUIDE, "planted secret with spaces " + "x" * 600)
+    assert "planted" not in json.dumps(errors_of(planted))
+
+
+def test_no_repr_shows_a_value() -> None:
+    shown = repr(load_registration({**GUIDE, "API-KEY-SECRET": "planted-1", "BEARER-TOKEN": "planted-2"}))
+    assert "planted" not in shown

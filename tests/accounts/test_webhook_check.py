@@ -1,0 +1,241 @@
+"""Looking after accounts: what has to be read back is remembered until it has been read, whatever comes in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform
+from twitter_connector.accounts.registration import Onboard
+from twitter_connector.accounts.registration_request import Registration
+from twitter_connector.accounts.webhook_check import CHECK_EVERY, Upkeep
+from twitter_connector.errors import ConnectorError, RateLimited, ServiceUnavailable
+from twitter_connector.model.account import Account
+from twitter_connector.model.timestamps import epoch_ms, first_id_at
+from twitter_connector.model.work import Direction
+
+ACME, OTHER, ADA = "732739706", "2975699229", "210375291"
+BASE = "https://cx.example.com/twitter-connector/webhook/twitter"
+
+
+@dataclass
+class History:
+    """Twitter's list of messages."""
+
+    clock: FakeClock
+    texts: dict[str, list[tuple[datetime, str]]] = field(default_factory=dict)
+    failing: ConnectorError | None = None
+    calls: int = 0
+
+    def of(self, account: Account) -> Any:
+        history = self
+
+        class OfOne:
+            def envelopes_since(self, since: datetime) -> Iterator[dict[str, Any]]:
+                history.calls += 1
+                if history.failing is not None:
+                    raise history.failing
+                for at, text in reversed(history.texts.get(account.id, [])):
+                    if at >= since:
+                        yield _event(account.id, at, text)
+
+        return OfOne()
+
+
+def _event(account_id: str, at: datetime, text: str) -> dict[str, Any]:
+    create = {"target": {"recipient_id": account_id}, "sender_id": ADA, "message_data": {"text": text}}
+    ms = epoch_ms(at)
+    event = {
+        "type": "message_create",
+        "id": first_id_at(ms),
+        "created_timestamp": str(ms),
+        "message_create": create,
+    }
+    return {"for_user_id": account_id, "direct_message_events": [event], "users": {}}
+
+
+class Office:
+    """The chore, and two accounts that share an environment and its webhook."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.platform = FakePlatform()
+        self.accounts = FakeAccounts()
+        self.lanes = FakeLanes(self.clock)
+        self.history = History(self.clock)
+        self._taken: list[str] = []
+        self.onboard = Onboard(self.accounts, self.lanes, self.platform, self.clock, None)
+        self.upkeep = Upkeep(
+            self.accounts,
+            self.accounts,
+            self.onboard,
+            self.lanes,
+            self.history.of,
+            lambda _: None,
+            self.clock,
+            lambda: 0.0,
+        )
+
+    def register(self, account_id: str = ACME) -> None:
+        self.onboard.register(Registration(self.platform.token(account_id), f"{BASE}/{account_id}", "prod"))
+
+    def missed(self, text: str, account_id: str = ACME) -> None:
+        """The customer writes, and the webhook does not bring it."""
+        self.history.texts.setdefault(account_id, []).append((self.clock(), text))
+
+    def heard(self, account_id: str = ACME) -> None:
+        """An event arrives: from now on this is the last message that is known."""
+        self.accounts.note(account_id, last_dm=int(first_id_at(self.clock.ms)), last_event_at=self.clock.ms)
+
+    def switch_off(self) -> None:
+        (hook,) = self.platform.hooks["prod"]
+        self.platform.hooks["prod"] = [type(hook)(hook.id, hook.url, False)]
+
+    def minutes(self, count: int) -> None:
+        """Let time pass, with the chore once a minute."""
+        for _ in range(count):
+            self.clock.advance(60)
+            self.upkeep.check_due()
+
+    def taken_in(self, account_id: str = ACME) -> int:
+        """Return how many of the customers' messages have come into the lanes so far."""
+        while (held := self.lanes.claim(Direction.IN)) is not None:
+            self._taken.append(held.account_id)
+            self.lanes.settle(held, keep=False)
+        return self._taken.count(account_id)
+
+
+@pytest.fixture
+def office() -> Office:
+    office = Office()
+    office.register()
+    office.minutes(1)
+    return office
+
+
+def test_what_a_broken_webhook_did_not_bring_is_read_back(office: Office) -> None:
+    office.heard()
+    office.switch_off()
+    office.minutes(3)
+    office.missed("hello?")
+    office.minutes(9)
+    assert office.taken_in() == 1
+
+
+def test_before_the_first_message_everything_since_the_registration_may_be_missing(office: Office) -> None:
+    office.switch_off()
+    office.missed("the first one ever")
+    office.minutes(12)
+    assert office.taken_in() == 1
+
+
+@pytest.mark.parametrize(
+    "refusal", [ServiceUnavailable("twitter_unavailable", "Trouble."), RateLimited("rate_limited", "Limit.")]
+)
+def test_what_could_not_be_read_is_read_later_although_events_come_again(
+    office: Office, refusal: ConnectorError
+) -> None:
+    office.heard()
+    office.clock.advance(300)
+    office.missed("hello?")
+    office.switch_off()
+    office.history.failing = refusal
+    office.minutes(11)
+    assert office.platform.hooks["prod"][0].valid
+    office.heard()
+    office.minutes(3)
+    office.history.failing = None
+    office.minutes(6)
+    assert office.taken_in() == 1
+    calls = office.history.calls
+    office.minutes(30)
+    assert office.history.calls == calls, "read once, it is not read again"
+
+
+def test_the_others_of_an_environment_missed_what_its_webhook_did_not_bring(office: Office) -> None:
+    office.register(OTHER)
+    office.minutes(1)
+    for account_id in (ACME, OTHER):
+        office.heard(account_id)
+    office.switch_off()
+    office.clock.advance(240)
+    for account_id in (ACME, OTHER):
+        office.missed("hello?", account_id)
+    office.clock.advance(600)
+    office.upkeep.check_due()
+    for account_id in (ACME, OTHER):
+        office.heard(account_id)
+    office.minutes(7)
+    assert (office.taken_in(ACME), office.taken_in(OTHER)) == (1, 1)
+
+
+def test_an_event_that_comes_right_after_registering_again_does_not_hide_what_was_missed(office: Office) -> None:
+    office.heard()
+    office.platform.hooks["prod"].clear()
+    office.missed("hello?")
+    office.minutes(4)
+    office.register()
+    office.heard()
+    office.minutes(7)
+    assert office.taken_in() == 1
+
+
+def test_an_event_that_comes_before_the_first_round_after_a_downtime_does_not_hide_it(office: Office) -> None:
+    office.heard()
+    office.minutes(1)
+    office.clock.advance(600)
+    office.missed("while nobody ran")
+    office.clock.advance(600)
+    office.heard()
+    office.minutes(7)
+    assert office.taken_in() == 1
+
+
+def test_a_start_in_a_loop_reads_once_in_a_while_and_forgets_nothing(office: Office) -> None:
+    office.heard()
+    for _ in range(4):
+        office.clock.advance(20)
+        office.upkeep.open_gap(office.accounts.rows[ACME])
+        office.upkeep.fill(office.accounts.rows[ACME])
+    assert office.history.calls == 1
+    office.clock.advance(100)
+    office.missed("between two starts")
+    office.clock.advance(20)
+    office.upkeep.open_gap(office.accounts.rows[ACME])
+    assert office.upkeep.fill(office.accounts.rows[ACME]) is None
+    office.heard()
+    office.minutes(6)
+    assert (office.history.calls, office.taken_in()) == (2, 1)
+
+
+def test_a_clock_that_is_put_back_by_a_day_stops_no_check(office: Office) -> None:
+    office.minutes(1)
+    office.clock.advance(-86_400)
+    office.switch_off()
+    office.minutes(1)
+    assert office.platform.hooks["prod"][0].valid
+
+
+def test_an_account_that_makes_our_own_code_fail_leaves_the_others_in_care(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.register(OTHER)
+    office.minutes(1)
+    office.switch_off()
+    of = office.history.of
+    office.upkeep.history = lambda account: 1 // 0 if account.id == OTHER else of(account)
+    # OTHER is looked at first.
+    assert sorted([ACME, OTHER])[0] == OTHER
+    office.minutes(11)
+    assert office.accounts.signs(ACME)["checked_at"] > office.clock.ms - 600_000
+    assert "internal_error" in [record.getMessage() for record in caplog.records]
+
+
+def test_while_all_is_well_nothing_is_read(office: Office) -> None:
+    office.heard()
+    office.minutes(2 * int(CHECK_EVERY / timedelta(minutes=1)))
+    assert office.history.calls == 0

@@ -1,0 +1,199 @@
+"""A whole relay on fakes: what a worker process is made of, with a clock that stands still between words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from tests.fakes import (
+    FakeAccounts,
+    FakeCim,
+    FakeClock,
+    FakeDeadLetters,
+    FakeLanes,
+    FakeLedger,
+    FakeQuestions,
+    FakeTwitter,
+    FakeWatch,
+)
+from twitter_connector.cim.envelope import load_message
+from twitter_connector.delivery.concurrency import Slots
+from twitter_connector.delivery.consumer import Drain
+from twitter_connector.delivery.inbound import InboundRoute
+from twitter_connector.delivery.intake import take_in_activities, take_in_message
+from twitter_connector.delivery.outbound import OutboundRoute
+from twitter_connector.errors import ConnectorError
+from twitter_connector.messages.to_cim import media_message
+from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.message import CimMessage, MediaPart, StoredFile
+from twitter_connector.model.plan import MediaRef, Upload
+from twitter_connector.model.timestamps import first_id_at
+from twitter_connector.model.work import DeadLetter, Direction
+from twitter_connector.delivery.lease_renewal import Keeper
+from twitter_connector.queue.send_ledger import Step
+from twitter_connector.twitter.v1.webhook_body import pieces
+
+IN, OUT = Direction.IN, Direction.OUT
+ACME, OTHER = "732739706", "2975699229"
+ADA, GRACE = "210375291", "1205290247124217856"
+MAX_AGE = timedelta(hours=24)
+
+
+def account(account_id: str = ACME) -> Account:
+    credentials = Credentials("key", "secret", f"{account_id}-token", "token-secret")
+    return Account(account_id, credentials, f"https://cx.example.com/webhook/twitter/{account_id}", "prod")
+
+
+class FakeAttachments:
+    """Files that come and go without any bytes."""
+
+    def __init__(self) -> None:
+        self.failures: list[Exception] = []
+        self.brought_in: list[str] = []
+        self.taken_out: list[str] = []
+
+    def bring_in(self, part: MediaPart, owner: Account | None, *, tries: int = 0) -> CimMessage:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.brought_in.append(part.id)
+        stored = StoredFile("1_photo.jpg", "https://cx.example.com/file-engine?filename=1_photo.jpg", "image/jpeg", 5)
+        return media_message(part, stored)
+
+    def take_out(
+        self, ref: MediaRef, owner: Account, upload: Upload, keep: Callable[[Upload], None], *, tries: int = 0
+    ) -> str:
+        if not upload.media_id:
+            upload = Upload("710511363345354753", 1, "processing")
+            keep(upload)
+        if self.failures:
+            raise self.failures.pop(0)
+        keep(replace(upload, state="ready"))
+        self.taken_out.append(ref.url)
+        return upload.media_id
+
+
+class House:
+    """A relay, its neighbours, and the ways in."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.lanes = FakeLanes(self.clock)
+        self.ledger = FakeLedger(self.lanes)
+        self.questions = FakeQuestions(self.lanes)
+        self.dead_letters = FakeDeadLetters(self.lanes)
+        self.accounts = FakeAccounts(account(ACME), account(OTHER))
+        self.twitters = {i: FakeTwitter(self.clock, i) for i in (ACME, OTHER)}
+        self.cim = FakeCim()
+        self.attachments = FakeAttachments()
+        self.watch = FakeWatch()
+        self.skipped: list[str] = []
+        self.rung: list[str] = []
+        self.counted: list[tuple[str, str]] = []
+        self.stopping = False
+        self.keeper = Keeper(self.lanes, 3.0, self.clock.seconds)
+        self.slots = Slots(64)
+        self.inbound = InboundRoute(
+            cim=self.cim,
+            account=self.accounts.get,
+            attachments=self.attachments,  # type: ignore[arg-type]
+            questions=self.questions,
+            ledger=self.ledger,
+            step_of=Step,
+            clock=self.clock,
+            skipped=self.skipped.append,
+        )
+        self.outbound = OutboundRoute(
+            account=self.accounts.get,
+            twitter_for=lambda a: self.twitters[a.id],
+            attachments=self.attachments,  # type: ignore[arg-type]
+            questions=self.questions,
+            ledger=self.ledger,
+            step_of=Step,
+            clock=self.clock,
+            skipped=self.skipped.append,
+        )
+
+    @property
+    def twitter(self) -> FakeTwitter:
+        return self.twitters[ACME]
+
+    def drain(self, way: Direction = OUT, route: Any = None) -> Drain:
+        return Drain(
+            direction=way,
+            lanes=self.lanes,
+            route=route or (self.inbound if way is IN else self.outbound),
+            keeper=self.keeper,
+            slots=self.slots,
+            clock=self.clock,
+            ring=self.rung.append,
+            watch=self.watch,
+            max_age=MAX_AGE,
+            stopping=lambda: self.stopping,
+            chance=lambda: 0.0,
+        )
+
+    def serve(self, *ways: Direction) -> None:
+        """Work on what is due now, in both directions unless told otherwise."""
+        for way in ways or (OUT, IN):
+            self.drain(way).serve(60)
+
+    def later(self, seconds: float, *ways: Direction) -> None:
+        self.clock.advance(seconds)
+        self.serve(*ways)
+
+    def send(
+        self, message_id: str, text: str = "Hello", *, customer: str = ADA, account_id: str = ACME, **more: Any
+    ) -> bool:
+        """CCM sends a message for a customer."""
+        body = {"type": "PLAIN", "markdownText": text, **more.pop("body", {})}
+        channel = {"channelCustomerIdentifier": customer, "serviceIdentifier": account_id}
+        message = load_message({"id": message_id, "header": {"channelData": channel, **more}, "body": body})
+        return take_in_message(message, self.lanes, self.rung.append)
+
+    def event(
+        self, event_id: str = "", text: str = "Hi", *, customer: str = ADA, account_id: str = ACME, own: bool = False
+    ) -> dict[str, Any]:
+        """Return the payload of one Direct Message, of this very moment."""
+        sender, recipient = (account_id, customer) if own else (customer, account_id)
+        create = {"target": {"recipient_id": recipient}, "sender_id": sender, "message_data": {"text": text}}
+        event = {
+            "type": "message_create",
+            "id": event_id or first_id_at(self.clock.ms),
+            "created_timestamp": str(self.clock.ms),
+            "message_create": create,
+        }
+        users = {customer: {"id": customer, "name": "Ada Lovelace", "screen_name": "ada"}}
+        return {"for_user_id": account_id, "direct_message_events": [event], "users": users}
+
+    def receive(self, payload: dict[str, Any]) -> None:
+        """Twitter brings events."""
+        found = json.loads(json.dumps(payload))
+        take_in_activities(
+            pieces(found, ACME), self.lanes, self.rung.append, lambda family, what: self.counted.append((family, what))
+        )
+
+    def customer_writes(self, event_id: str, text: str, **more: Any) -> None:
+        self.receive(self.event(event_id, text, **more))
+
+    def echo(self, dm_id: str, text: str, **more: Any) -> None:
+        """The account's own message comes back over the webhook."""
+        self.receive(self.event(dm_id, text, own=True, **more))
+
+    def reports(self) -> list[tuple[str, str, str]]:
+        """Return (message id, status, reason code) of what CCM heard about its messages."""
+        bodies = [m["body"] for m in self.cim.received if m["body"]["type"] == "DELIVERYNOTIFICATION"]
+        return [(b["messageId"], b["status"], b["reasonCode"]) for b in bodies]
+
+    def written(self) -> list[str]:
+        """Return the texts CCM got from customers."""
+        return [m["body"]["markdownText"] for m in self.cim.received if m["body"]["type"] == "PLAIN"]
+
+    def buried(self) -> list[DeadLetter]:
+        return list(self.dead_letters.newest())
+
+
+def failing(error: type[ConnectorError], reason: str = "reason", **more: Any) -> ConnectorError:
+    return error(reason, "A sentence.", **more)

@@ -1,0 +1,102 @@
+"""The worlds of the contract suites: the same questions to the fakes and to the edges on a real broker.
+
+Time is the fake's clock in the one and the broker's in the other, so leases and bells are short in both.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import pytest
+import redis
+
+from tests.fakes import FakeAccounts, FakeClock, FakeDeadLetters, FakeLanes, FakeLedger, FakeQuestions
+from twitter_connector.bootstrap import Services
+from twitter_connector.broker import keys
+
+T = TypeVar("T")
+
+# Long enough that a busy machine does not lose a lease between two lines of a test.
+LEASE_MS = 600
+POLL_SECONDS = 20.0
+
+
+class World(Protocol):
+    """Stores, and their time."""
+
+    lanes: Any
+    ledger: Any
+    accounts: Any
+    dead_letters: Any
+    questions: Any
+
+    def now_ms(self) -> int:
+        """Return the store's present moment."""
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+
+    def left_behind(self) -> list[str]:
+        """Return what an emptied store must not hold any more."""
+
+
+class FakeWorld:
+    """The fakes of tests/fakes.py."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(keys, "LEASE_MS", LEASE_MS)
+        self.clock = FakeClock()
+        self.lanes = FakeLanes(self.clock)
+        self.ledger = FakeLedger(self.lanes)
+        self.dead_letters = FakeDeadLetters(self.lanes)
+        self.questions = FakeQuestions(self.lanes)
+        self.accounts = FakeAccounts()
+
+    def now_ms(self) -> int:
+        return self.clock.ms
+
+    def wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    def left_behind(self) -> list[str]:
+        return self.lanes.left_behind()
+
+
+class BrokerWorld:
+    """The edges of twitter_connector/store on a server of their own."""
+
+    # Marks, counters and records that outlive the work on purpose, each with a lifetime or of one fixed size.
+    KEPT = ("seen:", "signs:", "bell:", "fence", "seq", "ledger:", "sent:", "echo:", "dead", "accounts", "link:")
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, services: Services, inspector: redis.Redis) -> None:
+        monkeypatch.setattr(keys, "LEASE_MS", LEASE_MS)
+        self.lanes = services.lanes
+        self.ledger = services.ledger
+        self.accounts = services.accounts
+        self.dead_letters = services.dead_letters
+        self.questions = services.questions
+        self._inspector = inspector
+
+    def now_ms(self) -> int:
+        seconds, micros = self._inspector.time()
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def left_behind(self) -> list[str]:
+        names = sorted(key.removeprefix(keys.PREFIX) for key in self._inspector.keys("*"))
+        return [name for name in names if not name.startswith(self.KEPT)]
+
+
+def eventually(world: World, ask: Callable[[], T]) -> T:
+    """Return the first answer that is not empty, letting the world's time pass meanwhile."""
+    end = world.now_ms() + int(POLL_SECONDS * 1000)
+    while world.now_ms() < end:
+        answer = ask()
+        if answer:
+            return answer
+        world.wait(0.02)
+    raise AssertionError("it did not happen in time")

@@ -1,0 +1,102 @@
+"""The doorbell: whoever rings never waits, and a burst is one ring."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from celery import Celery
+
+from tests.brokers import settings_in
+from twitter_connector.model.work import Direction
+from twitter_connector.queue.wakeups import DRAIN_TASKS, QUEUES, Bell, celery_app
+
+IN, OUT = Direction.IN, Direction.OUT
+
+
+class FakeCelery:
+    """Takes what is published; can be made to hang or to fail."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, str]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.failures: list[Exception] = []
+
+    def send_task(self, name: str, *, queue: str, expires: float, ignore_result: bool) -> None:
+        self.gate.wait(20)
+        if self.failures:
+            raise self.failures.pop(0)
+        assert expires > 0
+        assert ignore_result
+        self.published.append((name, queue))
+
+
+def eventually(true: Callable[[], Any], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def celery() -> FakeCelery:
+    return FakeCelery()
+
+
+@pytest.fixture
+def bell(celery: FakeCelery) -> Bell:
+    return Bell(cast(Celery, celery))
+
+
+def test_a_ring_wakes_the_workers_of_its_direction(bell: Bell, celery: FakeCelery) -> None:
+    for direction in Direction:
+        bell.ring(direction)
+    eventually(lambda: len(celery.published) == 2)
+    assert sorted(celery.published) == sorted((DRAIN_TASKS[d], QUEUES[d]) for d in Direction)
+
+
+def test_ringing_waits_for_nobody_and_a_burst_is_one_ring(bell: Bell, celery: FakeCelery) -> None:
+    celery.gate.clear()
+    bell.ring(IN)
+    started = time.monotonic()
+    for _ in range(1000):
+        bell.ring(IN)
+    assert time.monotonic() - started < 1
+    celery.gate.set()
+    eventually(lambda: celery.published)
+    time.sleep(0.1)
+    assert len(celery.published) <= 2
+
+
+def test_a_ring_that_fails_is_no_failure_of_who_rang(bell: Bell, celery: FakeCelery) -> None:
+    celery.failures.append(ConnectionError("the broker is away"))
+    bell.ring(IN)
+    eventually(lambda: not celery.failures)
+    bell.ring(OUT)
+    eventually(lambda: celery.published == [(DRAIN_TASKS[OUT], QUEUES[OUT])])
+
+
+def test_tasks_carry_no_message_and_are_never_put_off(tmp_path: Any) -> None:
+    conf = celery_app(settings_in(tmp_path), patient=True).conf
+    assert conf.task_acks_late
+    assert conf.task_reject_on_worker_lost
+    assert conf.task_ignore_result
+    assert conf.result_backend is None
+    assert conf.worker_prefetch_multiplier == 1
+    assert conf.accept_content == ["json"]
+    assert conf.broker_transport_options["visibility_timeout"] <= 600
+    assert conf.broker_connection_max_retries is None
+
+
+def test_every_task_and_queue_the_bell_names_is_there() -> None:
+    from pathlib import Path
+
+    workers = Path(__file__).parents[1] / "workers"
+    for name in DRAIN_TASKS.values():
+        _, module, function = name.split(".")
+        assert f"def {function}(" in (workers / f"{module}.py").read_text("utf-8"), name
+    assert set(DRAIN_TASKS) == set(QUEUES)

@@ -1,0 +1,1 @@
+"""Registers accounts at X, checks and repairs their webhooks, reads back what was missed."""

@@ -1,0 +1,206 @@
+"""Other credentials for a registered account: pushed by CCM when its channel connector is saved, or asked for when
+Twitter refuses those we have. Registers nothing, and sends nothing to Twitter."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from marshmallow import ValidationError
+
+from twitter_connector.cim.channel_configuration import Told, credentials_in
+from twitter_connector.errors import ConnectorError, CredentialsRejected
+from twitter_connector.model.account import Account
+from twitter_connector.model.event import is_id
+from twitter_connector.model.work import Direction
+
+from .registration_steps import SENDS_ONLY
+
+log = logging.getLogger(__name__)
+
+# https://docs.x.com/fundamentals/authentication/oauth-1-0a/obtaining-user-access-tokens: an access token begins
+# with the id of the user who gave it.
+_OWNED_TOKEN = re.compile(r"(?P<owner>\d{1,20})-.+")
+# Pauses that other credentials, or another look by an operator, do not shorten: Twitter said until when.
+_TIMED = frozenset({"rate_limited", "looks_automated"})
+
+
+# Other credentials are tried this soon: at once, but for the lanes that still fail with the former ones.
+TRY_OTHERS_AFTER = timedelta(seconds=1)
+
+
+class AccountsPort(Protocol):
+    """See store/accounts.py."""
+
+    def get(self, account_id: str, *, max_age: float = ...) -> Account | None: ...
+    def change(self, account_id: str, how: Callable[[Account], Account]) -> Account | None: ...
+    def note(self, account_id: str, **signs: int) -> None: ...
+
+
+class LanesPort(Protocol):
+    """See queue/lanes.py."""
+
+    def pauses(self, account_id: str) -> Mapping[Direction, Mapping[str, str]]: ...
+    def resume(self, direction: Direction, account_id: str) -> set[Direction]: ...
+    def wake(self, direction: Direction, account_id: str) -> set[Direction]: ...
+
+
+class ChannelPort(Protocol):
+    """See store/enquiries.py."""
+
+    def may_pull(self, account_id: str) -> bool: ...
+    def forget_enquiry(self, account_id: str) -> None: ...
+    def name_type(self, channel_type_id: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What came of a push."""
+
+    account_id: str
+    registered: bool
+    changed: bool
+    sends_only: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer of the route."""
+        if self.sends_only:
+            detail = SENDS_ONLY
+        elif not self.registered:
+            detail = (
+                "This account is not registered with the connector, so nothing was stored. Register it with "
+                "POST /webhook/twitter/register-and-subscribe, which also needs WEBHOOK-URL and ENVIRONMENT-NAME."
+            )
+        elif self.changed:
+            detail = "The credentials are in force from now on. If events stop arriving, register the account again."
+        else:
+            detail = "The account has these credentials already; masked and empty values change nothing."
+        facts = {"serviceIdentifier": self.account_id, "registered": self.registered, "changed": self.changed}
+        return {**facts, "detail": detail}
+
+
+class Configure:
+    """The configuration use cases. pull: CCM's configuration of an account, or None where it has none."""
+
+    def __init__(
+        self,
+        accounts: AccountsPort,
+        lanes: LanesPort,
+        channel: ChannelPort,
+        pull: Callable[[str], Mapping[str, Any] | None],
+        ring: Callable[[Direction], None],
+    ) -> None:
+        self._accounts = accounts
+        self._lanes = lanes
+        self._channel = channel
+        self._pull = pull
+        self._ring = ring
+
+    def push(self, told: Told) -> Taken:
+        """Take over what CCM says of an account, in every process, and end pauses that waited for it.
+
+        Raises ValidationError where the tokens are another account's, and StoreUnavailable.
+        """
+        account = self._accounts.get(told.account_id, max_age=0) if is_id(told.account_id) else None
+        if account is None:
+            # What CCM answered lately about this account may be over: its next message asks again.
+            self._channel.forget_enquiry(told.account_id)
+            log.info("configuration_of_unknown_account", extra={"account": told.account_id})
+            return Taken(told.account_id, registered=False, changed=False)
+        changed = self._take_over(account, told.values)
+        self._look_soon(account)
+        self._resume(account.id)
+        log.info("configuration_pushed", extra={"account": account.id, "changed": changed})
+        return Taken(account.id, not account.sends_only, changed, account.sends_only)
+
+    def refused(self, account: Account) -> bool:
+        """Twitter refused this account's credentials: say whether there are others by now.
+
+        They may have been changed since `account` was read; otherwise CCM is asked, once in a while.
+        """
+        fresh = self._accounts.get(account.id, max_age=0)
+        if fresh is None:
+            return False
+        if fresh.credentials != account.credentials:
+            return True
+        if not self._channel.may_pull(account.id):
+            return False
+        try:
+            found = self._pull(account.id)
+            changed = found is not None and self._take_over(fresh, credentials_in(found))
+        except ConnectorError as error:
+            log.warning("configuration_not_pulled", extra={"account": account.id, "reason": error.reason})
+            return False
+        except ValidationError as error:
+            # The names of the attributes; never their values.
+            wrong = sorted(error.normalized_messages())  # type: ignore[no-untyped-call]
+            log.warning("configuration_unusable", extra={"account": account.id, "attributes": wrong})
+            return False
+        if changed:
+            self._look_soon(fresh)
+        log.info("configuration_pulled", extra={"account": account.id, "found": found is not None, "changed": changed})
+        return changed
+
+    def name_channel_type(self, channel_type_id: str) -> None:
+        """Remember the channel type an operator named."""
+        self._channel.name_type(channel_type_id)
+
+    def _take_over(self, account: Account, values: Mapping[str, str]) -> bool:
+        refuse_token_of_another(account.id, values)
+        changed = False
+
+        def rekey(now: Account) -> Account:
+            nonlocal changed
+            credentials = replace(now.credentials, **values)
+            if "bearer_token" not in values and (
+                (credentials.api_key, credentials.api_key_secret)
+                != (now.credentials.api_key, now.credentials.api_key_secret)
+            ):
+                # A bearer token is the app's; with other app keys it is made anew from them.
+                credentials = replace(credentials, bearer_token=None)
+            changed = credentials != now.credentials
+            return now.rekeyed(credentials)
+
+        self._accounts.change(account.id, rekey)
+        return changed
+
+    def _look_soon(self, account: Account) -> None:
+        # Its webhook may have been beyond repair for want of them, and then an hour may pass until the next try.
+        if not account.sends_only:
+            self._accounts.note(account.id, next_check_at=0)
+
+    def _resume(self, account_id: str) -> None:
+        for direction, pause in self._lanes.pauses(account_id).items():
+            if pause.get("reason") not in _TIMED:
+                for bell in self._lanes.resume(direction, account_id):
+                    self._ring(bell)
+        # Customers' pictures that Twitter did not hand out to the former credentials wait in their lanes.
+        for bell in self._lanes.wake(Direction.IN, account_id):
+            self._ring(bell)
+
+
+def refuse_token_of_another(account_id: str, values: Mapping[str, str]) -> None:
+    """Raise ValidationError where the access token, if there is one, says that it is another account's."""
+    owned = _OWNED_TOKEN.fullmatch(values.get("access_token", ""))
+    if owned and owned["owner"] != account_id:
+        # Replies would go out in another brand's name.
+        raise ValidationError(
+            {"ACCESS-TOKEN": [f"This token belongs to account {owned['owner']}, not to {account_id}."]}
+        )
+
+
+@contextmanager
+def others_tried(account: Account, refused: Callable[[Account], bool], clock: Callable[[], datetime]) -> Iterator[None]:
+    """Act with an account's credentials; where Twitter refuses them and there are others by now, the account waits a
+    moment instead of minutes. refused: Configure.refused."""
+    try:
+        yield
+    except CredentialsRejected as error:
+        if refused(account):
+            error.until = clock() + TRY_OTHERS_AFTER
+        raise

@@ -1,0 +1,200 @@
+"""Take in an account nobody registered, so that agents' replies go out: CCM has its credentials.
+
+Registers nothing at Twitter, and asks CCM once for all the messages that come for such an account in a while.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NoReturn, Protocol
+
+from marshmallow import ValidationError
+
+from twitter_connector.cim.channel_configuration import credentials_in
+from twitter_connector.delivery.ports import RegistrationFor
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, Retryable
+from twitter_connector.logs import hide
+from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.event import is_id
+
+from .credentials import refuse_token_of_another
+from .registration_steps import SENDS_ONLY
+
+log = logging.getLogger(__name__)
+
+# Longer than the questions to CCM and Twitter can take; whoever asks may die of it.
+ASKING_SECONDS = 60
+# How long an answer that does not help counts; as long as for credentials that Twitter refuses.
+IN_VAIN_SECONDS = 600
+# An answer takes about this long; those who wait for another one's look then.
+ANSWER_SECONDS = 1
+# Where CCM or Twitter did not answer, somebody asks again after this long.
+AGAIN_SECONDS = 10
+# A CCM that is being restarted is back within minutes. One that has nothing but errors for an account it does not know
+# (what it answers then is documented nowhere) must not keep the agent waiting for all of OUTBOUND_MAX_AGE.
+LONGEST = timedelta(hours=1)
+
+_ASKING, _LATER, _IN_VAIN = "asking", "later", "in_vain"
+_NEEDED = {
+    "api_key": "API-KEY",
+    "api_key_secret": "API-KEY-SECRET",
+    "access_token": "ACCESS-TOKEN",
+    "access_token_secret": "ACCESS-TOKEN-SECRET",
+}
+_REGISTER = "Register it with POST /webhook/twitter/register-and-subscribe, then replay the dead letter."
+_REGISTER_OR_SAVE = (
+    "Register it with POST /webhook/twitter/register-and-subscribe, or save its channel connector in Unified Admin "
+    "with all four credentials, then replay the dead letter."
+)
+_CORRECT_THE_CHANNEL = "Correct the channel's service identifier in Unified Admin."
+
+
+class AccountsPort(Protocol):
+    """See store/accounts.py."""
+
+    def get(self, account_id: str, *, max_age: float = ...) -> Account | None: ...
+    def add(self, account: Account) -> bool: ...
+    def withdrawn(self, account_id: str) -> bool: ...
+
+
+class EnquiriesPort(Protocol):
+    """See store/enquiries.py."""
+
+    def begin_enquiry(self, account_id: str, seconds: int) -> str: ...
+    def end_enquiry(self, account_id: str, state: str, seconds: int) -> None: ...
+    def forget_enquiry(self, account_id: str) -> None: ...
+
+
+class _Unusable(Exception):
+    """What CCM has does not let us act for the account; the argument is a sentence that says why."""
+
+
+class Adopt:
+    """pull: CCM's configuration of an account, or None where it has none."""
+
+    def __init__(
+        self,
+        accounts: AccountsPort,
+        enquiries: EnquiriesPort,
+        pull: Callable[[str], Mapping[str, Any] | None],
+        twitter_for: RegistrationFor,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._accounts = accounts
+        self._enquiries = enquiries
+        self._pull = pull
+        self._twitter_for = twitter_for
+        self._clock = clock
+
+    def __call__(self, account_id: str, waiting_since: datetime) -> Account:
+        """Return the account as one that can send. waiting_since: when the message that needs it was accepted.
+
+        Raises Permanent `unknown_account` where CCM has no credentials that work, Retryable while that is not known,
+        and StoreUnavailable.
+        """
+        if not is_id(account_id):
+            raise _unknown(account_id, "That is no id of a Twitter account.", _CORRECT_THE_CHANNEL)
+        if self._accounts.withdrawn(account_id):
+            # Somebody took it out of service on purpose; what CCM still has must not undo that.
+            raise _unknown(account_id, "It was unregistered here.", _REGISTER)
+        state = self._enquiries.begin_enquiry(account_id, ASKING_SECONDS)
+        if state == "":
+            return self._enquire(account_id, waiting_since)
+        if state in (_ASKING, _LATER):
+            error = Retryable("credentials_awaited", "CCM is being asked for the account's credentials.")
+            seconds = ANSWER_SECONDS if state == _ASKING else AGAIN_SECONDS
+            self._wait(account_id, waiting_since, error, self._clock() + timedelta(seconds=seconds))
+        if state == _IN_VAIN:
+            raise _unknown(account_id, "CCM was asked a few minutes ago and had no credentials for it that work.")
+        raise _unknown(account_id, "CCM was not asked, because it was asked about too many unknown accounts lately.")
+
+    def _enquire(self, account_id: str, waiting_since: datetime) -> Account:
+        account = self._accounts.get(account_id, max_age=0)
+        if account is None:
+            try:
+                account = self._found(account_id)
+            except _Unusable as why:
+                self._enquiries.end_enquiry(account_id, _IN_VAIN, IN_VAIN_SECONDS)
+                raise _unknown(account_id, str(why)) from None
+            except ConnectorError as error:
+                now = self._clock()
+                told = (error.until - now) // timedelta(seconds=1) if error.until else 0
+                seconds = min(max(told, AGAIN_SECONDS), IN_VAIN_SECONDS)
+                self._enquiries.end_enquiry(account_id, _LATER, seconds)
+                self._wait(account_id, waiting_since, error, now + timedelta(seconds=seconds))
+            if self._accounts.add(account):
+                log.warning("account_adopted", extra={"account": account_id, "detail": SENDS_ONLY})
+            else:
+                account = self._accounts.get(account_id, max_age=0) or account
+        # Not before the account is there: whoever finds neither would ask once more.
+        self._enquiries.forget_enquiry(account_id)
+        return account
+
+    def _found(self, account_id: str) -> Account:
+        """Return the account with CCM's credentials. Raises _Unusable, or an error that says that nobody answered."""
+        credentials = self._told(account_id)
+        try:
+            owner_id, screen_name, name = self._twitter_for(credentials, None, account_id).who_am_i()
+        except ConnectorError as error:
+            if not _is_answer(error):
+                raise
+            raise _Unusable(f"With the credentials CCM has for it: {error.detail or error.reason}") from error
+        if not owner_id:
+            raise _Unusable("Twitter does not say whose the credentials CCM has for it are.")
+        if owner_id != account_id:
+            raise _Unusable(f"The credentials CCM has for it are those of account {owner_id} (@{screen_name}).")
+        return Account(
+            id=account_id,
+            credentials=credentials,
+            webhook_url="",
+            screen_name=screen_name,
+            name=name,
+            attention=SENDS_ONLY,
+        )
+
+    def _told(self, account_id: str) -> Credentials:
+        try:
+            found = self._pull(account_id)
+        except ConnectorError as error:
+            if not _is_answer(error):
+                raise
+            status = f", HTTP {error.status}" if error.status else ""
+            raise _Unusable(f"CCM does not tell its credentials ({error.reason}{status}).") from error
+        if found is None:
+            raise _Unusable("CCM has no credentials for it.")
+        try:
+            values = credentials_in(found)
+            hide(*values.values())
+            refuse_token_of_another(account_id, values)
+        except ValidationError as error:
+            # The names of the attributes and what is wrong with them; never their values.
+            wrong = error.normalized_messages()  # type: ignore[no-untyped-call]
+            told = "; ".join(f"{name}: {' '.join(map(str, what))}" for name, what in sorted(wrong.items()))
+            raise _Unusable(f"What CCM has for it cannot be used. {told}") from error
+        lacking = [name for field, name in _NEEDED.items() if field not in values]
+        if lacking:
+            raise _Unusable(f"CCM's configuration of it lacks {', '.join(lacking)}, or has it masked by asterisks.")
+        return Credentials(**values)
+
+    def _wait(self, account_id: str, waiting_since: datetime, error: ConnectorError, until: datetime) -> NoReturn:
+        if self._clock() - waiting_since > LONGEST:
+            raise _unknown(account_id, f"For an hour, its credentials could not be had from CCM: {error.detail}")
+        # Not the error as it came: one that pauses the account, or opens its breaker, would be of no use here.
+        raise Retryable(error.reason, error.detail, until=until, status=error.status) from error
+
+
+def not_registered(account_id: str, waiting_since: datetime) -> Account:
+    """Raise Permanent `unknown_account` at once: what is done where there is no CCM to ask."""
+    raise _unknown(account_id, "", _REGISTER)
+
+
+def _unknown(account_id: str, why: str, remedy: str = _REGISTER_OR_SAVE) -> Permanent:
+    sentences = (f"Twitter account {account_id} is not registered with the connector.", why, remedy)
+    return Permanent("unknown_account", " ".join(filter(None, sentences)), ours=True)
+
+
+def _is_answer(error: ConnectorError) -> bool:
+    """Say whether the other side has answered, and would answer the same again."""
+    return isinstance(error, Permanent | CredentialsRejected) or error.status in (401, 403)

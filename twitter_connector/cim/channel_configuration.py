@@ -1,0 +1,106 @@
+"""What CCM tells of an account's credentials, pushed or pulled, in every spelling its versions use.
+
+Liberal in where the attributes lie and how they are named; strict in what a credential may look like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import ValidationError
+
+from .envelope import identifier, secret
+
+# Where the list of attributes has been seen, or is likely; it is documented for none of the two ways.
+WRAPPERS = ("connectorConfigurations", "channelProviderConfigs", "configurations", "data")
+# The two families of attribute names, without case, `-` and `_`, and the credential each of them means.
+_MEANINGS = {
+    "apikey": "api_key",
+    "consumerkey": "api_key",
+    "apikeysecret": "api_key_secret",
+    "consumersecret": "api_key_secret",
+    "accesstoken": "access_token",
+    "tokenkey": "access_token",
+    "accesstokensecret": "access_token_secret",
+    "tokensecret": "access_token_secret",
+    "bearertoken": "bearer_token",
+}
+
+
+# In place of what CCM keeps to itself; some systems leave the ends readable (`ab****yz`). None of Twitter's keys and
+# tokens has one in it.
+_MASK = "*"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What CCM says of one account. values: field of Credentials -> value, of those it does not keep to itself."""
+
+    account_id: str
+    values: Mapping[str, str] = field(repr=False)
+
+
+def load_push(data: object) -> Told:
+    """Return what a push to /connector-configurations tells. Raises ValidationError, never quoting a value."""
+    if not isinstance(data, Mapping):
+        raise ValidationError({"_schema": ["A JSON object with serviceIdentifier and connectorConfigurations."]})
+    try:
+        account_id = identifier(data.get("serviceIdentifier"))
+    except ValidationError as error:
+        raise ValidationError({"serviceIdentifier": error.messages}) from None
+    attributes = next((data[name] for name in WRAPPERS if name in data), None)
+    if attributes is None:
+        raise ValidationError({WRAPPERS[0]: ["Missing data for required field."]})
+    return Told(account_id, credentials_in(attributes))
+
+
+def load_channel_type(data: object) -> str:
+    """Return the channel type's id of a POST to /channel-type-configurations. Raises ValidationError."""
+    if not isinstance(data, Mapping):
+        raise ValidationError({"_schema": ["A JSON object with channelTypeId."]})
+    try:
+        return identifier(data.get("channelTypeId"))
+    except ValidationError as error:
+        raise ValidationError({"channelTypeId": error.messages}) from None
+
+
+def credentials_in(attributes: object) -> dict[str, str]:
+    """Return field of Credentials -> value, as far as attributes tell: a list of {key, value}, or one mapping.
+
+    An empty value, and a masked one, means "unchanged" and is left out. Raises ValidationError.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    errors: dict[str, list[str]] = {}
+    for name, value in _pairs(attributes):
+        meaning = _MEANINGS.get(name.lower().replace("-", "").replace("_", "").strip())
+        if meaning is None or value is None:
+            continue
+        text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else None
+        if text is None:
+            errors[name] = ["Not a valid string."]
+        elif text and _MASK not in text:
+            try:
+                secret(text)
+            except ValidationError as error:
+                errors[name] = list(error.messages)
+            if found.setdefault(meaning, (text, name))[0] != text:
+                errors[name] = [f"Says the same as {found[meaning][1]}, with a different value. Give one of them."]
+    if errors:
+        raise ValidationError(errors)
+    return {meaning: text for meaning, (text, _) in found.items()}
+
+
+def _pairs(attributes: object) -> Iterable[tuple[str, Any]]:
+    if isinstance(attributes, Mapping):
+        # {"data": {"connectorConfigurations": [...]}}, or the attributes as plain members.
+        inner = next((attributes[name] for name in WRAPPERS if name in attributes), None)
+        return _pairs(inner) if inner is not None else ((str(k), v) for k, v in attributes.items())
+    if isinstance(attributes, list):
+        return (
+            (str(row["key"]), row.get("value"))
+            for row in attributes
+            if isinstance(row, Mapping) and isinstance(row.get("key"), str)
+        )
+    return ()

@@ -1,0 +1,189 @@
+"""The CIM envelope and header, both ways. The body belongs to its kind.
+
+Two shapes arrive: the present one, and the one of CX 4.2 and earlier with the session embedded. One shape leaves,
+that of object model 1.12.6 and later, which every CCM since CX 4.3 reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from twitter_connector.model.message import CimMessage, Header
+from twitter_connector.model.timestamps import epoch_ms, moment
+
+# One fixed id for this product, so that CIM can tell its messages from another connector's.
+CONNECTOR_SENDER_ID = "c1d2b0f4-5b7e-4d0a-8f2e-6a1f7c9e4b35"
+CONNECTOR_NAME = "TWITTER_CONNECTOR"
+
+# Ids become parts of keys and log lines. The longest seen are UUIDs; this leaves room without leaving a hole.
+ID_MAX_CHARS = 128
+_an_id = validate.And(
+    validate.Length(min=1, max=ID_MAX_CHARS),
+    # Invisible and direction-changing characters too: a log line or a list must show the id that is meant.
+    validate.Regexp(
+        r"^[^\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+\Z",
+        error="Must not be blank or hold white space, control or invisible characters.",
+    ),
+)
+
+# Twitter's own are 25 to 60 characters; a whole page pasted by mistake is refused.
+secret = validate.And(
+    validate.Length(min=1, max=500), validate.Regexp(r"^[\x21-\x7e]+$", error="Must be one word of visible ASCII.")
+)
+
+
+class _Text(fields.Field[str]):
+    """A string; numbers become one, since service identifiers have been seen unquoted."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise ValidationError("Not a valid string.")
+        return str(value).strip()
+
+
+def identifier(value: object) -> str:
+    """Return an id from outside as text. Raises ValidationError."""
+    text: str = _identifier.deserialize(value)
+    return text
+
+
+_identifier = _Text(required=True, validate=_an_id)
+
+
+class _Lenient(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+
+class _ChannelDataSchema(_Lenient):
+    channelCustomerIdentifier = _Text(required=True, validate=_an_id)  # noqa: N815 - CIM's name
+    serviceIdentifier = _Text(required=True, validate=_an_id)  # noqa: N815
+    customerFirstName = fields.Raw(load_default=None)  # noqa: N815
+    customerLastName = fields.Raw(load_default=None)  # noqa: N815
+
+
+class _HeaderSchema(_Lenient):
+    channelData = fields.Nested(_ChannelDataSchema, required=True)  # noqa: N815
+
+
+class _EnvelopeSchema(_Lenient):
+    id = _Text(required=True, validate=_an_id)
+    header = fields.Nested(_HeaderSchema, required=True)
+    body = fields.Dict(required=True)
+
+
+_envelope = _EnvelopeSchema()
+
+
+def load_message(data: object) -> CimMessage:
+    """Return the CIM message in this JSON value. Raises marshmallow's ValidationError naming each bad field.
+
+    Liberal in everything but the two identifiers, the message id and a body with a type: any other header field
+    may be null, missing, or of a shape we do not know.
+    """
+    if not isinstance(data, Mapping):
+        raise ValidationError({"_schema": ["A CIM message is a JSON object with id, header and body."]})
+    header = data.get("header")
+    if isinstance(header, Mapping) and not isinstance(header.get("channelData"), Mapping):
+        session = header.get("channelSession")
+        if isinstance(session, Mapping) and isinstance(session.get("channelData"), Mapping):
+            data = {**data, "header": {**header, "channelData": session["channelData"]}}
+    found = _envelope.load(data)
+    body = found["body"]
+    if not isinstance(body.get("type"), str) or not body["type"].strip():
+        raise ValidationError({"body": {"type": ["Missing data for required field."]}})
+    try:
+        # It is counted, logged and quoted in reports, whatever it is.
+        _an_id(body["type"].strip())
+    except ValidationError as error:
+        raise ValidationError({"body": {"type": error.messages}}) from None
+    return CimMessage(found["id"], _header(header if isinstance(header, Mapping) else {}, found["header"]), body)
+
+
+def _header(raw: Mapping[str, Any], found: Mapping[str, Any]) -> Header:
+    channel = found["channelData"]
+    sender = raw.get("sender")
+    extra = raw.get("additionalData")
+    entities = raw.get("entities")
+    scheduling = raw.get("schedulingMetaData")
+    return Header(
+        account_id=channel["serviceIdentifier"],
+        customer_id=channel["channelCustomerIdentifier"],
+        first_name=_text(channel["customerFirstName"]) or "",
+        last_name=_text(channel["customerLastName"]) or "",
+        timestamp=_moment(raw.get("timestamp")),
+        sender_type=(_text(sender.get("type")) or "").upper() if isinstance(sender, Mapping) else "",
+        intent=_text(raw.get("intent")),
+        entities=entities if isinstance(entities, Mapping) else {},
+        # The second name is the first one's before October 2023.
+        original_message_id=_text(raw.get("originalMessageId")) or _text(raw.get("replyToMessageId")),
+        provider_message_id=_text(raw.get("providerMessageId")),
+        scheduling=scheduling if isinstance(scheduling, Mapping) else None,
+        encoded=isinstance(extra, Mapping) and extra.get("isEncoded") is True,
+    )
+
+
+def dump_message(message: CimMessage) -> dict[str, Any]:
+    """Return the message as CCM's `/message/receive` takes it."""
+    h = message.header
+    dumped: dict[str, Any] = {
+        "id": message.id,
+        "header": {
+            "sender": {
+                "id": CONNECTOR_SENDER_ID,
+                "type": h.sender_type,
+                "senderName": CONNECTOR_NAME,
+                "additionalDetail": None,
+            },
+            "channelData": {
+                "channelCustomerIdentifier": h.customer_id,
+                "serviceIdentifier": h.account_id,
+                "requestPriority": 0,
+                "customerFirstName": h.first_name,
+                "customerLastName": h.last_name,
+                "additionalAttributes": [{"key": "MESSAGE_TYPE", "type": "String100", "value": "DM"}],
+            },
+            "language": {},
+            "timestamp": epoch_ms(h.timestamp) if h.timestamp else None,
+            "securityInfo": {},
+            "stamps": [],
+            "intent": h.intent,
+            "entities": dict(h.entities),
+            "channelSessionId": None,
+            "conversationId": None,
+            "customer": None,
+            "originalMessageId": h.original_message_id,
+            "providerMessageId": h.provider_message_id,
+            "schedulingMetaData": dict(h.scheduling) if h.scheduling is not None else None,
+        },
+        "body": dict(message.body),
+    }
+    if h.encoded:
+        dumped["header"]["additionalData"] = {"isEncoded": True}
+    return dumped
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _moment(value: object) -> datetime | None:
+    """Read a timestamp that may be a number, digits as text, ISO text or empty; None where it says nothing."""
+    if isinstance(value, str):
+        value = value.strip()
+        if value.isascii() and value.isdecimal() and len(value) < 16:
+            value = int(value)
+        else:
+            try:
+                at = datetime.fromisoformat(value)
+            except ValueError:
+                return None
+            return at if at.tzinfo else at.replace(tzinfo=UTC)
+    # Up to the end of the year 9999, where datetime ends.
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 253_402_300_800_000:
+        return moment(value)
+    return None

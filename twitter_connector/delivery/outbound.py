@@ -1,0 +1,132 @@
+"""Deliver one CIM message to Twitter, step by step, and tell CIM what became of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from twitter_connector.accounts.credentials import others_tried
+from twitter_connector.accounts.send_only import not_registered
+from twitter_connector.cim.envelope import load_message
+from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited, Retryable
+from twitter_connector.messages.kinds.delivery_report import delivered, failed
+from twitter_connector.messages.kinds.reply_quote import quoted_id, with_quote
+from twitter_connector.messages.to_twitter import to_plan
+from twitter_connector.model.account import Account
+from twitter_connector.model.message import CimMessage
+from twitter_connector.model.plan import MarkRead, Plan, SendDm, ShowTyping, Skip
+from twitter_connector.model.work import Held, Item, QuoteForgotten
+
+from .intake import encoded, report_entry, work_in
+from .media import Attachments
+from .ports import LedgerPort, QuestionsPort, StepPort, TwitterFor, TwitterPort
+from .reply_quote import Quoting
+from .send_step import Sending
+from .sent_lookup import Listings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class OutboundRoute:
+    """The way from CIM to Twitter. public_base: where customers reach the file engine, for links; None: nowhere.
+
+    refused: told that Twitter refused an account's credentials; says whether there are others by now.
+    adopt: told an account that is not registered, and since when a message of it has waited; see adopt.py.
+    """
+
+    account: Callable[[str], Account | None]
+    twitter_for: TwitterFor
+    attachments: Attachments
+    questions: QuestionsPort
+    ledger: LedgerPort
+    step_of: Callable[..., StepPort]
+    clock: Callable[[], datetime]
+    skipped: Callable[[str], None]
+    public_base: str | None = None
+    refused: Callable[[Account], bool] = lambda _: False
+    adopt: Callable[[str, datetime], Account] = not_registered
+    listings: Listings = field(default_factory=Listings)
+
+    def deliver(self, held: Held) -> Sequence[Item]:
+        message = self._message(held)
+        plan = to_plan(message, public_base=self.public_base)
+        if isinstance(plan, ShowTyping):
+            plan = Skip("typing_too_late")  # it came the way of messages, so it is no sign of the moment any more
+        if isinstance(plan, Skip):
+            self.skipped(plan.reason)
+            log.info("skipped", extra={"reason": plan.reason, "cim_id": message.id})
+            return ()
+        account = self.account(held.account_id) or self.adopt(held.account_id, held.accepted_at)
+        with others_tried(account, self.refused, self.clock):
+            return self._carry_out(held, message, plan, account)
+
+    def _carry_out(self, held: Held, message: CimMessage, plan: Plan | MarkRead, account: Account) -> Sequence[Item]:
+        twitter = self.twitter_for(account)
+        if isinstance(plan, MarkRead):
+            self._mark_read(held, message, plan, twitter)
+            return ()
+        known = self.ledger.steps(held.account_id, message.id)
+        if quoted_id(message):
+            plan = with_quote(message, self._quoting.above(held, message, twitter, begun=bool(known)))
+        if not known:
+            customer, scheduling = message.header.customer_id, message.header.scheduling
+            self.questions.ask(held.account_id, customer, plan.asked)
+            if scheduling is not None:
+                self.ledger.keep_scheduling(held.account_id, customer, message.id, scheduling)
+        for number, step in enumerate(plan.steps):
+            done = known.get(number)
+            if done is None or not done.dm_id:
+                self._sending(held, message, number, step, account, twitter).perform(done)
+        return (report_entry(delivered(message, self.clock())), *_forgotten(message))
+
+    def flash(self, message: CimMessage) -> None:
+        """Show the customer that the agent is typing. Raises what Twitter's refusal raises; nobody tries again."""
+        plan = to_plan(message)
+        account = self.account(message.header.account_id)
+        if isinstance(plan, ShowTyping) and account is not None:
+            self.twitter_for(account).show_typing(message.header.customer_id)
+
+    def given_up(self, held: Held, error: ConnectorError) -> Sequence[Item]:
+        message = self._message(held)
+        return (report_entry(failed(message, error, self.clock())), *_forgotten(message))
+
+    def replayable(self, held: Held) -> str:
+        # What is out of a reply already, or may be, stands below its quote: the rest has to fit that.
+        quote = self._quoting.decided(self._message(held))
+        return held.payload if quote is None else encoded({**work_in(held.payload), "quote": quote})
+
+    def message_id(self, held: Held) -> str:
+        return held.entry_id
+
+    @property
+    def _quoting(self) -> Quoting:
+        return Quoting(self.ledger, self.questions)
+
+    def _message(self, held: Held) -> CimMessage:
+        return load_message(work_in(held.payload)["message"])
+
+    def _sending(
+        self, held: Held, message: CimMessage, number: int, step: SendDm, account: Account, twitter: TwitterPort
+    ) -> Sending:
+        how = (self.ledger, self.attachments, self.step_of, self.clock)
+        return Sending(*how, held, message, number, step, account, twitter, self.listings)
+
+    def _mark_read(self, held: Held, message: CimMessage, plan: MarkRead, twitter: TwitterPort) -> None:
+        event_id = self.questions.event_of(held.account_id, plan.message_id)
+        if event_id is None:
+            self.skipped("read_of_unknown_message")
+            return
+        try:
+            twitter.mark_read(message.header.customer_id, event_id)
+        except CredentialsRejected:
+            raise
+        except RateLimited as error:
+            # A limit of its own; sending must not wait for it.
+            raise Retryable(error.reason, error.detail, until=error.until, status=error.status) from error
+
+
+def _forgotten(message: CimMessage) -> tuple[QuoteForgotten, ...]:
+    return (QuoteForgotten(message.header.account_id, message.id),) if quoted_id(message) else ()

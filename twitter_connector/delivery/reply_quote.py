@@ -1,0 +1,84 @@
+"""The quote above an agent's reply: looked up at Twitter once, and written down before anything is sent.
+
+CIM names the quoted message by its id only, and the connector keeps no texts; Twitter has them. A quote is a kindness:
+looking for it never holds a reply up. Once decided it stays, "none" included, since an uncertain send is looked for
+by its text. Its words reach no log and no error.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from twitter_connector.errors import ConnectorError, CredentialsRejected, HoldLost
+from twitter_connector.messages.kinds.reply_quote import quote_of, quoted_id
+from twitter_connector.model.message import CimMessage
+from twitter_connector.model.work import Held
+
+from .intake import work_in
+from .ports import LedgerPort, QuestionsPort, TwitterPort
+
+log = logging.getLogger(__name__)
+
+# Here Twitter refuses this one call rather than the account: what it thinks of the account, the send will tell.
+_THIS_CALL_ONLY = frozenset({"not_permitted", "plan_too_small"})
+
+
+@dataclass(frozen=True)
+class Quoting:
+    """Decides, once for each reply, what stands above it."""
+
+    ledger: LedgerPort
+    questions: QuestionsPort
+
+    def above(self, held: Held, message: CimMessage, twitter: TwitterPort, *, begun: bool) -> str:
+        """Return the quote of a reply, the same one at every try; "" for none. begun: something of it may be out.
+
+        Raises CredentialsRejected, HoldLost where the lane is somebody else's by now, and StoreUnavailable.
+        """
+        quote = self.ledger.quote(held.account_id, message.id)
+        if quote is not None:
+            return quote
+        quote = work_in(held.payload).get("quote")
+        if not isinstance(quote, str):
+            # What began without a quote has to end without one, or its text would not be known again.
+            quote = "" if begun else self._looked_up(message, twitter)
+        if not self.ledger.write_quote(held, message.id, quote):
+            raise HoldLost
+        return quote
+
+    def decided(self, message: CimMessage) -> str | None:
+        """Return the quote that was written down for this message, None where there is none. Raises
+        StoreUnavailable."""
+        return self.ledger.quote(message.header.account_id, message.id) if quoted_id(message) else None
+
+    def _looked_up(self, message: CimMessage, twitter: TwitterPort) -> str:
+        event_id = self._event_of(message)
+        if event_id is None:
+            return _none(message, "unknown_message")
+        try:
+            dm = twitter.shown(event_id)
+        except CredentialsRejected as error:
+            if error.reason not in _THIS_CALL_ONLY:
+                raise
+            return _none(message, error.reason)
+        except ConnectorError as error:
+            return _none(message, error.reason)
+        if dm.customer_id != message.header.customer_id:
+            # One customer's words are not for another, whatever CCM names.
+            return _none(message, "another_conversation")
+        return quote_of(dm) or _none(message, "no_text")
+
+    def _event_of(self, message: CimMessage) -> str | None:
+        """Return Twitter's id of the quoted message: a customer's, or the first of those an agent's became."""
+        account_id, wanted = message.header.account_id, quoted_id(message)
+        event_id = self.questions.event_of(account_id, wanted)
+        if event_id is not None:
+            return event_id
+        own = self.ledger.own(account_id, message.header.customer_id)
+        return next((dm_id for dm_id, message_id in own.items() if message_id == wanted), None)
+
+
+def _none(message: CimMessage, reason: str) -> str:
+    log.info("not_quoted", extra={"cim_id": message.id, "reason": reason})
+    return ""

@@ -1,0 +1,181 @@
+"""One Direct Message on its way: its file uploaded, sent once, written down before and after.
+
+Twitter has no idempotency key. A send whose answer never came is settled by looking for it, and only then sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from twitter_connector.errors import (
+    ConnectorError,
+    CredentialsRejected,
+    HoldLost,
+    OutcomeUnknown,
+    Permanent,
+    RateLimited,
+    Retryable,
+)
+from twitter_connector.messages.text import fingerprint, sent_fingerprint
+from twitter_connector.model.account import Account
+from twitter_connector.model.message import CimMessage
+from twitter_connector.model.plan import MediaRef, SendDm, Upload
+from twitter_connector.model.timestamps import epoch_ms, moment
+from twitter_connector.model.work import Held
+
+from .media import Attachments
+from .ports import LedgerPort, StepPort, TwitterPort
+from .sent_lookup import Listings
+
+log = logging.getLogger(__name__)
+
+# An uncertain send is looked for after these waits. Twitter shows a message within a second or two; the second
+# look is for a bad moment.
+LOOKS_AFTER = (timedelta(seconds=3), timedelta(seconds=12))
+# The wait before a look grows to about three minutes.
+SENDS_DOUBLED = 6
+# Twitter's clock and ours may differ; a message that came before its send by more than this is another one.
+CLOCK_MARGIN = timedelta(seconds=10)
+
+
+@dataclass
+class Sending:
+    """One step of a plan."""
+
+    ledger: LedgerPort
+    attachments: Attachments
+    step_of: Callable[..., StepPort]
+    clock: Callable[[], datetime]
+    held: Held
+    message: CimMessage
+    number: int
+    step: SendDm
+    account: Account
+    twitter: TwitterPort
+    listings: Listings
+
+    def perform(self, begun: StepPort | None) -> None:
+        """Bring the step to its end. begun: what an earlier try wrote down of it."""
+        upload = begun.upload if begun is not None else Upload()
+        if begun is not None and begun.started_ms:
+            dm_id = self._look(begun)
+            if dm_id is not None:
+                self._done(dm_id, "dm_found")
+                return
+        media_id = ""
+        if self.step.media is not None:
+            upload, media_id = self._uploaded(self.step.media, upload)
+        started = epoch_ms(self.clock())
+        sends = (begun.sends if begun is not None else 0) + 1
+        # Written before the send: if nothing is ever heard of it, this is how we know to look.
+        self._write(upload, started_ms=started, sends=sends)
+        try:
+            dm_id = self.twitter.send_dm(self.message.header.customer_id, self._attached(media_id))
+        except OutcomeUnknown as error:
+            if error.refusal:
+                self._write(upload, started_ms=started, sends=sends, refusal=f"{error.reason}\n{error.detail}")
+            # Each send that comes to nothing is followed by a longer wait, while Twitter has trouble of its own.
+            error.until = self.clock() + LOOKS_AFTER[0] * 2 ** min(sends - 1, SENDS_DOUBLED)
+            raise
+        except ConnectorError as error:
+            # Sorted at the edge: every other error is certain that nothing was sent. What is uploaded stays so.
+            if error.reason == "media_refused" and self.step.media is not None and self.held.tries == 0:
+                # An upload is good for one message and for a day; a lost send may have used it up.
+                self._write(Upload())
+                raise Retryable(
+                    "upload_lost", "Twitter does not take the upload any more, so it begins anew."
+                ) from error
+            self._write(upload)
+            raise
+        self._done(dm_id, "dm_sent")
+
+    def _uploaded(self, ref: MediaRef, upload: Upload) -> tuple[Upload, str]:
+        latest = [upload]
+
+        def keep(now: Upload) -> None:
+            latest[0] = now
+            self._write(now)
+
+        media_id = self.attachments.take_out(ref, self.account, upload, keep, tries=self.held.tries)
+        return latest[0], media_id
+
+    def _attached(self, media_id: str) -> SendDm:
+        if not media_id:
+            return self.step
+        attachment = {"type": "media", "media": {"id": media_id}}
+        return replace(self.step, extras={**self.step.extras, "attachment": attachment})
+
+    def _look(self, begun: StepPort) -> str | None:
+        """Look for a send whose answer never came. Return its id; None when it is certain enough that it is not
+        there. Raises OutcomeUnknown to look once more, later."""
+        held, customer = self.held, self.message.header.customer_id
+        since = moment(begun.started_ms) - CLOCK_MARGIN
+        taken = self.ledger.own(held.account_id, customer)
+        wanted = sent_fingerprint(self.step.text)
+        echoed = [(e.event_id, e.digest, e.created_ms) for e in self.ledger.echoes(held.account_id, customer)]
+        found = _match(echoed, wanted, epoch_ms(since), taken)
+        if found is None:
+            found = _match(self._listed(since, begun), wanted, epoch_ms(since), taken)
+        if found is not None:
+            return found
+        looks = begun.looks + 1
+        if looks < len(LOOKS_AFTER):
+            self._write(
+                begun.upload, started_ms=begun.started_ms, sends=begun.sends, looks=looks, refusal=begun.refusal
+            )
+            raise OutcomeUnknown(
+                "outcome_unknown",
+                "Twitter did not answer a send, and the message cannot be seen yet.",
+                until=self.clock() + LOOKS_AFTER[looks],
+            )
+        if begun.refusal:
+            reason, _, detail = begun.refusal.partition("\n")
+            raise Permanent(reason, detail)
+        return None
+
+    def _listed(self, since: datetime, begun: StepPort) -> list[tuple[str, str, int]]:
+        now, customer = self.clock(), self.message.header.customer_id
+        # The first look wants a list from after the send; the second one another list than the first had.
+        made_after = now - LOOKS_AFTER[begun.looks] / 2 if begun.looks else moment(begun.started_ms) + LOOKS_AFTER[0]
+        try:
+            dms = self.listings.sent(self.account.id, self.twitter, since, made_after, now)
+        except CredentialsRejected:
+            raise
+        except RateLimited as error:
+            # This limit is the listing's alone (15 in 15 minutes); sending goes on for everybody else.
+            raise Retryable(
+                "cannot_look", "Twitter limits how often sent messages may be listed.", until=error.until
+            ) from error
+        except Permanent as error:
+            raise Permanent(
+                "outcome_unknown",
+                "Twitter did not answer when this message was sent, and does not let us look for it. It may or may "
+                "not have reached the customer: check the conversation before sending it again.",
+                ours=True,
+                code=error.code,
+                status=error.status,
+            ) from error
+        return [
+            (d.event_id, fingerprint(d.text, d.links), epoch_ms(d.created_at)) for d in dms if d.customer_id == customer
+        ]
+
+    def _done(self, dm_id: str, event: str) -> None:
+        self.ledger.done(self.held.account_id, self.message.header.customer_id, self.message.id, self.number, dm_id)
+        facts = {"cim_id": self.message.id, "dm_id": dm_id, "step": self.number, "tries": self.held.tries + 1}
+        log.info(event, extra=facts)
+
+    def _write(self, upload: Upload, **facts: Any) -> None:
+        if upload.media_id:
+            facts |= {"media_id": upload.media_id, "segments": upload.segments, "upload_state": upload.state}
+        if not self.ledger.write(self.held, self.message.id, self.number, self.step_of(**facts)):
+            raise HoldLost
+
+
+def _match(seen: list[tuple[str, str, int]], wanted: str, since_ms: int, taken: dict[str, str]) -> str | None:
+    """Return the oldest own message that fits and that is not the outcome of another send."""
+    fitting = [i for i, digest, at in seen if digest == wanted and at >= since_ms and i not in taken]
+    return min(fitting, key=int, default=None)

@@ -1,0 +1,172 @@
+"""The buttons of BUTTON and CAROUSEL bodies, as CIM writes them and as Twitter shows them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from twitter_connector.model.plan import Choice
+
+from .body_fields import Body, items_of, mapping_of, spelling, text_of
+from .kinds.button_click import metadata
+from .text import holds_link, one_line, plain_text, shortened
+
+# https://developer.x.com/en/docs/twitter-api/v1/direct-messages/quick-replies/api-reference/options
+QUICK_REPLIES_MAX = 20
+LABEL_MAX_CHARS = 36
+DESCRIPTION_MAX_CHARS = 72
+# https://developer.x.com/en/docs/twitter-api/v1/direct-messages/buttons/overview
+CTAS_MAX = 3
+CTA_LABEL_MAX_CHARS = 36
+
+_BETWEEN = " · "
+# Enumerations of the bots' platforms, since CIM's own names only `text`.
+_OPENS = {"url", "weburl", "link", "ctaurl", "openurl"}
+_CALLS = {"phone", "phonenumber", "call", "tel"}
+
+
+@dataclass(frozen=True)
+class Button:
+    """One button. target: what it opens or calls; empty for one that answers, whose payload goes back to the bot."""
+
+    title: str = field(repr=False)
+    payload: str = field(default="", repr=False)
+    target: str = field(default="", repr=False)
+    description: str = field(default="", repr=False)
+    section: str = field(default="", repr=False)
+
+    @property
+    def answers(self) -> bool:
+        return not self.target
+
+    @property
+    def opens(self) -> bool:
+        return is_web_address(self.target)
+
+
+def read_buttons(body: Body) -> tuple[Button, ...]:
+    """Return the buttons of a body or of a carousel's element, in their order."""
+    found = []
+    for number, item in enumerate(items_of(body, "buttons"), start=1):
+        raw = {"title": item} if isinstance(item, str) else item
+        if isinstance(raw, dict):
+            found.append(_button(raw, number))
+    return tuple(found)
+
+
+def _button(raw: Body, number: int) -> Button:
+    details = mapping_of(raw, "additionalButtonDetails")
+    payload = _payload(raw.get("payload"))
+    target = _target(spelling(raw.get("type")), raw, details, payload.strip())
+    description = _words(details, "description") or _words(raw, "description")
+    return Button(
+        title=_words(raw, "title", "text", "label") or description or target or str(number),
+        payload=payload,
+        target=target,
+        description=description,
+        section=_words(details, "sectionTitle") or _words(raw, "sectionTitle"),
+    )
+
+
+def _target(kind: str, raw: Body, details: Body, payload: str) -> str:
+    if kind in _OPENS:
+        places = (payload, text_of(raw, "url"), text_of(details, "url", "link"))
+        return next((place for place in places if is_web_address(place)), next(filter(None, places), ""))
+    if kind in _CALLS:
+        return payload or text_of(raw, "phone", "phoneNumber") or text_of(details, "phone", "phoneNumber")
+    return ""
+
+
+def _payload(value: object) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _words(body: Body, *names: str) -> str:
+    return one_line(plain_text(text_of(body, *names)))
+
+
+def is_web_address(text: str) -> bool:
+    """Say whether a button may lead there: http or https, with a host, and nothing else around it."""
+    if any(c.isspace() for c in text):
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def choices_of(buttons: Sequence[Button], first: int = 1) -> tuple[Choice, ...]:
+    """Return those that answer, each with the place it has among all of them."""
+    return tuple(Choice(n, b.title, b.payload) for n, b in enumerate(buttons, start=first) if b.answers)
+
+
+def quick_replies(message_id: str, choices: Sequence[Choice], buttons: Sequence[Button]) -> dict[str, Any] | None:
+    """Return `quick_reply` for these buttons and their choices, or None where Twitter could not show them as such:
+    too many, one that does not answer, a link in a title, or a section's title that would be cut."""
+    if not 1 <= len(buttons) <= QUICK_REPLIES_MAX or len(choices) != len(buttons):
+        return None
+    if any(holds_link(b.title) for b in buttons):
+        return None
+    descriptions = [_description(b) for b in buttons]
+    if None in descriptions:
+        return None
+    options: list[dict[str, str]] = []
+    for choice, button, description in zip(choices, buttons, descriptions, strict=True):
+        option = {"label": shortened(button.title, LABEL_MAX_CHARS), "metadata": metadata(message_id, choice)}
+        if any(descriptions):  # Twitter wants one on each or on none
+            option["description"] = description or shortened(button.title, DESCRIPTION_MAX_CHARS)
+        options.append(option)
+    return {"quick_reply": {"type": "options", "options": options}}
+
+
+def _description(button: Button) -> str | None:
+    # The full title where the label cannot hold it, then the section, then what the bot says about it.
+    first = [button.title] if len(button.title) > LABEL_MAX_CHARS else []
+    if button.section:
+        first.append(button.section)
+        if len(_BETWEEN.join(first)) > DESCRIPTION_MAX_CHARS:
+            return None
+    rest = [button.description] if button.description and button.description != button.title else []
+    return shortened(_BETWEEN.join(first + rest), DESCRIPTION_MAX_CHARS)
+
+
+def ctas(buttons: Sequence[Button]) -> dict[str, Any] | None:
+    """Return `ctas` for these buttons, or None where Twitter could not show them as such."""
+    if not 1 <= len(buttons) <= CTAS_MAX or any(not b.opens or holds_link(b.title) for b in buttons):
+        return None
+    return {
+        "ctas": [
+            {"type": "web_url", "label": shortened(b.title, CTA_LABEL_MAX_CHARS), "url": b.target} for b in buttons
+        ]
+    }
+
+
+def line_of(button: Button) -> str:
+    """Return what a list says of a button: its title, where it leads, and its description."""
+    line = button.title
+    if button.target and button.target not in button.title:
+        line = f"{line}: {button.target}"
+    if button.description and button.description != button.title:
+        line = f"{line} – {button.description}"
+    return line
+
+
+def numbered_list(buttons: Sequence[Button], first: int = 1) -> str:
+    """Return the buttons as numbered lines, each section below its title."""
+    lines: list[str] = []
+    section = ""
+    for number, button in enumerate(buttons, start=first):
+        if button.section != section:
+            section = button.section
+            if lines:
+                lines.append("")
+            if section:
+                lines.append(section)
+        lines.append(f"{number}. {line_of(button)}")
+    return "\n".join(lines)

@@ -1,0 +1,112 @@
+"""The way of a button's payload to Twitter and back again: metadata, typed answers, intent and entities. Pure.
+
+A quick reply carries our metadata: the CIM id of the BUTTON message and the payload, or, where that is longer
+than Twitter allows or ends in white space, the number of the option, whose payload the relay then knows
+from `Plan.asked`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+from twitter_connector.model.plan import Asked, Choice
+
+from ..text import one_line
+
+# https://developer.x.com/en/docs/twitter-api/v1/direct-messages/quick-replies/api-reference/options
+METADATA_MAX_CHARS = 1_000
+
+# A CIM id holds no white space (cim/envelope.py refuses it), so the first of these ends it, whatever follows.
+_WITH_PAYLOAD = " :: "
+_WITH_NUMBER = " ## "
+_ours = re.compile(rf"(\S+)(?:{_WITH_PAYLOAD}(?P<payload>.*)|{_WITH_NUMBER}(?P<number>[0-9]{{1,6}}))", re.DOTALL)
+
+# Longer texts are not taken for the title of an option; its number still answers it.
+TYPED_TITLE_MAX_CHARS = 500
+_typed_number = re.compile(r"(\d{1,6})[.)]?")
+
+
+def metadata(message_id: str, choice: Choice) -> str:
+    """Return the metadata of one option, at most METADATA_MAX_CHARS long."""
+    whole = f"{message_id}{_WITH_PAYLOAD}{choice.payload}"
+    # White space at the end is what services trim without saying so.
+    if len(whole) <= METADATA_MAX_CHARS and whole == whole.rstrip():
+        return whole
+    return f"{message_id}{_WITH_NUMBER}{choice.number}"
+
+
+def question_in(data: str) -> str | None:
+    """Return the CIM id of the BUTTON message this metadata names; None where it is not ours."""
+    found = _ours.fullmatch(data)
+    return found[1] if found else None
+
+
+def payload_in(data: str, asked: Asked | None) -> str | None:
+    """Return the payload behind this metadata; None where it was too long to travel and is no longer remembered.
+
+    Metadata that is not ours, of a welcome message for instance, is a payload itself.
+    """
+    found = _ours.fullmatch(data)
+    if not found:
+        return data
+    if found["payload"] is not None:
+        return found["payload"]
+    if asked is None or asked.message_id != found[1]:
+        return None
+    return next((c.payload for c in asked.choices if c.number == int(found["number"])), None)
+
+
+def typed_choice(text: str, asked: Asked | None) -> Choice | None:
+    """Return the option of a numbered list that this text is an answer to: just its number, or exactly its title.
+
+    The title goes first, since titles may be numbers themselves. A title that several options with different
+    payloads have answers none of them.
+    """
+    if asked is None or not asked.numbered or not could_be_choice(text):
+        return None
+    wanted = _comparable(text)
+    titled = [c for c in asked.choices if _comparable(c.title) == wanted]
+    if titled:
+        return titled[0] if len({c.payload for c in titled}) == 1 else None
+    number = _typed_number.fullmatch(wanted)
+    return next((c for c in asked.choices if number and c.number == int(number[1])), None)
+
+
+def could_be_choice(text: str) -> bool:
+    """Say whether a text is of a kind that could answer a numbered list, so that looking the list up is worth it."""
+    return 0 < len(text.strip()) <= TYPED_TITLE_MAX_CHARS
+
+
+def intent_of(payload: str | None) -> tuple[str | None, dict[str, Any]]:
+    """Return header.intent and header.entities of a click.
+
+    The RASA form `/name{"k":"v"}` is split. Anything else goes unchanged as the intent, and once more into
+    `entities`, where a bot that wants the raw payload finds it.
+    """
+    if not payload or not payload.strip():
+        return None, {}
+    raw = {"payload": payload}
+    name, brace, rest = payload.partition("{")
+    name = name.strip()
+    if not name.startswith("/") or len(name) == 1:
+        return payload, raw
+    if not brace:
+        return name[1:], {}
+    entities = _json_object(brace + rest)
+    return (name[1:], raw) if entities is None else (name[1:], entities)
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+        json.dumps(found, allow_nan=False)  # NaN and 1e999 can be read, but no JSON holds them
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _comparable(text: str) -> str:
+    return unicodedata.normalize("NFC", one_line(text))

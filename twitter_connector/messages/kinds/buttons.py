@@ -1,0 +1,62 @@
+"""BUTTON, also called quick replies or list menu: quick replies, links on buttons, or a numbered list in text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.message import CimMessage
+from twitter_connector.model.plan import Asked, Plan
+
+from ..body_fields import mapping_of, text_of
+from ..button_options import Button, choices_of, ctas, numbered_list, quick_replies, read_buttons
+from ..kind import Kind
+from ..text import plain_text
+from .text import lines_steps, text_steps, written_text
+
+# Twitter wants a text above buttons. Where CIM gives none, a sign that needs no language.
+NO_PROMPT = "👇"
+
+
+def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+    """Return the question with its options. Raises UnsupportedKind where it has neither."""
+    buttons = read_buttons(message.body)
+    prompt = prompt_of(message)
+    if not buttons and not prompt.strip():
+        raise UnsupportedKind(
+            "empty_buttons", "The message has neither a text nor buttons, so there is nothing to send to the customer."
+        )
+    return menu(message.id, prompt, buttons)
+
+
+def menu(message_id: str, prompt: str, buttons: Sequence[Button]) -> Plan:
+    """Return the plan for a text with these buttons below it, in the best form that Twitter has for them."""
+    if not buttons:
+        return Plan(text_steps(prompt))
+    prompt = prompt if prompt.strip() else NO_PROMPT
+    choices = choices_of(buttons)
+    quick = quick_replies(message_id, choices, buttons)
+    if quick is not None:
+        return Plan(text_steps(prompt, extras=quick), Asked(message_id, choices))
+    links = ctas(buttons)
+    if links is not None:
+        return Plan(text_steps(prompt, extras=links))
+    steps = lines_steps(f"{prompt}\n\n{numbered_list(buttons)}")
+    return Plan(steps, Asked(message_id, choices, numbered=True) if choices else None)
+
+
+def prompt_of(message: CimMessage) -> str:
+    """Return the question above the options.
+
+    `additionalDetails.interactive` is the same question as another channel would draw it; it is read only where
+    `markdownText` is blank.
+    """
+    text = plain_text(written_text(message))
+    if text.strip():
+        return text
+    interactive = mapping_of(mapping_of(message.body, "additionalDetails"), "interactive")
+    parts = [text_of(mapping_of(interactive, name), "text") for name in ("header", "body", "footer")]
+    return plain_text("\n".join(part for part in parts if part))
+
+
+KIND = Kind(("BUTTON",), to_plan)

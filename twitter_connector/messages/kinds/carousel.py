@@ -1,0 +1,118 @@
+"""CAROUSEL: a Direct Message has no cards, so each becomes a message of its own with picture, text and options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.message import CimMessage
+from twitter_connector.model.plan import Asked, MediaRef, Plan, SendDm
+
+from ..attachment import name_in
+from ..body_fields import Body, mapping_of, mappings_of, text_of
+from ..button_options import (
+    Button,
+    choices_of,
+    ctas,
+    is_web_address,
+    line_of,
+    numbered_list,
+    quick_replies,
+    read_buttons,
+)
+from ..kind import Kind
+from ..text import one_line, plain_text
+from .buttons import NO_PROMPT
+from .text import lines_steps, text_steps, written_text
+
+# Ours: more messages in a row would be a flood, and Twitter lets five answer one message of the customer freely.
+# https://developer.x.com/en/docs/twitter-api/v1/direct-messages/sending-and-receiving/api-reference/new-event
+# Further cards follow as text, several in one message.
+CARDS_MAX = 10
+
+
+@dataclass(frozen=True)
+class Card:
+    """One element. name: what an option of it is called after, where several cards have options."""
+
+    name: str = field(repr=False)
+    text: str = field(repr=False)
+    picture: MediaRef | None = field(default=None, repr=False)
+    buttons: tuple[Button, ...] = field(default=(), repr=False)
+
+    @property
+    def answers(self) -> tuple[Button, ...]:
+        return tuple(b for b in self.buttons if b.answers)
+
+    @property
+    def links(self) -> tuple[Button, ...]:
+        return tuple(b for b in self.buttons if not b.answers)
+
+
+def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+    """Return a step or more per card. Raises UnsupportedKind where no card holds anything.
+
+    Options are numbered through all cards, because Twitter offers quick replies at the end of a conversation only.
+    Where they all fit, they are offered there as well.
+    """
+    cards = [card for card in map(_card, mappings_of(message.body, "elements", "data")) if card is not None]
+    intro = text_steps(plain_text(written_text(message)))
+    if not cards:
+        if intro:
+            return Plan(intro)
+        raise UnsupportedKind(
+            "empty_carousel", "The carousel has no cards, so there is nothing to send to the customer."
+        )
+    answers = [replace(b, section=card.name) if len(cards) > 1 else b for card in cards for b in card.answers]
+    choices = choices_of(answers)
+    quick = quick_replies(message.id, choices, answers)
+    listed = len(cards) > 1 or quick is None
+    steps = [*intro, *_cards(cards, listed=listed)]
+    if quick is not None:
+        last = steps.pop() if steps else SendDm("")  # a single card may be nothing but its options
+        steps.append(replace(last, text=last.text or NO_PROMPT, extras={**last.extras, **quick}))
+    return Plan(tuple(steps), Asked(message.id, choices, numbered=listed) if choices else None)
+
+
+def _cards(cards: Sequence[Card], *, listed: bool) -> list[SendDm]:
+    steps: list[SendDm] = []
+    more: list[str] = []
+    number = 1
+    for place, card in enumerate(cards, start=1):
+        links = ctas(card.links) if place <= CARDS_MAX else None
+        parts = [card.text]
+        if links is None:
+            parts.append("\n".join(f"• {line_of(b)}" for b in card.links))
+        if listed:
+            parts.append(numbered_list(card.answers, number))
+        number += len(card.answers)
+        text = "\n".join(part for part in parts if part)
+        if place <= CARDS_MAX:
+            # Text is wanted above buttons, as everywhere.
+            steps += lines_steps(text or (NO_PROMPT if links else ""), media=card.picture, extras=links)
+        else:
+            more.append(text)
+    return [*steps, *lines_steps("\n\n".join(text for text in more if text))]
+
+
+def _card(element: Body) -> Card | None:
+    details = mapping_of(element, "additionalCarouselElementDetails")
+    title, said, more = text_of(details, "title"), text_of(element, "text"), text_of(details, "subtitle", "description")
+    # Bots repeat a card's title in its text; what stands there already is not said twice.
+    parts = [part for part in (title if title.casefold() not in said.casefold() else "", said) if part]
+    if more and all(more.casefold() not in part.casefold() for part in parts):
+        parts.append(more)
+    text = plain_text("\n".join(parts))
+    buttons = read_buttons(element)
+    opened = text_of(mapping_of(element, "defaultAction"), "url")
+    if is_web_address(opened) and opened not in text and all(b.target != opened for b in buttons):
+        text = f"{text}\n{opened}".strip("\n")
+    url = text_of(element, "url") or text_of(details, "image_url", "imageUrl", "mediaUrl")
+    picture = MediaRef(url, name_in(url)) if url else None
+    if not (text or picture or buttons):
+        return None
+    return Card(one_line(title or text.partition("\n")[0]), text, picture, buttons)
+
+
+KIND = Kind(("CAROUSEL",), to_plan)

@@ -1,0 +1,58 @@
+"""CONTACT: a card, as lines of text that need no language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.message import CimMessage
+from twitter_connector.model.plan import Plan
+
+from ..body_fields import Body, items_of, mapping_of, mappings_of, text_of
+from ..kind import Kind
+from ..text import one_line, plain_text
+from .text import lines_steps, written_text
+
+_ADDRESS = ("street", "zip", "city", "state", "country")
+_ORGANISATION = ("company", "department", "title")
+
+
+def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+    """Return the cards one below the other. Raises UnsupportedKind where there is nothing on them."""
+    cards = ["\n".join(_lines(contact)) for contact in mappings_of(message.body, "contacts")]
+    text = "\n\n".join(part for part in (plain_text(written_text(message)).strip(), *cards) if part)
+    if not text:
+        raise UnsupportedKind("empty_contact", "The contact is empty, so there is nothing to send to the customer.")
+    return Plan(lines_steps(text))
+
+
+def _lines(contact: Body) -> Iterator[str]:
+    name = one_line(text_of(mapping_of(contact, "name"), "formattedName", "formatted_name") or text_of(contact, "name"))
+    if name:
+        yield f"👤 {name}"
+    for phone in items_of(contact, "phones"):
+        yield from _line("📞", phone, ("phone",), kind_in="additionalPhoneDetails")
+    more = mapping_of(contact, "additionalContactDetails")
+    for email in items_of(more, "emails"):
+        yield from _line("✉️", email, ("email",))
+    yield from _line("🏢", more.get("org"), _ORGANISATION)
+    for address in items_of(more, "addresses"):
+        yield from _line("🏠", address, _ADDRESS)
+    for url in items_of(more, "urls"):
+        yield from _line("🔗", url, ("url",))
+    for messenger in items_of(more, "ims"):
+        yield from _line("💬", messenger, ("service", "user_id", "userId"))
+    yield from _line("🎂", more.get("birthday"), ())
+
+
+def _line(sign: str, value: object, names: tuple[str, ...], kind_in: str = "") -> Iterator[str]:
+    """Yield one line, or none: the value itself, or these fields of it, and what kind it is of."""
+    entry = value if isinstance(value, dict) else {"": value}
+    parts = [one_line(text_of(entry, name)) for name in (names if isinstance(value, dict) else ("",))]
+    words = ", ".join(part for part in parts if part)
+    kind = one_line(text_of(mapping_of(entry, kind_in), "type") or text_of(entry, "type"))
+    if words:
+        yield f"{sign} {words}" + (f" ({kind.lower()})" if kind else "")
+
+
+KIND = Kind(("CONTACT",), to_plan)

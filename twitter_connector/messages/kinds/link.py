@@ -1,0 +1,34 @@
+"""URL: a message that is nothing but one link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.message import CimMessage
+from twitter_connector.model.plan import Plan
+
+from ..body_fields import text_of
+from ..kind import Kind
+from ..text import plain_text
+from .text import text_steps, written_text
+
+
+def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+    """Return the link as text, below its words where it has some. Raises UnsupportedKind where there is neither."""
+    url = text_of(message.body, "mediaUrl", "mediaURL", "url")
+    words = plain_text(written_text(message)).strip()
+    parts = [words, url if url not in words else ""]
+    if not any(parts):
+        raise UnsupportedKind(
+            "empty_link", "The message holds no link (mediaUrl is empty), so there is nothing to send to the customer."
+        )
+    return Plan(text_steps("\n".join(part for part in parts if part)))
+
+
+def body_of(url: str) -> dict[str, Any]:
+    """Return the URL body of a customer's link; stickers and shared Tweets arrive as links too."""
+    return {"type": "URL", "markdownText": url, "mediaUrl": url, "additionalDetails": {}}
+
+
+KIND = Kind(("URL",), to_plan)

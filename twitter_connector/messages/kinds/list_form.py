@@ -1,0 +1,62 @@
+"""LIST and FORM_DATA, whose bodies no document describes: what can be read of them, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.message import CimMessage
+from twitter_connector.model.plan import Plan
+
+from ..body_fields import items_of, mapping_of, text_of
+from ..button_options import read_buttons
+from ..kind import Kind
+from ..text import one_line, plain_text
+from .buttons import menu
+from .text import lines_steps, written_text
+
+_TITLES = ("title", "formTitle", "name", "header", "text", "label")
+_GROUPS = ("sections", "items", "elements", "rows", "options", "list", "data", "fields", "attributes")
+# Deep enough for a list of sections of rows; a body made to hurt ends here.
+_DEPTH_MAX = 4
+
+
+def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+    """Return title and entries as lines, or a menu where there are buttons. Raises UnsupportedKind for an empty one."""
+    body = message.body
+    parts = [plain_text(written_text(message)).strip(), *_heading(body)]
+    words = "\n".join(dict.fromkeys(part for part in parts if part))
+    entries = "\n".join(_entries(body, 0))
+    text = "\n".join(part for part in (words, entries) if part)
+    buttons = read_buttons(body)
+    if not text and not buttons:
+        raise UnsupportedKind(
+            "empty_list", "The message has neither a title nor entries, so there is nothing to send to the customer."
+        )
+    return menu(message.id, text, buttons) if buttons else Plan(lines_steps(text))
+
+
+def _heading(body: Any) -> Iterator[str]:
+    details = mapping_of(body, "additionalDetails")
+    yield one_line(text_of(body, *_TITLES) or text_of(details, *_TITLES))
+    yield one_line(text_of(body, "description", "subtitle"))
+
+
+def _entries(body: Any, depth: int) -> Iterator[str]:
+    if depth >= _DEPTH_MAX:
+        return
+    for item in items_of(body, *_GROUPS):
+        if isinstance(item, dict):
+            title = one_line(text_of(item, *_TITLES))
+            description = one_line(text_of(item, "description", "subtitle", "value"))
+            words = " – ".join(part for part in (title, description) if part)
+            nested = list(_entries(item, depth + 1))
+            if words:
+                yield words if nested else f"• {words}"
+            yield from nested
+        elif isinstance(item, str | int | float) and not isinstance(item, bool):
+            yield f"• {one_line(str(item))}"
+
+
+KIND = Kind(("LIST", "FORM_DATA"), to_plan)

@@ -1,0 +1,88 @@
+"""LOCATION: a point on the map, as Twitter's own attachment, with name and address in the text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.event import Place
+from twitter_connector.model.message import CimMessage
+from twitter_connector.model.plan import Plan
+
+from ..body_fields import mapping_of, number_of, text_of
+from ..kind import Kind
+from ..text import plain_text
+from .text import text_steps, written_text
+
+LATITUDE_MAX, LONGITUDE_MAX = 90, 180
+
+
+def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+    """Return one message with the point. Raises UnsupportedKind where there is neither a point nor a name."""
+    location, details = mapping_of(message.body, "location"), mapping_of(message.body, "additionalDetails")
+    point = _point(number_of(location, "latitude", "lat"), number_of(location, "longitude", "lng", "lon", "long"))
+    words = [plain_text(written_text(message)).strip()]
+    for name in ("name", "address", "url"):
+        part = text_of(details, name) or text_of(location, name)
+        if part and all(part not in word for word in words):
+            words.append(part)
+    text = "\n".join(word for word in words if word)
+    if point is None:
+        if text:
+            return Plan(text_steps(text))
+        raise UnsupportedKind(
+            "no_coordinates",
+            "The location has no valid latitude and longitude and no name, so there is nothing to send to the "
+            "customer. Send the address as text.",
+        )
+    latitude, longitude = point
+    # Documents ask for a text beside an attachment; the coordinates are one that says something.
+    return Plan(text_steps(text or f"{latitude}, {longitude}", extras=attachment(latitude, longitude)))
+
+
+def attachment(latitude: float, longitude: float) -> dict[str, Any]:
+    """Return Twitter's attachment for a point. GeoJSON: longitude first.
+
+    https://developer.x.com/en/docs/twitter-api/v1/direct-messages/message-attachments/guides/attaching-location
+    """
+    point = {"type": "Point", "coordinates": [longitude, latitude]}
+    return {
+        "attachment": {
+            "type": "location",
+            "location": {"type": "shared_coordinate", "shared_coordinate": {"coordinates": point}},
+        }
+    }
+
+
+def body_of(place: Place) -> dict[str, Any] | None:
+    """Return the LOCATION body of what the customer shared; None without coordinates, which CIM insists on."""
+    point = _point(place.latitude, place.longitude)
+    if point is None:
+        return None
+    return {
+        "type": "LOCATION",
+        "markdownText": "",
+        "location": {"latitude": point[0], "longitude": point[1]},
+        "additionalDetails": {"name": place.name, "address": place.address, "url": ""},
+    }
+
+
+def words_of(place: Place) -> str:
+    """Return a place without coordinates as text; where Twitter names nothing, a note to the agent."""
+    words = ", ".join(part for part in (place.name, place.address) if part)
+    if words:
+        return f"📍 {words}"
+    known = f" (place id {place.place_id})" if place.place_id else ""
+    return (
+        f"[The customer shared a place{known} of which Twitter tells neither name nor coordinates. "
+        "Ask the customer for the address, or look at it in the Twitter app.]"
+    )
+
+
+def _point(latitude: float | None, longitude: float | None) -> tuple[float, float] | None:
+    if latitude is None or longitude is None or abs(latitude) > LATITUDE_MAX or abs(longitude) > LONGITUDE_MAX:
+        return None
+    return latitude, longitude
+
+
+KIND = Kind(("LOCATION",), to_plan)

@@ -1,0 +1,80 @@
+"""PLAIN: text, in as many Direct Messages as its length needs."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.message import CimMessage
+from twitter_connector.model.plan import MediaRef, Plan, SendDm
+
+from ..body_fields import spelling
+from ..kind import Kind
+from ..text import plain_text, split_lines, split_text
+
+# A Direct Message cannot be edited, so the new wording is a new message that says what it is.
+EDITED_MARK = "(edited) "
+
+
+def to_plan(message: CimMessage, public_base: str | None = None, *, quote: str = "") -> Plan:
+    """Return one step per Direct Message. Raises UnsupportedKind where there is no text to send.
+
+    quote: the words an answer to an earlier message (intent REPLY_TO) answers; it stands above the text, counts to
+    its length, and goes as it is. CIM names that message by its id only: delivery/reply_quote.py has them from Twitter.
+    """
+    text = plain_text(written_text(message))
+    if not text.strip():
+        raise UnsupportedKind("empty_text", "The message has no text, so there is nothing to send to the customer.")
+    if spelling(message.header.intent) == "update":
+        text = EDITED_MARK + text
+    if quote:
+        text = f"{quote}\n{text}"
+    return Plan(text_steps(text))
+
+
+def body_of(text: str) -> dict[str, Any]:
+    """Return the PLAIN body of a text from a customer, or about one."""
+    return {"type": "PLAIN", "markdownText": text}
+
+
+def written_text(message: CimMessage) -> str:
+    """Return the body's text, decoded where the header says that it is Base64 and both decodings succeed."""
+    text = message.body.get("markdownText")
+    if not isinstance(text, str):
+        return ""
+    if not message.header.encoded:
+        return text
+    try:
+        return base64.b64decode(text, validate=True).decode("utf-8")
+    except ValueError:  # text that is not ASCII, not Base64, or no UTF-8 inside
+        return text
+
+
+def text_steps(
+    text: str, *, media: MediaRef | None = None, extras: Mapping[str, Any] | None = None
+) -> tuple[SendDm, ...]:
+    """Return the steps that send a text, none for a blank one. The first of them shows the medium; the last has the
+    extras, since buttons belong below everything that was said."""
+    return _steps([piece for piece in split_text(text) if piece.strip()], media, extras)
+
+
+def lines_steps(
+    text: str, *, media: MediaRef | None = None, extras: Mapping[str, Any] | None = None
+) -> tuple[SendDm, ...]:
+    """Return the same for a text made of lines, which is cut between them."""
+    return _steps([piece.strip("\n") for piece in split_lines(text) if piece.strip()], media, extras)
+
+
+def _steps(pieces: list[str], media: MediaRef | None, extras: Mapping[str, Any] | None) -> tuple[SendDm, ...]:
+    if not pieces and not (media or extras):
+        return ()
+    last = max(len(pieces), 1) - 1
+    return tuple(
+        SendDm(piece, dict(extras or {}) if i == last else {}, media if i == 0 else None)
+        for i, piece in enumerate(pieces or [""])
+    )
+
+
+KIND = Kind(("PLAIN",), to_plan)

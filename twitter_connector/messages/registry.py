@@ -1,0 +1,41 @@
+"""Every CIM body type, in exactly one of three places: handled, ignored on purpose, or refused aloud."""
+
+from __future__ import annotations
+
+from .kinds import buttons, carousel, contact, file, image_video, link, list_form, location, template, text, typing
+
+KINDS = (
+    text.KIND,
+    image_video.KIND,
+    file.KIND,
+    buttons.KIND,
+    carousel.KIND,
+    link.KIND,
+    location.KIND,
+    contact.KIND,
+    template.KIND,
+    list_form.KIND,
+    typing.TYPING,
+    typing.READ,
+)
+
+# Not for the customer. Answered with 202, counted, and that is all.
+IGNORED = {
+    "ACTION": "an order to a CIM component",
+    "CUSTOM": "internal to the platform",
+    "DELETEDNOTIFICATION": "a Direct Message cannot be taken back from the customer",
+    "EMAIL": "belongs to the e-mail channel",
+    "RECEIPT": "internal to the platform",
+    "STRUCTUREDMESSAGE": "internal to the platform",
+    "VOICE": "belongs to the voice channel",
+    "WHISPER": "a word between agents; the customer never sees it",
+    "WRAPUP": "a note between agents; the customer never sees it",
+}
+
+# For the customer, but a Direct Message cannot carry it: CIM hears FAILED with this sentence.
+UNSUPPORTED = {
+    "COMMENT": "Public replies do not belong to this channel, which carries Direct Messages only. Answer the customer "
+    "with a text message.",
+}
+
+BY_TYPE = {type_: kind for kind in KINDS for type_ in kind.types}

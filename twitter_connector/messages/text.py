@@ -1,0 +1,157 @@
+"""Text between Twitter and CIM: links and escapes on the way in, marks and length on the way out. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+import regex
+
+from twitter_connector.model.event import Link
+
+# https://docs.x.com/x-api/direct-messages: the limit of one message, in characters.
+DM_MAX_CHARS = 10_000
+
+_grapheme = regex.compile(r"\X")
+_url = re.compile(r"https?://\S+")
+_url_or_domain = re.compile(r"https?://\S+|\b[\w-]+(?:\.[\w-]+)+(?:/\S*)?", re.IGNORECASE)
+# A mark stands at the edge of words: `2*3*4`, snake_case and "Hi! Yes!" keep theirs.
+_marks = [
+    re.compile(rf"(?<![\w{m}])({m}{{1,2}})(?=\S)([^\n{m}]*?[^\s{m}])\1(?![\w{m}])") for m in (r"\*", "_", "~", "!")
+]
+# What Twitter may take for a link: with a scheme, with www, or a bare domain. Its last word is of letters, so that
+# "3.5" and "v2.0" are none.
+_link = re.compile(r"https?://|\bwww\.\S|(?<![\w.-])(?:[^\W_][\w-]*\.)+[^\W\d_]{2,}(?!\w)", re.IGNORECASE)
+_labelled_link = re.compile(r"\[([^\[\]\n]+)\]\((https?://[^\s()]+)\)")
+
+
+def readable_text(text: str, links: Iterable[Link] = (), drop: str = "") -> str:
+    """Return what the customer typed: escapes undone once, short links expanded, the link named `drop` removed.
+
+    Links are replaced by their text, not by their indices: the units of those are not documented for Direct
+    Messages. https://docs.x.com/x-api/direct-messages
+    """
+    # Cut at the known links first, so that an expanded URL with "&amp;" in it is not unescaped along the way.
+    known = {link.short: link.expanded for link in links if link.short}
+    if drop:
+        known[drop] = ""
+    if not known:
+        return html.unescape(text)
+    pattern = "|".join(re.escape(short) + r"(?![\w/])" for short in sorted(known, key=len, reverse=True))
+    parts = re.split(f"({pattern})", text)
+    whole = "".join(known[part] if i % 2 else html.unescape(part) for i, part in enumerate(parts))
+    return whole.strip() if drop else whole
+
+
+def plain_text(text: str) -> str:
+    """Return the text without Markdown marks: *bold*, _italic_, ~strike~, !highlight! as agents' desks write them,
+    doubled as bots do, and labelled links. Links stay whole."""
+    text = _labelled_link.sub(r"\1 (\2)", text)
+    pieces = re.split(r"(https?://\S+)", text)
+    return "".join(piece if i % 2 else _without_marks(piece) for i, piece in enumerate(pieces))
+
+
+def _without_marks(text: str) -> str:
+    for _ in range(len(_marks)):  # marks may be nested, each kind once
+        before = text
+        for mark in _marks:
+            text = mark.sub(r"\2", text)
+        if text == before:
+            break
+    return text
+
+
+def split_text(text: str, limit: int = DM_MAX_CHARS) -> list[str]:
+    """Return the text in pieces of at most `limit` characters that join to the whole text again.
+
+    Cut behind white space where there is some in the second half, else between graphemes; a single grapheme
+    longer than the limit, which no script has, is cut by characters.
+    """
+    pieces = []
+    while len(text) > limit:
+        cut = _last_break(text, limit)
+        pieces.append(text[:cut])
+        text = text[cut:]
+    return [*pieces, text]
+
+
+def split_lines(text: str, limit: int = DM_MAX_CHARS) -> list[str]:
+    """Return the text in pieces of at most `limit` characters that join to the whole text again, cut between lines;
+    only a line that is longer itself is cut as split_text does."""
+    pieces, piece = [], ""
+    for line in re.split(r"(?<=\n)", text):
+        if len(piece) + len(line) > limit:
+            if piece:
+                pieces.append(piece)
+            *whole, piece = split_text(line, limit)
+            pieces.extend(whole)
+        else:
+            piece += line
+    return [*pieces, piece]
+
+
+def _last_break(text: str, limit: int) -> int:
+    # A grapheme that begins before the limit may end behind it; look far enough to see it whole.
+    ends = [m.end() for m in _grapheme.finditer(text, 0, min(len(text), limit + 64)) if m.end() <= limit]
+    if not ends:
+        return limit
+    for end in reversed(ends):
+        if end <= limit // 2:
+            break
+        if text[end - 1].isspace():
+            return int(end)
+    return int(ends[-1])
+
+
+def graphemes(text: str) -> Iterator[str]:
+    """Yield what a reader sees as one character each."""
+    return (m.group() for m in _grapheme.finditer(text))
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return the text within `limit` characters, cut between graphemes and ended with an ellipsis where cut."""
+    if len(text) <= limit:
+        return text
+    kept = ""
+    for grapheme in graphemes(text):
+        if len(kept) + len(grapheme) > limit - 1:
+            break
+        kept += grapheme
+    return kept.rstrip() + "…"
+
+
+def fingerprint(text: str, links: Iterable[Link] = (), drop: str = "") -> str:
+    """Return a digest by which a text we sent is recognised when Twitter shows it again.
+
+    Twitter turns links, and bare domains too, into t.co links and may add a scheme, so both sides are compared
+    without them, in one Unicode form and with one kind of white space.
+    """
+    text = unicodedata.normalize("NFC", readable_text(text, links, drop))
+    # The whole word: where a link ends and a closing bracket or quotation mark begins is told differently.
+    words = [word for word in text.split() if not _url_or_domain.search(word)]
+    return hashlib.sha256(" ".join(words).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def sent_fingerprint(text: str) -> str:
+    """Return the fingerprint of a text as we send it; Twitter shows it with `&`, `<` and `>` escaped."""
+    return fingerprint(html.escape(text, quote=False))
+
+
+def only_link(text: str, links: Iterable[Link]) -> str | None:
+    """Return the expanded link if the text is one link and nothing else."""
+    stripped = text.strip()
+    return next((link.expanded for link in links if link.short == stripped and _url.fullmatch(link.expanded)), None)
+
+
+def one_line(text: str) -> str:
+    """Return the text on one line: every stretch of white space becomes one space, none at the ends."""
+    return " ".join(text.split())
+
+
+def holds_link(text: str) -> bool:
+    """Say whether Twitter could take something in this text for a link. Rather yes than no: labels that hold a
+    link are refused together with their message."""
+    return _link.search(text) is not None

@@ -1,0 +1,196 @@
+"""Fetches a file from an address that came from outside (a bot's picture), and only from the public internet.
+
+The name is looked up once, every address it has is checked, and exactly a checked one is connected to. It sends no
+credentials and uses no proxy, since a proxy would look the name up again.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from urllib.parse import urljoin
+
+import urllib3
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.exceptions import HTTPError, LocationParseError, SSLError
+from urllib3.util import Url, parse_url
+
+from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, ServiceUnavailable
+
+from .addresses import is_loopback, is_public
+from .deadline import Pool, TlsPool, deadline
+from .http_client import CONNECT_SECONDS, Incoming, NoAnswer, TooMuch, lower, pieces
+
+SECONDS = 60.0
+REDIRECTS_MAX = 3
+ADDRESSES_MAX = 4
+URL_MAX_CHARS = 4096
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_HEADERS = {"Accept": "image/*, video/*", "Accept-Encoding": "identity", "User-Agent": "twitter-connector"}
+
+Resolve = Callable[[str, int], list[str]]
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return all addresses of a host. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class Fetcher:
+    """allow_loopback: for a sandbox and tests on this machine; other private addresses stay refused. authorities: a
+    file of certificates in place of the public ones."""
+
+    def __init__(
+        self,
+        *,
+        allow_loopback: bool = False,
+        resolve: Resolve = resolve,
+        seconds: float = SECONDS,
+        authorities: str | None = None,
+    ) -> None:
+        self._allow_loopback = allow_loopback
+        self._resolve = resolve
+        self._seconds = seconds
+        self._authorities = authorities or DEFAULT_CA_BUNDLE_PATH
+
+    @contextmanager
+    def open(self, url: str, *, ceiling: int) -> Iterator[Incoming]:
+        """Yield the file while it comes. ceiling: in bytes.
+
+        Raises, here or while the chunks are read: MediaTooLarge; Permanent "media_url_refused" for an address we do
+        not go to, "media_gone" or "media_refused" by what its server says; ServiceUnavailable.
+        """
+        end = time.monotonic() + self._seconds
+        for _ in range(REDIRECTS_MAX + 1):
+            target = _parsed(url)
+            with self._answer(target, end) as answer:
+                location = answer.headers.get("Location")
+                if answer.status in _REDIRECTS and location:
+                    url = _led_on(target.url, location)
+                    continue
+                failure = _failure(answer.status)
+                if failure is not None:
+                    raise failure
+                yield Incoming(answer.status, lower(answer.headers), _sorted(pieces(answer, end, ceiling)))
+                return
+        raise Permanent("media_url_refused", f"The file's address leads on more than {REDIRECTS_MAX} times.")
+
+    @contextmanager
+    def _answer(self, target: Url, end: float) -> Iterator[urllib3.BaseHTTPResponse]:
+        host = (target.host or "").strip("[]")
+        tls = target.scheme == "https"
+        port = target.port or (443 if tls else 80)
+        addresses = self._checked(host, port)
+        for last, address in enumerate(addresses, start=1 - len(addresses)):
+            pool = self._tls_pool(address, port, host) if tls else Pool(address, port)
+            with closing(pool):
+                try:
+                    answer = _ask(pool, target, end)
+                except SSLError as error:
+                    raise _untrusted(error) from error
+                except (HTTPError, OSError) as error:
+                    # A host may have addresses of a kind this network does not reach; another one may do.
+                    if last == 0 or time.monotonic() > end:
+                        raise ServiceUnavailable(
+                            "media_host_unreachable",
+                            f"The file's server does not answer ({type(error).__name__}).",
+                        ) from error
+                    continue
+                with closing(answer):
+                    yield answer
+                return
+
+    def _tls_pool(self, address: str, port: int, host: str) -> TlsPool:
+        # The certificate has to be that of the name, though the connection goes to an address.
+        return TlsPool(
+            address,
+            port,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=self._authorities,
+            server_hostname=host,
+        )
+
+    def _checked(self, host: str, port: int) -> list[str]:
+        try:
+            addresses = self._resolve(host, port)
+        except socket.gaierror as error:
+            if error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)):
+                raise Permanent("media_host_unknown", "The file's server does not exist under this name.") from error
+            raise ServiceUnavailable("media_host_unreachable", "The name of the file's server is not found.") from error
+        except (OSError, UnicodeError) as error:
+            raise _refused("The file's address has no valid host name.") from error
+        # One address that is not public among others is how a name is made to change sides, so all of them count.
+        if not addresses or not all(self._permitted(address) for address in addresses):
+            raise _refused("The file's address does not lead to the public internet, so it was not fetched.")
+        return addresses[:ADDRESSES_MAX]
+
+    def _permitted(self, address: str) -> bool:
+        return is_public(address) or (self._allow_loopback and is_loopback(address))
+
+
+def _ask(pool: urllib3.HTTPConnectionPool, target: Url, end: float) -> urllib3.BaseHTTPResponse:
+    left = max(end - time.monotonic(), 0.001)
+    with deadline(end):
+        return pool.urlopen(
+            "GET",
+            target.request_uri,
+            headers={**_HEADERS, "Host": target.netloc or ""},
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=left),
+        )
+
+
+def _parsed(url: str) -> Url:
+    try:
+        target = parse_url(url) if len(url) <= URL_MAX_CHARS else Url()
+    except (LocationParseError, ValueError) as error:
+        raise _refused("The file's address cannot be understood.") from error
+    if target.scheme not in ("http", "https") or not target.host:
+        raise _refused("The file's address does not begin with https:// or http://.")
+    if target.auth:
+        raise _refused("The file's address holds a user name.")
+    return target
+
+
+def _led_on(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise _refused("The file's address leads on to one that cannot be understood.") from error
+
+
+def _failure(status: int) -> ConnectorError | None:
+    if status == 200:
+        return None
+    if status in (404, 410):
+        return Permanent("media_gone", f"The file's server does not have it (any more) (HTTP {status}).", status=status)
+    if status >= 500 or status in (408, 425, 429):
+        return ServiceUnavailable(
+            "media_host_unavailable", f"The file's server is not available (HTTP {status}).", status=status
+        )
+    return Permanent("media_refused", f"The file's server did not hand it out (HTTP {status}).", status=status)
+
+
+def _untrusted(error: SSLError) -> ConnectorError:
+    if any(isinstance(cause, ssl.SSLCertVerificationError | ssl.CertificateError) for cause in error.args):
+        return Permanent("media_refused", "The file's server has no valid certificate, so the file was not fetched.")
+    return ServiceUnavailable("media_host_unreachable", "The file's server breaks off the encryption.")
+
+
+def _refused(detail: str) -> Permanent:
+    return Permanent("media_url_refused", detail)
+
+
+def _sorted(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except TooMuch as error:
+        raise MediaTooLarge("media_too_large", f"The file has {error}, which is the limit.") from error
+    except NoAnswer as error:
+        raise ServiceUnavailable("media_host_no_answer", f"The file's server gave {error}.") from error

@@ -1,0 +1,300 @@
+"""`twitter-connector up`: start everything in order, restart what dies, stop in order with the broker last."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import redis
+
+from twitter_connector.bootstrap import check_key
+from twitter_connector.broker.connection import connect
+from twitter_connector.config import Settings, child_environment
+from twitter_connector.errors import ConnectorError
+
+from . import command_lines, embedded_broker
+
+log = logging.getLogger(__name__)
+
+START_SECONDS = 60.0
+# Shorter than Kubernetes' terminationGracePeriodSeconds of 30, so that nobody is killed half-way.
+STOP_SECONDS = 25.0
+RESTART_FIRST_SECONDS = 0.5
+RESTART_LONGEST_SECONDS = 15.0
+# A child that lived this long has not failed at starting.
+SETTLED_SECONDS = 30.0
+_PR_SET_PDEATHSIG = 1
+
+
+# Our own addresses; a proxy of the machine has no business between them.
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class CannotStart(Exception):
+    """The service did not come up. Its text says which part and what to look at."""
+
+
+@dataclass
+class Child:
+    """One process of the service, and when it may be started again after dying."""
+
+    name: str
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    wait: float = RESTART_FIRST_SECONDS
+    restart_at: float = 0.0
+    restarts: int = field(default=0)
+
+    def start(self, env: dict[str, str]) -> None:
+        # A session of its own: Ctrl-C reaches the supervisor only, which then stops the children in order.
+        self.process = subprocess.Popen(  # noqa: S603 - our own command lines
+            self.command,
+            env=env,
+            # This process's output is for people: the lines it says itself.
+            stdout=sys.stderr,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads here
+        )
+        self.started_at = time.monotonic()
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+class Supervisor:
+    """Runs the processes of one installation in the foreground."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._say = say
+        self._stop = False
+        self._env = child_environment(
+            VAR_DIR=str(settings.var_dir),
+            PROMETHEUS_MULTIPROC_DIR=str(settings.metrics_dir),
+            LOG_FORMAT=settings.log_format,
+            **({"NO_PROXY": "127.0.0.1,localhost"} if settings.use_sandbox else {}),
+        )
+        self._children: list[Child] = []
+        self._lock: IO[str] | None = None
+
+    def run(self) -> int:
+        """Start, watch until told to stop, stop. Return the exit status."""
+        signal.signal(signal.SIGTERM, self._asked)
+        signal.signal(signal.SIGINT, self._asked)
+        try:
+            self._prepare()
+            if self._settings.embedded_broker:
+                self._add("broker", embedded_broker.command(self._settings))
+            self._until(self._broker_answers, "the broker", self._broker_hint())
+            self._check_key()
+            if self._settings.use_sandbox:
+                self._add("sandbox", command_lines.sandbox(self._settings))
+            self._add("web", command_lines.web(self._settings))
+            self._add("worker", command_lines.worker(self._settings))
+            self._add("beat", command_lines.beat(self._settings))
+            self._until(self._ready, "the service", "See the lines above for the part that failed.")
+            if self._settings.use_sandbox and not self._stop:
+                self._register_demo()
+            if not self._stop:
+                self._say(f"ready: {self._address(self._settings.host)}")
+            while not self._stop:
+                self._mind()
+                time.sleep(0.2)
+        except CannotStart as error:
+            if not self._stop:
+                self._say(f"cannot start: {error}")
+                return 1
+        finally:
+            self._stop_all()
+        return 0
+
+    def _asked(self, *_: object) -> None:
+        self._stop = True
+
+    def _prepare(self) -> None:
+        # The broker's files and the journal hold what people wrote: for nobody else on this machine.
+        os.umask(0o077)
+        self._settings.var_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = (self._settings.var_dir / "up.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotStart(
+                f"another instance runs on {self._settings.var_dir}. Stop it, or give this one its own VAR_DIR."
+            ) from None
+        self._port_is_free(self._settings.host, self._settings.port, "PORT")
+        if self._settings.use_sandbox:
+            self._port_is_free("127.0.0.1", self._settings.sandbox_port, "SANDBOX_PORT")
+        # Counters of a former run would be added to this one's; whoever scrapes expects a restart to reset them.
+        shutil.rmtree(self._settings.metrics_dir, ignore_errors=True)
+        self._settings.metrics_dir.mkdir(parents=True)
+
+    def _port_is_free(self, host: str, port: int, variable: str) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise CannotStart(
+                    f"{variable}: {host}:{port} cannot be listened on ({error.strerror}). Choose another."
+                ) from None
+
+    def _add(self, name: str, command: list[str]) -> None:
+        if self._stop:
+            raise CannotStart("stopped while starting")
+        child = Child(name, command)
+        child.start(self._env)
+        self._children.append(child)
+
+    def _mind(self) -> None:
+        """Start again what has died, after a wait that grows while it keeps dying."""
+        now = time.monotonic()
+        for child in self._children:
+            if child.alive:
+                continue
+            if child.process is not None:
+                lived = now - child.started_at
+                child.wait = RESTART_FIRST_SECONDS if lived > SETTLED_SECONDS else child.wait
+                child.restart_at = now + child.wait
+                child.wait = min(child.wait * 2, RESTART_LONGEST_SECONDS)
+                log.error(
+                    "process_died",
+                    extra={"part": child.name, "status": child.process.returncode, "lived_seconds": round(lived, 1)},
+                )
+                # A master killed outright leaves its workers behind, and with them its port: they no longer accept
+                # anybody, but hold connections in their queue until they give up, ten seconds later.
+                _signal_group(child, signal.SIGKILL)
+                child.process = None
+            elif now >= child.restart_at:
+                child.restarts += 1
+                log.warning("process_restarted", extra={"part": child.name, "restarts": child.restarts})
+                child.start(self._env)
+
+    def _until(self, done: Callable[[], bool], what: str, hint: str) -> None:
+        end = time.monotonic() + START_SECONDS
+        while not done():
+            if self._stop:
+                raise CannotStart("stopped while starting")
+            if time.monotonic() > end:
+                raise CannotStart(f"{what} did not come up within {START_SECONDS:g} s. {hint}")
+            self._mind()
+            time.sleep(0.05)
+
+    def _broker_answers(self) -> bool:
+        try:
+            with connect(self._settings.redis_url, patient=False) as client:
+                return bool(client.ping())
+        except redis.AuthenticationError as error:
+            raise CannotStart("the broker refuses the password in REDIS_URL.") from error
+        except redis.RedisError:
+            return False  # not there yet, or still loading its file
+
+    def _check_key(self) -> None:
+        """Refuse to start with a credentials key that does not fit what is stored."""
+        try:
+            check_key(self._settings, patient=True)
+        except ConnectorError as error:
+            raise CannotStart(error.detail) from error
+
+    def _broker_hint(self) -> str:
+        if self._settings.embedded_broker:
+            return f"Its files are in {self._settings.var_dir / 'broker'}; is another instance using them?"
+        return "REDIS_URL names a server that does not answer."
+
+    def _ready(self) -> bool:
+        return self._get("/health/ready") is not None
+
+    def _get(self, path: str) -> bytes | None:
+        try:
+            with _DIRECTLY.open(self._address(_reachable(self._settings.host)) + path, timeout=3) as answer:
+                return bytes(answer.read())
+        except (urllib.error.URLError, OSError):
+            return None
+
+    def _register_demo(self) -> None:
+        """Register the sandbox's demo account, the way an operator would."""
+        sandbox = f"http://127.0.0.1:{self._settings.sandbox_port}"
+        demo: dict[str, Any] = {}
+
+        def there() -> bool:
+            try:
+                with _DIRECTLY.open(f"{sandbox}/_sandbox/demo", timeout=3) as answer:
+                    demo.update(json.load(answer))
+            except (urllib.error.URLError, OSError, ValueError):
+                return False
+            return True
+
+        self._until(there, "the sandbox", f"Is port {self._settings.sandbox_port} taken? SANDBOX_PORT chooses another.")
+        url = f"{self._address(_reachable(self._settings.host))}/webhook/twitter/register-and-subscribe"
+        headers = {"Content-Type": "application/json"}
+        if self._settings.api_tokens:
+            headers["Authorization"] = f"Bearer {self._settings.api_tokens[0]}"
+        request = urllib.request.Request(url, json.dumps(demo).encode(), headers)  # noqa: S310 - our own address
+        try:
+            with _DIRECTLY.open(request, timeout=60):
+                self._say(f"sandbox: {sandbox}/")
+        except urllib.error.HTTPError as error:
+            detail = json.loads(error.read()).get("detail", "")
+            raise CannotStart(f"the demo account could not be registered: {detail}") from error
+        except OSError as error:
+            raise CannotStart(f"the demo account could not be registered: {error}") from error
+
+    def _address(self, host: str) -> str:
+        named = f"[{host}]" if ":" in host else host
+        return f"http://{named}:{self._settings.port}/twitter-connector"
+
+    def _stop_all(self) -> None:
+        """Stop the doors first, then the work, then what it stands on."""
+        end = time.monotonic() + STOP_SECONDS
+        for names in (("web", "beat"), ("worker",), ("sandbox",), ("broker",)):
+            going = [c for c in self._children if c.name in names and c.alive]
+            for child in going:
+                _signal(child, signal.SIGTERM)
+            for child in going:
+                assert child.process is not None
+                try:
+                    child.process.wait(max(0.5, end - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    log.error("process_killed", extra={"part": child.name})
+                    _signal_group(child, signal.SIGKILL)
+                    child.process.wait()
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def _signal(child: Child, number: signal.Signals) -> None:
+    assert child.process is not None
+    child.process.send_signal(number)
+
+
+def _signal_group(child: Child, number: signal.Signals) -> None:
+    assert child.process is not None
+    try:
+        os.killpg(child.process.pid, number)
+    except ProcessLookupError:
+        return  # all gone, which is what was wanted
+
+
+def _die_with_parent() -> None:
+    """In the child: be killed when the supervisor is, so that its kill -9 leaves nothing behind. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""Lanes, leases, wake-ups, the journal, the send ledger and the dead letters, in Redis."""

@@ -1,0 +1,87 @@
+"""What we gave up on and why, kept so that a person can read it and send it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import redis
+
+from twitter_connector.broker import keys
+from twitter_connector.broker.connection import store_errors
+from twitter_connector.model.timestamps import moment
+from twitter_connector.model.work import DeadLetter, Direction
+
+_BATCH = 200
+# At most so many are forgotten at a time; the next round forgets more.
+_TRIM = 1000
+
+
+class DeadLetters:
+    """The dead letters in the broker; they get there through Lanes.settle, in one step with leaving the lane."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def get(self, letter_id: str) -> DeadLetter | None:
+        with store_errors():
+            row: str | None = self._client.hget(keys.DEAD_LETTER, letter_id)  # type: ignore[assignment]
+        return _load(str(row)) if row else None
+
+    def count(self) -> int:
+        with store_errors():
+            return int(self._client.zcard(keys.DEAD))
+
+    def newest(
+        self, direction: Direction | None = None, account_id: str | None = None, reason: str | None = None
+    ) -> Iterator[DeadLetter]:
+        """Yield the dead letters that fit, the one that failed last first."""
+        start = 0
+        while True:
+            with store_errors():
+                ids: list[str] = self._client.zrevrange(keys.DEAD, start, start + _BATCH - 1)  # type: ignore[assignment]
+                rows = self._client.hmget(keys.DEAD_LETTER, ids) if ids else []
+            for row in rows:
+                if row is None:
+                    continue
+                letter = _load(str(row))
+                fits = (
+                    (direction is None or letter.direction is direction)
+                    and (account_id is None or letter.account_id == account_id)
+                    and (reason is None or letter.reason == reason)
+                )
+                if fits:
+                    yield letter
+            if len(ids) < _BATCH:
+                return
+            start += _BATCH
+
+    def trim(self, most: int, before_ms: int) -> int:
+        """Forget those that failed before a moment, and the oldest beyond `most`. Return how many."""
+        with store_errors():
+            old: list[str] = self._client.zrangebyscore(keys.DEAD, "-inf", f"({before_ms}", 0, _TRIM)  # type: ignore[assignment]
+            surplus: list[str] = self._client.zrange(keys.DEAD, 0, min(_TRIM, self.count() - most) - 1)  # type: ignore[assignment]
+            gone = list(dict.fromkeys([*old, *(surplus if self.count() > most else [])]))
+            if gone:
+                pipe = self._client.pipeline(transaction=True)
+                pipe.zrem(keys.DEAD, *gone)
+                pipe.hdel(keys.DEAD_LETTER, *gone)
+                pipe.execute()
+        return len(gone)
+
+    def discard(self, letter_id: str) -> bool:
+        """Forget one. False when there was none of that id."""
+        with store_errors():
+            pipe = self._client.pipeline(transaction=True)
+            pipe.zrem(keys.DEAD, letter_id)
+            pipe.hdel(keys.DEAD_LETTER, letter_id)
+            removed: list[int] = pipe.execute()
+        return any(removed)
+
+
+def _load(row: str) -> DeadLetter:
+    fields = json.loads(row)
+    fields["direction"] = Direction(fields["direction"])
+    fields["accepted_at"] = moment(fields["accepted_at"])
+    fields["failed_at"] = moment(fields["failed_at"])
+    return DeadLetter(**fields)

@@ -1,0 +1,249 @@
+"""One ordered lane per conversation and direction: accept, claim, settle, postpone. The truth about all work."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import quote
+
+import redis
+
+from twitter_connector.broker import keys
+from twitter_connector.broker.connection import Line, Script, store_errors
+from twitter_connector.errors import StoreUnavailable
+from twitter_connector.model.timestamps import epoch_ms, moment
+from twitter_connector.model.work import (
+    DeadLetter,
+    Direction,
+    EchoSeen,
+    Entry,
+    Flash,
+    Held,
+    Item,
+    Link,
+    QuestionClosed,
+    QuoteForgotten,
+)
+
+from . import scripts
+
+# Iterating over an Enum is not free, and this is on the acknowledging path.
+_BOTH = tuple(Direction)
+
+
+class Lanes:
+    """The lanes as they lie in the broker. Every method raises StoreUnavailable when the broker does not answer."""
+
+    def __init__(self, client: redis.Redis, line: Line) -> None:
+        self._client = client
+        self._accept = Script(line, scripts.ACCEPT)
+        self._revive = Script(line, scripts.REVIVE)
+        self._claim = Script(line, scripts.CLAIM)
+        self._settle = Script(line, scripts.SETTLE)
+        self._postpone = Script(line, scripts.POSTPONE)
+        self._renew = Script(line, scripts.RENEW)
+        self._unreached = Script(line, scripts.UNREACHED)
+        self._flashes = Script(line, scripts.FLASHES)
+        self._pause = Script(line, scripts.PAUSE)
+        self._resume = Script(line, scripts.RESUME)
+        self._wake = Script(line, scripts.WAKE)
+        self._knock = Script(line, scripts.KNOCK)
+
+    def accept(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]:
+        """Store what is new, in one atomic step. Return which items were new, and which doorbells to ring."""
+        new, bells = self._accept(*_arguments(items))
+        return [bool(n) for n in new], _directions(bells)
+
+    def revive(self, letter_id: str, entry: Entry) -> tuple[bool, set[Direction]]:
+        """Take a dead letter off the list and what it was into its lane, in one atomic step. Return whether it was
+        on the list, and which doorbells to ring."""
+        found, bells = self._revive(letter_id, *_arguments([entry]))
+        return bool(found), _directions(bells)
+
+    def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Held | None:
+        """Lease the next due lane of any account not excluded, and return its head. None: nothing is due."""
+        since = time.monotonic()
+        answer = self._claim(direction, keys.LEASE_MS, *(quote(a, safe="") for a in excluded))
+        return _held(direction, answer, since) if isinstance(answer, list) else None
+
+    def settle(
+        self, held: Held, follow_ups: Sequence[Item] = (), *, keep: bool = True, answered: bool = True
+    ) -> tuple[Held | None, set[Direction]]:
+        """Take the head off its lane and take in what follows from it, in one atomic step.
+
+        answered: the other side has spoken, so it can be reached; not so where a message was given up without asking
+        it. Return the lane's next head when `keep` asks for it, and which doorbells to ring. Where the lane has been
+        handed to somebody else meanwhile, nothing is done.
+        """
+        since = time.monotonic()
+        answer = self._settle(
+            *_named(held), held.member, keys.LEASE_MS, int(keep), int(answered), *_arguments(follow_ups)
+        )
+        if answer == -1:
+            return None, set()
+        bells, following = answer
+        return (_held(held.direction, following, since) if following else None), _directions(bells)
+
+    def postpone(self, held: Held, delay_ms: int, *, spend: bool) -> bool:
+        """Let go of the lane until the delay is over. False when somebody else holds it by now."""
+        return bool(self._postpone(*_named(held), held.member, delay_ms, int(spend)) == 1)
+
+    def renew(self, held: Held) -> bool:
+        """Hold the lane a whole lease longer. False when somebody else holds it by now."""
+        return bool(self._renew(*_named(held), keys.LEASE_MS) == 1)
+
+    def unreached(self, direction: Direction, account_id: str) -> int:
+        """Count a failure to reach the other side. Return ms until one message probes it; 0 while all may try."""
+        return int(self._unreached(direction, quote(account_id, safe="")))
+
+    def pause(self, direction: Direction, account_id: str, until_ms: int, reason: str, detail: str) -> None:
+        """Let the account's lanes of one direction wait until a moment (epoch ms)."""
+        self._pause(direction, quote(account_id, safe=""), until_ms, reason, detail)
+
+    def resume(self, direction: Direction, account_id: str) -> set[Direction]:
+        """End a pause. Return which doorbells to ring."""
+        return _directions(self._resume(direction, quote(account_id, safe="")))
+
+    def wake(self, direction: Direction, account_id: str) -> set[Direction]:
+        """Cut short what the account's lanes of one direction wait for; nobody's lease. Return which doorbells to
+        ring. Not for outbound lanes: some of them wait for the outcome of a send."""
+        return _directions(self._wake(direction, quote(account_id, safe="")))
+
+    def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
+        """Return what holds the account back, by direction: until (epoch ms), reason, detail, since."""
+        found: dict[Direction, dict[str, str]] = {}
+        with store_errors():
+            for direction in Direction:
+                key = keys.GATE.format(direction=direction, account=quote(account_id, safe=""))
+                gate: dict[str, str] = self._client.hgetall(key)  # type: ignore[assignment]
+                if gate:
+                    found[direction] = gate
+        return found
+
+    def flashes(self) -> list[str]:
+        """Take out everything that flashed within the last seconds, oldest first."""
+        return [str(payload) for payload in self._flashes()]
+
+    def probes(self, account_id: str) -> dict[Direction, int]:
+        """Return, by direction, when the other side is probed next (epoch ms), where it could not be reached lately."""
+        found: dict[Direction, int] = {}
+        with store_errors():
+            for direction in Direction:
+                key = keys.BREAKER.format(direction=direction, account=quote(account_id, safe=""))
+                until: str | None = self._client.hget(key, "until")  # type: ignore[assignment]
+                if until is not None:
+                    found[direction] = int(until)
+        return found
+
+    def knock(self, direction: Direction) -> bool:
+        """Say whether something is due and nobody has been rung for lately."""
+        return bool(self._knock(direction, keys.BELL_MS))
+
+    def answer_bell(self, direction: Direction) -> None:
+        """The doorbell was heard: from here on a new one may be rung."""
+        with store_errors():
+            self._client.delete(keys.BELL.format(direction=direction))
+
+    def hush(self, direction: Direction) -> None:
+        """No doorbell for a moment: whoever is at work already will take what becomes due."""
+        with store_errors():
+            self._client.set(keys.BELL.format(direction=direction), 1, px=keys.HUSH_MS)
+
+    def waiting(self, account_id: str) -> dict[Direction, int]:
+        """Return how many lanes of the account hold work, by direction."""
+        account = quote(account_id, safe="")
+        with store_errors():
+            counts: list[int] = [self._client.zcard(keys.DUE.format(direction=d, account=account)) for d in Direction]
+        return dict(zip(Direction, counts, strict=True))
+
+    def overdue_seconds(self, direction: Direction) -> float:
+        """Return for how long no worker has looked at an account that has work due; 0 where there is none."""
+        with store_errors():
+            seconds, micros = self._client.time()
+            key = keys.TURN.format(direction=direction)
+            first: list[tuple[str, float]] = self._client.zrange(key, 0, 0, withscores=True)  # type: ignore[assignment]
+        now = int(seconds) * 1000 + int(micros) // 1000
+        return max(0.0, (now - first[0][1]) / 1000) if first else 0.0
+
+    def lag(self, account_id: str) -> dict[Direction, float]:
+        """Return, by direction, for how many seconds the lane that is longest due has been waiting for a worker."""
+        account = quote(account_id, safe="")
+        found: dict[Direction, float] = {}
+        with store_errors():
+            seconds, micros = self._client.time()
+            now = int(seconds) * 1000 + int(micros) // 1000
+            for direction in Direction:
+                key = keys.DUE.format(direction=direction, account=account)
+                first: list[tuple[str, float]] = self._client.zrange(key, 0, 0, withscores=True)  # type: ignore[assignment]
+                found[direction] = max(0.0, (now - first[0][1]) / 1000) if first else 0.0
+        return found
+
+
+def _named(held: Held) -> tuple[str, str, str, str]:
+    return held.direction, quote(held.account_id, safe=""), quote(held.lane, safe="~"), held.token
+
+
+def _arguments(items: Sequence[Item]) -> list[str | int]:
+    """Flatten items for `take` in scripts.py: kind, account, lane, id, order, payload, again, number.
+
+    Quoting keeps foreign ids from breaking a key apart.
+    """
+    flat: list[str | int] = []
+    for item in items:
+        account = quote(item.account_id, safe="")
+        match item:
+            case Entry():
+                lane = quote(item.lane, safe="~")
+                flat += [item.direction, account, lane, item.id, item.order, item.payload, int(item.again), 0]
+            case EchoSeen():
+                echo = json.dumps({"id": item.event_id, "created_ms": item.created_ms, "digest": item.digest})
+                flat += ["echo", account, quote(item.customer_id, safe=""), item.event_id, "", echo, 0, 0]
+            case Flash():
+                flat += ["flash", account, quote(item.customer_id, safe=""), "", item.direction, item.payload, 1, 0]
+            case Link():
+                flat += ["link", account, "", quote(item.message_id, safe=""), "", item.event_id, 1, 0]
+            case QuestionClosed():
+                flat += ["closed", account, quote(item.customer_id, safe=""), "", "", "", 1, 0]
+            case QuoteForgotten():
+                flat += ["unquote", account, "", quote(item.message_id, safe=""), "", "", 1, 0]
+            case DeadLetter():
+                flat += ["dead", account, "", item.id, "", dead_letter_json(item), 1, epoch_ms(item.failed_at)]
+    return flat
+
+
+def dead_letter_json(letter: DeadLetter) -> str:
+    """Return a dead letter as stored; read back by dead_letters.py."""
+    fields: dict[str, Any] = asdict(letter)
+    fields["accepted_at"] = epoch_ms(letter.accepted_at)
+    fields["failed_at"] = epoch_ms(letter.failed_at)
+    return json.dumps(fields)
+
+
+def _directions(bells: Sequence[int]) -> set[Direction]:
+    return {_BOTH[i] for i in (0, 1) if bells[i]}
+
+
+def _held(direction: Direction, row: list[Any], since: float) -> Held:
+    from urllib.parse import unquote
+
+    account, lane, token, member, stored, claims, tries, more = row
+    if not isinstance(stored, str):
+        # A queue entry without its message cannot come from our scripts; refuse to guess.
+        raise StoreUnavailable("lane_damaged", f"Lane entry {member} has lost its message.", ours=True)
+    accepted_ms, _, payload = stored.partition(" ")
+    return Held(
+        direction=direction,
+        account_id=unquote(account),
+        lane=unquote(lane),
+        token=str(token),
+        member=member,
+        payload=payload,
+        accepted_at=moment(int(accepted_ms)),
+        claims=int(claims),
+        tries=int(tries),
+        more=bool(more),
+        since=since,
+    )

@@ -1,0 +1,147 @@
+"""Steps already performed for an outbound message, the DMs they became, and echoes that prove a send."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import redis
+
+from twitter_connector.broker import keys
+from twitter_connector.broker.connection import Line, Script, store_errors
+from twitter_connector.model.plan import Upload
+from twitter_connector.model.work import EchoSeen, Held
+
+from . import scripts
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is known of one step. dm_id: it is done. Otherwise it was begun at `started_ms` and its outcome is
+    open: `looks` counts the searches for it, `sends` how often it was sent, `refusal` is the reason Twitter gave, if
+    it gave one. The last three fields tell of the upload of its file."""
+
+    dm_id: str | None = None
+    started_ms: int = 0
+    looks: int = 0
+    sends: int = 0
+    refusal: str = ""
+    media_id: str = ""
+    segments: int = 0
+    upload_state: str = ""
+
+    @property
+    def upload(self) -> Upload:
+        """How far the upload of the step's file is."""
+        return Upload(self.media_id, self.segments, self.upload_state or "uploading")
+
+
+class Ledger:
+    """The ledger as it lies in the broker. Every method raises StoreUnavailable when the broker does not answer."""
+
+    def __init__(self, client: redis.Redis, line: Line) -> None:
+        self._client = client
+        self._intend = Script(line, scripts.INTEND)
+
+    def steps(self, account_id: str, message_id: str) -> dict[int, Step]:
+        """Return the steps begun or done, by number."""
+        with store_errors():
+            found: dict[str, str] = self._client.hgetall(_key(account_id, message_id))  # type: ignore[assignment]
+        return {int(n): Step(**json.loads(value)) for n, value in found.items() if n.isdecimal()}
+
+    def write(self, held: Held, message_id: str, number: int, step: Step) -> bool:
+        """Record a step if the lane is still ours. False: it is not, and nothing may be sent."""
+        return self._write(held, message_id, number, json.dumps({k: v for k, v in step.__dict__.items() if v}))
+
+    def write_quote(self, held: Held, message_id: str, quote: str) -> bool:
+        """Record what stands above a reply, "" for nothing, if the lane is still ours. False: it is not. It is
+        forgotten along with settling the message (QuoteForgotten)."""
+        return self._write(held, message_id, keys.LEDGER_QUOTE, quote)
+
+    def quote(self, account_id: str, message_id: str) -> str | None:
+        """Return what stands above a reply, "" for nothing; None while that was not written down."""
+        with store_errors():
+            found: str | None = self._client.hget(_key(account_id, message_id), keys.LEDGER_QUOTE)  # type: ignore[assignment]
+        return found
+
+    def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None:
+        """Record that a step became this DM. A fact, so it needs no lease."""
+        key = _key(account_id, message_id)
+        sent = _sent(account_id, customer_id)
+        with store_errors():
+            pipe = self._client.pipeline(transaction=True)
+            pipe.hset(key, str(number), json.dumps({"dm_id": dm_id}))
+            pipe.expire(key, keys.LEDGER_SECONDS)
+            pipe.zadd(sent, {f"{dm_id:0>20}|{message_id}": 0})
+            pipe.zremrangebyrank(sent, 0, -keys.SENT_PER_CUSTOMER - 1)
+            pipe.expire(sent, keys.SENT_SECONDS)
+            pipe.execute()
+
+    def retract(self, account_id: str, message_id: str, number: int) -> None:
+        """Forget that a step was begun: it is certain that nothing was sent."""
+        with store_errors():
+            self._client.hdel(_key(account_id, message_id), str(number))
+
+    def echoes(self, account_id: str, customer_id: str) -> list[EchoSeen]:
+        """Return the account's own messages to this customer that came back lately, newest first."""
+        key = keys.ECHOES.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
+        with store_errors():
+            rows: list[str] = self._client.lrange(key, 0, -1)  # type: ignore[assignment]
+        found: list[dict[str, Any]] = [json.loads(row) for row in rows]
+        return [EchoSeen(account_id, customer_id, e["id"], e["created_ms"], e["digest"]) for e in found]
+
+    def own(self, account_id: str, customer_id: str, up_to: str = "") -> dict[str, str]:
+        """Return DM id -> CIM message id of what we sent to this customer, oldest first, up to a DM id."""
+        limit = f"({up_to:0>20}~" if up_to else "+"
+        with store_errors():
+            rows: list[str] = self._client.zrangebylex(_sent(account_id, customer_id), "-", limit)  # type: ignore[assignment]
+        pairs = (row.partition("|") for row in rows)
+        return {dm_id.lstrip("0"): message_id for dm_id, _, message_id in pairs}
+
+    def keep_scheduling(
+        self, account_id: str, customer_id: str, message_id: str, scheduling: Mapping[str, Any]
+    ) -> None:
+        """Keep what the reports about a message carry, for the one that comes days later. What is too large, or one
+        too many for this customer, is not kept."""
+        value = json.dumps(scheduling, separators=(",", ":"))
+        key = _scheduling(account_id, customer_id)
+        with store_errors():
+            if len(value) > keys.SCHEDULING_MAX_CHARS or self._client.hlen(key) >= keys.SENT_PER_CUSTOMER:
+                return
+            pipe = self._client.pipeline(transaction=True)
+            pipe.hset(key, message_id, value)
+            pipe.expire(key, keys.SENT_SECONDS)
+            pipe.execute()
+
+    def scheduling(self, account_id: str, customer_id: str) -> dict[str, Mapping[str, Any]]:
+        """Return CIM message id -> what its reports carry, for the messages to this customer that have it."""
+        with store_errors():
+            found: dict[str, str] = self._client.hgetall(_scheduling(account_id, customer_id))  # type: ignore[assignment]
+        return {message_id: json.loads(value) for message_id, value in found.items()}
+
+    def _write(self, held: Held, message_id: str, field: int | str, value: str) -> bool:
+        answer = self._intend(
+            held.direction,
+            quote(held.account_id, safe=""),
+            quote(held.lane, safe="~"),
+            held.token,
+            quote(message_id, safe=""),
+            field,
+            value,
+        )
+        return bool(answer == 1)
+
+
+def _key(account_id: str, message_id: str) -> str:
+    return keys.LEDGER.format(account=quote(account_id, safe=""), id=quote(message_id, safe=""))
+
+
+def _sent(account_id: str, customer_id: str) -> str:
+    return keys.SENT.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
+
+
+def _scheduling(account_id: str, customer_id: str) -> str:
+    return keys.SCHEDULING.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))

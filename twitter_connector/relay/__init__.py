@@ -1,1 +1,0 @@
-"""The use cases. Told which edges to use; constructs none."""

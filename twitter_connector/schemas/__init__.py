@@ -1,1 +1,0 @@
-"""JSON to model and back. Tolerant towards Twitter and CIM, strict towards operators."""

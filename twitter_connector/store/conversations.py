@@ -1,0 +1,63 @@
+"""What customers were asked, and which Twitter event a CIM message came from: what answers and read marks need."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import redis
+
+from twitter_connector.broker import keys
+from twitter_connector.broker.connection import store_errors
+from twitter_connector.model.plan import Asked, Choice
+
+
+class Questions:
+    """Every method raises StoreUnavailable when the broker does not answer."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def ask(self, account_id: str, customer_id: str, asked: Asked | None) -> None:
+        """Remember the options about to be sent; None: another message goes out, which closes an open question."""
+        question = keys.QUESTION.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
+        with store_errors():
+            if asked is None:
+                self._client.delete(question)
+                return
+            choices = [[c.number, c.title, c.payload] for c in asked.choices]
+            pipe = self._client.pipeline(transaction=True)
+            pipe.set(_asked(account_id, asked.message_id), json.dumps([asked.numbered, choices]), ex=keys.SENT_SECONDS)
+            if asked.numbered:
+                pipe.set(question, asked.message_id, ex=keys.QUESTION_SECONDS)
+            else:
+                pipe.delete(question)
+            pipe.execute()
+
+    def named(self, account_id: str, message_id: str) -> Asked | None:
+        """Return the options of one BUTTON message, while they are remembered."""
+        with store_errors():
+            row: str | None = self._client.get(_asked(account_id, message_id))  # type: ignore[assignment]
+        if row is None:
+            return None
+        numbered, choices = json.loads(row)
+        return Asked(message_id, tuple(Choice(*choice) for choice in choices), numbered)
+
+    def open_one(self, account_id: str, customer_id: str) -> Asked | None:
+        """Return the numbered question the customer may be answering, if nothing has come between."""
+        question = keys.QUESTION.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
+        with store_errors():
+            message_id: str | None = self._client.get(question)  # type: ignore[assignment]
+        return self.named(account_id, message_id) if message_id else None
+
+    def event_of(self, account_id: str, message_id: str) -> str | None:
+        """Return the Twitter event a CIM message was made from."""
+        with store_errors():
+            found: str | None = self._client.get(
+                keys.LINK.format(account=quote(account_id, safe=""), id=quote(message_id, safe=""))
+            )  # type: ignore[assignment]
+        return found
+
+
+def _asked(account_id: str, message_id: str) -> str:
+    return keys.ASKED.format(account=quote(account_id, safe=""), id=quote(message_id, safe=""))

@@ -1,0 +1,34 @@
+"""One replica at a time does a chore: a lock that expires by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import redis
+
+from twitter_connector.broker import keys
+from twitter_connector.broker.connection import store_errors
+
+_RELEASE = "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0"
+
+
+class Chores:
+    """Locks for scheduled work. A chore that outlives its lock may run twice; each of them may."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    @contextmanager
+    def alone(self, chore: str) -> Iterator[bool]:
+        """Yield whether nobody else is at it."""
+        key, mine = keys.CHORE.format(chore=chore), uuid4().hex
+        with store_errors():
+            got = bool(self._client.set(key, mine, nx=True, ex=keys.CHORE_SECONDS))
+        try:
+            yield got
+        finally:
+            if got:
+                with store_errors():
+                    self._client.eval(_RELEASE, 1, key, mine)

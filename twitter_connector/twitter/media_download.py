@@ -1,0 +1,156 @@
+"""Fetches what customers attach, from Twitter's own media hosts and from nowhere else.
+
+Follows no redirect and shows a signature to no other host. Stores nothing: the bytes go by in pieces.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from urllib.parse import SplitResult, urlsplit
+
+from twitter_connector.config import is_loopback
+from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, RateLimited, ServiceUnavailable
+from twitter_connector.model.account import Credentials
+from twitter_connector.model.event import Media, Variant
+from twitter_connector.net.http_client import Incoming, NoAnswer, NotSent, TooMuch, Wire
+
+from .http import reset_time
+from .oauth1 import signature
+
+# For the whole file. 25 MB in that time is a line of 2 Mbit/s.
+SECONDS = 120.0
+# Twitter's bitrates are upper bounds; films of half of it are common, so only twice the ceiling is hopeless.
+HOPELESS = 2
+# Scheme, host, port and path in plain visible ASCII. Names and passwords, backslashes and blanks, over whose meaning
+# parsers disagree, make it no URL of Twitter's.
+_PLAIN_URL = re.compile(r"https?://([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?/[!#-\[\]-~]*")
+_SIGNED_PATH = "/1.1/ton/"
+
+
+class Downloads:
+    """hosts: TWITTER_MEDIA_HOSTS, each `host` or `host:port`, compared as a whole."""
+
+    def __init__(
+        self, wire: Wire, hosts: Collection[str], clock: Callable[[], datetime], *, seconds: float = SECONDS
+    ) -> None:
+        self._wire = wire
+        self._hosts = frozenset(hosts)
+        self._clock = clock
+        self._seconds = seconds
+
+    @staticmethod
+    def best_variant(media: Media, ceiling: int) -> list[Variant]:
+        return best_variant(media, ceiling)
+
+    @contextmanager
+    def open(self, url: str, credentials: Credentials, *, ceiling: int) -> Iterator[Incoming]:
+        """Yield the file while it comes: its chunks, its content type and its announced size.
+
+        credentials: of the account that takes part in the conversation; used where Twitter wants a signature.
+        ceiling: in bytes. Raises, here or while the chunks are read: MediaTooLarge; Permanent where the file is gone
+        ("media_gone"), not for us ("media_refused_by_twitter") or at a place we do not go ("media_host_unknown");
+        RateLimited; ServiceUnavailable. https://docs.x.com/x-api/direct-messages/manage/guides/message-attachments
+        """
+        parts = self._allowed(url)
+        with ExitStack() as stack:
+            incoming = self._opened(stack, url, parts, credentials, ceiling)
+            failure = _failure(incoming, self._clock())
+            if failure is not None:
+                raise failure
+            yield replace(incoming, chunks=_sorted(incoming.chunks))
+
+    def _opened(
+        self, stack: ExitStack, url: str, parts: SplitResult, credentials: Credentials, ceiling: int
+    ) -> Incoming:
+        end = time.monotonic() + self._seconds
+
+        def answer(signed: bool) -> Incoming:
+            auth = signature(credentials) if signed else None
+            seconds = max(end - time.monotonic(), 0.001)
+            return stack.enter_context(self._wire.stream("GET", url, seconds=seconds, ceiling=ceiling, auth=auth))
+
+        signed = _wants_signature(parts)
+        try:
+            incoming = answer(signed)
+            if not signed and incoming.status in (401, 403):
+                # Whether films need a signature is not documented; where they do, one will be taken.
+                stack.close()
+                incoming = answer(True)
+        except (NotSent, NoAnswer) as error:
+            raise ServiceUnavailable("twitter_media_unreachable", f"Twitter's media host failed: {error}.") from error
+        return incoming
+
+    def _allowed(self, url: str) -> SplitResult:
+        parts = urlsplit(url) if _PLAIN_URL.fullmatch(url) else None
+        if parts is None or parts.netloc.lower() not in self._hosts:
+            raise Permanent(
+                "media_host_unknown",
+                "The attachment lies at an address that is not one of Twitter's media hosts (TWITTER_MEDIA_HOSTS), so "
+                "it was not fetched.",
+                ours=True,
+            )
+        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+            raise Permanent("media_host_unknown", "The attachment's address is not encrypted, so it was not fetched.")
+        return parts
+
+
+def best_variant(media: Media, ceiling: int) -> list[Variant]:
+    """Return the encodings to try, best first; the next one is for when one turns out larger than the ceiling.
+
+    A photo has one. A film has its MP4 files by bitrate, never a playlist (m3u8, mpd); empty where there is none.
+    Encodings that are far beyond the ceiling by bitrate and length are left out, except for the last resort.
+    """
+    if media.kind == "photo":
+        return [Variant(media.url, "")]
+    films = [v for v in media.variants if v.content_type.partition(";")[0].strip().lower() == "video/mp4"]
+    films.sort(key=lambda v: v.bitrate or 0, reverse=True)
+    seconds = (media.duration_ms or 0) / 1000
+    fitting = [v for v in films if (v.bitrate or 0) * seconds / 8 <= ceiling * HOPELESS]
+    return fitting or films[-1:]
+
+
+def _wants_signature(parts: SplitResult) -> bool:
+    # Pictures of messages are for participants only, since September 2018. The sandbox plays that host on loopback.
+    host = (parts.hostname or "").lower()
+    return host.startswith("ton.") or (is_loopback(host) and parts.path.startswith(_SIGNED_PATH))
+
+
+def _failure(incoming: Incoming, now: datetime) -> ConnectorError | None:
+    status = incoming.status
+    if status == 200:
+        if incoming.content_type in ("text/html", "application/xhtml+xml"):
+            return _refused("Twitter answered with a web page in place of the attachment.", status)
+        return None
+    if status in (404, 410):
+        return Permanent("media_gone", f"Twitter does not have the attachment any more (HTTP {status}).", status=status)
+    if status in (420, 429):
+        until = reset_time(incoming.headers, now)
+        return RateLimited(
+            "rate_limited", f"Twitter's rate limit is reached (HTTP {status}).", until=until, status=status
+        )
+    if status >= 500 or status in (408, 425):
+        return ServiceUnavailable(
+            "twitter_unavailable", f"Twitter's media host has trouble of its own (HTTP {status}).", status=status
+        )
+    if 300 <= status < 400:
+        # In practice the way to a login page.
+        return _refused(f"Twitter wanted to lead somewhere else for the attachment (HTTP {status}).", status)
+    return _refused(f"Twitter did not hand out the attachment (HTTP {status}).", status)
+
+
+def _refused(detail: str, status: int) -> Permanent:
+    return Permanent("media_refused_by_twitter", detail, status=status)
+
+
+def _sorted(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except TooMuch as error:
+        raise MediaTooLarge("media_too_large", f"The attachment has {error}, which is the limit.") from error
+    except NoAnswer as error:
+        raise ServiceUnavailable("twitter_no_answer", f"Twitter's media host gave {error}.") from error

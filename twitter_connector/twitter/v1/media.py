@@ -1,0 +1,139 @@
+"""Media upload v1.1: the four steps of a chunked upload. `outgoing.carry_on` takes them one after another.
+
+A file is never shared beyond the one message it is for.
+https://docs.x.com/x-api/media/quickstart/media-upload-chunked
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, ServiceUnavailable
+from twitter_connector.model.account import Credentials
+from twitter_connector.model.plan import Upload
+from twitter_connector.net.http_client import Answer, NoAnswer, NotSent, Wire
+from twitter_connector.net.multipart import FilePart, Multipart
+
+from ..chunked_upload import Outgoing, carry_on
+from ..http import WORDS_MAX_CHARS, classify
+from ..oauth1 import signature
+
+PATH = "/1.1/media/upload.json"
+SECONDS = 30.0
+SEGMENT_SECONDS = 60.0
+UNTOLD_WAIT = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(minutes=5)
+
+
+class Uploads:
+    """The steps of API v1.1. Every one of them may be repeated. Raises what `twitter.http.classify` sorts, but for
+    files that Twitter refuses: Permanent "media_refused" or "media_processing_failed", MediaTooLarge."""
+
+    def __init__(self, wire: Wire, base_url: str, clock: Callable[[], datetime]) -> None:
+        self._wire = wire
+        self._url = base_url + PATH
+        self._clock = clock
+
+    def carry_on(
+        self,
+        credentials: Credentials,
+        upload: Upload,
+        outgoing: Outgoing | None,
+        keep: Callable[[Upload], None],
+    ) -> str:
+        """Return the media id of a file that may be sent now; see `outgoing.carry_on`."""
+        return carry_on(self, credentials, upload, outgoing, keep, self._clock)
+
+    def init(self, credentials: Credentials, outgoing: Outgoing) -> Upload:
+        """Announce a file. The form is part of the signature."""
+        form = {
+            "command": "INIT",
+            "total_bytes": str(outgoing.size_bytes),
+            "media_type": outgoing.mime_type,
+            "media_category": outgoing.category,
+        }
+        body = _told(self._send("POST", credentials, data=form))
+        # The number beside it has more digits than some JSON readers keep.
+        media_id = str(body.get("media_id_string") or body.get("media_id") or "")
+        if not media_id.isascii() or not media_id.isdecimal():
+            raise ServiceUnavailable("twitter_odd_answer", "Twitter's answer to an upload names no media id.")
+        return Upload(media_id)
+
+    def append(self, credentials: Credentials, upload: Upload, outgoing: Outgoing) -> Upload:
+        """Send the next segment. The multipart body is not part of the signature."""
+        start = upload.segments * outgoing.segment_bytes
+        size = min(outgoing.segment_bytes, outgoing.size_bytes - start)
+        fields = {"command": "APPEND", "media_id": upload.media_id, "segment_index": str(upload.segments)}
+        part = FilePart("media", "media", "application/octet-stream", outgoing.file, size, start)
+        body = Multipart(fields, part)
+        self._send("POST", credentials, seconds=SEGMENT_SECONDS, data=body, headers=body.headers)
+        return replace(upload, segments=upload.segments + 1)
+
+    def finalize(self, credentials: Credentials, upload: Upload) -> tuple[Upload, timedelta]:
+        """Say that all segments are there. The upload is "ready" then, or "processing"."""
+        form = {"command": "FINALIZE", "media_id": upload.media_id}
+        return _after(upload, _told(self._send("POST", credentials, data=form)))
+
+    def status(self, credentials: Credentials, upload: Upload) -> tuple[Upload, timedelta]:
+        """Ask how far the processing is."""
+        query = {"command": "STATUS", "media_id": upload.media_id}
+        return _after(upload, _told(self._send("GET", credentials, params=query)))
+
+    def _send(self, method: str, credentials: Credentials, *, seconds: float = SECONDS, **kwargs: Any) -> Answer:
+        try:
+            answer = self._wire.exchange(method, self._url, seconds=seconds, auth=signature(credentials), **kwargs)
+        except (NotSent, NoAnswer) as error:
+            raise ServiceUnavailable("twitter_unreachable", f"Twitter's upload host failed: {error}.") from error
+        failure = _about_media(classify(answer, self._clock(), acts=False))
+        if failure is not None:
+            raise failure
+        return answer
+
+
+def _after(upload: Upload, body: Mapping[str, Any]) -> tuple[Upload, timedelta]:
+    info = body.get("processing_info")
+    state = str(info.get("state") or "") if isinstance(info, Mapping) else "succeeded"
+    if state == "succeeded":
+        return replace(upload, state="ready"), timedelta()
+    assert isinstance(info, Mapping)
+    if state == "failed":
+        raise _failed(info.get("error"))
+    after = info.get("check_after_secs")
+    wait = timedelta(seconds=after) if isinstance(after, int | float) and 0 <= after < 1e6 else UNTOLD_WAIT
+    return replace(upload, state="processing"), min(wait, LONGEST_WAIT)
+
+
+def _failed(told: object) -> Permanent:
+    error = told if isinstance(told, Mapping) else {}
+    name = str(error.get("name") or "")
+    code = error.get("code")
+    named = name if re.fullmatch(r"\w{1,60}", name, re.ASCII) else "it does not say why"
+    return Permanent(
+        "media_processing_failed",
+        f"Twitter cannot use the file: {named}. A video has to be H.264 with AAC sound, 0.5 to 140 seconds long and at "
+        "most 1280 x 1024 pixels large.",
+        code=code if isinstance(code, int) else None,
+        words=str(error.get("message") or "")[:WORDS_MAX_CHARS],
+    )
+
+
+def _about_media(failure: ConnectorError | None) -> ConnectorError | None:
+    """Give refusals without a code of Twitter's own, which this endpoint is fond of, a name that says what it is."""
+    if not isinstance(failure, Permanent) or failure.reason not in ("request_refused", "media_refused"):
+        return failure
+    named = f" (HTTP {failure.status})" if failure.code is None else f" (Twitter error {failure.code})"
+    facts: dict[str, Any] = {"code": failure.code, "status": failure.status, "words": failure.words}
+    if failure.status == 413:
+        return MediaTooLarge("media_too_large", f"The file is larger than Twitter accepts{named}.", **facts)
+    return Permanent("media_refused", f"Twitter did not accept the file{named}.", **facts)
+
+
+def _told(answer: Answer) -> Mapping[str, Any]:
+    body = answer.json()
+    if not isinstance(body, Mapping):
+        raise ServiceUnavailable("twitter_odd_answer", "Twitter's answer to an upload is not JSON.")
+    return body

@@ -1,0 +1,157 @@
+"""Who may call the internal routes, and how much they may send."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import logging
+import math
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from flask import Response, current_app, g, request
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+
+from twitter_connector.metrics import REFUSED
+
+from .context import services
+from .forwarded import ALSO_NAMING, caller, is_inside
+from .middleware import BODY_READ
+from .problems import problem
+from .token_attempts import Attempts
+
+log = logging.getLogger(__name__)
+
+INTERNAL_BODY_MAX_BYTES = 64 * 1024
+# What a page of somebody else's may send from the browser of a person inside without asking us first.
+# https://fetch.spec.whatwg.org/#cors-safelisted-request-header
+_UNASKED_TYPES = ("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def read_body(most: int) -> bytes:
+    """Return the request's body. Ends with 413 where it is longer, before more than that is read or kept, and with
+    400 where it breaks off."""
+    declared = request.environ.get("CONTENT_LENGTH", "")
+    if declared.isascii() and declared.isdecimal() and 0 < int(declared) <= most:
+        # The common case, without the layers that guard against the others: they cost as much as parsing it does.
+        return _whole(int(declared))
+    g.body_limit = most
+    # A length that was declared is refused by that alone. Without one, the reader stops at the limit and says
+    # nothing, so one byte more tells a body that is too long from one that just fits.
+    request.max_content_length = most + 1
+    try:
+        body = request.get_data(cache=False)
+    except HTTPException:
+        raise
+    except Exception as error:  # noqa: BLE001 - each server has its own for broken chunks and for callers that hang up
+        log.info("body_unreadable", extra={"error": type(error).__name__})
+        raise BadRequest("The body could not be read to its end.") from None
+    if len(body) > most:
+        raise RequestEntityTooLarge
+    request.environ[BODY_READ] = True
+    return body
+
+
+def _whole(size: int) -> bytes:
+    try:
+        body: bytes = request.environ["wsgi.input"].read(size)
+    except Exception as error:  # noqa: BLE001 - as above
+        log.info("body_unreadable", extra={"error": type(error).__name__})
+        body = b""
+    if len(body) != size:
+        raise BadRequest("The body could not be read to its end.")
+    request.environ[BODY_READ] = True
+    return body
+
+
+def internal(view: F) -> F:
+    """Let only those in whom interface section 4 lets in."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        refusal = refuse()
+        if refusal is not None:
+            return refusal
+        return view(*args, **kwargs)
+
+    return cast(F, guarded)
+
+
+def refuse() -> Response | None:
+    """Return the answer that refuses the present request, or None when it may pass."""
+    tokens = services().settings.api_tokens
+    if tokens:
+        return _by_token(tokens)
+    named = [value for name in ("X-Forwarded-For", *ALSO_NAMING) for value in request.headers.getlist(name)]
+    if not is_inside(request.remote_addr, named, request.headers.getlist("Forwarded")):
+        REFUSED.labels("outside").inc()
+        return problem(
+            403,
+            "This address is internal: it answers callers from loopback and private networks only. To call it from "
+            "elsewhere, configure CONNECTOR_API_TOKEN and send it as `Authorization: Bearer …`.",
+            kind="outside-caller",
+        )
+    if _sent_by_a_foreign_page():
+        REFUSED.labels("page").inc()
+        return problem(
+            403,
+            "This address is internal, and the request was made by a web page in a browser. Call it with "
+            "Content-Type: application/json.",
+            kind="foreign-page",
+        )
+    return None
+
+
+def _by_token(tokens: Sequence[str]) -> Response | None:
+    attempts: Attempts = current_app.extensions.setdefault("token-attempts", Attempts())
+    who = caller(request.remote_addr, request.headers.getlist("X-Forwarded-For"))
+    given = request.headers.get("Authorization", "")
+    # Only who guesses is slowed down; a request without any token says nothing about one.
+    wait = attempts.wait(who) if given else 0.0
+    if wait:
+        REFUSED.labels("guessing").inc()
+        return problem(
+            429,
+            "Too many wrong tokens came from this address. Wait as long as Retry-After says, then send a token of "
+            "CONNECTOR_API_TOKEN.",
+            kind="too-many-attempts",
+            headers={"Retry-After": str(math.ceil(wait))},
+        )
+    if has_token(given, tokens):
+        attempts.succeeded(who)
+        return None
+    if given and attempts.failed(who):
+        log.warning("token_guessing_slowed", extra={"caller": who})
+    REFUSED.labels("token").inc()
+    return problem(
+        401,
+        "This address is internal. Send one of the tokens of CONNECTOR_API_TOKEN as `Authorization: Bearer …`.",
+        kind="token-needed",
+        headers={"WWW-Authenticate": 'Bearer realm="twitter-connector"'},
+    )
+
+
+def _sent_by_a_foreign_page() -> bool:
+    """A browser inside the network runs pages from outside, and lets them post plain forms to us. It asks us before
+    it sends JSON or another method, and we never say yes."""
+    return "Origin" in request.headers and request.method == "POST" and request.mimetype in _UNASKED_TYPES
+
+
+def has_token(authorization: str, tokens: Sequence[str]) -> bool:
+    """Say whether the header carries one of the tokens: as Bearer, or as the password of Basic, which is how a URL
+    with credentials in it (the only place CCM has for a secret) arrives. Constant time per token."""
+    scheme, _, value = authorization.partition(" ")
+    value = value.strip()
+    if scheme.lower() == "basic":
+        try:
+            value = base64.b64decode(value, validate=True).decode("utf-8").partition(":")[2]
+        except ValueError:
+            return False
+    elif scheme.lower() != "bearer":
+        return False
+    given = value.encode("utf-8", "surrogatepass")
+    matches = [hmac.compare_digest(given, token.encode()) for token in tokens]
+    return any(matches)

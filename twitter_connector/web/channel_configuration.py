@@ -1,0 +1,31 @@
+"""Configuration from CCM and from operators: check, store, answer. Asks nobody else."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from twitter_connector.cim.channel_configuration import load_channel_type, load_push
+
+from .access import INTERNAL_BODY_MAX_BYTES, internal
+from .context import services
+from .request_body import json_body
+
+bp = Blueprint("configuration", __name__)
+
+
+@bp.post("/connector-configurations")
+@internal
+def receive_configuration() -> Response:
+    """Take over the credentials CCM pushes when a channel connector is saved. An account nobody registered is
+    answered with 200 as well: CCM saves what it likes, and what to do about it is in the answer."""
+    told = load_push(json_body(INTERNAL_BODY_MAX_BYTES))
+    return jsonify(services().configure.push(told).as_json())
+
+
+@bp.post("/channel-type-configurations")
+@internal
+def receive_channel_type() -> Response:
+    """Remember the channel type an operator names."""
+    channel_type_id = load_channel_type(json_body(INTERNAL_BODY_MAX_BYTES))
+    services().configure.name_channel_type(channel_type_id)
+    return jsonify({"channelTypeId": channel_type_id})

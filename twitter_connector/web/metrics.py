@@ -1,0 +1,81 @@
+"""How things stand at the moment of a scrape: what waits, what is paused, what is broken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from twitter_connector.bootstrap import Services
+from twitter_connector.errors import StoreUnavailable
+
+
+class Standing(Collector):
+    """Reads the broker when collected. While it is away, only `twitter_connector_broker_up` says so."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def collect(self) -> Iterable[Metric]:
+        up = GaugeMetricFamily("twitter_connector_broker_up", "Whether the broker answers: 1 or 0.")
+        journal = GaugeMetricFamily(
+            "twitter_connector_journal_bytes", "What lies in the local journal because the broker was away."
+        )
+        journal.add_metric([], self._services.inbox.journal_bytes())
+        try:
+            found = list(self._read())
+        except StoreUnavailable:
+            up.add_metric([], 0)
+            return [up, journal]
+        up.add_metric([], 1)
+        return [up, journal, *found]
+
+    def _read(self) -> Iterable[Metric]:
+        svc = self._services
+        workers = GaugeMetricFamily("twitter_connector_workers", "Worker processes heard of lately.")
+        workers.add_metric([], len(svc.pulse.workers()))
+        dead = GaugeMetricFamily(
+            "twitter_connector_dead_letters", "Messages given up and not yet replayed or discarded."
+        )
+        dead.add_metric([], svc.dead_letters.count())
+        lanes = GaugeMetricFamily(
+            "twitter_connector_lanes_waiting", "Conversations that hold work.", labels=["direction", "account"]
+        )
+        lag = GaugeMetricFamily(
+            "twitter_connector_lag_seconds",
+            "How long the conversation that is longest due has waited for a worker.",
+            labels=["direction", "account"],
+        )
+        paused = GaugeMetricFamily(
+            "twitter_connector_paused_seconds",
+            "How much longer an account waits, by direction and reason.",
+            labels=["direction", "account", "reason"],
+        )
+        valid = GaugeMetricFamily(
+            "twitter_connector_webhook_valid",
+            "Whether the webhook was valid when Twitter was last asked: 1 or 0.",
+            labels=["account"],
+        )
+        remaining = GaugeMetricFamily(
+            "twitter_connector_twitter_remaining",
+            "Calls Twitter still allows in the present window, by endpoint, as its last answer said.",
+            labels=["account", "endpoint"],
+        )
+        now = time.time()
+        for account in svc.accounts.all():
+            for direction, count in svc.lanes.waiting(account.id).items():
+                lanes.add_metric([direction.word, account.id], count)
+            for direction, seconds in svc.lanes.lag(account.id).items():
+                lag.add_metric([direction.word, account.id], seconds)
+            for direction, pause in svc.lanes.pauses(account.id).items():
+                until = int(pause["until"]) / 1000 - now
+                paused.add_metric([direction.word, account.id, pause["reason"]], max(0.0, until))
+            signs = svc.accounts.signs(account.id)
+            if "webhook_valid" in signs:
+                valid.add_metric([account.id], signs["webhook_valid"])
+            for endpoint, limit in svc.budgets.of(account.id).items():
+                remaining.add_metric([account.id, endpoint], limit["remaining"])
+        return [workers, dead, lanes, lag, paused, valid, remaining]
