@@ -22,11 +22,11 @@ from benchmarks import events
 from twitter_connector.broker.connection import Line, connect
 from twitter_connector.config import Settings
 from twitter_connector.messages.message_ids import message_id
-from twitter_connector.model.work import Direction, Entry, Held, Item, Link, QuestionClosed
+from twitter_connector.model.work import Direction, Effect, Entry, Lease, Link, QuestionClosed
 from twitter_connector.processes import embedded_broker
 from twitter_connector.queue.lanes import Lanes
-from twitter_connector.queue.send_ledger import Ledger, Step
-from twitter_connector.twitter.v1.webhook_body import pieces
+from twitter_connector.queue.send_ledger import SendLedger, SendRecord
+from twitter_connector.twitter.v1.webhook_body import raw_events
 
 CONVERSATIONS = 100_000
 # So many of them get a reply as well. A reply leaves more behind, and a tenth tells how much.
@@ -44,10 +44,10 @@ def main() -> None:
     begun = time.monotonic()
     with _running() as client:
         line = Line(client, patient=True)
-        lanes, ledger = Lanes(client, line), Ledger(client, line)
+        lanes, ledger = Lanes(client, line), SendLedger(client, line)
         print(f"broker memory, {CONVERSATIONS:,} conversations with one event each, {REPLIES:,} replies")
         _taken_through(client, lanes, Direction.IN, CONVERSATIONS, _event, _posted)
-        _taken_through(client, lanes, Direction.OUT, REPLIES, _reply, lambda held: _sent(held, ledger))
+        _taken_through(client, lanes, Direction.OUT, REPLIES, _reply, lambda lease: _sent(lease, ledger))
         print(f"  measured in {time.monotonic() - begun:.0f} s")
 
 
@@ -57,7 +57,7 @@ def _taken_through(
     direction: Direction,
     number: int,
     made: Callable[[int], Entry],
-    done: Callable[[Held], list[Item]],
+    done: Callable[[Lease], list[Effect]],
 ) -> None:
     before, known = _used(client), _kinds(client)
     for start in range(0, number, BATCH):
@@ -66,8 +66,8 @@ def _taken_through(
 
     def settled(_: int) -> int:
         count = 0
-        while held := lanes.claim(direction):
-            lanes.settle(held, done(held))
+        while lease := lanes.claim(direction):
+            lanes.settle(lease, done(lease))
             count += 1
         return count
 
@@ -90,8 +90,8 @@ def _taken_through(
 def _event_like(customer_id: str, event_id: str) -> str:
     """Return what the web stores for an event."""
     request = events.request(customer_id, event_id)
-    (piece,) = pieces(json.loads(request.partition(b"\r\n\r\n")[2]), events.ACCOUNT_ID)
-    return json.dumps({"activity": piece.envelope}, separators=(",", ":"))
+    (raw_event,) = raw_events(json.loads(request.partition(b"\r\n\r\n")[2]), events.ACCOUNT_ID)
+    return json.dumps({"activity": raw_event.envelope}, separators=(",", ":"))
 
 
 _FIRST_CUSTOMER, _FIRST_EVENT = "1000000000", events.event_id()
@@ -105,10 +105,10 @@ def _event(number: int) -> Entry:
     return Entry(Direction.IN, events.ACCOUNT_ID, customer_id, f"dm:{event_id}", payload, f"0{event_id:0>20}")
 
 
-def _posted(held: Held) -> list[Item]:
-    event_id = held.entry_id.removeprefix("dm:")
-    cim_id = message_id(held.account_id, event_id)
-    return [Link(held.account_id, cim_id, event_id), QuestionClosed(held.account_id, held.customer_id)]
+def _posted(lease: Lease) -> list[Effect]:
+    event_id = lease.entry_id.removeprefix("dm:")
+    cim_id = message_id(lease.account_id, event_id)
+    return [Link(lease.account_id, cim_id, event_id), QuestionClosed(lease.account_id, lease.customer_id)]
 
 
 def _reply(number: int) -> Entry:
@@ -118,9 +118,9 @@ def _reply(number: int) -> Entry:
     return Entry(Direction.OUT, events.ACCOUNT_ID, customer_id, cim_id, json.dumps({"message": message}))
 
 
-def _sent(held: Held, ledger: Ledger) -> list[Item]:
-    ledger.write(held, held.entry_id, 0, Step(started_ms=int(time.time() * 1000), sends=1))
-    ledger.done(held.account_id, held.customer_id, held.entry_id, 0, events.event_id())
+def _sent(lease: Lease, ledger: SendLedger) -> list[Effect]:
+    ledger.write(lease, lease.entry_id, 0, SendRecord(started_ms=int(time.time() * 1000), sends=1))
+    ledger.done(lease.account_id, lease.customer_id, lease.entry_id, 0, events.event_id())
     return []
 
 

@@ -29,19 +29,19 @@ from twitter_connector.bootstrap import Services, build_services
 from twitter_connector.config import Settings
 from twitter_connector.model.work import Direction
 from twitter_connector.processes import embedded_broker
-from twitter_connector.queue.wakeups import Bell
+from twitter_connector.queue.wakeups import Wakeups
 
 START_SECONDS = 20.0
 
 
-class SilentBell(Bell):
+class SilentBell(Wakeups):
     """Rings nobody; remembers who would have been woken."""
 
     def __init__(self) -> None:
-        self.rung: list[Direction] = []
+        self.woken: list[Direction] = []
 
-    def ring(self, direction: Direction) -> None:
-        self.rung.append(direction)
+    def wake(self, direction: Direction) -> None:
+        self.woken.append(direction)
 
 
 def settings_in(directory: Path, **env: str) -> Settings:
@@ -107,7 +107,7 @@ def inspector(broker_process: Broker) -> Iterator[redis.Redis]:
 
 def services_of(settings: Settings, *, patient: bool = False) -> Services:
     """Return the true services of a process, but for the bell: nobody is there to be woken."""
-    return replace(build_services(settings, patient=patient), bell=SilentBell())
+    return replace(build_services(settings, patient=patient), wakeups=SilentBell())
 
 
 @pytest.fixture

@@ -12,18 +12,19 @@ from tests.fakes import (
     FakeAccounts,
     FakeCim,
     FakeClock,
+    FakeConversations,
     FakeDeadLetters,
     FakeLanes,
-    FakeLedger,
-    FakeQuestions,
+    FakeSendLedger,
     FakeTwitter,
     FakeWatch,
 )
 from twitter_connector.cim.envelope import load_message
-from twitter_connector.delivery.concurrency import Slots
-from twitter_connector.delivery.consumer import Drain
+from twitter_connector.delivery.concurrency import Concurrency
+from twitter_connector.delivery.consumer import Consumer
 from twitter_connector.delivery.inbound import InboundRoute
 from twitter_connector.delivery.intake import take_in_activities, take_in_message
+from twitter_connector.delivery.lease_renewal import LeaseRenewal
 from twitter_connector.delivery.outbound import OutboundRoute
 from twitter_connector.errors import ConnectorError
 from twitter_connector.messages.to_cim import media_message
@@ -32,9 +33,8 @@ from twitter_connector.model.message import CimMessage, MediaPart, StoredFile
 from twitter_connector.model.plan import MediaRef, Upload
 from twitter_connector.model.timestamps import first_id_at
 from twitter_connector.model.work import DeadLetter, Direction
-from twitter_connector.delivery.lease_renewal import Keeper
-from twitter_connector.queue.send_ledger import Step
-from twitter_connector.twitter.v1.webhook_body import pieces
+from twitter_connector.queue.send_ledger import SendRecord
+from twitter_connector.twitter.v1.webhook_body import raw_events
 
 IN, OUT = Direction.IN, Direction.OUT
 ACME, OTHER = "732739706", "2975699229"
@@ -47,7 +47,7 @@ def account(account_id: str = ACME) -> Account:
     return Account(account_id, credentials, f"https://cx.example.com/webhook/twitter/{account_id}", "prod")
 
 
-class FakeAttachments:
+class FakeMediaTransfer:
     """Files that come and go without any bytes."""
 
     def __init__(self) -> None:
@@ -75,43 +75,43 @@ class FakeAttachments:
         return upload.media_id
 
 
-class House:
+class FakeDeliveries:
     """A relay, its neighbours, and the ways in."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.lanes = FakeLanes(self.clock)
-        self.ledger = FakeLedger(self.lanes)
-        self.questions = FakeQuestions(self.lanes)
+        self.ledger = FakeSendLedger(self.lanes)
+        self.conversations = FakeConversations(self.lanes)
         self.dead_letters = FakeDeadLetters(self.lanes)
         self.accounts = FakeAccounts(account(ACME), account(OTHER))
         self.twitters = {i: FakeTwitter(self.clock, i) for i in (ACME, OTHER)}
         self.cim = FakeCim()
-        self.attachments = FakeAttachments()
+        self.media_transfer = FakeMediaTransfer()
         self.watch = FakeWatch()
         self.skipped: list[str] = []
-        self.rung: list[str] = []
+        self.woken: list[str] = []
         self.counted: list[tuple[str, str]] = []
         self.stopping = False
-        self.keeper = Keeper(self.lanes, 3.0, self.clock.seconds)
-        self.slots = Slots(64)
+        self.lease_renewal = LeaseRenewal(self.lanes, 3.0, self.clock.seconds)
+        self.concurrency = Concurrency(64)
         self.inbound = InboundRoute(
             cim=self.cim,
             account=self.accounts.get,
-            attachments=self.attachments,  # type: ignore[arg-type]
-            questions=self.questions,
+            media_transfer=self.media_transfer,  # type: ignore[arg-type]
+            conversations=self.conversations,
             ledger=self.ledger,
-            step_of=Step,
+            record_of=SendRecord,
             clock=self.clock,
             skipped=self.skipped.append,
         )
         self.outbound = OutboundRoute(
             account=self.accounts.get,
             twitter_for=lambda a: self.twitters[a.id],
-            attachments=self.attachments,  # type: ignore[arg-type]
-            questions=self.questions,
+            media_transfer=self.media_transfer,  # type: ignore[arg-type]
+            conversations=self.conversations,
             ledger=self.ledger,
-            step_of=Step,
+            record_of=SendRecord,
             clock=self.clock,
             skipped=self.skipped.append,
         )
@@ -120,15 +120,15 @@ class House:
     def twitter(self) -> FakeTwitter:
         return self.twitters[ACME]
 
-    def drain(self, way: Direction = OUT, route: Any = None) -> Drain:
-        return Drain(
+    def consume(self, way: Direction = OUT, route: Any = None) -> Consumer:
+        return Consumer(
             direction=way,
             lanes=self.lanes,
             route=route or (self.inbound if way is IN else self.outbound),
-            keeper=self.keeper,
-            slots=self.slots,
+            lease_renewal=self.lease_renewal,
+            concurrency=self.concurrency,
             clock=self.clock,
-            ring=self.rung.append,
+            wake=self.woken.append,
             watch=self.watch,
             max_age=MAX_AGE,
             stopping=lambda: self.stopping,
@@ -138,7 +138,7 @@ class House:
     def serve(self, *ways: Direction) -> None:
         """Work on what is due now, in both directions unless told otherwise."""
         for way in ways or (OUT, IN):
-            self.drain(way).serve(60)
+            self.consume(way).serve(60)
 
     def later(self, seconds: float, *ways: Direction) -> None:
         self.clock.advance(seconds)
@@ -149,9 +149,9 @@ class House:
     ) -> bool:
         """CCM sends a message for a customer."""
         body = {"type": "PLAIN", "markdownText": text, **more.pop("body", {})}
-        channel = {"channelCustomerIdentifier": customer, "serviceIdentifier": account_id}
-        message = load_message({"id": message_id, "header": {"channelData": channel, **more}, "body": body})
-        return take_in_message(message, self.lanes, self.rung.append)
+        enquiries = {"channelCustomerIdentifier": customer, "serviceIdentifier": account_id}
+        message = load_message({"id": message_id, "header": {"channelData": enquiries, **more}, "body": body})
+        return take_in_message(message, self.lanes, self.woken.append)
 
     def event(
         self, event_id: str = "", text: str = "Hi", *, customer: str = ADA, account_id: str = ACME, own: bool = False
@@ -172,7 +172,10 @@ class House:
         """Twitter brings events."""
         found = json.loads(json.dumps(payload))
         take_in_activities(
-            pieces(found, ACME), self.lanes, self.rung.append, lambda family, what: self.counted.append((family, what))
+            raw_events(found, ACME),
+            self.lanes,
+            self.woken.append,
+            lambda family, what: self.counted.append((family, what)),
         )
 
     def customer_writes(self, event_id: str, text: str, **more: Any) -> None:
@@ -191,7 +194,7 @@ class House:
         """Return the texts CCM got from customers."""
         return [m["body"]["markdownText"] for m in self.cim.received if m["body"]["type"] == "PLAIN"]
 
-    def buried(self) -> list[DeadLetter]:
+    def dead_lettered(self) -> list[DeadLetter]:
         return list(self.dead_letters.newest())
 
 

@@ -23,15 +23,15 @@ from twitter_connector.model.work import (
     DeadLetter,
     Direction,
     EchoSeen,
+    Effect,
     Entry,
-    Flash,
-    Held,
-    Item,
+    Lease,
     Link,
     QuestionClosed,
     QuoteForgotten,
+    TypingIndicator,
 )
-from twitter_connector.queue.send_ledger import Step
+from twitter_connector.queue.send_ledger import SendRecord
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -85,15 +85,15 @@ class FakeLanes:
         self._breakers: dict[tuple[Direction, str], list[int]] = {}
         self._probing: set[tuple[Direction, str]] = set()
         self._flash_marks: dict[tuple[Direction, str, str], int] = {}
-        self._flashes: list[tuple[int, str]] = []
+        self._typing: list[tuple[int, str]] = []
         self.echoed: dict[tuple[str, str], list[EchoSeen]] = {}
         self.dead: dict[str, DeadLetter] = {}
         self.links: dict[tuple[str, str], str] = {}
-        self.questions: dict[tuple[str, str], str] = {}
+        self.conversations: dict[tuple[str, str], str] = {}
         self.quotes: dict[tuple[str, str], str] = {}
         self.away = False
 
-    def accept(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]:
+    def accept(self, items: Sequence[Effect]) -> tuple[list[bool], set[Direction]]:
         self._there()
         new, wanted = self._take(items)
         return new, self._ringing(wanted)
@@ -104,7 +104,7 @@ class FakeLanes:
         _, wanted = self._take([entry] if listed else [])
         return listed, self._ringing(wanted)
 
-    def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Held | None:
+    def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Lease | None:
         self._there()
         now, turn = self._clock.ms, self._turn[direction]
         # Of the accounts that are due, the one that was served longest ago.
@@ -132,8 +132,10 @@ class FakeLanes:
                 others = sum(1 for other in due.values() if other <= now) - 1
                 self._fence += 1
                 self._lane((direction, account, lane)).owner = str(self._fence)
-                held = self._head((direction, account, lane), str(self._fence), others > 0 or position + 1 < len(ready))
-                if held is not None:
+                lease = self._head(
+                    (direction, account, lane), str(self._fence), others > 0 or position + 1 < len(ready)
+                )
+                if lease is not None:
                     due[lane] = now + keys.LEASE_MS
                     turn[account] = now
                     if breaker[1]:
@@ -141,62 +143,62 @@ class FakeLanes:
                         breaker[1] = now + keys.LEASE_MS
                         self._probing.add((direction, account))
                     self._served[direction, account] = self._fence
-                    return held
+                    return lease
         return None
 
     def settle(
-        self, held: Held, follow_ups: Sequence[Item] = (), *, keep: bool = True, answered: bool = True
-    ) -> tuple[Held | None, set[Direction]]:
+        self, lease: Lease, follow_ups: Sequence[Effect] = (), *, keep: bool = True, answered: bool = True
+    ) -> tuple[Lease | None, set[Direction]]:
         self._there()
-        if not self.holds(held):
+        if not self.holds(lease):
             return None, set()
-        name = _name(held)
+        name = _name(lease)
         lane = self._lanes[name]
         for part in (lane.queue, lane.claims, lane.tries):
-            part.pop(held.member, None)
+            part.pop(lease.member, None)
         _, wanted = self._take(follow_ups)
         now, due = self._clock.ms, self._due.setdefault(name[:2], {})
         self._probing.discard(name[:2])
         if answered and self._breakers.pop(name[:2], None) is not None:
             self._sooner(name, now)
-            wanted.add(held.direction)
+            wanted.add(lease.direction)
         if not answered and self._breakers.get(name[:2], [0, 0])[1]:
             self._breakers[name[:2]][1] = now
             self._sooner(name, now)
-            wanted.add(held.direction)
+            wanted.add(lease.direction)
         following = None
         if keep:
-            following = self._head(name, held.token, False)
+            following = self._head(name, lease.token, False)
             if following is not None:
-                due[held.lane] = now + keys.LEASE_MS
+                due[lease.lane] = now + keys.LEASE_MS
         elif not lane.queue:
-            due.pop(held.lane, None)
+            due.pop(lease.lane, None)
             self._lanes.pop(name, None)
         else:
             lane.owner = ""
-            due[held.lane] = now
+            due[lease.lane] = now
             self._sooner(name, now)
-            wanted.add(held.direction)
+            wanted.add(lease.direction)
         return following, self._ringing(wanted)
 
-    def postpone(self, held: Held, delay_ms: int, *, spend: bool) -> bool:
+    def postpone(self, lease: Lease, delay_ms: int, *, spend: bool) -> bool:
         self._there()
-        if not self.holds(held):
+        if not self.holds(lease):
             return False
-        lane = self._lanes[_name(held)]
+        lane = self._lanes[_name(lease)]
         if spend:
-            lane.tries[held.member] = lane.tries.get(held.member, 0) + 1
-        lane.claims.pop(held.member, None)
+            lane.tries[lease.member] = lane.tries.get(lease.member, 0) + 1
+        lane.claims.pop(lease.member, None)
         lane.owner = ""
-        self._due[held.direction, held.account_id][held.lane] = self._clock.ms + delay_ms
-        self._sooner(_name(held), self._clock.ms + delay_ms)
+        self._due[lease.direction, lease.account_id][lease.lane] = self._clock.ms + delay_ms
+        self._sooner(_name(lease), self._clock.ms + delay_ms)
         return True
 
-    def renew(self, held: Held) -> bool:
+    def renew(self, lease: Lease) -> bool:
         self._there()
-        if not self.holds(held):
+        if not self.holds(lease):
             return False
-        self._due[held.direction, held.account_id][held.lane] = self._clock.ms + keys.LEASE_MS
+        self._due[lease.direction, lease.account_id][lease.lane] = self._clock.ms + keys.LEASE_MS
         return True
 
     def unreached(self, direction: Direction, account_id: str) -> int:
@@ -213,10 +215,10 @@ class FakeLanes:
         breaker[1] = self._clock.ms + wait
         return wait
 
-    def flashes(self) -> list[str]:
+    def typing_indicators(self) -> list[str]:
         self._there()
-        found = [payload for at, payload in self._flashes if self._clock.ms - at <= keys.FLASH_MS]
-        self._flashes.clear()
+        found = [payload for at, payload in self._typing if self._clock.ms - at <= keys.TYPING_MS]
+        self._typing.clear()
         return found
 
     def pause(self, direction: Direction, account_id: str, until_ms: int, reason: str, detail: str) -> None:
@@ -232,7 +234,7 @@ class FakeLanes:
         self._turn[direction][account_id] = self._clock.ms
         return self._ringing({direction})
 
-    def wake(self, direction: Direction, account_id: str) -> set[Direction]:
+    def end_waits(self, direction: Direction, account_id: str) -> set[Direction]:
         self._there()
         woken = False
         for lane, at in self._due.get((direction, account_id), {}).items():
@@ -245,26 +247,26 @@ class FakeLanes:
     def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
         return {d: gate for d in Direction if (gate := self._gate(d, account_id))}
 
-    def knock(self, direction: Direction) -> bool:
+    def claim_wakeup(self, direction: Direction) -> bool:
         self._there()
         if not any(at <= self._clock.ms for at in self._turn[direction].values()):
             return False
         return bool(self._ringing({direction}))
 
-    def answer_bell(self, direction: Direction) -> None:
+    def wakeup_received(self, direction: Direction) -> None:
         self._there()
         self._bells.pop(direction, None)
 
-    def hush(self, direction: Direction) -> None:
+    def suppress_wakeups(self, direction: Direction) -> None:
         self._there()
-        self._bells[direction] = self._clock.ms + keys.HUSH_MS
+        self._bells[direction] = self._clock.ms + keys.SUPPRESS_WAKEUPS_MS
 
     def waiting(self, account_id: str) -> dict[Direction, int]:
         return {d: len(self._due.get((d, account_id), {})) for d in Direction}
 
-    def holds(self, held: Held) -> bool:
-        lane = self._lanes.get(_name(held))
-        return lane is not None and lane.owner == held.token
+    def holds(self, lease: Lease) -> bool:
+        lane = self._lanes.get(_name(lease))
+        return lane is not None and lane.owner == lease.token
 
     def left_behind(self) -> list[str]:
         """Return what an emptied store must not hold any more."""
@@ -285,7 +287,7 @@ class FakeLanes:
     def _lane(self, name: Name) -> _Lane:
         return self._lanes.setdefault(name, _Lane())
 
-    def _head(self, name: Name, token: str, more: bool) -> Held | None:
+    def _head(self, name: Name, token: str, more: bool) -> Lease | None:
         lane = self._lane(name)
         if not lane.queue:
             self._due.get(name[:2], {}).pop(name[2], None)
@@ -295,9 +297,9 @@ class FakeLanes:
         lane.claims[member] = lane.claims.get(member, 0) + 1
         accepted_ms, payload = lane.queue[member]
         tries = lane.tries.get(member, 0)
-        return Held(*name, token, member, payload, moment(accepted_ms), lane.claims[member], tries, more)
+        return Lease(*name, token, member, payload, moment(accepted_ms), lane.claims[member], tries, more)
 
-    def _take(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]:
+    def _take(self, items: Sequence[Effect]) -> tuple[list[bool], set[Direction]]:
         new, wanted = [], set()
         for item in items:
             if not isinstance(item, Entry | EchoSeen):
@@ -318,19 +320,19 @@ class FakeLanes:
                 wanted.add(item.direction)
         return new, wanted
 
-    def _note(self, item: Flash | Link | QuestionClosed | QuoteForgotten | DeadLetter) -> bool:
+    def _note(self, item: TypingIndicator | Link | QuestionClosed | QuoteForgotten | DeadLetter) -> bool:
         match item:
-            case Flash():
+            case TypingIndicator():
                 mark = (item.direction, item.account_id, item.customer_id)
                 if self._flash_marks.get(mark, 0) > self._clock.ms:
                     return False
-                self._flash_marks[mark] = self._clock.ms + keys.FLASH_MS
-                self._flashes.append((self._clock.ms, item.payload))
-                del self._flashes[: -keys.FLASHES_MAX]
+                self._flash_marks[mark] = self._clock.ms + keys.TYPING_MS
+                self._typing.append((self._clock.ms, item.payload))
+                del self._typing[: -keys.TYPING_MAX]
             case Link():
                 self.links[item.account_id, item.message_id] = item.event_id
             case QuestionClosed():
-                self.questions.pop((item.account_id, item.customer_id), None)
+                self.conversations.pop((item.account_id, item.customer_id), None)
             case QuoteForgotten():
                 self.quotes.pop((item.account_id, item.message_id), None)
             case DeadLetter():
@@ -358,38 +360,38 @@ class FakeLanes:
     def _ringing(self, wanted: set[Direction]) -> set[Direction]:
         ringing = {d for d in wanted if self._bells.get(d, 0) <= self._clock.ms}
         for direction in ringing:
-            self._bells[direction] = self._clock.ms + keys.BELL_MS
+            self._bells[direction] = self._clock.ms + keys.WAKEUP_MS
         return ringing
 
 
-def _name(held: Held) -> Name:
-    return held.direction, held.account_id, held.lane
+def _name(lease: Lease) -> Name:
+    return lease.direction, lease.account_id, lease.lane
 
 
-class FakeLedger:
+class FakeSendLedger:
     """The ledger beside the fake lanes, which know who holds what."""
 
     def __init__(self, lanes: FakeLanes) -> None:
         self._lanes = lanes
-        self._steps: dict[tuple[str, str], dict[int, Step]] = {}
+        self._steps: dict[tuple[str, str], dict[int, SendRecord]] = {}
         self._sent: dict[tuple[str, str], dict[str, str]] = {}
         self._scheduling: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
         self.lose_next_done = False
 
-    def steps(self, account_id: str, message_id: str) -> dict[int, Step]:
+    def steps(self, account_id: str, message_id: str) -> dict[int, SendRecord]:
         return dict(self._steps.get((account_id, message_id), {}))
 
-    def write(self, held: Held, message_id: str, number: int, step: Step) -> bool:
-        if not self._lanes.holds(held):
+    def write(self, lease: Lease, message_id: str, number: int, step: SendRecord) -> bool:
+        if not self._lanes.holds(lease):
             return False
-        self._steps.setdefault((held.account_id, message_id), {})[number] = step
+        self._steps.setdefault((lease.account_id, message_id), {})[number] = step
         return True
 
     def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None:
         if self.lose_next_done:
             self.lose_next_done = False
             raise StoreUnavailable("broker_unavailable", "The broker did not do its part.", ours=True)
-        self._steps.setdefault((account_id, message_id), {})[number] = Step(dm_id=dm_id)
+        self._steps.setdefault((account_id, message_id), {})[number] = SendRecord(dm_id=dm_id)
         sent = self._sent.setdefault((account_id, customer_id), {})
         sent[dm_id] = message_id
         for oldest in sorted(sent, key=int)[: -keys.SENT_PER_CUSTOMER]:
@@ -401,10 +403,10 @@ class FakeLedger:
     def quote(self, account_id: str, message_id: str) -> str | None:
         return self._lanes.quotes.get((account_id, message_id))
 
-    def write_quote(self, held: Held, message_id: str, quote: str) -> bool:
-        if not self._lanes.holds(held):
+    def write_quote(self, lease: Lease, message_id: str, quote: str) -> bool:
+        if not self._lanes.holds(lease):
             return False
-        self._lanes.quotes[held.account_id, message_id] = quote
+        self._lanes.quotes[lease.account_id, message_id] = quote
         return True
 
     def echoes(self, account_id: str, customer_id: str) -> list[EchoSeen]:
@@ -425,7 +427,7 @@ class FakeLedger:
         return dict(self._scheduling.get((account_id, customer_id), {}))
 
 
-class FakeQuestions:
+class FakeConversations:
     """What customers were asked, beside the fake lanes, whose items close questions and link events."""
 
     def __init__(self, lanes: FakeLanes) -> None:
@@ -433,18 +435,18 @@ class FakeQuestions:
         self._asked: dict[tuple[str, str], Asked] = {}
 
     def ask(self, account_id: str, customer_id: str, asked: Asked | None) -> None:
-        self._lanes.questions.pop((account_id, customer_id), None)
+        self._lanes.conversations.pop((account_id, customer_id), None)
         if asked is None:
             return
         self._asked[account_id, asked.message_id] = asked
         if asked.numbered:
-            self._lanes.questions[account_id, customer_id] = asked.message_id
+            self._lanes.conversations[account_id, customer_id] = asked.message_id
 
     def named(self, account_id: str, message_id: str) -> Asked | None:
         return self._asked.get((account_id, message_id))
 
     def open_one(self, account_id: str, customer_id: str) -> Asked | None:
-        message_id = self._lanes.questions.get((account_id, customer_id))
+        message_id = self._lanes.conversations.get((account_id, customer_id))
         return self.named(account_id, message_id) if message_id else None
 
     def event_of(self, account_id: str, message_id: str) -> str | None:
@@ -483,7 +485,7 @@ class FakeAccounts:
 
     def __init__(self, *accounts: Account) -> None:
         self.rows = {account.id: account for account in accounts}
-        self._signs: dict[str, dict[str, int]] = {}
+        self._account_status: dict[str, dict[str, int]] = {}
         self._withdrawn: set[str] = set()
 
     def get(self, account_id: str, *, max_age: float = 30.0) -> Account | None:
@@ -510,7 +512,7 @@ class FakeAccounts:
 
     def remove(self, account_id: str) -> None:
         self.rows.pop(account_id, None)
-        self._signs.pop(account_id, None)
+        self._account_status.pop(account_id, None)
 
     def withdraw(self, account_id: str) -> None:
         self.remove(account_id)
@@ -519,11 +521,11 @@ class FakeAccounts:
     def withdrawn(self, account_id: str) -> bool:
         return account_id in self._withdrawn
 
-    def note(self, account_id: str, **signs: int) -> None:
-        self._signs.setdefault(account_id, {}).update(signs)
+    def note(self, account_id: str, **account_status: int) -> None:
+        self._account_status.setdefault(account_id, {}).update(account_status)
 
-    def signs(self, account_id: str) -> dict[str, int]:
-        return dict(self._signs.get(account_id, {}))
+    def account_status(self, account_id: str) -> dict[str, int]:
+        return dict(self._account_status.get(account_id, {}))
 
 
 class FakeCim:
@@ -752,11 +754,11 @@ class FakeWatch:
     def __init__(self) -> None:
         self.outcomes: list[tuple[str, str]] = []
 
-    def delivered(self, held: Held, seconds: float) -> None:
+    def delivered(self, lease: Lease, seconds: float) -> None:
         self.outcomes.append(("delivered", ""))
 
-    def failed(self, held: Held, reason: str, outcome: str) -> None:
+    def failed(self, lease: Lease, reason: str, outcome: str) -> None:
         self.outcomes.append((outcome, reason))
 
-    def buried(self, held: Held, reason: str) -> None:
-        self.outcomes.append(("buried", reason))
+    def dead_lettered(self, lease: Lease, reason: str) -> None:
+        self.outcomes.append(("dead_lettered", reason))

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import pytest
 import redis
 
-from tests.fakes import FakeAccounts, FakeClock, FakeDeadLetters, FakeLanes, FakeLedger, FakeQuestions
+from tests.fakes import FakeAccounts, FakeClock, FakeConversations, FakeDeadLetters, FakeLanes, FakeSendLedger
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
 
@@ -23,14 +23,14 @@ LEASE_MS = 600
 POLL_SECONDS = 20.0
 
 
-class World(Protocol):
+class Store(Protocol):
     """Stores, and their time."""
 
     lanes: Any
     ledger: Any
     accounts: Any
     dead_letters: Any
-    questions: Any
+    conversations: Any
 
     def now_ms(self) -> int:
         """Return the store's present moment."""
@@ -42,16 +42,16 @@ class World(Protocol):
         """Return what an emptied store must not hold any more."""
 
 
-class FakeWorld:
+class FakeStore:
     """The fakes of tests/fakes.py."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(keys, "LEASE_MS", LEASE_MS)
         self.clock = FakeClock()
         self.lanes = FakeLanes(self.clock)
-        self.ledger = FakeLedger(self.lanes)
+        self.ledger = FakeSendLedger(self.lanes)
         self.dead_letters = FakeDeadLetters(self.lanes)
-        self.questions = FakeQuestions(self.lanes)
+        self.conversations = FakeConversations(self.lanes)
         self.accounts = FakeAccounts()
 
     def now_ms(self) -> int:
@@ -64,7 +64,7 @@ class FakeWorld:
         return self.lanes.left_behind()
 
 
-class BrokerWorld:
+class BrokerStore:
     """The edges of twitter_connector/store on a server of their own."""
 
     # Marks, counters and records that outlive the work on purpose, each with a lifetime or of one fixed size.
@@ -76,7 +76,7 @@ class BrokerWorld:
         self.ledger = services.ledger
         self.accounts = services.accounts
         self.dead_letters = services.dead_letters
-        self.questions = services.questions
+        self.conversations = services.conversations
         self._inspector = inspector
 
     def now_ms(self) -> int:
@@ -91,12 +91,12 @@ class BrokerWorld:
         return [name for name in names if not name.startswith(self.KEPT)]
 
 
-def eventually(world: World, ask: Callable[[], T]) -> T:
+def eventually(store: Store, ask: Callable[[], T]) -> T:
     """Return the first answer that is not empty, letting the world's time pass meanwhile."""
-    end = world.now_ms() + int(POLL_SECONDS * 1000)
-    while world.now_ms() < end:
+    end = store.now_ms() + int(POLL_SECONDS * 1000)
+    while store.now_ms() < end:
         answer = ask()
         if answer:
             return answer
-        world.wait(0.02)
+        store.wait(0.02)
     raise AssertionError("it did not happen in time")

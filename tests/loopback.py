@@ -102,11 +102,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         sent = 0
         with suppress(OSError):
-            for piece in [whole] if whole is not None else cast(Iterable[bytes], reply.body):
+            for raw_event in [whole] if whole is not None else cast(Iterable[bytes], reply.body):
                 if reply.pause is not None:
                     reply.pause()
-                self.wfile.write(piece)
-                sent += len(piece)
+                self.wfile.write(raw_event)
+                sent += len(raw_event)
         if length is not None and sent != length:
             self.close_connection = True
 
@@ -115,11 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _seen(self, keep: int) -> Seen:
         left = int(self.headers.get("Content-Length") or 0)
         size, digest, start = 0, hashlib.sha256(), b""
-        while left and (piece := self.rfile.read(min(CHUNK, left))):
-            left -= len(piece)
-            size += len(piece)
-            digest.update(piece)
-            start += piece[: keep - len(start)]
+        while left and (raw_event := self.rfile.read(min(CHUNK, left))):
+            left -= len(raw_event)
+            size += len(raw_event)
+            digest.update(raw_event)
+            start += raw_event[: keep - len(start)]
         return Seen(self.command, self.path, self.headers, size, digest.hexdigest(), start)
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -172,7 +172,7 @@ def zeros(size: int, head: bytes = b"") -> Iterator[bytes]:
     """Yield a body of that many bytes which begins with head, without ever holding it."""
     yield head
     left = size - len(head)
-    piece = bytes(CHUNK)
+    raw_event = bytes(CHUNK)
     while left > 0:
-        yield piece[:left]
+        yield raw_event[:left]
         left -= CHUNK

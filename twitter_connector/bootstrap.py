@@ -12,33 +12,33 @@ import redis
 from twitter_connector import logs
 from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.refused_media import RefusedFile
-from twitter_connector.accounts.registration import Onboard
-from twitter_connector.accounts.send_only import Adopt
+from twitter_connector.accounts.registration import AccountRegistration
+from twitter_connector.accounts.send_only import SendOnlyAccounts
 from twitter_connector.accounts.webhook_check import Upkeep
 from twitter_connector.broker.connection import Line, connect
-from twitter_connector.cim.client import CimGateway
+from twitter_connector.cim.client import CcmClient
 from twitter_connector.cim.files import Files
 from twitter_connector.config import Settings
-from twitter_connector.delivery.media import Attachments
+from twitter_connector.delivery.media import MediaTransfer
 from twitter_connector.media.spool import spool
-from twitter_connector.net.http_client import Wire
+from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.public_fetch import Fetcher
 from twitter_connector.queue.accept import Inbox
 from twitter_connector.queue.dead_letters import DeadLetters
 from twitter_connector.queue.journal import Journal
 from twitter_connector.queue.lanes import Lanes
-from twitter_connector.queue.send_ledger import Ledger
-from twitter_connector.queue.wakeups import Bell, celery_app
+from twitter_connector.queue.send_ledger import SendLedger
+from twitter_connector.queue.wakeups import Wakeups, celery_app
 from twitter_connector.store.accounts import Accounts
-from twitter_connector.store.conversations import Questions
-from twitter_connector.store.enquiries import Channel
-from twitter_connector.store.heartbeats import Pulse
-from twitter_connector.store.locks import Chores
-from twitter_connector.store.rate_limits import Budgets
+from twitter_connector.store.conversations import Conversations
+from twitter_connector.store.enquiries import Enquiries
+from twitter_connector.store.heartbeats import Heartbeats
+from twitter_connector.store.locks import Locks
+from twitter_connector.store.rate_limits import RateLimits
 from twitter_connector.store.resealing import verify_key
 from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.twitter.chunked_upload import Outgoing
-from twitter_connector.twitter.flavours import Gateways
+from twitter_connector.twitter.flavours import Flavours
 from twitter_connector.twitter.http import TwitterHttp
 from twitter_connector.twitter.media_download import Downloads
 from twitter_connector.twitter.v1.media import Uploads
@@ -50,32 +50,32 @@ class Services:
 
     settings: Settings
     redis: redis.Redis
-    wire: Wire
+    http_client: HttpClient
     lanes: Lanes
     inbox: Inbox
-    ledger: Ledger
-    questions: Questions
-    attachments: Attachments
+    ledger: SendLedger
+    conversations: Conversations
+    media_transfer: MediaTransfer
     accounts: Accounts
     dead_letters: DeadLetters
-    budgets: Budgets
-    pulse: Pulse
-    chores: Chores
-    twitter: Gateways
-    cim: CimGateway
-    onboard: Onboard
+    rate_limits: RateLimits
+    heartbeats: Heartbeats
+    locks: Locks
+    twitter: Flavours
+    cim: CcmClient
+    registration: AccountRegistration
     configure: Configure
-    adopt: Adopt
+    send_only_account: SendOnlyAccounts
     upkeep: Upkeep
-    bell: Bell
+    wakeups: Wakeups
 
 
-def _attachments(settings: Settings, wire: Wire, refused_file: RefusedFile) -> Attachments:
+def _media_transfer(settings: Settings, http_client: HttpClient, refused_file: RefusedFile) -> MediaTransfer:
     directory = spool_directory(settings)
-    uploads = Uploads(wire, settings.twitter_upload_url, now)
-    return Attachments(
-        downloads=Downloads(wire, settings.twitter_media_hosts, now),
-        files=Files(wire, settings.file_engine_url, settings.public_file_engine_url),
+    uploads = Uploads(http_client, settings.twitter_upload_url, now)
+    return MediaTransfer(
+        downloads=Downloads(http_client, settings.twitter_media_hosts, now),
+        files=Files(http_client, settings.file_engine_url, settings.public_file_engine_url),
         # The sandbox plays the public on loopback; nowhere else is an address of this machine a public one.
         fetcher=Fetcher(allow_loopback=settings.use_sandbox),
         uploads=lambda account: uploads,
@@ -114,37 +114,37 @@ def build_services(settings: Settings, *, patient: bool = False) -> Services:
     accounts = Accounts(client, Vault(keys))
     line = Line(client, patient=patient)
     lanes = Lanes(client, line)
-    bell = Bell(celery_app(settings, patient=patient))
-    wire = Wire()
-    budgets = Budgets(client)
-    twitter = Gateways(TwitterHttp(wire, now), settings.twitter_api_url, budgets.note)
+    wakeups = Wakeups(celery_app(settings, patient=patient))
+    http_client = HttpClient()
+    rate_limits = RateLimits(client)
+    twitter = Flavours(TwitterHttp(http_client, now), settings.twitter_api_url, rate_limits.note)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
-    onboard = Onboard(accounts, lanes, twitter.for_registration, now, settings.public_url)
-    inbox = Inbox(lanes, Journal(settings.var_dir / "journal"), bell.ring)
-    upkeep = Upkeep(accounts, accounts, onboard, inbox, twitter.for_account, bell.ring, now, random.random)
-    cim = CimGateway(wire, settings.ccm_url, now)
-    channel = Channel(client)
-    configure = Configure(accounts, lanes, channel, cim.configuration, bell.ring)
+    registration = AccountRegistration(accounts, lanes, twitter.for_registration, now, settings.public_url)
+    inbox = Inbox(lanes, Journal(settings.var_dir / "journal"), wakeups.wake)
+    upkeep = Upkeep(accounts, accounts, registration, inbox, twitter.for_account, wakeups.wake, now, random.random)
+    cim = CcmClient(http_client, settings.ccm_url, now)
+    enquiries = Enquiries(client)
+    configure = Configure(accounts, lanes, enquiries, cim.configuration, wakeups.wake)
     refused_file = RefusedFile(lanes.pauses, twitter.for_registration, configure.refused, now, random.random)
     return Services(
         settings=settings,
         redis=client,
-        wire=wire,
+        http_client=http_client,
         lanes=lanes,
         inbox=inbox,
-        ledger=Ledger(client, line),
-        questions=Questions(client),
-        attachments=_attachments(settings, wire, refused_file),
+        ledger=SendLedger(client, line),
+        conversations=Conversations(client),
+        media_transfer=_media_transfer(settings, http_client, refused_file),
         accounts=accounts,
         dead_letters=DeadLetters(client),
-        budgets=budgets,
-        pulse=Pulse(client),
-        chores=Chores(client),
+        rate_limits=rate_limits,
+        heartbeats=Heartbeats(client),
+        locks=Locks(client),
         twitter=twitter,
         cim=cim,
-        onboard=onboard,
+        registration=registration,
         configure=configure,
-        adopt=Adopt(accounts, channel, cim.configuration, twitter.for_registration, now),
+        send_only_account=SendOnlyAccounts(accounts, enquiries, cim.configuration, twitter.for_registration, now),
         upkeep=upkeep,
-        bell=bell,
+        wakeups=wakeups,
     )

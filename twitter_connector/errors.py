@@ -108,7 +108,7 @@ class CredentialsRejected(RateLimited):
     """
 
 
-class HoldLost(Exception):
+class LeaseLost(Exception):
     """The lane was handed to somebody else meanwhile: nothing may be sent, settled or reported by us any more.
 
     Not a failure of the message, so of none of the families: whoever holds the lane now brings it to its end.

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 from prometheus_client.registry import Collector  # noqa: E402
 
-from twitter_connector.model.work import Held  # noqa: E402
+from twitter_connector.model.work import Lease  # noqa: E402
 
 EVENTS = Counter(
     "twitter_connector_events_total",
@@ -44,7 +44,9 @@ FAILURES = Counter(
     "Deliveries that failed, by reason and what was decided (waits, paused).",
     ["direction", "reason", "outcome"],
 )
-BURIED = Counter("twitter_connector_buried_total", "Messages given up into the dead letters.", ["direction", "reason"])
+DEAD_LETTERED = Counter(
+    "twitter_connector_dead_lettered_total", "Messages given up into the dead letters.", ["direction", "reason"]
+)
 SKIPPED = Counter(
     "twitter_connector_skipped_total", "Messages that need nothing done, by reason.", ["direction", "reason"]
 )
@@ -53,29 +55,29 @@ DROPPED = Counter(
     "twitter_connector_dead_letters_dropped_total",
     "Dead letters forgotten because there were too many or too old ones.",
 )
-FLASHES = Counter(
-    "twitter_connector_flashes_total", "Signs of typing, by what became of them (passed_on, or a reason).", ["outcome"]
+TYPING_INDICATORS = Counter(
+    "twitter_connector_typing_total", "Signs of typing, by what became of them (passed_on, or a reason).", ["outcome"]
 )
 
 
 class Outcomes:
     """Counts what drains report (delivery/consumer.py, Watch)."""
 
-    def delivered(self, held: Held, seconds: float) -> None:
-        DELIVERED.labels(held.direction.word).inc()
-        DELIVERY.labels(held.direction.word).observe(seconds)
+    def delivered(self, lease: Lease, seconds: float) -> None:
+        DELIVERED.labels(lease.direction.word).inc()
+        DELIVERY.labels(lease.direction.word).observe(seconds)
 
-    def failed(self, held: Held, reason: str, outcome: str) -> None:
-        FAILURES.labels(held.direction.word, reason, outcome).inc()
+    def failed(self, lease: Lease, reason: str, outcome: str) -> None:
+        FAILURES.labels(lease.direction.word, reason, outcome).inc()
 
-    def buried(self, held: Held, reason: str) -> None:
-        BURIED.labels(held.direction.word, reason).inc()
+    def dead_lettered(self, lease: Lease, reason: str) -> None:
+        DEAD_LETTERED.labels(lease.direction.word, reason).inc()
 
 
-def exposition(standing: Collector) -> bytes:
+def exposition(status: Collector) -> bytes:
     """Return what all processes of this installation have counted so far, and how things stand at this moment, in
     Prometheus' text format."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    registry.register(standing)
+    registry.register(status)
     return generate_latest(registry)

@@ -13,7 +13,7 @@ from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_
 
 from twitter_connector import logs
 from twitter_connector.config import Settings
-from twitter_connector.queue.wakeups import FILL_GAPS_TASK, LOOK_AFTER_TASK, UPKEEP_QUEUE, celery_app
+from twitter_connector.queue.wakeups import BACKFILL_TASK, UPKEEP_QUEUE, UPKEEP_TASK, celery_app
 
 from .runtime import Runtime
 
@@ -27,7 +27,7 @@ app.conf.update(
     include=["workers.inbound", "workers.outbound", "workers.flash", "workers.upkeep"],
     beat_schedule={
         "upkeep": {
-            "task": LOOK_AFTER_TASK,
+            "task": UPKEEP_TASK,
             "schedule": 60.0,
             # One that waits longer than the next is due has nothing left to say.
             "options": {"queue": UPKEEP_QUEUE, "expires": 55},
@@ -53,7 +53,7 @@ def _configure_logging(**_: Any) -> None:
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
     runtime().start()
-    app.send_task(FILL_GAPS_TASK, queue=UPKEEP_QUEUE, expires=300)
+    app.send_task(BACKFILL_TASK, queue=UPKEEP_QUEUE, expires=300)
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from twitter_connector.model.work import FLASH
-from twitter_connector.queue.wakeups import DRAIN_TASKS
+from twitter_connector.model.work import TYPING_INDICATOR
+from twitter_connector.queue.wakeups import CONSUME_TASKS
 
 from .app import app, runtime
 
 
-@app.task(name=DRAIN_TASKS[FLASH])  # type: ignore[untyped-decorator]
+@app.task(name=CONSUME_TASKS[TYPING_INDICATOR])  # type: ignore[untyped-decorator]
 def pass_on() -> None:
     """Pass on who is typing."""
-    runtime().flash()
+    runtime().deliver_typing()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from twitter_connector.model.work import Direction
-from twitter_connector.queue.wakeups import DRAIN_TASKS
+from twitter_connector.queue.wakeups import CONSUME_TASKS
 
 from .app import app, runtime
 
 
-@app.task(name=DRAIN_TASKS[Direction.IN])  # type: ignore[untyped-decorator]
+@app.task(name=CONSUME_TASKS[Direction.IN])  # type: ignore[untyped-decorator]
 def drain_inbound() -> None:
     """Serve the inbound lanes that are due, oldest event first in each."""
-    runtime().drain(Direction.IN)
+    runtime().consume(Direction.IN)

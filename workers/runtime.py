@@ -12,17 +12,17 @@ from twitter_connector import metrics
 from twitter_connector.bootstrap import Services, build_services, now, spool_directory
 from twitter_connector.broker import keys
 from twitter_connector.config import NATIVE_REPLIES_NOT_SHOWN, Settings
-from twitter_connector.delivery.concurrency import Slots
-from twitter_connector.delivery.consumer import Drain
+from twitter_connector.delivery.concurrency import Concurrency
+from twitter_connector.delivery.consumer import Consumer
 from twitter_connector.delivery.inbound import InboundRoute
+from twitter_connector.delivery.lease_renewal import LeaseRenewal
 from twitter_connector.delivery.outbound import OutboundRoute
-from twitter_connector.delivery.typing import Flashes
+from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.media.spool import sweep
 from twitter_connector.model.account import Account
-from twitter_connector.model.work import Direction, Held
-from twitter_connector.delivery.lease_renewal import Keeper
-from twitter_connector.queue.send_ledger import Step
+from twitter_connector.model.work import Direction, Lease
+from twitter_connector.queue.send_ledger import SendRecord
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 
 log = logging.getLogger(__name__)
@@ -45,18 +45,18 @@ class Runtime:
         self._stopping = threading.Event()
         self._served_at = dict.fromkeys(Direction, time.monotonic())
         svc = self.services
-        self._keeper = Keeper(svc.lanes, every=keys.LEASE_MS / 1000 / 3)
-        slots = Slots(settings.worker_concurrency)
+        self._lease_renewal = LeaseRenewal(svc.lanes, every=keys.LEASE_MS / 1000 / 3)
+        concurrency = Concurrency(settings.worker_concurrency)
 
-        def drain(direction: Direction, route: InboundRoute | OutboundRoute, max_age: timedelta) -> Drain:
-            return Drain(
+        def consume(direction: Direction, route: InboundRoute | OutboundRoute, max_age: timedelta) -> Consumer:
+            return Consumer(
                 direction=direction,
                 lanes=svc.lanes,
                 route=route,
-                keeper=self._keeper,
-                slots=slots,
+                lease_renewal=self._lease_renewal,
+                concurrency=concurrency,
                 clock=now,
-                ring=svc.bell.ring,
+                wake=svc.wakeups.wake,
                 watch=metrics.Outcomes(),
                 max_age=max_age,
                 stopping=self._stopping.is_set,
@@ -65,47 +65,49 @@ class Runtime:
         inbound = InboundRoute(
             cim=svc.cim,
             account=self._account,
-            attachments=svc.attachments,
-            questions=svc.questions,
+            media_transfer=svc.media_transfer,
+            conversations=svc.conversations,
             ledger=svc.ledger,
-            step_of=Step,
+            record_of=SendRecord,
             clock=now,
-            still_ours=self._still_ours,
+            lease_is_valid=self._lease_is_valid,
             skipped=_skipped(Direction.IN),
         )
         outbound = OutboundRoute(
             account=self._account,
             twitter_for=svc.twitter.for_account,
-            attachments=svc.attachments,
-            questions=svc.questions,
+            media_transfer=svc.media_transfer,
+            conversations=svc.conversations,
             ledger=svc.ledger,
-            step_of=Step,
+            record_of=SendRecord,
             clock=now,
             skipped=_skipped(Direction.OUT),
             public_base=settings.link_base,
             refused=svc.configure.refused,
-            adopt=svc.adopt,
+            send_only_account=svc.send_only_account,
         )
-        self._drains = {
-            Direction.IN: drain(Direction.IN, inbound, settings.inbound_max_age),
-            Direction.OUT: drain(Direction.OUT, outbound, settings.outbound_max_age),
+        self._consumers = {
+            Direction.IN: consume(Direction.IN, inbound, settings.inbound_max_age),
+            Direction.OUT: consume(Direction.OUT, outbound, settings.outbound_max_age),
         }
-        self._flashes = Flashes(svc.lanes, inbound, outbound, lambda what: metrics.FLASHES.labels(what).inc())
+        self._typing = TypingDelivery(
+            svc.lanes, inbound, outbound, lambda what: metrics.TYPING_INDICATORS.labels(what).inc()
+        )
 
-    def flash(self) -> None:
+    def deliver_typing(self) -> None:
         """Pass on signs of typing; a broker that is away loses them, and nothing else."""
         try:
-            self._flashes.pass_on()
+            self._typing.pass_on()
         except StoreUnavailable as error:
-            log.warning("flashes_stopped", extra={"reason": error.reason})
+            log.warning("typing_stopped", extra={"reason": error.reason})
 
-    def drain(self, direction: Direction) -> None:
+    def consume(self, direction: Direction) -> None:
         """Serve the lanes that are due. A broker that is away ends it; the lanes hold the truth."""
         self._served_at[direction] = time.monotonic()
         try:
-            self._drains[direction].serve(DRAIN_SECONDS)
+            self._consumers[direction].serve(DRAIN_SECONDS)
         except StoreUnavailable as error:
-            log.warning("drain_stopped", extra={"direction": direction.word, "reason": error.reason})
+            log.warning("consumer_stopped", extra={"direction": direction.word, "reason": error.reason})
 
     def start(self) -> None:
         left = sweep(spool_directory(self.services.settings))
@@ -123,21 +125,21 @@ class Runtime:
         """Say goodbye, so that readiness does not count a worker that has ended in good order."""
         self.stop()
         try:
-            self.services.pulse.forget(self.name)
+            self.services.heartbeats.forget(self.name)
         except StoreUnavailable:
-            log.info("pulse_not_forgotten", extra={"worker": self.name})
+            log.info("heartbeat_not_removed", extra={"worker": self.name})
 
     def _sweep(self) -> None:
         silent = PULSE_SECONDS
         while not self._stopping.wait(SWEEP_SECONDS):
             silent += SWEEP_SECONDS
             try:
-                self._keeper.renew_due()
-                for direction, drain in self._drains.items():
-                    if drain.ring_if_silent():
+                self._lease_renewal.renew_due()
+                for direction, consume in self._consumers.items():
+                    if consume.wake_if_due():
                         self._stand_in_if_needed(direction)
                 if silent >= PULSE_SECONDS:
-                    self.services.pulse.beat(self.name)
+                    self.services.heartbeats.beat(self.name)
                     silent = 0.0
             except StoreUnavailable as error:
                 log.warning("sweep_failed", extra={"reason": error.reason})
@@ -147,7 +149,7 @@ class Runtime:
                 self._stopping.wait(1.0)
         # Until the last drain has ended its message, its lease must hold.
         while threading.main_thread().is_alive():
-            self._keeper.renew_due()
+            self._lease_renewal.renew_due()
             threading.Event().wait(1.0)
 
     def _stand_in_if_needed(self, direction: Direction) -> None:
@@ -157,14 +159,14 @@ class Runtime:
             return
         if self.services.lanes.overdue_seconds(direction) < SILENT_SECONDS:
             return
-        log.error("consumer_silent", extra={"direction": direction.word})
+        log.error("wakeups_missing", extra={"direction": direction.word})
         self._served_at[direction] = time.monotonic()
-        threading.Thread(target=self.drain, args=(direction,), name="stand-in", daemon=True).start()
+        threading.Thread(target=self.consume, args=(direction,), name="stand-in", daemon=True).start()
 
-    def _still_ours(self, held: Held) -> bool:
+    def _lease_is_valid(self, lease: Lease) -> bool:
         # Half a lease after it was asked for, it holds for certain; after that the broker knows.
-        young = time.monotonic() - held.since < keys.LEASE_MS / 2000
-        return young or self.services.lanes.renew(held)
+        young = time.monotonic() - lease.since < keys.LEASE_MS / 2000
+        return young or self.services.lanes.renew(lease)
 
     def _account(self, account_id: str) -> Account | None:
         # What was changed or unregistered in another process counts here a second later, what was registered at once.

@@ -7,18 +7,18 @@ import logging
 from twitter_connector import metrics
 from twitter_connector.bootstrap import Services, now
 from twitter_connector.model.timestamps import epoch_ms
-from twitter_connector.queue.wakeups import FILL_GAPS_TASK, LOOK_AFTER_TASK
+from twitter_connector.queue.wakeups import BACKFILL_TASK, UPKEEP_TASK
 
 from .app import app, runtime
 
 log = logging.getLogger(__name__)
 
 
-@app.task(name=LOOK_AFTER_TASK)  # type: ignore[untyped-decorator]
-def look_after() -> None:
+@app.task(name=UPKEEP_TASK)  # type: ignore[untyped-decorator]
+def upkeep_accounts() -> None:
     """Check the webhooks whose time has come, and report what waits and what was given up, if anything."""
     services = runtime().services
-    with services.chores.alone("look_after") as alone:
+    with services.locks.alone("look_after") as alone:
         if not alone:
             return  # another replica's scheduler was first
         services.upkeep.check_due()
@@ -31,7 +31,7 @@ def look_after() -> None:
     }
     waiting = {account_id: lanes for account_id, lanes in waiting.items() if lanes}
     if dead or waiting:
-        log.info("standing", extra={"dead_letters": dead, "lanes_waiting": waiting})
+        log.info("work_waiting", extra={"dead_letters": dead, "lanes_waiting": waiting})
 
 
 def _trim(services: Services) -> None:
@@ -43,14 +43,14 @@ def _trim(services: Services) -> None:
         log.error("dead_letters_dropped", extra={"count": dropped})
 
 
-@app.task(name=FILL_GAPS_TASK)  # type: ignore[untyped-decorator]
-def fill_gaps() -> None:
+@app.task(name=BACKFILL_TASK)  # type: ignore[untyped-decorator]
+def backfill_gaps() -> None:
     """Read back what came while the service was down."""
     services = runtime().services
     for account in services.accounts.all():
         # Also where this start ends before all is read, or where somebody else is at it: then a later round reads it.
         services.upkeep.open_gap(account)
-    with services.chores.alone("fill_gaps") as alone:
+    with services.locks.alone("fill_gaps") as alone:
         if alone:
             for account in services.accounts.all():
-                services.upkeep.fill(account)
+                services.upkeep.backfill(account)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.delivery.conftest import house
+from tests.delivery.conftest import fakes
 
-__all__ = ["house"]
+__all__ = ["fakes"]

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, House, failing
+from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, failing
 from tests.fakes import FakePlatform
 from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.refused_media import SPREAD, RefusedFile
-from twitter_connector.cim.channel_configuration import Told
-from twitter_connector.delivery.media import Attachments
+from twitter_connector.cim.channel_configuration import PushedConfiguration
+from twitter_connector.delivery.media import MediaTransfer
 from twitter_connector.errors import ConnectorError, Permanent, RateLimited, Retryable, ServiceUnavailable
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import Media, Variant
@@ -49,7 +49,7 @@ class Stored:
         return [b"\xff\xd8\xff\xe0"]
 
 
-class Channel:
+class Enquiries:
     """CCM is never asked."""
 
     def may_pull(self, account_id: str) -> bool:
@@ -81,7 +81,7 @@ class Files:
         return StoredFile("1_a.jpg", "https://cx.example.com/file-engine?filename=1_a.jpg", "image/jpeg", 4)
 
 
-class Scene(House):
+class Scene(FakeDeliveries):
     """A relay whose account can lose its rights at Twitter."""
 
     def __init__(self) -> None:
@@ -90,9 +90,9 @@ class Scene(House):
         self.credentials = self.platform.token(ACME)
         self.accounts.change(ACME, lambda now: now.rekeyed(self.credentials))
         self.media_host = Stored()
-        self.configure = Configure(self.accounts, self.lanes, Channel(), lambda _: None, self.rung.append)
+        self.configure = Configure(self.accounts, self.lanes, Enquiries(), lambda _: None, self.woken.append)
         judge = RefusedFile(self.lanes.pauses, self.platform, self.configure.refused, self.clock, lambda: 0.5)
-        self.inbound.attachments = Attachments(
+        self.inbound.media_transfer = MediaTransfer(
             downloads=self.media_host,
             files=Files(),  # type: ignore[arg-type]
             fetcher=None,  # type: ignore[arg-type]
@@ -203,7 +203,7 @@ def test_a_push_of_new_credentials_brings_the_file_at_once_and_in_its_place(scen
     scene.serve()
     assert scene.types() == []
     new = replace(scene.platform.token(ACME), access_token=f"{ACME}-new")
-    scene.configure.push(Told(ACME, {"access_token": new.access_token}))
+    scene.configure.push(PushedConfiguration(ACME, {"access_token": new.access_token}))
     scene.serve()
     assert scene.types() == ["IMAGE", "PLAIN"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform
-from twitter_connector.accounts.registration import Onboard
+from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.registration_request import Registration
-from twitter_connector.accounts.registration_steps import Standing, StepFailed
+from twitter_connector.accounts.registration_steps import RegistrationStatus, StepFailed
 from twitter_connector.errors import CredentialsRejected, Permanent, RateLimited, ServiceUnavailable
 from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction, Entry
@@ -31,14 +31,14 @@ class Desk:
         self.accounts = FakeAccounts()
         self.clock = FakeClock()
         self.lanes = FakeLanes(self.clock)
-        self.onboard = Onboard(self.accounts, self.lanes, self.platform, self.clock, public_url)
+        self.registration = AccountRegistration(self.accounts, self.lanes, self.platform, self.clock, public_url)
 
     def wish(self, account_id: str = A, **changes: Any) -> Registration:
         wanted = Registration(self.platform.token(account_id), url_of(account_id), "prod")
         return replace(wanted, **changes)
 
-    def register(self, account_id: str = A, **changes: Any) -> Standing:
-        return self.onboard.register(self.wish(account_id, **changes))
+    def register(self, account_id: str = A, **changes: Any) -> RegistrationStatus:
+        return self.registration.register(self.wish(account_id, **changes))
 
     def account(self, account_id: str = A) -> Account:
         found = self.accounts.get(account_id)
@@ -47,7 +47,7 @@ class Desk:
 
     def refused(self, wish: Registration | None = None) -> StepFailed:
         with pytest.raises(StepFailed) as caught:
-            self.onboard.register(wish or self.wish())
+            self.registration.register(wish or self.wish())
         return caught.value
 
 
@@ -58,9 +58,9 @@ def desk() -> Desk:
 
 class TestRegister:
     def test_the_first_time_everything_is_made(self, desk: Desk) -> None:
-        standing = desk.register()
+        registration_status = desk.register()
         hook = desk.platform.hooks["prod"][0]
-        assert standing.as_json() == {
+        assert registration_status.as_json() == {
             "account_id": A,
             "screen_name": "acme",
             "api": "v1.1",
@@ -77,14 +77,14 @@ class TestRegister:
     def test_where_twitter_does_not_say_whose_a_token_is_the_url_does(self, desk: Desk) -> None:
         wish = desk.wish()
         desk.platform.owners[wish.credentials.access_token] = ("", "", "")
-        assert desk.onboard.register(wish).subscribed
+        assert desk.registration.register(wish).subscribed
         assert (desk.account().id, desk.account().screen_name) == (A, "")
 
     def test_names_once_told_are_kept(self, desk: Desk) -> None:
         desk.register()
         wish = desk.wish()
         desk.platform.owners[wish.credentials.access_token] = (A, "", "")
-        desk.onboard.register(wish)
+        desk.registration.register(wish)
         assert (desk.account().screen_name, desk.account().name) == ("acme", "Acme Ltd")
 
     def test_again_nothing_changes_and_nothing_is_made(self, desk: Desk) -> None:
@@ -105,9 +105,9 @@ class TestRegister:
 
     def test_an_invalid_webhook_is_checked_again_and_not_replaced(self, desk: Desk) -> None:
         hook = desk.platform.put(url_of(A), valid=False)
-        standing = desk.register()
-        assert standing.actions == ("revalidated", "subscribed")
-        assert standing.webhook == replace(hook, valid=True)
+        registration_status = desk.register()
+        assert registration_status.actions == ("revalidated", "subscribed")
+        assert registration_status.webhook == replace(hook, valid=True)
         assert desk.platform.urls() == [url_of(A)]
 
     def test_ours_under_a_former_account_id_is_replaced(self, desk: Desk) -> None:
@@ -118,8 +118,8 @@ class TestRegister:
     def test_ours_under_a_former_address_is_replaced(self, desk: Desk) -> None:
         former = url_of(A, "https://old.example.com/twitter-connector")
         desk.register(webhook_url=former)
-        standing = desk.register()
-        assert standing.actions == ("replaced", "subscribed")
+        registration_status = desk.register()
+        assert registration_status.actions == ("replaced", "subscribed")
         assert desk.platform.urls() == [url_of(A)]
         assert desk.account().webhook_url == url_of(A)
 
@@ -151,10 +151,10 @@ class TestRegister:
 
     def test_two_accounts_share_the_webhook_of_their_environment(self, desk: Desk) -> None:
         desk.register(A)
-        standing = desk.register(B)
-        assert standing.actions == ("kept", "subscribed")
-        assert standing.webhook is not None
-        assert standing.webhook.url == url_of(A)
+        registration_status = desk.register(B)
+        assert registration_status.actions == ("kept", "subscribed")
+        assert registration_status.webhook is not None
+        assert registration_status.webhook.url == url_of(A)
         assert desk.platform.urls() == [url_of(A)]
         assert desk.platform.subscribers == {("prod", A), ("prod", B)}
 
@@ -166,9 +166,9 @@ class TestRegister:
 
     def test_a_picture_that_waited_for_other_credentials_is_due_with_a_registration(self, desk: Desk) -> None:
         desk.lanes.accept([Entry(Direction.IN, A, "ada", "photo", "payload")])
-        held = desk.lanes.claim(Direction.IN)
-        assert held is not None
-        desk.lanes.postpone(held, 600_000, spend=False)
+        lease = desk.lanes.claim(Direction.IN)
+        assert lease is not None
+        desk.lanes.postpone(lease, 600_000, spend=False)
         assert desk.lanes.claim(Direction.IN) is None
         desk.register()
         assert desk.lanes.claim(Direction.IN) is not None
@@ -344,47 +344,47 @@ class TestRefusals:
 class TestStatus:
     def test_it_is_read_afresh(self, desk: Desk) -> None:
         desk.register()
-        assert desk.onboard.status(desk.account()).as_json()["subscribed"] is True
+        assert desk.registration.status(desk.account()).as_json()["subscribed"] is True
         hook = desk.platform.hooks["prod"][0]
         desk.platform.hooks["prod"][0] = replace(hook, valid=False)
         desk.platform.subscribers.clear()
-        shown = desk.onboard.status(desk.account()).as_json()
+        shown = desk.registration.status(desk.account()).as_json()
         assert (shown["webhook"]["valid"], shown["subscribed"], shown["events"]) == (False, False, [])
         desk.platform.hooks["prod"].clear()
-        assert desk.onboard.status(desk.account()).as_json()["webhook"] is None
+        assert desk.registration.status(desk.account()).as_json()["webhook"] is None
 
     def test_an_account_that_shares_a_webhook_sees_it(self, desk: Desk) -> None:
         desk.register(A)
         desk.register(B)
-        shown = desk.onboard.status(desk.account(B)).as_json()
+        shown = desk.registration.status(desk.account(B)).as_json()
         assert shown["webhook"]["url"] == url_of(A)
 
     def test_a_foreign_webhook_is_not_shown_as_ours(self, desk: Desk) -> None:
         desk.register()
         desk.platform.hooks["prod"].clear()
         desk.platform.put("https://hooks.example.net/")
-        assert desk.onboard.status(desk.account()).webhook is None
+        assert desk.registration.status(desk.account()).webhook is None
 
 
 class TestRepair:
     def test_what_is_right_is_left_alone(self, desk: Desk) -> None:
         desk.register()
         before = desk.account()
-        assert desk.onboard.repair(before).actions == ("kept",)
+        assert desk.registration.repair(before).actions == ("kept",)
         assert desk.account() == before
 
     def test_a_webhook_switched_off_is_switched_on_again(self, desk: Desk) -> None:
         desk.register()
         hook = desk.platform.hooks["prod"][0]
         desk.platform.hooks["prod"][0] = replace(hook, valid=False)
-        assert desk.onboard.repair(desk.account()).actions == ("revalidated",)
+        assert desk.registration.repair(desk.account()).actions == ("revalidated",)
         assert desk.platform.hooks["prod"] == [hook]
 
     def test_a_webhook_and_a_subscription_that_are_gone_are_made_again(self, desk: Desk) -> None:
         desk.register()
         desk.platform.hooks["prod"].clear()
         desk.platform.subscribers.clear()
-        assert desk.onboard.repair(desk.account()).actions == ("created", "subscribed")
+        assert desk.registration.repair(desk.account()).actions == ("created", "subscribed")
         assert desk.account().webhook == desk.platform.hooks["prod"][0]
 
     def test_a_repair_that_fails_changes_nothing_here(self, desk: Desk) -> None:
@@ -392,14 +392,14 @@ class TestRepair:
         before = desk.account()
         desk.platform.failing["webhooks"] = ServiceUnavailable("twitter_unavailable", "", status=503)
         with pytest.raises(StepFailed):
-            desk.onboard.repair(before)
+            desk.registration.repair(before)
         assert desk.account() == before
 
 
 class TestUnregister:
     def test_everything_of_it_goes(self, desk: Desk) -> None:
         desk.register()
-        desk.onboard.unregister(desk.account())
+        desk.registration.unregister(desk.account())
         assert desk.platform.urls() == []
         assert desk.platform.subscribers == set()
         assert desk.accounts.all() == []
@@ -408,14 +408,14 @@ class TestUnregister:
         desk.register()
         desk.platform.hooks["prod"].clear()
         desk.platform.put("https://hooks.example.net/")
-        desk.onboard.unregister(desk.account())
+        desk.registration.unregister(desk.account())
         assert desk.platform.urls() == ["https://hooks.example.net/"]
         assert desk.accounts.all() == []
 
     def test_an_heir_takes_the_webhook_over(self, desk: Desk) -> None:
         desk.register(A)
         desk.register(B)
-        desk.onboard.unregister(desk.account(A))
+        desk.registration.unregister(desk.account(A))
         assert desk.platform.urls() == [url_of(B)]
         assert desk.platform.subscribers == {("prod", B)}
         assert [a.id for a in desk.accounts.all()] == [B]
@@ -424,7 +424,7 @@ class TestUnregister:
     def test_several_heirs_share_one_webhook(self, desk: Desk) -> None:
         for account_id in (A, B, "333"):
             desk.register(account_id)
-        desk.onboard.unregister(desk.account(A))
+        desk.registration.unregister(desk.account(A))
         (url,) = desk.platform.urls()
         assert url in (url_of(B), url_of("333"))
         assert desk.platform.subscribers == {("prod", B), ("prod", "333")}
@@ -433,7 +433,7 @@ class TestUnregister:
     def test_one_who_shares_the_webhook_of_another_leaves_it_to_them(self, desk: Desk) -> None:
         desk.register(A)
         desk.register(B)
-        desk.onboard.unregister(desk.account(B))
+        desk.registration.unregister(desk.account(B))
         assert desk.platform.urls() == [url_of(A)]
         assert desk.platform.subscribers == {("prod", A)}
 
@@ -441,7 +441,7 @@ class TestUnregister:
         desk.platform.hooks["staging"] = []
         desk.register(A)
         desk.register(B, environment="staging")
-        desk.onboard.unregister(desk.account(A))
+        desk.registration.unregister(desk.account(A))
         assert desk.platform.urls("prod") == []
         assert desk.platform.urls("staging") == [url_of(B)]
 
@@ -449,7 +449,7 @@ class TestUnregister:
         desk.register()
         desk.platform.failing["unsubscribe"] = ServiceUnavailable("twitter_unavailable", "", status=503)
         with pytest.raises(StepFailed):
-            desk.onboard.unregister(desk.account())
+            desk.registration.unregister(desk.account())
         assert desk.accounts.get(A) is not None
 
 
@@ -458,18 +458,18 @@ class TestRevokedCredentials:
         desk.register()
         rejected = CredentialsRejected("token_revoked", "", status=401, code=89)
         desk.platform.failing = {"unsubscribe": rejected, "webhooks": rejected}
-        desk.onboard.unregister(desk.account())
+        desk.registration.unregister(desk.account())
         assert desk.accounts.get(A) is None
 
     def test_an_account_whose_environment_is_gone_can_still_be_forgotten(self, desk: Desk) -> None:
         desk.register()
         desk.platform.hooks.clear()
-        desk.onboard.unregister(desk.account())
+        desk.registration.unregister(desk.account())
         assert desk.accounts.get(A) is None
 
     def test_trouble_of_twitters_own_keeps_the_account_until_it_can_be_undone(self, desk: Desk) -> None:
         desk.register()
         desk.platform.failing = {"unsubscribe": ServiceUnavailable("twitter_unavailable", "", status=503)}
         with pytest.raises(StepFailed):
-            desk.onboard.unregister(desk.account())
+            desk.registration.unregister(desk.account())
         assert desk.accounts.get(A) is not None

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.fake_deliveries import ADA, GRACE, OUT, House
+from tests.fake_deliveries import ADA, GRACE, OUT, FakeDeliveries
 from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform, FakeTwitter
 from twitter_connector.accounts import send_only
-from twitter_connector.accounts.registration import Onboard
+from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.registration_steps import SENDS_ONLY, StepFailed
-from twitter_connector.accounts.send_only import Adopt
+from twitter_connector.accounts.send_only import SendOnlyAccounts
 from twitter_connector.accounts.webhook_check import Upkeep
 from twitter_connector.broker import keys
 from twitter_connector.errors import (
@@ -53,7 +53,7 @@ class Enquiries:
         self.noted.pop(account_id, None)
 
 
-class Place(House):
+class Place(FakeDeliveries):
     """A relay with a CCM that can be asked, and a Twitter that knows whose a token is."""
 
     def __init__(self) -> None:
@@ -63,8 +63,8 @@ class Place(House):
         self.enquiries = Enquiries(self.clock)
         self.asked: list[str] = []
         self.answer: Any = rows(self.platform.token(STRANGER))
-        self.adopt = Adopt(self.accounts, self.enquiries, self._pull, self.platform, self.clock)
-        self.outbound.adopt = self.adopt
+        self.send_only_account = SendOnlyAccounts(self.accounts, self.enquiries, self._pull, self.platform, self.clock)
+        self.outbound.send_only_account = self.send_only_account
 
     def _pull(self, account_id: str) -> Mapping[str, Any] | None:
         self.asked.append(account_id)
@@ -79,14 +79,14 @@ class Place(House):
     def refused(self) -> str:
         """Return why the account is not taken in."""
         with pytest.raises(Permanent) as caught:
-            self.adopt(STRANGER, self.clock())
+            self.send_only_account(STRANGER, self.clock())
         assert caught.value.reason == "unknown_account"
         assert self.accounts.get(STRANGER) is None
         return caught.value.detail
 
     def delayed(self, since: timedelta = timedelta()) -> Retryable:
         with pytest.raises(Retryable) as caught:
-            self.adopt(STRANGER, self.clock() - since)
+            self.send_only_account(STRANGER, self.clock() - since)
         assert self.accounts.get(STRANGER) is None
         return caught.value
 
@@ -119,7 +119,7 @@ class TestTakenIn:
         assert place.enquiries.noted == {}
 
     def test_the_account_can_send_and_says_what_it_lacks(self, place: Place) -> None:
-        account = place.adopt(STRANGER, place.clock())
+        account = place.send_only_account(STRANGER, place.clock())
         assert place.accounts.get(STRANGER) == account
         assert account.credentials == place.platform.token(STRANGER)
         assert (account.sends_only, account.subscribed, account.webhook, account.registered_at) == (
@@ -143,12 +143,12 @@ class TestTakenIn:
             place.accounts.save(registered)
             return pull(account_id)
 
-        adopting = Adopt(place.accounts, place.enquiries, registered_meanwhile, place.platform, place.clock)
+        adopting = SendOnlyAccounts(place.accounts, place.enquiries, registered_meanwhile, place.platform, place.clock)
         assert adopting(STRANGER, place.clock()) == registered
         assert place.accounts.get(STRANGER) == registered
         # Found before anybody is asked, where it was there in time.
         place.asked.clear()
-        assert place.adopt(STRANGER, place.clock()) == registered
+        assert place.send_only_account(STRANGER, place.clock()) == registered
         assert place.asked == []
 
     def test_a_sign_of_typing_or_a_message_that_is_not_for_the_customer_asks_nobody(self, place: Place) -> None:
@@ -179,7 +179,7 @@ class TestNotTakenIn:
         place.send("m-1", account_id=STRANGER)
         place.serve()
         assert place.reports() == [("m-1", "FAILED", "404")]
-        (letter,) = place.buried()
+        (letter,) = place.dead_lettered()
         assert letter.reason == "unknown_account"
         assert said in letter.detail
         assert "register-and-subscribe" in letter.detail
@@ -211,14 +211,14 @@ class TestNotTakenIn:
     @pytest.mark.parametrize("odd", ["acme", "1" * 21, "1/../2", "~"])
     def test_what_is_no_id_of_twitter_is_not_asked_about(self, place: Place, odd: str) -> None:
         with pytest.raises(Permanent) as caught:
-            place.adopt(odd, place.clock())
+            place.send_only_account(odd, place.clock())
         assert caught.value.reason == "unknown_account"
         assert "service identifier" in caught.value.detail
         assert place.asked == []
         assert place.enquiries.noted == {}
 
     def test_an_account_that_was_unregistered_by_hand_stays_away(self, place: Place) -> None:
-        place.adopt(STRANGER, place.clock())
+        place.send_only_account(STRANGER, place.clock())
         place.accounts.withdraw(STRANGER)
         place.asked.clear()
         assert "unregistered here" in place.refused()
@@ -258,13 +258,13 @@ class TestNobodyAnswers:
         assert place.asked == []
         # The one that asked has died; somebody else does.
         place.clock.advance(send_only.ASKING_SECONDS)
-        assert place.adopt(STRANGER, place.clock()).id == STRANGER
+        assert place.send_only_account(STRANGER, place.clock()).id == STRANGER
 
     def test_it_does_not_wait_for_ever(self, place: Place) -> None:
         place.answer = AWAY
         assert place.delayed(send_only.LONGEST).reason == "ccm_unreachable"
         with pytest.raises(Permanent) as caught:
-            place.adopt(STRANGER, place.clock() - send_only.LONGEST - timedelta(seconds=1))
+            place.send_only_account(STRANGER, place.clock() - send_only.LONGEST - timedelta(seconds=1))
         assert caught.value.reason == "unknown_account"
 
 
@@ -277,12 +277,14 @@ class Office:
         self.account = Account(STRANGER, self.platform.token(STRANGER), "", attention=SENDS_ONLY)
         self.accounts = FakeAccounts(self.account)
         self.lanes = FakeLanes(self.clock)
-        self.onboard = Onboard(self.accounts, self.lanes, self.platform, self.clock, "https://cx.example.com")
+        self.registration = AccountRegistration(
+            self.accounts, self.lanes, self.platform, self.clock, "https://cx.example.com"
+        )
         self.read: list[str] = []
         self.upkeep = Upkeep(
             self.accounts,
             self.accounts,
-            self.onboard,
+            self.registration,
             self.lanes,
             self._history,
             lambda _: None,
@@ -306,51 +308,55 @@ def office() -> Office:
 class TestOnlySending:
     def test_no_webhook_is_made_for_it_and_no_history_is_read(self, office: Office) -> None:
         office.upkeep.check_due()
-        assert office.upkeep.fill(office.account, at_once=True) == (0, 0)
+        assert office.upkeep.backfill(office.account, at_once=True) == (0, 0)
         with pytest.raises(StepFailed) as caught:
-            office.onboard.repair(office.account)
+            office.registration.repair(office.account)
         assert caught.value.advice == SENDS_ONLY
         assert (office.platform.calls, office.read, office.lanes.payloads(OUT)) == ([], [], [])
         assert office.accounts.get(STRANGER) == office.account
-        assert office.accounts.signs(STRANGER) == {}, "nor is it looked at again and again"
+        assert office.accounts.account_status(STRANGER) == {}, "nor is it looked at again and again"
 
     def test_its_status_says_whether_twitter_takes_the_credentials(self, office: Office) -> None:
-        standing = office.onboard.status(office.account)
-        assert (standing.webhook, standing.subscribed, standing.as_json()["events"]) == (None, False, [])
+        registration_status = office.registration.status(office.account)
+        assert (
+            registration_status.webhook,
+            registration_status.subscribed,
+            registration_status.as_json()["events"],
+        ) == (None, False, [])
         assert office.platform.calls == ["who_am_i"]
         office.platform.failing["who_am_i"] = CredentialsRejected("token_revoked", "x", status=401)
         with pytest.raises(StepFailed) as caught:
-            office.onboard.status(office.account)
+            office.registration.status(office.account)
         assert caught.value.step == "credentials"
 
     def test_unregistering_forgets_it_without_a_word_to_twitter(self, office: Office) -> None:
-        office.onboard.unregister(office.account)
+        office.registration.unregister(office.account)
         assert office.accounts.all() == []
         assert office.accounts.withdrawn(STRANGER)
         assert office.platform.calls == []
 
     def test_registering_completes_it(self, office: Office) -> None:
         url = f"https://cx.example.com/webhook/twitter/{STRANGER}"
-        standing = office.onboard.register(Registration(office.account.credentials, url, "prod"))
-        assert standing.actions == ("created", "subscribed")
+        registration_status = office.registration.register(Registration(office.account.credentials, url, "prod"))
+        assert registration_status.actions == ("created", "subscribed")
         account = office.accounts.get(STRANGER)
         assert account is not None
         assert (account.sends_only, account.attention, account.registered_at) == (False, "", office.clock())
         # What came before belongs to nobody's desk.
-        assert office.accounts.signs(STRANGER) == {}
+        assert office.accounts.account_status(STRANGER) == {}
 
     def test_a_registration_that_fails_leaves_it_sending(self, office: Office) -> None:
         url = f"https://cx.example.com/webhook/twitter/{STRANGER}"
         office.platform.challenge = lambda _: False
         with pytest.raises(StepFailed):
-            office.onboard.register(Registration(office.account.credentials, url, "prod"))
+            office.registration.register(Registration(office.account.credentials, url, "prod"))
         assert office.accounts.get(STRANGER) == office.account
 
     def test_it_inherits_no_webhook(self, office: Office) -> None:
         url = f"https://cx.example.com/webhook/twitter/{ADA}"
-        office.onboard.register(Registration(office.platform.token(ADA), url, "prod"))
+        office.registration.register(Registration(office.platform.token(ADA), url, "prod"))
         registered = office.accounts.get(ADA)
         assert registered is not None
-        office.onboard.unregister(replace(registered))
+        office.registration.unregister(replace(registered))
         assert office.platform.urls() == []
         assert office.accounts.get(STRANGER) == office.account

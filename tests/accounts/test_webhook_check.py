@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform
-from twitter_connector.accounts.registration import Onboard
+from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.webhook_check import CHECK_EVERY, Upkeep
 from twitter_connector.errors import ConnectorError, RateLimited, ServiceUnavailable
@@ -68,11 +68,11 @@ class Office:
         self.lanes = FakeLanes(self.clock)
         self.history = History(self.clock)
         self._taken: list[str] = []
-        self.onboard = Onboard(self.accounts, self.lanes, self.platform, self.clock, None)
+        self.registration = AccountRegistration(self.accounts, self.lanes, self.platform, self.clock, None)
         self.upkeep = Upkeep(
             self.accounts,
             self.accounts,
-            self.onboard,
+            self.registration,
             self.lanes,
             self.history.of,
             lambda _: None,
@@ -81,7 +81,7 @@ class Office:
         )
 
     def register(self, account_id: str = ACME) -> None:
-        self.onboard.register(Registration(self.platform.token(account_id), f"{BASE}/{account_id}", "prod"))
+        self.registration.register(Registration(self.platform.token(account_id), f"{BASE}/{account_id}", "prod"))
 
     def missed(self, text: str, account_id: str = ACME) -> None:
         """The customer writes, and the webhook does not bring it."""
@@ -103,9 +103,9 @@ class Office:
 
     def taken_in(self, account_id: str = ACME) -> int:
         """Return how many of the customers' messages have come into the lanes so far."""
-        while (held := self.lanes.claim(Direction.IN)) is not None:
-            self._taken.append(held.account_id)
-            self.lanes.settle(held, keep=False)
+        while (lease := self.lanes.claim(Direction.IN)) is not None:
+            self._taken.append(lease.account_id)
+            self.lanes.settle(lease, keep=False)
         return self._taken.count(account_id)
 
 
@@ -200,13 +200,13 @@ def test_a_start_in_a_loop_reads_once_in_a_while_and_forgets_nothing(office: Off
     for _ in range(4):
         office.clock.advance(20)
         office.upkeep.open_gap(office.accounts.rows[ACME])
-        office.upkeep.fill(office.accounts.rows[ACME])
+        office.upkeep.backfill(office.accounts.rows[ACME])
     assert office.history.calls == 1
     office.clock.advance(100)
     office.missed("between two starts")
     office.clock.advance(20)
     office.upkeep.open_gap(office.accounts.rows[ACME])
-    assert office.upkeep.fill(office.accounts.rows[ACME]) is None
+    assert office.upkeep.backfill(office.accounts.rows[ACME]) is None
     office.heard()
     office.minutes(6)
     assert (office.history.calls, office.taken_in()) == (2, 1)
@@ -231,7 +231,7 @@ def test_an_account_that_makes_our_own_code_fail_leaves_the_others_in_care(
     # OTHER is looked at first.
     assert sorted([ACME, OTHER])[0] == OTHER
     office.minutes(11)
-    assert office.accounts.signs(ACME)["checked_at"] > office.clock.ms - 600_000
+    assert office.accounts.account_status(ACME)["checked_at"] > office.clock.ms - 600_000
     assert "internal_error" in [record.getMessage() for record in caplog.records]
 
 

@@ -12,9 +12,9 @@ import responses
 
 from tests.loopback import Reply, loopback, raw_server
 from twitter_connector.cim.answers import SECONDS, classify
-from twitter_connector.cim.client import CimGateway
+from twitter_connector.cim.client import CcmClient
 from twitter_connector.errors import ConnectorError, Permanent, RateLimited, Retryable, ServiceUnavailable
-from twitter_connector.net.http_client import Answer, Wire
+from twitter_connector.net.http_client import Answer, HttpClient
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 BASE = "http://ef-cx-ccm-svc.expertflow.svc:8081"
@@ -39,12 +39,12 @@ def http() -> Iterator[responses.RequestsMock]:
 
 
 @pytest.fixture
-def ccm(http: responses.RequestsMock) -> CimGateway:
-    return CimGateway(Wire(trust_env=False), BASE, lambda: NOW)
+def ccm(http: responses.RequestsMock) -> CcmClient:
+    return CcmClient(HttpClient(trust_env=False), BASE, lambda: NOW)
 
 
 class TestPosting:
-    def test_a_message_is_posted_as_ascii_json(self, ccm: CimGateway, http: responses.RequestsMock) -> None:
+    def test_a_message_is_posted_as_ascii_json(self, ccm: CcmClient, http: responses.RequestsMock) -> None:
         """Emoji and Cyrillic have been broken on the way by a wrong guess at the encoding."""
         http.post(RECEIVE, status=202)
         ccm.post_message(MESSAGE)
@@ -54,7 +54,7 @@ class TestPosting:
         assert json.loads(body) == MESSAGE
         assert request.headers["Content-Type"].startswith("application/json")
 
-    def test_a_redirect_is_not_followed(self, ccm: CimGateway, http: responses.RequestsMock) -> None:
+    def test_a_redirect_is_not_followed(self, ccm: CcmClient, http: responses.RequestsMock) -> None:
         http.post(RECEIVE, status=302, headers={"Location": f"{BASE}/login"})
         with pytest.raises(Permanent) as caught:
             ccm.post_message(MESSAGE)
@@ -62,7 +62,7 @@ class TestPosting:
         assert len(http.calls) == 1
 
     def test_a_failure_is_raised_and_never_tried_again_by_itself(
-        self, ccm: CimGateway, http: responses.RequestsMock
+        self, ccm: CcmClient, http: responses.RequestsMock
     ) -> None:
         http.post(RECEIVE, status=503)
         with pytest.raises(ServiceUnavailable):
@@ -74,14 +74,14 @@ class TestConnections:
     """A resend carries the same id, so it does not matter here whether a request arrived."""
 
     def test_nobody_there(self) -> None:
-        ccm = CimGateway(Wire(trust_env=False), "http://127.0.0.1:9", lambda: NOW)
+        ccm = CcmClient(HttpClient(trust_env=False), "http://127.0.0.1:9", lambda: NOW)
         with pytest.raises(ServiceUnavailable) as caught:
             ccm.post_message(MESSAGE)
         assert caught.value.until is None
 
     def test_an_answer_that_never_comes(self) -> None:
         with raw_server(lambda c: c.recv(65536) and None) as host:
-            ccm = CimGateway(Wire(trust_env=False), f"http://{host}", lambda: NOW)
+            ccm = CcmClient(HttpClient(trust_env=False), f"http://{host}", lambda: NOW)
             with pytest.raises(ServiceUnavailable) as caught:
                 ccm.post_message(MESSAGE)
         assert "Привет" not in str(caught.value)
@@ -89,7 +89,7 @@ class TestConnections:
     def test_the_path_is_appended_to_a_base_with_a_path(self) -> None:
         with loopback() as server:
             server.answer = lambda _: Reply(202)
-            CimGateway(Wire(trust_env=False), f"{server.url}/ccm", lambda: NOW).post_message(MESSAGE)
+            CcmClient(HttpClient(trust_env=False), f"{server.url}/ccm", lambda: NOW).post_message(MESSAGE)
             assert [(s.method, s.path) for s in server.seen] == [("POST", "/ccm/message/receive")]
 
     def test_we_wait_no_longer_than_the_gateway_does(self) -> None:

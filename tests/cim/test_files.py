@@ -25,7 +25,7 @@ from twitter_connector.cim.file_names import clean_name, filename, safe_name
 from twitter_connector.cim.files import Files
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, Retryable, ServiceUnavailable
 from twitter_connector.model.message import StoredFile
-from twitter_connector.net.http_client import Wire
+from twitter_connector.net.http_client import HttpClient
 
 ENGINE = "http://ef-cx-file-engine-svc.expertflow.svc:8080"
 PUBLIC = "https://cx.example.com/file-engine"
@@ -76,7 +76,7 @@ def engine(seen: Seen) -> Reply:
 
 def test_a_file_is_stored_and_linked_under_the_name_the_file_engine_gave_it(server: Loopback) -> None:
     server.answer = engine
-    files = Files(Wire(trust_env=False), server.url, PUBLIC)
+    files = Files(HttpClient(trust_env=False), server.url, PUBLIC)
     stored = files.store(whole(b"\xff\xd8\xff picture"), "Urlaub 2024 (1).JPEG", "image/jpeg", tag="5d2f-9a10")
     assert stored == StoredFile(
         "5d2f9a10_Urlaub_2024_1.jpg",
@@ -95,14 +95,14 @@ def test_a_file_is_stored_and_linked_under_the_name_the_file_engine_gave_it(serv
 
 def test_every_upload_without_a_tag_gets_a_name_of_its_own(server: Loopback) -> None:
     server.answer = engine
-    files = Files(Wire(trust_env=False), server.url, PUBLIC)
+    files = Files(HttpClient(trust_env=False), server.url, PUBLIC)
     names = {files.store(whole(b"x"), "photo.jpg", "image/jpeg").name for _ in range(5)}
     assert len(names) == 5
 
 
 def test_the_same_tag_gives_the_same_name_so_that_a_repeated_try_replaces_its_first(server: Loopback) -> None:
     server.answer = engine
-    files = Files(Wire(trust_env=False), server.url, PUBLIC)
+    files = Files(HttpClient(trust_env=False), server.url, PUBLIC)
     names = {files.store(whole(b"x"), "photo.jpg", "image/jpeg", tag="one").name for _ in range(2)}
     assert names == {"one_photo.jpg"}
 
@@ -112,7 +112,7 @@ def test_a_name_is_quoted_whole_in_the_link_and_in_the_request() -> None:
     name = "a&b=c#d ü+100%.jpg"
     responses.post(ENGINE + UPLOAD, json={"name": name})
     responses.get(ENGINE + DOWNLOAD, body=b"bytes", match=[responses.matchers.query_param_matcher({"filename": name})])
-    files = Files(Wire(), ENGINE, PUBLIC)
+    files = Files(HttpClient(), ENGINE, PUBLIC)
     stored = files.store(whole(b"x"), "a.jpg", "image/jpeg")
     assert parse_qs(urlsplit(stored.url).query) == {"filename": [name]}
     assert Files.filename(stored.url) == name
@@ -123,20 +123,20 @@ def test_a_name_is_quoted_whole_in_the_link_and_in_the_request() -> None:
 @responses.activate
 def test_without_a_public_address_links_lead_to_the_file_engine_itself() -> None:
     responses.post(ENGINE + UPLOAD, json={"name": "1_a.jpg"})
-    stored = Files(Wire(), ENGINE, None).store(whole(b"x"), "a.jpg", "image/jpeg")
+    stored = Files(HttpClient(), ENGINE, None).store(whole(b"x"), "a.jpg", "image/jpeg")
     assert stored.url == f"{ENGINE}/api/downloadFileStream?filename=1_a.jpg"
 
 
 def test_a_file_is_read_by_its_name_with_its_type(server: Loopback) -> None:
     server.answer = lambda _: Reply(200, b"GIF89a", (("Content-Type", "image/gif"),))
-    with Files(Wire(trust_env=False), server.url).read("83120_a.gif", ceiling=6) as incoming:
+    with Files(HttpClient(trust_env=False), server.url).read("83120_a.gif", ceiling=6) as incoming:
         assert (incoming.content_type, incoming.size_bytes) == ("image/gif", 6)
         assert b"".join(incoming.chunks) == b"GIF89a"
     assert server.seen[0].target == f"{DOWNLOAD}?filename=83120_a.gif"
 
 
 def test_the_ceiling_counts_bytes(server: Loopback) -> None:
-    files = Files(Wire(trust_env=False), server.url)
+    files = Files(HttpClient(trust_env=False), server.url)
     for size in (100_000, 100_001):
         server.answer = lambda _, size=size: Reply(200, zeros(size))
         with files.read("a.mp4", ceiling=100_000) as incoming:
@@ -150,7 +150,7 @@ def test_the_ceiling_counts_bytes(server: Loopback) -> None:
 def test_a_file_that_breaks_off_is_read_again_later(server: Loopback) -> None:
     server.answer = lambda _: Reply(200, zeros(10), length=20)
     with (
-        Files(Wire(trust_env=False), server.url).read("a.mp4", ceiling=100) as incoming,
+        Files(HttpClient(trust_env=False), server.url).read("a.mp4", ceiling=100) as incoming,
         pytest.raises(ServiceUnavailable),
     ):
         list(incoming.chunks)
@@ -182,7 +182,7 @@ READING = [row for row in STORING if row[0] not in (404, 413)] + [
 def test_each_answer_to_an_upload_belongs_to_one_family(status: int, family: type[ConnectorError], reason: str) -> None:
     responses.post(ENGINE + UPLOAD, json={"message": "An error occurred while uploading file."}, status=status)
     with pytest.raises(ConnectorError) as failure:
-        Files(Wire(), ENGINE).store(whole(b"x"), "a.jpg", "image/jpeg")
+        Files(HttpClient(), ENGINE).store(whole(b"x"), "a.jpg", "image/jpeg")
     assert (type(failure.value), failure.value.reason, failure.value.status) == (family, reason, status)
 
 
@@ -192,7 +192,7 @@ def test_each_answer_to_a_download_belongs_to_one_family(
     status: int, family: type[ConnectorError], reason: str
 ) -> None:
     responses.get(ENGINE + DOWNLOAD, status=status)
-    with pytest.raises(ConnectorError) as failure, Files(Wire(), ENGINE).read("a.jpg", ceiling=10):
+    with pytest.raises(ConnectorError) as failure, Files(HttpClient(), ENGINE).read("a.jpg", ceiling=10):
         pass
     assert (type(failure.value), failure.value.reason, failure.value.status) == (family, reason, status)
 
@@ -202,7 +202,7 @@ def test_each_answer_to_a_download_belongs_to_one_family(
 def test_an_upload_whose_answer_names_no_file_is_not_believed(body: bytes) -> None:
     responses.post(ENGINE + UPLOAD, body=body)
     with pytest.raises(ServiceUnavailable) as failure:
-        Files(Wire(), ENGINE).store(whole(b"x"), "a.jpg", "image/jpeg")
+        Files(HttpClient(), ENGINE).store(whole(b"x"), "a.jpg", "image/jpeg")
     assert failure.value.reason == "file_engine_odd_answer"
     assert failure.value.ours
 
@@ -215,7 +215,7 @@ def test_a_file_engine_that_is_away_or_silent_is_waited_for(monkeypatch: pytest.
     over = threading.Event()
     with raw_server(lambda connection: over.wait(10)) as silent:
         for host in (gone, silent):
-            files = Files(Wire(trust_env=False), f"http://{host}")
+            files = Files(HttpClient(trust_env=False), f"http://{host}")
             with pytest.raises(ServiceUnavailable) as failure:
                 files.store(whole(b"x"), "a.jpg", "image/jpeg")
             assert failure.value.reason == "file_engine_unreachable"
@@ -233,11 +233,11 @@ def test_an_upload_that_is_refused_before_it_was_read_is_still_understood() -> N
             pass
 
     with raw_server(handle) as host, pytest.raises(MediaTooLarge):
-        Files(Wire(trust_env=False), f"http://{host}").store(whole(bytes(20_000_000)), "a.mp4", "video/mp4")
+        Files(HttpClient(trust_env=False), f"http://{host}").store(whole(bytes(20_000_000)), "a.mp4", "video/mp4")
 
 
 def test_without_a_file_engine_the_setting_is_named() -> None:
-    files = Files(Wire(), None, None)
+    files = Files(HttpClient(), None, None)
     with pytest.raises(Permanent, match="FILE_ENGINE_URL") as failure:
         files.store(whole(b"x"), "a.jpg", "image/jpeg")
     assert (failure.value.reason, failure.value.ours) == ("file_engine_missing", True)

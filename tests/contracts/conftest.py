@@ -6,15 +6,15 @@ import pytest
 import redis
 
 from tests.brokers import broker_process, inspector, services
-from tests.fakes_and_broker import BrokerWorld, FakeWorld, World
+from tests.fakes_and_broker import BrokerStore, FakeStore, Store
 
 __all__ = ["broker_process", "inspector", "services"]
 
 
 @pytest.fixture(params=["fake", "broker"])
-def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> World:
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Lanes, ledger, accounts and dead letters, and a way to let time pass."""
     if request.param == "fake":
-        return FakeWorld(monkeypatch)
+        return FakeStore(monkeypatch)
     inspector: redis.Redis = request.getfixturevalue("inspector")
-    return BrokerWorld(monkeypatch, request.getfixturevalue("services"), inspector)
+    return BrokerStore(monkeypatch, request.getfixturevalue("services"), inspector)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import redis
 
-from tests.fakes_and_broker import BrokerWorld, World, eventually
+from tests.fakes_and_broker import BrokerStore, Store, eventually
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker.connection import Script
-from twitter_connector.model.work import Direction, Entry, Held
+from twitter_connector.model.work import Direction, Entry, Lease
 
 IN = Direction.IN
 
@@ -35,7 +35,7 @@ def entries(accounts: int, lanes: int, messages: int) -> Iterator[Entry]:
                 yield Entry(IN, f"acct{account}", f"cust{lane}", f"{lane}-{n}", f"{n}", f"0{n:020}")
 
 
-def test_one_after_another_in_every_lane_whatever_becomes_of_each_message(world: World, chance: random.Random) -> None:
+def test_one_after_another_in_every_lane_whatever_becomes_of_each_message(store: Store, chance: random.Random) -> None:
     """Random outcomes: settled, let go, postponed, held until the lease ran out."""
     waiting = list(entries(accounts=3, lanes=4, messages=8))
     total = len(waiting)
@@ -45,36 +45,36 @@ def test_one_after_another_in_every_lane_whatever_becomes_of_each_message(world:
     silent = 0
     while waiting or any(pending.values()):
         for entry in [waiting.pop() for _ in range(min(len(waiting), chance.randrange(4)))]:
-            assert world.lanes.accept([entry, entry])[0] == [True, False]
+            assert store.lanes.accept([entry, entry])[0] == [True, False]
             pending[entry.account_id, entry.lane].add(int(entry.payload))
-        held = world.lanes.claim(IN)
-        if held is None and not waiting:
-            held = eventually(world, lambda: world.lanes.claim(IN))
-        while held is not None:
-            lane = (held.account_id, held.lane)
-            assert int(held.payload) == min(pending[lane]), "not the oldest of those that wait"
+        lease = store.lanes.claim(IN)
+        if lease is None and not waiting:
+            lease = eventually(store, lambda: store.lanes.claim(IN))
+        while lease is not None:
+            lane = (lease.account_id, lease.lane)
+            assert int(lease.payload) == min(pending[lane]), "not the oldest of those that wait"
             fate = chance.random()
             if fate < 0.7:
-                pending[lane].remove(int(held.payload))
-                settled[lane].append(int(held.payload))
-                held, _ = world.lanes.settle(held, keep=fate < 0.5)
+                pending[lane].remove(int(lease.payload))
+                settled[lane].append(int(lease.payload))
+                lease, _ = store.lanes.settle(lease, keep=fate < 0.5)
             elif fate < 0.97 or silent >= 3:
-                world.lanes.postpone(held, chance.choice([0, 5, 30]), spend=chance.random() < 0.5)
-                held = None
+                store.lanes.postpone(lease, chance.choice([0, 5, 30]), spend=chance.random() < 0.5)
+                lease = None
             else:
                 silent += 1
-                held = None
+                lease = None
     assert sum(len(done) for done in settled.values()) == total
     assert all(sorted(done) == list(range(8)) for done in settled.values())
-    assert world.lanes.claim(IN) is None
-    assert world.left_behind() == []
+    assert store.lanes.claim(IN) is None
+    assert store.left_behind() == []
 
 
 def test_every_script_may_run_twice(
     services: Services, inspector: redis.Redis, monkeypatch: pytest.MonkeyPatch, chance: random.Random
 ) -> None:
     """A client that lost an answer sends the command again; so does this one, at random, and believes the last."""
-    world = BrokerWorld(monkeypatch, services, inspector)
+    store = BrokerStore(monkeypatch, services, inspector)
     once = Script.__call__
 
     def stammering(self: Script, *args: Any) -> Any:
@@ -83,26 +83,26 @@ def test_every_script_may_run_twice(
 
     monkeypatch.setattr(Script, "__call__", stammering)
     for entry in entries(accounts=2, lanes=3, messages=10):
-        world.lanes.accept([entry])
+        store.lanes.accept([entry])
     settled: dict[tuple[str, str], list[int]] = defaultdict(list)
     reports = 0
     while sum(map(len, settled.values())) < 60:
-        held: Held | None = eventually(world, lambda: world.lanes.claim(IN))
-        while held is not None:
+        lease: Lease | None = eventually(store, lambda: store.lanes.claim(IN))
+        while lease is not None:
             if chance.random() < 0.1:
-                world.lanes.postpone(held, 0, spend=True)
+                store.lanes.postpone(lease, 0, spend=True)
                 break
-            settled[held.account_id, held.lane].append(int(held.payload))
-            report = Entry(Direction.OUT, held.account_id, held.lane, f"about {held.entry_id}", "")
-            held, _ = world.lanes.settle(held, [report], keep=chance.random() < 0.8)
+            settled[lease.account_id, lease.lane].append(int(lease.payload))
+            report = Entry(Direction.OUT, lease.account_id, lease.lane, f"about {lease.entry_id}", "")
+            lease, _ = store.lanes.settle(lease, [report], keep=chance.random() < 0.8)
     assert all(done == list(range(10)) for done in settled.values()), dict(settled)
     monkeypatch.setattr(Script, "__call__", once)
-    while (report_held := world.lanes.claim(Direction.OUT)) is not None:
+    while (report_held := store.lanes.claim(Direction.OUT)) is not None:
         reports += 1
-        world.lanes.settle(report_held, keep=False)
+        store.lanes.settle(report_held, keep=False)
     assert reports == 60
-    assert world.lanes.claim(IN) is None
-    assert world.left_behind() == []
+    assert store.lanes.claim(IN) is None
+    assert store.left_behind() == []
 
 
 def test_many_workers_at_once_never_hold_one_lane_together(services: Services, inspector: redis.Redis) -> None:
@@ -115,17 +115,17 @@ def test_many_workers_at_once_never_hold_one_lane_together(services: Services, i
 
     def worker() -> None:
         while True:
-            held = services.lanes.claim(IN)
-            if held is None:
+            lease = services.lanes.claim(IN)
+            if lease is None:
                 return
-            lane = (held.account_id, held.lane)
+            lane = (lease.account_id, lease.lane)
             with guard:
                 if lane in at_work:
                     wrong.append(f"{lane} is held twice")
                 at_work.add(lane)
-                settled[lane].append(int(held.payload))
+                settled[lane].append(int(lease.payload))
                 at_work.remove(lane)
-            services.lanes.settle(held, keep=False)
+            services.lanes.settle(lease, keep=False)
 
     threads = [threading.Thread(target=worker) for _ in range(6)]
     for thread in threads:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fake_deliveries import House
+from tests.fake_deliveries import FakeDeliveries
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def fakes() -> FakeDeliveries:
+    return FakeDeliveries()

@@ -8,60 +8,60 @@ import pytest
 
 from tests.fakes import FakeClock, FakeLanes
 from twitter_connector.broker import keys
-from twitter_connector.delivery.concurrency import Slots
-from twitter_connector.model.work import Direction, Entry, Held
-from twitter_connector.delivery.lease_renewal import LONGEST_HOLD_SECONDS, Keeper
+from twitter_connector.delivery.concurrency import Concurrency
+from twitter_connector.delivery.lease_renewal import LONGEST_LEASE_SECONDS, LeaseRenewal
+from twitter_connector.model.work import Direction, Entry, Lease
 
 IN, OUT = Direction.IN, Direction.OUT
 
 
 class TestSlots:
-    def places(self, slots: Slots, way: Direction, stack: ExitStack) -> int:
+    def places(self, concurrency: Concurrency, way: Direction, stack: ExitStack) -> int:
         """Take every place there is in one direction."""
         count = 0
-        while stack.enter_context(slots.drain(way)):
+        while stack.enter_context(concurrency.consume(way)):
             count += 1
             assert count < 1000
         return count
 
     @pytest.mark.parametrize("threads", [1, 2, 3, 4, 8, 16, 64, 128])
     def test_both_directions_have_places_and_never_more_than_threads(self, threads: int) -> None:
-        slots = Slots(threads)
+        concurrency = Concurrency(threads)
         with ExitStack() as stack:
-            inbound, outbound = self.places(slots, IN, stack), self.places(slots, OUT, stack)
+            inbound, outbound = self.places(concurrency, IN, stack), self.places(concurrency, OUT, stack)
         assert inbound == outbound >= 1
         if threads >= 4:
             assert inbound + outbound <= threads - 2, "threads are left for chores"
 
     def test_a_place_given_back_can_be_taken_again(self) -> None:
-        slots = Slots(4)
+        concurrency = Concurrency(4)
         for _ in range(3):
-            with slots.drain(IN) as free:
+            with concurrency.consume(IN) as free:
                 assert free
-                with slots.drain(IN) as second:
+                with concurrency.consume(IN) as second:
                     assert not second
-        with pytest.raises(RuntimeError), slots.drain(IN):
+        with pytest.raises(RuntimeError), concurrency.consume(IN):
             raise RuntimeError
-        with slots.drain(IN) as free:
+        with concurrency.consume(IN) as free:
             assert free
 
     def test_one_account_may_hold_its_share_and_the_rest_stays_free_for_others(self) -> None:
-        slots = Slots(66)  # 32 a direction
+        concurrency = Concurrency(66)  # 32 a direction
         with ExitStack() as stack:
             for n in range(24):
-                assert slots.full(IN) == [], n
-                stack.enter_context(slots.holding(IN, "acme"))
-            assert slots.full(IN) == ["acme"]
-            assert slots.full(OUT) == []
-            stack.enter_context(slots.holding(IN, "other"))
-            assert slots.full(IN) == ["acme"]
-        assert slots.full(IN) == []
+                assert concurrency.full(IN) == [], n
+                stack.enter_context(concurrency.holding(IN, "acme"))
+            assert concurrency.full(IN) == ["acme"]
+            assert concurrency.full(OUT) == []
+            stack.enter_context(concurrency.holding(IN, "other"))
+            assert concurrency.full(IN) == ["acme"]
+        assert concurrency.full(IN) == []
 
     def test_even_the_smallest_worker_can_hold_a_lane(self) -> None:
-        slots = Slots(1)
-        assert slots.full(IN) == []
-        with slots.holding(IN, "acme"):
-            assert slots.full(IN) == ["acme"]
+        concurrency = Concurrency(1)
+        assert concurrency.full(IN) == []
+        with concurrency.holding(IN, "acme"):
+            assert concurrency.full(IN) == ["acme"]
 
 
 class TestKeeper:
@@ -76,76 +76,76 @@ class TestKeeper:
         return FakeLanes(clock)
 
     @pytest.fixture
-    def keeper(self, lanes: FakeLanes, clock: FakeClock) -> Keeper:
-        return Keeper(lanes, self.EVERY, clock.seconds)
+    def lease_renewal(self, lanes: FakeLanes, clock: FakeClock) -> LeaseRenewal:
+        return LeaseRenewal(lanes, self.EVERY, clock.seconds)
 
-    def held(self, lanes: FakeLanes, id_: str = "1") -> Held:
+    def lease(self, lanes: FakeLanes, id_: str = "1") -> Lease:
         lanes.accept([Entry(IN, "acme", f"lane {id_}", id_, "p")])
-        held = lanes.claim(IN)
-        assert held is not None
-        return held
+        lease = lanes.claim(IN)
+        assert lease is not None
+        return lease
 
     def test_a_lane_is_held_as_long_as_it_is_worked_on(
-        self, keeper: Keeper, lanes: FakeLanes, clock: FakeClock
+        self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock
     ) -> None:
-        with keeper.keeping(self.held(lanes)):
+        with lease_renewal.renewing(self.lease(lanes)):
             for _ in range(10 * keys.LEASE_MS // 1000):
                 clock.advance(1)
-                keeper.renew_due()
+                lease_renewal.renew_due()
                 assert lanes.claim(IN) is None
 
     def test_without_it_the_lane_goes_to_somebody_else(
-        self, keeper: Keeper, lanes: FakeLanes, clock: FakeClock
+        self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock
     ) -> None:
-        held = self.held(lanes)
-        with keeper.keeping(held):
+        lease = self.lease(lanes)
+        with lease_renewal.renewing(lease):
             pass
         clock.advance(keys.LEASE_MS / 1000)
-        keeper.renew_due()
+        lease_renewal.renew_due()
         assert lanes.claim(IN) is not None
 
     def test_a_lease_is_not_renewed_more_often_than_needed(
-        self, keeper: Keeper, lanes: FakeLanes, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+        self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         renewed: list[str] = []
         renew = lanes.renew
         monkeypatch.setattr(lanes, "renew", lambda h: renewed.append(h.entry_id) or renew(h))
-        with keeper.keeping(self.held(lanes)):
+        with lease_renewal.renewing(self.lease(lanes)):
             for _ in range(30):
                 clock.advance(0.25)
-                keeper.renew_due()
+                lease_renewal.renew_due()
         assert len(renewed) == 2
 
     def test_who_holds_for_too_long_is_stuck_and_loses_the_lane(
-        self, keeper: Keeper, lanes: FakeLanes, clock: FakeClock
+        self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock
     ) -> None:
-        with keeper.keeping(self.held(lanes)):
-            while clock.seconds() < LONGEST_HOLD_SECONDS + keys.LEASE_MS / 1000 + self.EVERY:
+        with lease_renewal.renewing(self.lease(lanes)):
+            while clock.seconds() < LONGEST_LEASE_SECONDS + keys.LEASE_MS / 1000 + self.EVERY:
                 clock.advance(1)
-                keeper.renew_due()
+                lease_renewal.renew_due()
             assert lanes.claim(IN) is not None
 
     def test_a_lost_lane_is_not_asked_for_any_more(
-        self, keeper: Keeper, lanes: FakeLanes, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+        self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        held = self.held(lanes)
-        with keeper.keeping(held):
-            lanes.settle(held)
+        lease = self.lease(lanes)
+        with lease_renewal.renewing(lease):
+            lanes.settle(lease)
             clock.advance(self.EVERY)
-            keeper.renew_due()
+            lease_renewal.renew_due()
             monkeypatch.setattr(lanes, "renew", lambda _: pytest.fail("asked again"))
             clock.advance(self.EVERY)
-            keeper.renew_due()
+            lease_renewal.renew_due()
 
     def test_a_broker_that_is_away_for_a_moment_costs_no_lease(
-        self, keeper: Keeper, lanes: FakeLanes, clock: FakeClock
+        self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock
     ) -> None:
-        one, two = self.held(lanes, "1"), self.held(lanes, "2")
-        with keeper.keeping(one), keeper.keeping(two):
+        one, two = self.lease(lanes, "1"), self.lease(lanes, "2")
+        with lease_renewal.renewing(one), lease_renewal.renewing(two):
             clock.advance(self.EVERY)
             lanes.away = True
-            keeper.renew_due()
+            lease_renewal.renew_due()
             lanes.away = False
-            keeper.renew_due()
+            lease_renewal.renew_due()
             clock.advance(keys.LEASE_MS / 1000 - 1)
             assert lanes.claim(IN) is None

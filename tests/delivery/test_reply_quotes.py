@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, House, failing
+from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, failing
 from tests.fakes import FakeTwitter
 from twitter_connector.broker import keys
 from twitter_connector.delivery.send_step import LOOKS_AFTER
@@ -24,30 +24,32 @@ from twitter_connector.errors import (
 )
 from twitter_connector.model.event import DmReceived
 from twitter_connector.queue.replay import replay
-from twitter_connector.queue.send_ledger import Step
+from twitter_connector.queue.send_ledger import SendRecord
 
 FIRST, SECOND = (w / timedelta(seconds=1) for w in LOOKS_AFTER)
 ASKED = "1206724334791753732"
 
 
-def question(house: House, text: str = "Where is my order?", *, customer: str = ADA, event_id: str = ASKED) -> str:
+def question(
+    fakes: FakeDeliveries, text: str = "Where is my order?", *, customer: str = ADA, event_id: str = ASKED
+) -> str:
     """Let a customer write; return the id under which CIM knows it."""
-    house.customer_writes(event_id, text, customer=customer)
-    house.serve(IN)
-    house.twitter.written[event_id] = DmReceived(ACME, customer, event_id, house.clock(), text)
-    return str(house.cim.received[-1]["id"])
+    fakes.customer_writes(event_id, text, customer=customer)
+    fakes.serve(IN)
+    fakes.twitter.written[event_id] = DmReceived(ACME, customer, event_id, fakes.clock(), text)
+    return str(fakes.cim.received[-1]["id"])
 
 
-def reply(house: House, to: str, text: str = "On its way.", *, message_id: str = "m-1", **more: Any) -> None:
-    house.send(message_id, text, **{"intent": "REPLY_TO", "originalMessageId": to, **more})
-    house.serve(OUT)
+def reply(fakes: FakeDeliveries, to: str, text: str = "On its way.", *, message_id: str = "m-1", **more: Any) -> None:
+    fakes.send(message_id, text, **{"intent": "REPLY_TO", "originalMessageId": to, **more})
+    fakes.serve(OUT)
 
 
 def unknown() -> OutcomeUnknown:
     return OutcomeUnknown("outcome_unknown", "Twitter did not answer.")
 
 
-def died(house: House) -> None:
+def died(fakes: FakeDeliveries) -> None:
     """Let the next send take its worker down."""
 
     class Killed(BaseException):
@@ -56,56 +58,56 @@ def died(house: House) -> None:
     def die() -> None:
         raise Killed
 
-    house.twitter.before_send = die
+    fakes.twitter.before_send = die
     with pytest.raises(Killed):
-        house.serve(OUT)
-    house.twitter.before_send = lambda: None
+        fakes.serve(OUT)
+    fakes.twitter.before_send = lambda: None
 
 
-def kept(house: House) -> dict[tuple[str, str], str]:
-    return house.lanes.quotes
+def kept(fakes: FakeDeliveries) -> dict[tuple[str, str], str]:
+    return fakes.lanes.quotes
 
 
 class TestWhatIsQuoted:
-    def test_a_customers_message(self, house: House) -> None:
-        reply(house, question(house))
-        house.serve()
-        assert house.twitter.texts() == ["“Where is my order?”\nOn its way."]
-        assert house.twitter.asked_for == [ASKED]
-        assert house.reports() == [("m-1", "DELIVERED", "200")]
+    def test_a_customers_message(self, fakes: FakeDeliveries) -> None:
+        reply(fakes, question(fakes))
+        fakes.serve()
+        assert fakes.twitter.texts() == ["“Where is my order?”\nOn its way."]
+        assert fakes.twitter.asked_for == [ASKED]
+        assert fakes.reports() == [("m-1", "DELIVERED", "200")]
 
-    def test_an_agents_earlier_message_by_the_beginning_of_its_first_part(self, house: House) -> None:
-        house.send("m-0", "We ship <today> & " + "tomorrow " * 1200)
-        house.serve()
-        reply(house, "m-0", "As I said.")
-        assert len(house.twitter.sent) == 3
-        assert house.twitter.texts()[-1].startswith("“We ship <today> & tomorrow tomorrow")
-        assert house.twitter.texts()[-1].endswith("…”\nAs I said.")
+    def test_an_agents_earlier_message_by_the_beginning_of_its_first_part(self, fakes: FakeDeliveries) -> None:
+        fakes.send("m-0", "We ship <today> & " + "tomorrow " * 1200)
+        fakes.serve()
+        reply(fakes, "m-0", "As I said.")
+        assert len(fakes.twitter.sent) == 3
+        assert fakes.twitter.texts()[-1].startswith("“We ship <today> & tomorrow tomorrow")
+        assert fakes.twitter.texts()[-1].endswith("…”\nAs I said.")
 
-    def test_a_message_under_its_older_name(self, house: House) -> None:
-        reply(house, "", replyToMessageId=question(house))
-        assert house.twitter.texts() == ["“Where is my order?”\nOn its way."]
+    def test_a_message_under_its_older_name(self, fakes: FakeDeliveries) -> None:
+        reply(fakes, "", replyToMessageId=question(fakes))
+        assert fakes.twitter.texts() == ["“Where is my order?”\nOn its way."]
 
-    def test_never_one_customers_words_for_another(self, house: House) -> None:
-        asked = question(house, "My number is 4711", customer=GRACE)
-        reply(house, asked)
-        assert house.twitter.texts() == ["On its way."]
+    def test_never_one_customers_words_for_another(self, fakes: FakeDeliveries) -> None:
+        asked = question(fakes, "My number is 4711", customer=GRACE)
+        reply(fakes, asked)
+        assert fakes.twitter.texts() == ["On its way."]
 
-    def test_nothing_of_a_message_nobody_knows(self, house: House) -> None:
-        reply(house, "unknown")
-        assert house.twitter.texts() == ["On its way."]
-        assert house.twitter.asked_for == []
+    def test_nothing_of_a_message_nobody_knows(self, fakes: FakeDeliveries) -> None:
+        reply(fakes, "unknown")
+        assert fakes.twitter.texts() == ["On its way."]
+        assert fakes.twitter.asked_for == []
 
-    def test_nothing_of_a_message_without_words(self, house: House) -> None:
-        reply(house, question(house, " "))
-        assert house.twitter.texts() == ["On its way."]
+    def test_nothing_of_a_message_without_words(self, fakes: FakeDeliveries) -> None:
+        reply(fakes, question(fakes, " "))
+        assert fakes.twitter.texts() == ["On its way."]
 
     @pytest.mark.parametrize("intent", ["UPDATE", "NONE", None])
-    def test_other_intents_look_nothing_up(self, house: House, intent: str | None) -> None:
-        reply(house, question(house), intent=intent)
-        assert house.twitter.asked_for == []
-        assert house.twitter.texts() == ["(edited) On its way." if intent == "UPDATE" else "On its way."]
-        assert kept(house) == {}
+    def test_other_intents_look_nothing_up(self, fakes: FakeDeliveries, intent: str | None) -> None:
+        reply(fakes, question(fakes), intent=intent)
+        assert fakes.twitter.asked_for == []
+        assert fakes.twitter.texts() == ["(edited) On its way." if intent == "UPDATE" else "On its way."]
+        assert kept(fakes) == {}
 
 
 class TestWhereItCannotBeHad:
@@ -125,162 +127,166 @@ class TestWhereItCannotBeHad:
         ],
         ids=lambda e: e.reason,
     )
-    def test_the_reply_goes_out_plain_at_once(self, house: House, error: ConnectorError) -> None:
-        asked = question(house)
-        house.twitter.show_failures.append(error)
-        reply(house, asked)
-        house.serve()
-        assert house.twitter.texts() == ["On its way."]
-        assert len(house.twitter.asked_for) == 1
-        assert house.lanes.pauses(ACME) == {}
-        assert house.reports() == [("m-1", "DELIVERED", "200")]
+    def test_the_reply_goes_out_plain_at_once(self, fakes: FakeDeliveries, error: ConnectorError) -> None:
+        asked = question(fakes)
+        fakes.twitter.show_failures.append(error)
+        reply(fakes, asked)
+        fakes.serve()
+        assert fakes.twitter.texts() == ["On its way."]
+        assert len(fakes.twitter.asked_for) == 1
+        assert fakes.lanes.pauses(ACME) == {}
+        assert fakes.reports() == [("m-1", "DELIVERED", "200")]
 
-    def test_refused_credentials_wait_as_for_a_send_and_the_quote_is_had_after_that(self, house: House) -> None:
-        asked = question(house)
-        until = house.clock() + timedelta(minutes=10)
-        house.twitter.show_failures.append(failing(CredentialsRejected, "token_revoked", status=401, until=until))
-        reply(house, asked)
-        assert house.twitter.sent == []
-        assert house.lanes.pauses(ACME)[OUT]["reason"] == "token_revoked"
-        house.lanes.resume(OUT, ACME)
-        house.serve()
-        assert house.twitter.texts() == ["“Where is my order?”\nOn its way."]
+    def test_refused_credentials_wait_as_for_a_send_and_the_quote_is_had_after_that(
+        self, fakes: FakeDeliveries
+    ) -> None:
+        asked = question(fakes)
+        until = fakes.clock() + timedelta(minutes=10)
+        fakes.twitter.show_failures.append(failing(CredentialsRejected, "token_revoked", status=401, until=until))
+        reply(fakes, asked)
+        assert fakes.twitter.sent == []
+        assert fakes.lanes.pauses(ACME)[OUT]["reason"] == "token_revoked"
+        fakes.lanes.resume(OUT, ACME)
+        fakes.serve()
+        assert fakes.twitter.texts() == ["“Where is my order?”\nOn its way."]
 
 
 class TestOnceDecided:
-    def test_it_is_written_down_before_the_first_send(self, house: House) -> None:
-        asked = question(house)
+    def test_it_is_written_down_before_the_first_send(self, fakes: FakeDeliveries) -> None:
+        asked = question(fakes)
         seen: list[dict[tuple[str, str], str]] = []
-        house.twitter.before_send = lambda: seen.append(dict(kept(house)))
-        reply(house, asked)
+        fakes.twitter.before_send = lambda: seen.append(dict(kept(fakes)))
+        reply(fakes, asked)
         assert seen == [{(ACME, "m-1"): "“Where is my order?”"}]
 
-    def test_it_is_the_same_at_every_try(self, house: House) -> None:
-        asked = question(house)
-        house.twitter.fail_next(failing(ServiceUnavailable), failing(RateLimited, until=house.clock()))
-        reply(house, asked)
-        house.twitter.written.clear()
-        house.later(2)
-        house.later(2)
-        assert house.twitter.texts() == ["“Where is my order?”\nOn its way."]
-        assert len(house.twitter.asked_for) == 1
+    def test_it_is_the_same_at_every_try(self, fakes: FakeDeliveries) -> None:
+        asked = question(fakes)
+        fakes.twitter.fail_next(failing(ServiceUnavailable), failing(RateLimited, until=fakes.clock()))
+        reply(fakes, asked)
+        fakes.twitter.written.clear()
+        fakes.later(2)
+        fakes.later(2)
+        assert fakes.twitter.texts() == ["“Where is my order?”\nOn its way."]
+        assert len(fakes.twitter.asked_for) == 1
 
-    def test_none_stays_none_though_twitter_answers_by_now(self, house: House) -> None:
-        asked = question(house)
-        house.twitter.show_failures.append(failing(ServiceUnavailable))
-        house.twitter.fail_next(failing(ServiceUnavailable))
-        reply(house, asked)
-        house.later(2)
-        assert house.twitter.texts() == ["On its way."]
-        assert len(house.twitter.asked_for) == 1
+    def test_none_stays_none_though_twitter_answers_by_now(self, fakes: FakeDeliveries) -> None:
+        asked = question(fakes)
+        fakes.twitter.show_failures.append(failing(ServiceUnavailable))
+        fakes.twitter.fail_next(failing(ServiceUnavailable))
+        reply(fakes, asked)
+        fakes.later(2)
+        assert fakes.twitter.texts() == ["On its way."]
+        assert len(fakes.twitter.asked_for) == 1
 
-    def test_a_send_whose_answer_is_lost_is_found_by_the_text_with_its_quote(self, house: House) -> None:
-        asked = question(house, "Is it example.com")
-        house.twitter.swallow_next(unknown())
-        reply(house, asked)
-        house.twitter.show_failures += [failing(ServiceUnavailable)] * 9
-        house.later(FIRST)
-        assert house.twitter.texts() == ["“Is it example.com”\nOn its way."]
-        assert house.reports() == [("m-1", "DELIVERED", "200")]
+    def test_a_send_whose_answer_is_lost_is_found_by_the_text_with_its_quote(self, fakes: FakeDeliveries) -> None:
+        asked = question(fakes, "Is it example.com")
+        fakes.twitter.swallow_next(unknown())
+        reply(fakes, asked)
+        fakes.twitter.show_failures += [failing(ServiceUnavailable)] * 9
+        fakes.later(FIRST)
+        assert fakes.twitter.texts() == ["“Is it example.com”\nOn its way."]
+        assert fakes.reports() == [("m-1", "DELIVERED", "200")]
 
-    def test_what_never_arrived_goes_out_with_the_same_quote(self, house: House) -> None:
-        asked = question(house)
-        house.twitter.fail_next(unknown())
-        reply(house, asked)
-        house.twitter.written.clear()
-        house.later(FIRST)
-        house.later(SECOND)
-        assert house.twitter.texts() == ["“Where is my order?”\nOn its way."]
+    def test_what_never_arrived_goes_out_with_the_same_quote(self, fakes: FakeDeliveries) -> None:
+        asked = question(fakes)
+        fakes.twitter.fail_next(unknown())
+        reply(fakes, asked)
+        fakes.twitter.written.clear()
+        fakes.later(FIRST)
+        fakes.later(SECOND)
+        assert fakes.twitter.texts() == ["“Where is my order?”\nOn its way."]
 
-    def test_a_worker_that_dies_with_the_send_leaves_the_quote_to_the_next(self, house: House) -> None:
-        asked = question(house)
-        house.send("m-1", "On its way.", intent="REPLY_TO", originalMessageId=asked)
-        died(house)
-        house.twitter.written.clear()
-        house.later(keys.LEASE_MS / 1000, OUT)
-        house.later(FIRST + SECOND, OUT)
-        assert house.twitter.texts() == ["“Where is my order?”\nOn its way."]
+    def test_a_worker_that_dies_with_the_send_leaves_the_quote_to_the_next(self, fakes: FakeDeliveries) -> None:
+        asked = question(fakes)
+        fakes.send("m-1", "On its way.", intent="REPLY_TO", originalMessageId=asked)
+        died(fakes)
+        fakes.twitter.written.clear()
+        fakes.later(keys.LEASE_MS / 1000, OUT)
+        fakes.later(FIRST + SECOND, OUT)
+        assert fakes.twitter.texts() == ["“Where is my order?”\nOn its way."]
 
-    def test_a_reply_that_began_without_a_quote_ends_without_one(self, house: House) -> None:
+    def test_a_reply_that_began_without_a_quote_ends_without_one(self, fakes: FakeDeliveries) -> None:
         """As one that was on its way while the connector was updated."""
-        asked = question(house)
-        house.send("m-1", "a" * 10_000 + "b", intent="REPLY_TO", originalMessageId=asked)
-        held = house.lanes.claim(OUT)
-        assert held is not None
-        house.ledger.write(held, "m-1", 0, Step(started_ms=house.clock.ms))
-        house.ledger.done(ACME, ADA, "m-1", 0, "1750000000000000009")
-        house.lanes.postpone(held, 0, spend=False)
-        house.serve(OUT)
-        assert house.twitter.texts() == ["b"]
-        assert house.twitter.asked_for == []
+        asked = question(fakes)
+        fakes.send("m-1", "a" * 10_000 + "b", intent="REPLY_TO", originalMessageId=asked)
+        lease = fakes.lanes.claim(OUT)
+        assert lease is not None
+        fakes.ledger.write(lease, "m-1", 0, SendRecord(started_ms=fakes.clock.ms))
+        fakes.ledger.done(ACME, ADA, "m-1", 0, "1750000000000000009")
+        fakes.lanes.postpone(lease, 0, spend=False)
+        fakes.serve(OUT)
+        assert fakes.twitter.texts() == ["b"]
+        assert fakes.twitter.asked_for == []
 
-    def test_who_lost_the_lane_while_looking_sends_nothing(self, house: House, monkeypatch: Any) -> None:
-        asked = question(house)
+    def test_who_lost_the_lane_while_looking_sends_nothing(self, fakes: FakeDeliveries, monkeypatch: Any) -> None:
+        asked = question(fakes)
         real = FakeTwitter.shown
 
         def slow(twitter: FakeTwitter, event_id: str) -> Any:
-            house.clock.advance(keys.LEASE_MS / 1000)
-            assert house.lanes.claim(OUT) is not None
+            fakes.clock.advance(keys.LEASE_MS / 1000)
+            assert fakes.lanes.claim(OUT) is not None
             return real(twitter, event_id)
 
         monkeypatch.setattr(FakeTwitter, "shown", slow)
-        reply(house, asked)
-        assert house.twitter.sent == []
-        assert kept(house) == {}
+        reply(fakes, asked)
+        assert fakes.twitter.sent == []
+        assert kept(fakes) == {}
 
 
 class TestWhenItIsOver:
-    def test_the_words_are_forgotten_with_the_delivery(self, house: House) -> None:
-        reply(house, question(house))
-        assert len(house.twitter.sent) == 1
-        assert kept(house) == {}
+    def test_the_words_are_forgotten_with_the_delivery(self, fakes: FakeDeliveries) -> None:
+        reply(fakes, question(fakes))
+        assert len(fakes.twitter.sent) == 1
+        assert kept(fakes) == {}
 
-    def test_a_worker_that_dies_before_settling_sends_nothing_twice(self, house: House, monkeypatch: Any) -> None:
-        asked = question(house)
-        settle = house.lanes.settle
-        monkeypatch.setattr(house.lanes, "settle", lambda *a, **k: (None, set()))
-        reply(house, asked)
-        monkeypatch.setattr(house.lanes, "settle", settle)
-        house.twitter.show_failures += [failing(ServiceUnavailable)] * 9
-        house.later(keys.LEASE_MS / 1000)
-        assert len(house.twitter.sent) == 1
-        assert house.reports() == [("m-1", "DELIVERED", "200")]
-        assert kept(house) == {}
+    def test_a_worker_that_dies_before_settling_sends_nothing_twice(
+        self, fakes: FakeDeliveries, monkeypatch: Any
+    ) -> None:
+        asked = question(fakes)
+        settle = fakes.lanes.settle
+        monkeypatch.setattr(fakes.lanes, "settle", lambda *a, **k: (None, set()))
+        reply(fakes, asked)
+        monkeypatch.setattr(fakes.lanes, "settle", settle)
+        fakes.twitter.show_failures += [failing(ServiceUnavailable)] * 9
+        fakes.later(keys.LEASE_MS / 1000)
+        assert len(fakes.twitter.sent) == 1
+        assert fakes.reports() == [("m-1", "DELIVERED", "200")]
+        assert kept(fakes) == {}
 
-    def test_they_are_forgotten_with_a_message_given_up(self, house: House) -> None:
-        asked = question(house)
-        house.twitter.fail_next(failing(RecipientRefused))
-        reply(house, asked)
-        assert kept(house) == {}
-        assert len(house.buried()) == 1
+    def test_they_are_forgotten_with_a_message_given_up(self, fakes: FakeDeliveries) -> None:
+        asked = question(fakes)
+        fakes.twitter.fail_next(failing(RecipientRefused))
+        reply(fakes, asked)
+        assert kept(fakes) == {}
+        assert len(fakes.dead_lettered()) == 1
 
-    def test_a_reply_given_up_half_way_is_replayed_below_the_same_quote(self, house: House) -> None:
+    def test_a_reply_given_up_half_way_is_replayed_below_the_same_quote(self, fakes: FakeDeliveries) -> None:
         """Otherwise its parts would be cut elsewhere, and words between them would be lost."""
-        asked = question(house)
+        asked = question(fakes)
         text = "".join(f"{n} " for n in range(4000))
-        house.send("m-1", text, intent="REPLY_TO", originalMessageId=asked)
-        house.twitter.before_send = lambda: (
-            house.twitter.fail_next(failing(Permanent)) if len(house.twitter.sent) == 1 else None
+        fakes.send("m-1", text, intent="REPLY_TO", originalMessageId=asked)
+        fakes.twitter.before_send = lambda: (
+            fakes.twitter.fail_next(failing(Permanent)) if len(fakes.twitter.sent) == 1 else None
         )
-        house.serve(OUT)
-        house.twitter.before_send = lambda: None
-        assert kept(house) == {}
-        house.twitter.written.clear()
-        replay(house.buried(), house.lanes, house.rung.append)
-        house.serve(OUT)
-        assert "".join(house.twitter.texts()) == f"“Where is my order?”\n{text}"
-        assert len(house.twitter.sent) == 2
-        assert kept(house) == {}
-        assert len(house.twitter.asked_for) == 1
+        fakes.serve(OUT)
+        fakes.twitter.before_send = lambda: None
+        assert kept(fakes) == {}
+        fakes.twitter.written.clear()
+        replay(fakes.dead_lettered(), fakes.lanes, fakes.woken.append)
+        fakes.serve(OUT)
+        assert "".join(fakes.twitter.texts()) == f"“Where is my order?”\n{text}"
+        assert len(fakes.twitter.sent) == 2
+        assert kept(fakes) == {}
+        assert len(fakes.twitter.asked_for) == 1
 
-    def test_the_words_reach_no_log(self, house: House, caplog: pytest.LogCaptureFixture) -> None:
+    def test_the_words_reach_no_log(self, fakes: FakeDeliveries, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)
-        asked = question(house, "planted words")
-        house.twitter.fail_next(unknown(), failing(ServiceUnavailable), failing(RecipientRefused))
-        reply(house, asked)
-        house.later(FIRST)
-        house.later(SECOND)
-        house.later(5)
-        assert len(house.buried()) == 1
+        asked = question(fakes, "planted words")
+        fakes.twitter.fail_next(unknown(), failing(ServiceUnavailable), failing(RecipientRefused))
+        reply(fakes, asked)
+        fakes.later(FIRST)
+        fakes.later(SECOND)
+        fakes.later(5)
+        assert len(fakes.dead_lettered()) == 1
         assert "planted" not in "".join(f"{r.getMessage()} {vars(r)}" for r in caplog.records)
-        assert "planted" not in repr(house.buried())
+        assert "planted" not in repr(fakes.dead_lettered())

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from twitter_connector.delivery.retry_policy import (
     FIRST_WAIT,
     LONGEST_WAIT,
+    OPEN_LIMIT_PAUSE,
     OWN_FAULT_TRIES,
-    UNTOLD_PAUSE,
-    Bury,
+    GiveUp,
     Pause,
     Wait,
     backoff,
@@ -37,7 +37,7 @@ from twitter_connector.errors import (
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-def decided(error: Exception, tries: int = 0, chance: float = 0.0) -> Wait | Pause | Bury:
+def decided(error: Exception, tries: int = 0, chance: float = 0.0) -> Wait | Pause | GiveUp:
     return decide(error, tries=tries, now=NOW, chance=chance)
 
 
@@ -45,7 +45,7 @@ def decided(error: Exception, tries: int = 0, chance: float = 0.0) -> Wait | Pau
 @pytest.mark.parametrize("tries", [0, 1, 1000])
 def test_what_will_never_work_is_buried_at_once(family: type[ConnectorError], tries: int) -> None:
     error = family("reason")
-    assert decided(error, tries) == Bury(error)
+    assert decided(error, tries) == GiveUp(error)
 
 
 @pytest.mark.parametrize("family", [Retryable, ServiceUnavailable, OutcomeUnknown, MediaProcessing])
@@ -64,7 +64,7 @@ def test_who_says_when_is_waited_for_without_spending_a_try(family: type[Connect
 @pytest.mark.parametrize("family", [RateLimited, CredentialsRejected])
 def test_a_limit_pauses_the_account(family: type[ConnectorError]) -> None:
     assert decided(family("reason", until=NOW + timedelta(minutes=10))) == Pause(NOW + timedelta(minutes=10))
-    assert decided(family("reason")) == Pause(NOW + UNTOLD_PAUSE)
+    assert decided(family("reason")) == Pause(NOW + OPEN_LIMIT_PAUSE)
     assert decided(family("reason", until=NOW - timedelta(minutes=1))) == Pause(NOW)
 
 
@@ -81,7 +81,7 @@ def test_a_fault_of_our_own_is_tried_a_few_times_and_then_buried_without_its_wor
     for tries in range(OWN_FAULT_TRIES - 1):
         assert isinstance(decided(error, tries), Wait)
     decision = decided(error, OWN_FAULT_TRIES - 1)
-    assert isinstance(decision, Bury)
+    assert isinstance(decision, GiveUp)
     assert (decision.error.reason, decision.error.ours) == ("internal_error", True)
     assert "KeyError" in decision.error.detail
     assert "planted" not in str(decision.error)

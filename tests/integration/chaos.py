@@ -70,7 +70,7 @@ class Crowd:
         for thread in self._threads:
             thread.start()
 
-    def hush(self) -> None:
+    def suppress_wakeups(self) -> None:
         """Have nobody begin another message. Fails where somebody has nothing more to say already: then whatever was
         done meanwhile was done in silence."""
         assert all(thread.is_alive() for thread in self._threads), "somebody had said everything before this"
@@ -160,7 +160,7 @@ class Troubles:
                     time.sleep(0.5)
                     asleep = (self._signal("worker", signal.SIGSTOP), time.monotonic() + SLEEP_SECONDS)
                 elif asleep is not None and now >= asleep[1]:
-                    self._wake(asleep[0])
+                    self._end_waits(asleep[0])
                     asleep, sleep_at = None, now + 3 * SLEEP_SECONDS
                 if not waiting:
                     waiting = self._chance.sample(PARTS, len(PARTS))
@@ -175,7 +175,7 @@ class Troubles:
         finally:
             if asleep is not None:
                 time.sleep(max(0.0, asleep[1] - time.monotonic()))
-                self._wake(asleep[0])
+                self._end_waits(asleep[0])
             for fault in self._tree.sandbox.get("faults")["faults"]:
                 self._tree.sandbox.lift(fault["id"])
 
@@ -198,7 +198,7 @@ class Troubles:
         _send(pid, number)
         return pid
 
-    def _wake(self, pid: int) -> None:
+    def _end_waits(self, pid: int) -> None:
         # What the sleeper left is being done by others, who are to be in the middle of it.
         self._slow_down()
         time.sleep(1.0)

@@ -143,8 +143,8 @@ def seen(tree: Tree) -> dict[str, Any]:
         chat.agent_sends(body={"type": "IMAGE", "markdownText": "", "attachment": {"mediaUrl": url}})
     for chat, url in zip(chats, urls, strict=True):
         (report,) = eventually(chat.reports, what=f"a report about {url}")
-        held = [at_twitter(chat, dm) == JPEG for dm in chat.twitter_messages()]
-        found[url.replace(f":{tree.port}", "")] = [report["status"], report["markdownText"], held]
+        lease = [at_twitter(chat, dm) == JPEG for dm in chat.twitter_messages()]
+        found[url.replace(f":{tree.port}", "")] = [report["status"], report["markdownText"], lease]
     return found
 
 

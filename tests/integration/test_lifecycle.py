@@ -110,12 +110,12 @@ def test_killing_everything_loses_neither_accounts_nor_pending_work(new_tree: Ne
     eventually(lambda: account.shown()["pauses"], what="a pause")
     eventually(lambda: all(len(chat.requests_to_ccm()) >= 3 for chat in chats), what="tries at CCM")
     _until_the_sandbox_has_written_it_down(tree)
-    standing = account.shown()["webhook"]
+    registration_status = account.shown()["webhook"]
     tree.kill_everything()
     assert tree.processes() == {}
 
     tree.start()
-    assert account.shown()["webhook"] == standing
+    assert account.shown()["webhook"] == registration_status
     for chat in chats:
         chat.await_ccm(["as usual", "pending one", "pending two"], seconds=40)
         chat.await_twitter(["as usual", "reply one", "reply two"], seconds=40)

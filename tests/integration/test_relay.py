@@ -187,12 +187,12 @@ def test_a_long_text_arrives_as_an_ordered_series_and_is_reported_once(chat: Con
     chat.agent_says("after it")
     assert chat.await_report(reply["id"])["status"] == "DELIVERED"
     eventually(lambda: "after it" in chat.twitter_texts())
-    *pieces, last = chat.twitter_texts()
+    *raw_events, last = chat.twitter_texts()
     assert last == "after it"
-    assert "".join(pieces) == text
-    assert [len(piece) <= 10_000 for piece in pieces] == [True] * 4
+    assert "".join(raw_events) == text
+    assert [len(raw_event) <= 10_000 for raw_event in raw_events] == [True] * 4
     # Cut between words, not within them.
-    assert all(piece.split()[0] in text.split() for piece in pieces)
+    assert all(raw_event.split()[0] in text.split() for raw_event in raw_events)
     assert len(chat.reports(reply["id"])) == 1
 
 

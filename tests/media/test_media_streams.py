@@ -15,7 +15,7 @@ from email.policy import HTTP
 import pytest
 
 from tests.loopback import Loopback, Reply, loopback, raw_server, zeros
-from twitter_connector.net.http_client import NoAnswer, NotSent, TooMuch, Wire
+from twitter_connector.net.http_client import HttpClient, NoAnswer, NotSent, TooMuch
 from twitter_connector.net.multipart import FilePart, Multipart
 
 MANY = 64 * 1024 * 1024
@@ -28,35 +28,39 @@ def server() -> Iterator[Loopback]:
 
 
 @pytest.fixture
-def wire() -> Wire:
-    return Wire(trust_env=False)
+def http_client() -> HttpClient:
+    return HttpClient(trust_env=False)
 
 
-def test_a_stream_is_handed_on_in_small_pieces_with_what_the_server_said(server: Loopback, wire: Wire) -> None:
+def test_a_stream_is_handed_on_in_small_pieces_with_what_the_server_said(
+    server: Loopback, http_client: HttpClient
+) -> None:
     server.answer = lambda _: Reply(200, zeros(1_000_000), (("Content-Type", "Image/JPEG; q=1"),), length=1_000_000)
-    with wire.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming:
+    with http_client.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming:
         sizes = [len(chunk) for chunk in incoming.chunks]
     assert (incoming.status, incoming.content_type, incoming.size_bytes) == (200, "image/jpeg", 1_000_000)
     assert sum(sizes) == 1_000_000
     assert max(sizes) <= 64 * 1024
 
 
-def test_odd_headers_are_nobodys_content_type_and_no_size(server: Loopback, wire: Wire) -> None:
+def test_odd_headers_are_nobodys_content_type_and_no_size(server: Loopback, http_client: HttpClient) -> None:
     server.answer = lambda _: Reply(200, b"", (("Content-Type", 'text/"><script'),))
-    with wire.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming:
+    with http_client.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming:
         assert incoming.content_type == ""
     server.answer = lambda _: Reply(200, zeros(10))
-    with wire.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming:
+    with http_client.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming:
         assert (incoming.content_type, incoming.size_bytes) == ("", None)
         assert b"".join(incoming.chunks) == bytes(10)
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_the_ceiling_counts_the_bytes_that_come_to_the_byte(server: Loopback, wire: Wire, announced: bool) -> None:
+def test_the_ceiling_counts_the_bytes_that_come_to_the_byte(
+    server: Loopback, http_client: HttpClient, announced: bool
+) -> None:
     ceiling = 200_000
     for size in (ceiling, ceiling + 1):
         server.answer = lambda _, size=size: Reply(200, zeros(size), length=size if announced else None)
-        with wire.stream("GET", server.url, seconds=10, ceiling=ceiling) as incoming:
+        with http_client.stream("GET", server.url, seconds=10, ceiling=ceiling) as incoming:
             if size == ceiling:
                 assert sum(map(len, incoming.chunks)) == ceiling
             else:
@@ -64,35 +68,35 @@ def test_the_ceiling_counts_the_bytes_that_come_to_the_byte(server: Loopback, wi
                     list(incoming.chunks)
 
 
-def test_an_endless_stream_is_left_at_the_ceiling(server: Loopback, wire: Wire) -> None:
+def test_an_endless_stream_is_left_at_the_ceiling(server: Loopback, http_client: HttpClient) -> None:
     server.answer = lambda _: Reply(200, zeros(10**15))
     started = time.monotonic()
-    with wire.stream("GET", server.url, seconds=60, ceiling=1_000_000) as incoming, pytest.raises(TooMuch):
+    with http_client.stream("GET", server.url, seconds=60, ceiling=1_000_000) as incoming, pytest.raises(TooMuch):
         list(incoming.chunks)
     assert time.monotonic() - started < 20
 
 
-def test_a_file_that_is_shorter_than_announced_is_no_file(server: Loopback, wire: Wire) -> None:
+def test_a_file_that_is_shorter_than_announced_is_no_file(server: Loopback, http_client: HttpClient) -> None:
     server.answer = lambda _: Reply(200, zeros(1000), length=1001)
     with (
-        wire.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming,
+        http_client.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming,
         pytest.raises(NoAnswer, match="broke off"),
     ):
         list(incoming.chunks)
 
 
-def test_a_redirect_is_not_followed(server: Loopback, wire: Wire) -> None:
+def test_a_redirect_is_not_followed(server: Loopback, http_client: HttpClient) -> None:
     server.answer = lambda _: Reply(302, b"", (("Location", server.url + "/elsewhere"),))
-    with wire.stream("GET", server.url + "/here", seconds=10, ceiling=MANY) as incoming:
+    with http_client.stream("GET", server.url + "/here", seconds=10, ceiling=MANY) as incoming:
         assert incoming.status == 302
     assert [seen.path for seen in server.seen] == ["/here"]
 
 
-def test_a_small_answer_that_unpacks_to_a_huge_one_is_refused(server: Loopback, wire: Wire) -> None:
+def test_a_small_answer_that_unpacks_to_a_huge_one_is_refused(server: Loopback, http_client: HttpClient) -> None:
     bomb = gzip.compress(bytes(5_000_000))
     server.answer = lambda _: Reply(200, bomb, (("Content-Encoding", "gzip"),))
     with (
-        wire.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming,
+        http_client.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming,
         pytest.raises(NoAnswer, match="not asked for"),
     ):
         list(incoming.chunks)
@@ -100,7 +104,7 @@ def test_a_small_answer_that_unpacks_to_a_huge_one_is_refused(server: Loopback, 
 
 
 def test_a_connection_is_used_again_after_a_whole_stream_and_not_after_half_of_one(
-    server: Loopback, wire: Wire
+    server: Loopback, http_client: HttpClient
 ) -> None:
     connections = set()
     server.answer = lambda _: Reply(200, zeros(500_000), length=500_000)
@@ -112,12 +116,12 @@ def test_a_connection_is_used_again_after_a_whole_stream_and_not_after_half_of_o
 
     server.process_request = counting  # type: ignore[method-assign,assignment]
     for _ in range(3):
-        with wire.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming:
+        with http_client.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming:
             assert sum(map(len, incoming.chunks)) == 500_000
     assert len(connections) == 1
-    with wire.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming:
+    with http_client.stream("GET", server.url, seconds=10, ceiling=MANY) as incoming:
         next(incoming.chunks)
-    assert wire.exchange("GET", server.url, seconds=10).status == 200
+    assert http_client.exchange("GET", server.url, seconds=10).status == 200
     assert len(connections) == 2
 
 
@@ -134,13 +138,13 @@ def trickle(start: bytes, byte: bytes) -> Callable[[socket.socket], None]:
     return handle
 
 
-def streamed(wire: Wire, url: str) -> None:
-    with wire.stream("GET", url, seconds=1, ceiling=MANY) as incoming:
+def streamed(http_client: HttpClient, url: str) -> None:
+    with http_client.stream("GET", url, seconds=1, ceiling=MANY) as incoming:
         list(incoming.chunks)
 
 
-def exchanged(wire: Wire, url: str) -> None:
-    wire.exchange("GET", url, seconds=1)
+def exchanged(http_client: HttpClient, url: str) -> None:
+    http_client.exchange("GET", url, seconds=1)
 
 
 @pytest.mark.parametrize("ask", [streamed, exchanged])
@@ -155,16 +159,16 @@ def exchanged(wire: Wire, url: str) -> None:
     ids=["body", "chunk", "header", "status line"],
 )
 def test_a_server_that_trickles_is_left_at_the_deadline(
-    wire: Wire, ask: Callable[[Wire, str], None], start: bytes, byte: bytes
+    http_client: HttpClient, ask: Callable[[HttpClient, str], None], start: bytes, byte: bytes
 ) -> None:
     with raw_server(trickle(start, byte)) as host:
         started = time.monotonic()
         with pytest.raises(NoAnswer, match=r"in time|within"):
-            ask(wire, f"http://{host}/")
+            ask(http_client, f"http://{host}/")
         assert 0.9 < time.monotonic() - started < 4
 
 
-def test_a_server_that_takes_an_upload_drop_by_drop_is_left_at_the_deadline(wire: Wire) -> None:
+def test_a_server_that_takes_an_upload_drop_by_drop_is_left_at_the_deadline(http_client: HttpClient) -> None:
     over = threading.Event()
 
     def handle(connection: socket.socket) -> None:
@@ -176,15 +180,15 @@ def test_a_server_that_takes_an_upload_drop_by_drop_is_left_at_the_deadline(wire
     with raw_server(handle) as host:
         started = time.monotonic()
         with pytest.raises(NoAnswer):
-            wire.exchange("POST", f"http://{host}/", seconds=1.5, data=body, headers=body.headers)
+            http_client.exchange("POST", f"http://{host}/", seconds=1.5, data=body, headers=body.headers)
         assert 1.2 < time.monotonic() - started < 6
         over.set()
 
 
-def test_a_stream_from_nobody_was_not_sent(wire: Wire) -> None:
+def test_a_stream_from_nobody_was_not_sent(http_client: HttpClient) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(NotSent), wire.stream("GET", f"http://127.0.0.1:{port}/", seconds=5, ceiling=10):
+    with pytest.raises(NotSent), http_client.stream("GET", f"http://127.0.0.1:{port}/", seconds=5, ceiling=10):
         pass
 
 
@@ -209,19 +213,21 @@ def test_a_multipart_body_says_its_length_and_can_be_read_by_others() -> None:
     assert "X" not in parts["media"]
 
 
-def test_a_multipart_body_arrives_with_its_length_announced(server: Loopback, wire: Wire) -> None:
+def test_a_multipart_body_arrives_with_its_length_announced(server: Loopback, http_client: HttpClient) -> None:
     server.answer = lambda _: Reply(200)
     body = Multipart({"a": "b"}, FilePart("file", "x.mp4", "video/mp4", io.BytesIO(bytes(700_000)), 700_000))
-    assert wire.exchange("POST", server.url, seconds=10, data=body, headers=body.headers).status == 200
+    assert http_client.exchange("POST", server.url, seconds=10, data=body, headers=body.headers).status == 200
     seen = server.seen[0]
     assert seen.headers["Transfer-Encoding"] is None
     assert seen.headers["Content-Length"] == str(len(body))
     assert seen.digest == hashlib.sha256(b"".join(body)).hexdigest()
 
 
-def test_a_file_that_shrank_is_not_sent_as_whole(server: Loopback, wire: Wire) -> None:
+def test_a_file_that_shrank_is_not_sent_as_whole(server: Loopback, http_client: HttpClient) -> None:
     server.answer = lambda _: Reply(200)
     body = Multipart({}, FilePart("file", "x.mp4", "video/mp4", io.BytesIO(b"short"), 6))
     with pytest.raises(EOFError):
-        wire.exchange("POST", server.url, seconds=2, data=body, headers=body.headers)
-    assert wire.exchange("GET", server.url, seconds=2).status == 200, "the half request is not left in the connection"
+        http_client.exchange("POST", server.url, seconds=2, data=body, headers=body.headers)
+    assert http_client.exchange("GET", server.url, seconds=2).status == 200, (
+        "the half request is not left in the connection"
+    )

@@ -17,7 +17,7 @@ from twitter_connector.model.message import CimMessage, Header, MediaPart, Store
 from twitter_connector.model.plan import Asked, Choice, MarkRead, Plan, SendDm, ShowTyping, Skip
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.twitter.v1.events import load
-from twitter_connector.twitter.v1.webhook_body import pieces
+from twitter_connector.twitter.v1.webhook_body import raw_events
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 PUBLIC_BASE = "https://cx.example.com/file-engine"
@@ -71,8 +71,8 @@ def _completed(part: CimMessage | MediaPart, name: str) -> CimMessage:
 
 def activity_in(event: Mapping[str, Any]) -> Activity:
     """Return the one activity of a webhook payload, on the way every event takes."""
-    (piece,) = pieces(event, str(event.get("for_user_id")))
-    return load(piece.envelope)
+    (part,) = raw_events(event, str(event.get("for_user_id")))
+    return load(part.envelope)
 
 
 def asked_in(data: Mapping[str, Any]) -> Asked:

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-import translation as t
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.messages import message_builders as t
 from twitter_connector.messages.kinds.button_click import intent_of, metadata, payload_in, question_in
 from twitter_connector.messages.to_cim import may_be_choice, named_question
 from twitter_connector.model.event import CustomerTyping, Media, Place, QuickReplyAnswer

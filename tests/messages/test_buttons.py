@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import translation as t
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.messages import message_builders as t
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.messages.kinds.buttons import NO_PROMPT
 from twitter_connector.messages.text import graphemes, one_line, split_lines
@@ -285,11 +285,11 @@ def test_a_list_loses_no_character_of_its_titles_and_keeps_their_order(found: li
 
 @given(st.text(max_size=3000), st.integers(min_value=1, max_value=200))
 def test_lines_are_split_so_that_they_join_again_and_break_no_grapheme(text: str, limit: int) -> None:
-    pieces = split_lines(text, limit)
-    assert "".join(pieces) == text
-    assert all(len(piece) <= limit for piece in pieces)
+    parts = split_lines(text, limit)
+    assert "".join(parts) == text
+    assert all(len(part) <= limit for part in parts)
     if all(len(grapheme) <= limit for grapheme in graphemes(text)):
-        assert [g for piece in pieces for g in graphemes(piece)] == list(graphemes(text))
+        assert [g for part in parts for g in graphemes(part)] == list(graphemes(text))
 
 
 @given(st.text(min_size=1, max_size=200), st.text(max_size=200))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-import translation as t
 
 from sandbox.ccm.validation import complaints
 from sandbox.twitter.validation import read_draft
+from tests.messages import message_builders as t
 from twitter_connector.cim.envelope import load_message
 from twitter_connector.messages.to_twitter import to_plan
 from twitter_connector.model.plan import Plan

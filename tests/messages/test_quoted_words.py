@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import translation as t
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.messages import message_builders as t
 from twitter_connector.messages.kinds.reply_quote import QUOTE_MAX_CHARS, quote_of, quoted_id, with_quote
 from twitter_connector.messages.text import fingerprint, graphemes, sent_fingerprint
 from twitter_connector.model.event import DmEchoed, Link, Media
@@ -103,9 +103,9 @@ def test_the_quote_of_a_base64_reply_is_not_decoded() -> None:
 def test_the_quote_counts_to_the_length() -> None:
     quote = "“Where?”"
     room = 10_000 - len(quote) - 1
-    for length, pieces in ((room, [10_000]), (room + 1, [10_000, 1])):
+    for length, parts in ((room, [10_000]), (room + 1, [10_000, 1])):
         reply = t.cim({"type": "PLAIN", "markdownText": "x" * length}, intent="REPLY_TO", original_message_id="c")
-        assert [len(step.text) for step in with_quote(reply, quote).steps] == pieces
+        assert [len(step.text) for step in with_quote(reply, quote).steps] == parts
 
 
 def test_a_quoted_bare_domain_is_known_again_when_twitter_made_it_a_link() -> None:

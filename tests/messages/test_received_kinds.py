@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import translation as t
 
 from sandbox.ccm.validation import complaints
+from tests.messages import message_builders as t
 from twitter_connector.cim.envelope import dump_message
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent
 from twitter_connector.messages.kinds.delivery_report import delivered, read_reports

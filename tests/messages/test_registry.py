@@ -7,10 +7,10 @@ import pkgutil
 from pathlib import Path
 
 import pytest
-import translation as t
-from twitter_connector.translate import kinds
 
+from tests.messages import message_builders as t
 from twitter_connector.errors import UnsupportedKind
+from twitter_connector.messages import kinds
 from twitter_connector.messages.kind import Kind
 from twitter_connector.messages.registry import BY_TYPE, IGNORED, KINDS, UNSUPPORTED
 from twitter_connector.messages.to_twitter import to_plan

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import translation as t
 
+from tests.messages import message_builders as t
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.messages.kinds.file import readable_size
 from twitter_connector.messages.to_twitter import to_plan

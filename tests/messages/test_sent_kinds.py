@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-import translation as t
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.twitter.validation import read_draft
+from tests.messages import message_builders as t
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.messages.kinds.typing import INTERNAL
 from twitter_connector.messages.registry import BY_TYPE

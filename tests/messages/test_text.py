@@ -173,32 +173,32 @@ class TestSplitText:
     @pytest.mark.parametrize("cluster", [FAMILY, FLAG, "e\u0301", "👍🏽", "\r\n"])
     def test_no_character_is_torn_apart(self, cluster: str) -> None:
         for lead in range(12):
-            pieces = split_text("x" * lead + cluster * 6, 12)
-            assert "".join(pieces) == "x" * lead + cluster * 6
-            assert all(list(graphemes(p)) == [g for g in graphemes(p) if g in (cluster, "x")] for p in pieces)
+            parts = split_text("x" * lead + cluster * 6, 12)
+            assert "".join(parts) == "x" * lead + cluster * 6
+            assert all(list(graphemes(p)) == [g for g in graphemes(p) if g in (cluster, "x")] for p in parts)
 
     @given(clustered, st.integers(16, 40))
     @example(FAMILY * 5, 16)
     @example("\r\n" * 20, 17)
     def test_pieces_join_to_the_whole_fit_the_limit_and_break_no_grapheme(self, text: str, limit: int) -> None:
-        pieces = split_text(text, limit)
-        assert "".join(pieces) == text
-        assert all(0 < len(p) <= limit for p in pieces) or text == ""
-        assert [g for p in pieces for g in graphemes(p)] == list(graphemes(text))
+        parts = split_text(text, limit)
+        assert "".join(parts) == text
+        assert all(0 < len(p) <= limit for p in parts) or text == ""
+        assert [g for p in parts for g in graphemes(p)] == list(graphemes(text))
 
     @given(st.text(max_size=200), st.integers(1, 30))
     def test_whatever_the_text_no_character_is_lost(self, text: str, limit: int) -> None:
-        pieces = split_text(text, limit)
-        assert "".join(pieces) == text
-        assert all(len(p) <= limit for p in pieces)
+        parts = split_text(text, limit)
+        assert "".join(parts) == text
+        assert all(len(p) <= limit for p in parts)
         # Never more pieces than characters, so a text always comes to an end.
-        assert len(pieces) <= max(1, len(text))
+        assert len(parts) <= max(1, len(text))
 
     def test_one_endless_grapheme_is_cut_all_the_same(self) -> None:
         zalgo = "e" + "\u0301" * 300
-        pieces = split_text(zalgo, 100)
-        assert "".join(pieces) == zalgo
-        assert all(len(p) <= 100 for p in pieces)
+        parts = split_text(zalgo, 100)
+        assert "".join(parts) == zalgo
+        assert all(len(p) <= 100 for p in parts)
 
     def test_a_very_long_text_takes_no_longer_than_its_length(self) -> None:
         text = ("word " * 2000 + FAMILY) * 20

@@ -12,12 +12,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.loopback import Reply, loopback, raw_server
-from twitter_connector.net.http_client import ANSWER_MAX_BYTES, Answer, NoAnswer, NotSent, Wire
+from twitter_connector.net.http_client import ANSWER_MAX_BYTES, Answer, HttpClient, NoAnswer, NotSent
 
 
 @pytest.fixture
-def wire() -> Wire:
-    return Wire(trust_env=False)
+def http_client() -> HttpClient:
+    return HttpClient(trust_env=False)
 
 
 def request_of(connection: socket.socket) -> bytes:
@@ -46,26 +46,26 @@ def free_port() -> int:
 
 
 class TestNeverLeft:
-    def test_a_refused_connection(self, wire: Wire) -> None:
+    def test_a_refused_connection(self, http_client: HttpClient) -> None:
         with pytest.raises(NotSent):
-            wire.exchange("POST", f"http://127.0.0.1:{free_port()}/", seconds=5, json={})
+            http_client.exchange("POST", f"http://127.0.0.1:{free_port()}/", seconds=5, json={})
 
-    def test_a_name_nobody_knows(self, wire: Wire) -> None:
+    def test_a_name_nobody_knows(self, http_client: HttpClient) -> None:
         with pytest.raises(NotSent):
-            wire.exchange("POST", "http://nowhere.invalid/", seconds=5, json={})
+            http_client.exchange("POST", "http://nowhere.invalid/", seconds=5, json={})
 
-    def test_a_server_that_speaks_no_tls(self, wire: Wire) -> None:
+    def test_a_server_that_speaks_no_tls(self, http_client: HttpClient) -> None:
         with loopback() as server:
             with pytest.raises(NotSent):
-                wire.exchange("POST", f"https://{server.host}/", seconds=5, json={})
+                http_client.exchange("POST", f"https://{server.host}/", seconds=5, json={})
             assert server.seen == []
 
     @pytest.mark.parametrize("url", ["http://", "ftp://127.0.0.1/", "nonsense", "http://[::1", "http://a b/"])
-    def test_an_address_that_is_none(self, wire: Wire, url: str) -> None:
+    def test_an_address_that_is_none(self, http_client: HttpClient, url: str) -> None:
         with pytest.raises(NotSent):
-            wire.exchange("POST", url, seconds=5)
+            http_client.exchange("POST", url, seconds=5)
 
-    def test_a_connection_that_nobody_accepts_in_time(self, wire: Wire) -> None:
+    def test_a_connection_that_nobody_accepts_in_time(self, http_client: HttpClient) -> None:
         # A backlog of one, full: the kernel lets further ones wait for an answer that never comes.
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
@@ -80,7 +80,7 @@ class TestNeverLeft:
                     fillers.append(filler)
                 started = time.monotonic()
                 with pytest.raises(NotSent):
-                    wire.exchange("POST", f"http://127.0.0.1:{address[1]}/", seconds=1)
+                    http_client.exchange("POST", f"http://127.0.0.1:{address[1]}/", seconds=1)
                 assert time.monotonic() - started < 4
             finally:
                 for filler in fillers:
@@ -113,7 +113,9 @@ class TestMayHaveHadItsEffect:
             "not what it says",
         ],
     )
-    def test_an_answer_that_breaks_off(self, wire: Wire, ending: Callable[[socket.socket], object]) -> None:
+    def test_an_answer_that_breaks_off(
+        self, http_client: HttpClient, ending: Callable[[socket.socket], object]
+    ) -> None:
         received: list[bytes] = []
 
         def serve(connection: socket.socket) -> None:
@@ -121,18 +123,18 @@ class TestMayHaveHadItsEffect:
             ending(connection)
 
         with raw_server(serve) as host, pytest.raises(NoAnswer):
-            wire.exchange("POST", f"http://{host}/", seconds=5, json={"a": 1})
+            http_client.exchange("POST", f"http://{host}/", seconds=5, json={"a": 1})
         assert [json.loads(body) for body in received] == [{"a": 1}], "sent once, and never again by itself"
 
-    def test_a_server_that_is_silent(self, wire: Wire) -> None:
+    def test_a_server_that_is_silent(self, http_client: HttpClient) -> None:
         with raw_server(lambda c: (request_of(c), time.sleep(5))) as host:
             started = time.monotonic()
             with pytest.raises(NoAnswer):
-                wire.exchange("POST", f"http://{host}/", seconds=0.5, json={})
+                http_client.exchange("POST", f"http://{host}/", seconds=0.5, json={})
             assert 0.4 < time.monotonic() - started < 2.5
 
     @pytest.mark.parametrize("where", ["status line", "headers", "body of known length", "body without end", "chunks"])
-    def test_a_server_that_trickles_is_left_at_the_deadline(self, wire: Wire, where: str) -> None:
+    def test_a_server_that_trickles_is_left_at_the_deadline(self, http_client: HttpClient, where: str) -> None:
         starts = {
             "status line": b"H",
             "headers": b"HTTP/1.1 200 OK\r\nX: ",
@@ -151,10 +153,10 @@ class TestMayHaveHadItsEffect:
         with raw_server(serve) as host:
             started = time.monotonic()
             with pytest.raises(NoAnswer):
-                wire.exchange("POST", f"http://{host}/", seconds=0.6, json={})
+                http_client.exchange("POST", f"http://{host}/", seconds=0.6, json={})
             assert 0.5 < time.monotonic() - started < 2.5
 
-    def test_a_server_that_takes_the_request_but_slowly(self, wire: Wire) -> None:
+    def test_a_server_that_takes_the_request_but_slowly(self, http_client: HttpClient) -> None:
         def serve(connection: socket.socket) -> None:
             while connection.recv(1024):
                 time.sleep(0.05)
@@ -162,48 +164,48 @@ class TestMayHaveHadItsEffect:
         with raw_server(serve) as host:
             started = time.monotonic()
             with pytest.raises((NoAnswer, NotSent)):
-                wire.exchange("POST", f"http://{host}/", seconds=0.6, data=b"x" * 20_000_000)
+                http_client.exchange("POST", f"http://{host}/", seconds=0.6, data=b"x" * 20_000_000)
             assert time.monotonic() - started < 4
 
 
 class TestAnswers:
-    def test_any_status_is_an_answer(self, wire: Wire) -> None:
+    def test_any_status_is_an_answer(self, http_client: HttpClient) -> None:
         with loopback() as server:
             for status in (200, 204, 404, 500):
                 server.answer = lambda _, s=status: Reply(s, b'{"a": 1}' if s != 204 else b"", (("X-Odd-Case", "y"),))
-                answer = wire.exchange("GET", f"{server.url}/", seconds=5)
+                answer = http_client.exchange("GET", f"{server.url}/", seconds=5)
                 assert (answer.status, answer.headers["x-odd-case"]) == (status, "y")
 
-    def test_a_redirect_is_an_answer_and_nothing_follows(self, wire: Wire) -> None:
+    def test_a_redirect_is_an_answer_and_nothing_follows(self, http_client: HttpClient) -> None:
         with loopback() as server:
             server.answer = lambda _: Reply(302, b"", (("Location", f"{server.url}/elsewhere"),))
-            assert wire.exchange("POST", f"{server.url}/", seconds=5, json={}).status == 302
+            assert http_client.exchange("POST", f"{server.url}/", seconds=5, json={}).status == 302
             assert [seen.path for seen in server.seen] == ["/"]
 
-    def test_an_answer_up_to_the_ceiling_is_read_and_one_byte_more_is_not(self, wire: Wire) -> None:
+    def test_an_answer_up_to_the_ceiling_is_read_and_one_byte_more_is_not(self, http_client: HttpClient) -> None:
         with loopback() as server:
             server.answer = lambda _: Reply(200, b"x" * ANSWER_MAX_BYTES)
-            assert len(wire.exchange("GET", f"{server.url}/", seconds=20).body) == ANSWER_MAX_BYTES
+            assert len(http_client.exchange("GET", f"{server.url}/", seconds=20).body) == ANSWER_MAX_BYTES
             server.answer = lambda _: Reply(200, b"x" * (ANSWER_MAX_BYTES + 1))
             with pytest.raises(NoAnswer):
-                wire.exchange("GET", f"{server.url}/", seconds=20)
+                http_client.exchange("GET", f"{server.url}/", seconds=20)
 
-    def test_a_small_answer_that_unpacks_to_a_huge_one_is_not_read(self, wire: Wire) -> None:
+    def test_a_small_answer_that_unpacks_to_a_huge_one_is_not_read(self, http_client: HttpClient) -> None:
         with loopback() as server:
             packed = gzip.compress(b"\0" * (ANSWER_MAX_BYTES * 20))
             server.answer = lambda _: Reply(200, packed, (("Content-Encoding", "gzip"),))
             with pytest.raises(NoAnswer):
-                wire.exchange("GET", f"{server.url}/", seconds=20)
+                http_client.exchange("GET", f"{server.url}/", seconds=20)
 
-    def test_a_broken_off_exchange_does_not_spoil_the_next(self, wire: Wire) -> None:
+    def test_a_broken_off_exchange_does_not_spoil_the_next(self, http_client: HttpClient) -> None:
         with loopback() as server:
             server.answer = lambda _: Reply(200, b"x" * (ANSWER_MAX_BYTES + 1))
             with pytest.raises(NoAnswer):
-                wire.exchange("GET", f"{server.url}/", seconds=20)
+                http_client.exchange("GET", f"{server.url}/", seconds=20)
             server.answer = lambda _: Reply(200, b"fine")
-            assert wire.exchange("GET", f"{server.url}/", seconds=5).body == b"fine"
+            assert http_client.exchange("GET", f"{server.url}/", seconds=5).body == b"fine"
 
-    def test_a_kept_connection_that_went_away_meanwhile(self, wire: Wire) -> None:
+    def test_a_kept_connection_that_went_away_meanwhile(self, http_client: HttpClient) -> None:
         """Closed by the other side between two requests: whichever way it is sorted, nothing is sent twice."""
         received: list[bytes] = []
 
@@ -212,9 +214,9 @@ class TestAnswers:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
         with raw_server(serve) as host:
-            assert wire.exchange("POST", f"http://{host}/", seconds=5, data=b"1").status == 200
+            assert http_client.exchange("POST", f"http://{host}/", seconds=5, data=b"1").status == 200
             time.sleep(0.1)
-            assert wire.exchange("POST", f"http://{host}/", seconds=5, data=b"2").status == 200
+            assert http_client.exchange("POST", f"http://{host}/", seconds=5, data=b"2").status == 200
         assert received == [b"1", b"2"]
 
     @pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"\xff", b"[" * 100_000, b"9" * 5000])
@@ -225,14 +227,14 @@ class TestAnswers:
         assert "planted" not in repr(Answer(200, {}, b"planted"))
 
 
-def test_threads_share_no_connection(wire: Wire) -> None:
+def test_threads_share_no_connection(http_client: HttpClient) -> None:
     import threading
 
     sessions: list[object] = []
-    threads = [threading.Thread(target=lambda: sessions.append(wire._session())) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: sessions.append(http_client._session())) for _ in range(3)]
     for thread in threads:
         thread.start()
         thread.join()
-    sessions.append(wire._session())
+    sessions.append(http_client._session())
     assert len({id(s) for s in sessions}) == 4
-    assert wire._session() is sessions[-1]
+    assert http_client._session() is sessions[-1]

@@ -18,7 +18,7 @@ from twitter_connector.broker.connection import Line, connect
 from twitter_connector.config import Settings, broker_socket
 from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.queue.lanes import Lanes
-from twitter_connector.queue.wakeups import LOOK_AFTER_TASK, UPKEEP_QUEUE, celery_app
+from twitter_connector.queue.wakeups import UPKEEP_QUEUE, UPKEEP_TASK, celery_app
 
 pytestmark = pytest.mark.integration
 
@@ -308,7 +308,7 @@ def test_beyond_the_bound_the_oldest_are_dropped_counted_and_logged(hasty: Tree,
     settings = Settings.from_env({"VAR_DIR": str(hasty.var_dir), "CCM_URL": f"{hasty.sandbox.url}/ccm"})
     with celery_app(settings, patient=True) as app:
         # What the scheduler does once a minute.
-        app.send_task(LOOK_AFTER_TASK, queue=UPKEEP_QUEUE)
+        app.send_task(UPKEEP_TASK, queue=UPKEEP_QUEUE)
     eventually(lambda: client.zcard(keys.DEAD) == MOST, what="letters within the bound")
     assert client.hlen(keys.DEAD_LETTER) == MOST
     assert eventually(lambda: dropped(hasty), what="a count of what was dropped") == before - MOST

@@ -27,7 +27,7 @@ from tests.integration.chaos import Crowd, Talk
 from tests.integration.conversations import Account
 from tests.integration.media_files import agent_attaches, failure
 from twitter_connector.broker import keys
-from twitter_connector.queue.wakeups import LOOK_AFTER_TASK, UPKEEP_QUEUE, celery_app
+from twitter_connector.queue.wakeups import UPKEEP_QUEUE, UPKEEP_TASK, celery_app
 
 pytestmark = pytest.mark.integration
 
@@ -220,7 +220,7 @@ def test_a_rolling_restart_under_load_loses_and_doubles_nothing(pair: Pair) -> N
         eventually(lambda before=between: sum((pair.door.answered - before).values()) > 5, what="traffic meanwhile")  # type: ignore[misc]
         assert (pair.door.answered - between)[replica.port] == 0
         replica.start()
-    crowd.hush()
+    crowd.suppress_wakeups()
     crowd.finish(60)
     for fault in pair.sandbox.get("faults")["faults"]:
         pair.sandbox.lift(fault["id"])
@@ -236,14 +236,14 @@ def test_chores_of_several_schedulers_are_done_once(pair: Pair) -> None:
         # The account's look is due, and both schedulers say so, more than once.
         client.hset(keys.SIGNS.format(account=account.id), "next_check_at", 0)
         for _ in range(8):
-            schedulers.send_task(LOOK_AFTER_TASK, queue=UPKEEP_QUEUE)
+            schedulers.send_task(UPKEEP_TASK, queue=UPKEEP_QUEUE)
         eventually(lambda: pair.sandbox.hits(slow), what="a look at the webhook")
         checked_at = eventually(
             lambda: int(client.hget(keys.SIGNS.format(account=account.id), "next_check_at") or 0),  # type: ignore[arg-type]
             what="the end of the look",
         )
         assert checked_at > since * 1000
-        eventually(lambda: not client.exists(keys.CHORE.format(chore="look_after")), what="a free lock")
+        eventually(lambda: not client.exists(keys.LOCK.format(chore="look_after")), what="a free lock")
     asked = pair.sandbox.get("requests", family="twitter", path="account_activity")["requests"]
     # The list of webhooks is asked for by the app, so it does not tell for which account.
     looks = [r["path"] for r in asked if r["account_id"] == account.id and r["method"] == "GET" and r["at"] > since]

@@ -15,7 +15,7 @@ import pytest
 from tests.brokers import Broker, running, services_of
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.model.work import FLASH, Direction, EchoSeen, Entry, Flash
+from twitter_connector.model.work import TYPING_INDICATOR, Direction, EchoSeen, Entry, TypingIndicator
 from twitter_connector.queue.accept import Inbox
 from twitter_connector.queue.journal import Journal
 
@@ -48,11 +48,11 @@ def eventually(true: Callable[[], object], seconds: float = 15) -> None:
 
 def drained(services: Services, way: Direction = OUT) -> list[str]:
     ids = []
-    while (held := services.lanes.claim(way)) is not None:
-        while held is not None:
-            assert "é😀" in held.payload
-            ids.append(held.entry_id)
-            held, _ = services.lanes.settle(held)
+    while (lease := services.lanes.claim(way)) is not None:
+        while lease is not None:
+            assert "é😀" in lease.payload
+            ids.append(lease.entry_id)
+            lease, _ = services.lanes.settle(lease)
     return ids
 
 
@@ -98,12 +98,12 @@ def test_everything_that_comes_from_outside_survives_the_journal(broker: Broker,
     dm = replace(entry("dm:5", IN), order="0" + "5".zfill(20))
     broker.kill()
     services.inbox.accept([dm, echo])
-    services.inbox.accept([Flash(IN, "acme", "ada", "{}"), entry("1")])
+    services.inbox.accept([TypingIndicator(IN, "acme", "ada", "{}"), entry("1")])
     broker.start()
     eventually(lambda: not journal_of(services).pending())
-    held = services.lanes.claim(IN)
-    assert held is not None
-    assert (held.entry_id, held.payload, held.member) == ("dm:5", dm.payload, f"{dm.order}|dm:5")
+    lease = services.lanes.claim(IN)
+    assert lease is not None
+    assert (lease.entry_id, lease.payload, lease.member) == ("dm:5", dm.payload, f"{dm.order}|dm:5")
     assert services.ledger.echoes("acme", "ada") == [echo]
     assert drained(services) == ["1"]
 
@@ -217,12 +217,12 @@ def test_nobody_else_can_read_the_journal(tmp_path: Path) -> None:
 
 def test_typing_during_an_outage_is_not_shown_long_after_it(broker: Broker, services: Services) -> None:
     broker.kill()
-    services.inbox.accept([Flash(IN, "acme", "ada", "{}")])
+    services.inbox.accept([TypingIndicator(IN, "acme", "ada", "{}")])
     time.sleep(3.1)  # longer than typing is worth anything
     broker.start()
     eventually(lambda: not journal_of(services).pending())
-    assert services.lanes.flashes() == []
-    assert FLASH not in services.bell.rung  # type: ignore[attr-defined]
+    assert services.lanes.typing_indicators() == []
+    assert TYPING_INDICATOR not in services.wakeups.woken  # type: ignore[attr-defined]
 
 
 def test_a_write_that_failed_half_way_does_not_hide_what_is_written_after_it(

@@ -12,7 +12,7 @@ from celery import Celery
 
 from tests.brokers import settings_in
 from twitter_connector.model.work import Direction
-from twitter_connector.queue.wakeups import DRAIN_TASKS, QUEUES, Bell, celery_app
+from twitter_connector.queue.wakeups import CONSUME_TASKS, QUEUES, Wakeups, celery_app
 
 IN, OUT = Direction.IN, Direction.OUT
 
@@ -48,23 +48,23 @@ def celery() -> FakeCelery:
 
 
 @pytest.fixture
-def bell(celery: FakeCelery) -> Bell:
-    return Bell(cast(Celery, celery))
+def wakeups(celery: FakeCelery) -> Wakeups:
+    return Wakeups(cast(Celery, celery))
 
 
-def test_a_ring_wakes_the_workers_of_its_direction(bell: Bell, celery: FakeCelery) -> None:
+def test_a_ring_wakes_the_workers_of_its_direction(wakeups: Wakeups, celery: FakeCelery) -> None:
     for direction in Direction:
-        bell.ring(direction)
+        wakeups.wake(direction)
     eventually(lambda: len(celery.published) == 2)
-    assert sorted(celery.published) == sorted((DRAIN_TASKS[d], QUEUES[d]) for d in Direction)
+    assert sorted(celery.published) == sorted((CONSUME_TASKS[d], QUEUES[d]) for d in Direction)
 
 
-def test_ringing_waits_for_nobody_and_a_burst_is_one_ring(bell: Bell, celery: FakeCelery) -> None:
+def test_ringing_waits_for_nobody_and_a_burst_is_one_ring(wakeups: Wakeups, celery: FakeCelery) -> None:
     celery.gate.clear()
-    bell.ring(IN)
+    wakeups.wake(IN)
     started = time.monotonic()
     for _ in range(1000):
-        bell.ring(IN)
+        wakeups.wake(IN)
     assert time.monotonic() - started < 1
     celery.gate.set()
     eventually(lambda: celery.published)
@@ -72,12 +72,12 @@ def test_ringing_waits_for_nobody_and_a_burst_is_one_ring(bell: Bell, celery: Fa
     assert len(celery.published) <= 2
 
 
-def test_a_ring_that_fails_is_no_failure_of_who_rang(bell: Bell, celery: FakeCelery) -> None:
+def test_a_ring_that_fails_is_no_failure_of_who_rang(wakeups: Wakeups, celery: FakeCelery) -> None:
     celery.failures.append(ConnectionError("the broker is away"))
-    bell.ring(IN)
+    wakeups.wake(IN)
     eventually(lambda: not celery.failures)
-    bell.ring(OUT)
-    eventually(lambda: celery.published == [(DRAIN_TASKS[OUT], QUEUES[OUT])])
+    wakeups.wake(OUT)
+    eventually(lambda: celery.published == [(CONSUME_TASKS[OUT], QUEUES[OUT])])
 
 
 def test_tasks_carry_no_message_and_are_never_put_off(tmp_path: Any) -> None:
@@ -95,8 +95,8 @@ def test_tasks_carry_no_message_and_are_never_put_off(tmp_path: Any) -> None:
 def test_every_task_and_queue_the_bell_names_is_there() -> None:
     from pathlib import Path
 
-    workers = Path(__file__).parents[1] / "workers"
-    for name in DRAIN_TASKS.values():
+    workers = Path(__file__).parents[2] / "workers"
+    for name in CONSUME_TASKS.values():
         _, module, function = name.split(".")
         assert f"def {function}(" in (workers / f"{module}.py").read_text("utf-8"), name
-    assert set(DRAIN_TASKS) == set(QUEUES)
+    assert set(CONSUME_TASKS) == set(QUEUES)

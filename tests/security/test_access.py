@@ -46,8 +46,8 @@ INTERNAL = [
 def guarded(services: Services) -> FlaskClient:
     """An installation with tokens."""
     services.accounts.save(ACCOUNT)
-    held = replace(services, settings=replace(services.settings, api_tokens=TOKENS))
-    return create_app(held.settings, held).test_client()
+    lease = replace(services, settings=replace(services.settings, api_tokens=TOKENS))
+    return create_app(lease.settings, lease).test_client()
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from tests.brokers import Broker, services_of
 from tests.web.web_requests import ACCOUNT, SECRET, dm, is_problem, post_event
 from twitter_connector.accounts.credentials import TRY_OTHERS_AFTER, Configure, others_tried
-from twitter_connector.accounts.registration import Onboard
+from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.registration_steps import SENDS_ONLY
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
@@ -24,7 +24,7 @@ from twitter_connector.errors import CredentialsRejected, RateLimited, ServiceUn
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction
-from twitter_connector.store.enquiries import Channel
+from twitter_connector.store.enquiries import Enquiries
 
 NEW = Credentials("ck", "cs-of-the-push", f"{ACCOUNT.id}-at", "ats", "bearer-token-of-the-push")
 SEED = {
@@ -233,7 +233,7 @@ def test_the_channel_type_an_operator_names_is_kept(
     response = client.post("/channel-type-configurations", json={"channelTypeId": given})
     assert response.status_code == 200
     assert response.get_json() == {"channelTypeId": stored}
-    assert Channel(services.redis).type_id() == stored
+    assert Enquiries(services.redis).type_id() == stored
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_a_channel_type_that_is_none_is_400(client: FlaskClient, services: Servi
     response = client.post("/channel-type-configurations", json=body)
     assert response.status_code == 400
     assert is_problem(response)
-    assert Channel(services.redis).type_id() is None
+    assert Enquiries(services.redis).type_id() is None
 
 
 def test_an_account_that_only_sends_takes_a_push_and_is_told_what_it_lacks(
@@ -275,7 +275,7 @@ class Ccm:
 
 
 def configure(services: Services, ccm: Ccm) -> Configure:
-    return Configure(services.accounts, services.lanes, Channel(services.redis), ccm, services.bell.ring)
+    return Configure(services.accounts, services.lanes, Enquiries(services.redis), ccm, services.wakeups.wake)
 
 
 @pytest.fixture
@@ -381,14 +381,16 @@ class SlowTwitter:
 
 def repaired(services: Services, meanwhile: Callable[[], object]) -> None:
     twitter: Any = SlowTwitter(meanwhile)
-    Onboard(services.accounts, services.lanes, lambda *_: twitter, lambda: datetime.now(UTC), None).repair(ACCOUNT)
+    AccountRegistration(services.accounts, services.lanes, lambda *_: twitter, lambda: datetime.now(UTC), None).repair(
+        ACCOUNT
+    )
 
 
 def test_a_push_has_the_webhook_looked_at_soon(client: FlaskClient, services: Services) -> None:
     # As after many failed checks, the last of them for want of these credentials.
     services.accounts.note(ACCOUNT.id, next_check_at=2**42, check_failures=9)
     push(client, SEED)
-    assert services.accounts.signs(ACCOUNT.id)["next_check_at"] == 0
+    assert services.accounts.account_status(ACCOUNT.id)["next_check_at"] == 0
 
 
 def test_a_push_during_a_repair_of_the_webhook_is_not_undone(client: FlaskClient, services: Services) -> None:

@@ -20,7 +20,7 @@ from twitter_connector.errors import Permanent
 from twitter_connector.messages.to_cim import to_cim
 from twitter_connector.model.message import CimMessage
 from twitter_connector.twitter.v1.events import load
-from twitter_connector.twitter.v1.webhook_body import pieces
+from twitter_connector.twitter.v1.webhook_body import raw_events
 from twitter_connector.web.request_body import NotJson, read_json
 from twitter_connector.web.webhook_signature import is_genuine, signature
 
@@ -115,8 +115,8 @@ def test_what_is_taken_in_becomes_a_message_or_is_given_up_by_name(payload: Any)
         return
     if not isinstance(payload, dict):
         return
-    for piece in pieces(payload, ACCOUNT.id):
-        envelope = work_in(json.dumps({"activity": piece.envelope}))["activity"]
+    for raw_event in raw_events(payload, ACCOUNT.id):
+        envelope = work_in(json.dumps({"activity": raw_event.envelope}))["activity"]
         try:
             made = to_cim(load(envelope))
         except Permanent:

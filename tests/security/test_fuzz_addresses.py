@@ -21,7 +21,7 @@ from twitter_connector.cim.files import Files
 from twitter_connector.errors import ConnectorError, Permanent
 from twitter_connector.net import public_fetch
 from twitter_connector.net.addresses import is_public
-from twitter_connector.net.http_client import NotSent, Wire
+from twitter_connector.net.http_client import HttpClient, NotSent
 from twitter_connector.net.public_fetch import Fetcher
 from twitter_connector.twitter.media_download import Downloads
 
@@ -117,7 +117,7 @@ def test_public_is_what_the_registries_say_and_nothing_that_hides_another_addres
     assert not any(is_public(private) for private in PRIVATE)
 
 
-class Recorder(Wire):
+class Recorder(HttpClient):
     """Remembers where a request would have gone, and never sends one."""
 
     def __init__(self) -> None:
@@ -136,11 +136,11 @@ class Recorder(Wire):
 @example("https://ton.twitter.com:443/x")
 @example("https://ton.twitter.com.evil.example/x")
 def test_what_customers_attach_is_asked_of_twitters_media_hosts_only(url: str) -> None:
-    wire = Recorder()
-    downloads = Downloads(wire, ("ton.twitter.com", "127.0.0.1:8090"), now)
+    http_client = Recorder()
+    downloads = Downloads(http_client, ("ton.twitter.com", "127.0.0.1:8090"), now)
     with pytest.raises(ConnectorError), downloads.open(url, ACCOUNT.credentials, ceiling=10):
         pass
-    for asked in wire.asked:
+    for asked in http_client.asked:
         parts = urlsplit(asked)
         assert (parts.scheme, parts.netloc.lower()) in {("https", "ton.twitter.com"), ("http", "127.0.0.1:8090")}
 
@@ -151,15 +151,15 @@ def test_what_customers_attach_is_asked_of_twitters_media_hosts_only(url: str) -
 @example("https://x.example/f?filename=a&filename=b", "a\x00b")
 @example("https://x.example/f?filename=a%0d%0aHost:%20x", "..")
 def test_a_file_name_cannot_leave_the_download_path(url: str, name: str) -> None:
-    wire = Recorder()
-    files = Files(wire, "http://files.example/file-engine")
+    http_client = Recorder()
+    files = Files(http_client, "http://files.example/file-engine")
     for reading in (lambda: files.filename(url), lambda: name):
         with suppress(ConnectorError):
             wanted = reading()
             if wanted is not None:
                 with files.read(wanted, ceiling=10):
                     raise AssertionError("nothing can have been read")
-    for asked in wire.asked:
+    for asked in http_client.asked:
         head, _, tail = asked.partition("?filename=")
         assert head == "http://files.example/file-engine/api/downloadFileStream"
         assert tail
@@ -169,6 +169,6 @@ def test_a_file_name_cannot_leave_the_download_path(url: str, name: str) -> None
 
 
 def test_no_file_engine_is_said_by_its_variable() -> None:
-    nowhere = Files(cast(Wire, Recorder()), None)
+    nowhere = Files(cast(HttpClient, Recorder()), None)
     with pytest.raises(Permanent, match="FILE_ENGINE_URL"), nowhere.read("a.png", ceiling=1):
         pass

@@ -13,9 +13,9 @@ from tests.loopback import Loopback, Reply, Seen, loopback
 from tests.web.web_requests import ACCOUNT
 from twitter_connector.bootstrap import now
 from twitter_connector.cim.channel_configuration import credentials_in
-from twitter_connector.cim.client import CimGateway
+from twitter_connector.cim.client import CcmClient
 from twitter_connector.errors import ConnectorError, Permanent, Retryable, ServiceUnavailable
-from twitter_connector.net.http_client import Wire
+from twitter_connector.net.http_client import HttpClient
 from twitter_connector.twitter.http import TwitterHttp
 
 ROWS = [{"key": "API-KEY", "type": "String2000", "value": "ck"}, {"key": "API-KEY-SECRET", "value": "cs"}]
@@ -30,8 +30,8 @@ def server() -> Iterator[Loopback]:
 
 
 @pytest.fixture
-def ccm(server: Loopback) -> CimGateway:
-    return CimGateway(Wire(trust_env=False), f"{server.url}/ccm", now)
+def ccm(server: Loopback) -> CcmClient:
+    return CcmClient(HttpClient(trust_env=False), f"{server.url}/ccm", now)
 
 
 def answering(server: Loopback, **paths: Any) -> None:
@@ -56,7 +56,7 @@ def answering(server: Loopback, **paths: Any) -> None:
         {"serviceIdentifier": "7", "channelConnector": {"channelProviderConfigs": ROWS}},
     ],
 )
-def test_a_configuration_is_read_in_every_wrapper(server: Loopback, ccm: CimGateway, body: Any) -> None:
+def test_a_configuration_is_read_in_every_wrapper(server: Loopback, ccm: CcmClient, body: Any) -> None:
     answering(server, configurations=body)
     found = ccm.configuration("732739706")
     assert found is not None
@@ -68,7 +68,7 @@ def test_a_configuration_is_read_in_every_wrapper(server: Loopback, ccm: CimGate
     "missing", [404, 405, 501, [], {}, {"data": None}, {"connectorConfigurations": []}, "x", None, [{"id": 1}]]
 )
 def test_the_channel_is_asked_where_the_configuration_says_nothing(
-    server: Loopback, ccm: CimGateway, missing: Any
+    server: Loopback, ccm: CcmClient, missing: Any
 ) -> None:
     answering(server, configurations=missing, service_identifier=CHANNEL)
     found = ccm.configuration("7")
@@ -84,25 +84,25 @@ def test_the_channel_is_asked_where_the_configuration_says_nothing(
     [(401, Retryable), (403, Retryable), (500, ServiceUnavailable), (302, Permanent), (400, Permanent)],
 )
 def test_a_refusal_is_an_error_of_a_family(
-    server: Loopback, ccm: CimGateway, status: int, family: type[ConnectorError]
+    server: Loopback, ccm: CcmClient, status: int, family: type[ConnectorError]
 ) -> None:
     answering(server, configurations=status)
     with pytest.raises(family):
         ccm.configuration("7")
 
 
-def test_an_id_cannot_leave_its_place_in_the_path(server: Loopback, ccm: CimGateway) -> None:
+def test_an_id_cannot_leave_its_place_in_the_path(server: Loopback, ccm: CcmClient) -> None:
     ccm.configuration("../../channels?x=1#")
     assert server.seen[0].target == "/ccm/channel-connectors/configurations/..%2F..%2Fchannels%3Fx%3D1%23"
 
 
-def test_ccm_away_is_said(ccm: CimGateway) -> None:
-    gone = CimGateway(Wire(trust_env=False), "http://127.0.0.1:9/ccm", now)
+def test_ccm_away_is_said(ccm: CcmClient) -> None:
+    gone = CcmClient(HttpClient(trust_env=False), "http://127.0.0.1:9/ccm", now)
     with pytest.raises(ServiceUnavailable):
         gone.configuration("7")
 
 
-def test_neither_twitters_nor_ccms_redirect_is_followed(server: Loopback, ccm: CimGateway) -> None:
+def test_neither_twitters_nor_ccms_redirect_is_followed(server: Loopback, ccm: CcmClient) -> None:
     with loopback() as elsewhere:
         for status in (301, 302, 303, 307, 308):
             server.answer = lambda seen, status=status: Reply(
@@ -110,7 +110,7 @@ def test_neither_twitters_nor_ccms_redirect_is_followed(server: Loopback, ccm: C
             )
             with pytest.raises(ConnectorError):
                 ccm.post_message({"id": "1"})
-            http = TwitterHttp(Wire(trust_env=False), now)
+            http = TwitterHttp(HttpClient(trust_env=False), now)
             with pytest.raises(ConnectorError):
                 http.signed("GET", f"{server.url}/1.1/account/verify_credentials.json", ACCOUNT.credentials)
             with pytest.raises(ConnectorError):
@@ -128,10 +128,10 @@ def test_no_netrc_file_of_the_machine_gets_into_a_request(
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     server.answer = lambda seen: Reply(200, b"{}")
-    wire = Wire()
-    CimGateway(wire, f"{server.url}/ccm", now).post_message({"id": "1"})
-    TwitterHttp(wire, now).bearer("GET", f"{server.url}/2/users/me", "bearer-token")
-    TwitterHttp(wire, now).signed("GET", f"{server.url}/2/users/me", ACCOUNT.credentials)
+    http_client = HttpClient()
+    CcmClient(http_client, f"{server.url}/ccm", now).post_message({"id": "1"})
+    TwitterHttp(http_client, now).bearer("GET", f"{server.url}/2/users/me", "bearer-token")
+    TwitterHttp(http_client, now).signed("GET", f"{server.url}/2/users/me", ACCOUNT.credentials)
     sent = [seen.headers.get("Authorization") for seen in server.seen]
     assert sent[0] is None
     assert sent[1] == "Bearer bearer-token"
@@ -140,7 +140,7 @@ def test_no_netrc_file_of_the_machine_gets_into_a_request(
 
 def test_the_secrets_themselves_never_travel_in_a_signed_request(server: Loopback) -> None:
     server.answer = lambda seen: Reply(200, b"{}")
-    TwitterHttp(Wire(trust_env=False), now).signed(
+    TwitterHttp(HttpClient(trust_env=False), now).signed(
         "POST", f"{server.url}/1.1/direct_messages/events/new.json", ACCOUNT.credentials, json={"a": 1}
     )
     (seen,) = server.seen

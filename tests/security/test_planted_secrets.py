@@ -337,7 +337,7 @@ def _files(run: Run) -> Iterator[tuple[Path, str]]:
 
 def test_the_run_said_a_lot_so_that_silence_means_something(run: Run) -> None:
     log = run.tree.log.read_text(errors="replace")
-    for event in ("registered", "posted_to_ccm", "dm_sent", "buried", "signature_refused", "account_paused"):
+    for event in ("registered", "posted_to_ccm", "dm_sent", "dead_lettered", "signature_refused", "account_paused"):
         assert f'"{event}"' in log, event
     assert '"debug"' in log
     assert run.account_id in log
@@ -387,14 +387,14 @@ def test_the_brokers_log_of_slow_commands_keeps_nothing(run: Run) -> None:
                 assert client.execute_command("COMMANDLOG", "GET", 100, kind) == []
         # Doorbells carry no message.
         for key in client.scan_iter("tc-celery:*"):
-            held = (
+            lease = (
                 client.lrange(key, 0, -1)
                 if client.type(key) == "list"
                 else client.hvals(key)
                 if client.type(key) == "hash"
                 else []
             )
-            assert _searched(run, run.secrets | run.words, str(held)) == []
+            assert _searched(run, run.secrets | run.words, str(lease)) == []
 
 
 def test_what_lies_in_var_dir_is_nobody_elses_to_read(run: Run) -> None:

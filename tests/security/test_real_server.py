@@ -34,12 +34,12 @@ class Web:
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
-    def ask(self, *pieces: bytes) -> list[tuple[int, bytes]]:
+    def ask(self, *raw_events: bytes) -> list[tuple[int, bytes]]:
         """Send pieces down one connection; return status and body of every answer until the server closes."""
         with self.connect() as line:
-            for piece in pieces:
+            for raw_event in raw_events:
                 with suppress(OSError):
-                    line.sendall(piece)
+                    line.sendall(raw_event)
             with suppress(OSError):
                 line.shutdown(socket.SHUT_WR)
             return list(_answers(line))
@@ -240,8 +240,8 @@ def test_no_header_moves_a_path_or_makes_a_failure(web: Web) -> None:
 def test_a_chunked_event_and_message_within_the_limits_are_taken(web: Web) -> None:
     body = json.dumps(dm("77")).encode()
     signature = f"{HEADER}: {signed(body)}\r\n"
-    pieces = [body[n : n + 7] for n in range(0, len(body), 7)]
-    assert statuses(web.ask(chunked(PATH, *pieces, headers=signature))) == [200]
+    raw_events = [body[n : n + 7] for n in range(0, len(body), 7)]
+    assert statuses(web.ask(chunked(PATH, *raw_events, headers=signature))) == [200]
     message = json.dumps(cim("77")).encode()
     assert statuses(web.ask(chunked(CCM, message[:9], message[9:]))) == [202]
 

@@ -32,7 +32,7 @@ def test_every_kind_of_key_stands_in_the_retention_table() -> None:
         ("asked:", "24 h", keys.QUESTION_SECONDS),
         ("accounts", "24 h", keys.RETIRED_SECONDS),
         ("budgets:", "15 minutes", keys.BUDGETS_SECONDS),
-        ("flash:", "3 s", keys.FLASH_MS // 1000),
+        ("flash:", "3 s", keys.TYPING_MS // 1000),
     ],
 )
 def test_the_times_in_the_table_are_those_of_the_code(family: str, told: str, seconds: int) -> None:

@@ -127,11 +127,11 @@ def test_a_configured_key_leaves_no_file(tmp_path: Path) -> None:
 def test_workers_are_alive_until_they_fall_silent(
     services: Services, inspector: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert services.pulse.workers() == []
-    services.pulse.beat("one")
-    services.pulse.beat("two")
-    assert services.pulse.workers() == ["one", "two"]
-    services.pulse.forget("two")
-    assert services.pulse.workers() == ["one"]
+    assert services.heartbeats.workers() == []
+    services.heartbeats.beat("one")
+    services.heartbeats.beat("two")
+    assert services.heartbeats.workers() == ["one", "two"]
+    services.heartbeats.forget("two")
+    assert services.heartbeats.workers() == ["one"]
     inspector.zadd(keys.WORKERS, {"one": inspector.zscore(keys.WORKERS, "one") - 60})  # type: ignore[operator]
-    assert services.pulse.workers() == []
+    assert services.heartbeats.workers() == []

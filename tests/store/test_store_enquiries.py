@@ -7,13 +7,13 @@ import redis
 from tests.brokers import Broker, services_of
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
-from twitter_connector.store.enquiries import Channel
+from twitter_connector.store.enquiries import Enquiries
 
 
 def test_one_of_all_asks_until_it_has_said_how_that_ended(
     services: Services, broker_process: Broker, inspector: redis.Redis
 ) -> None:
-    here, there = Channel(services.redis), Channel(services_of(broker_process.settings).redis)
+    here, there = Enquiries(services.redis), Enquiries(services_of(broker_process.settings).redis)
     assert here.begin_enquiry("1", 60) == ""
     assert [here.begin_enquiry("1", 60), there.begin_enquiry("1", 60)] == ["asking", "asking"]
     assert there.begin_enquiry("2", 60) == ""
@@ -25,17 +25,17 @@ def test_one_of_all_asks_until_it_has_said_how_that_ended(
 
 
 def test_what_is_over_can_be_asked_again(services: Services, inspector: redis.Redis) -> None:
-    channel = Channel(services.redis)
-    channel.end_enquiry("1", "later", 0)
-    assert channel.begin_enquiry("1", 0) == ""
-    assert channel.begin_enquiry("1", 60) == "", "the one that asked has died"
+    enquiries = Enquiries(services.redis)
+    enquiries.end_enquiry("1", "later", 0)
+    assert enquiries.begin_enquiry("1", 0) == ""
+    assert enquiries.begin_enquiry("1", 60) == "", "the one that asked has died"
 
 
 def test_made_up_ids_flood_neither_ccm_nor_the_broker(services: Services, inspector: redis.Redis) -> None:
-    channel = Channel(services.redis)
-    asked = [channel.begin_enquiry(str(n), 60) for n in range(keys.ENQUIRIES_MAX + 20)]
+    enquiries = Enquiries(services.redis)
+    asked = [enquiries.begin_enquiry(str(n), 60) for n in range(keys.ENQUIRIES_MAX + 20)]
     assert asked == [""] * keys.ENQUIRIES_MAX + ["full"] * 20
     assert inspector.hlen(keys.ENQUIRIES) == keys.ENQUIRIES_MAX
     assert inspector.keys("tc:pulled*") == [keys.ENQUIRIES]
-    channel.end_enquiry("0", "in_vain", 0)
-    assert channel.begin_enquiry("new", 60) == ""
+    enquiries.end_enquiry("0", "in_vain", 0)
+    assert enquiries.begin_enquiry("new", 60) == ""

@@ -12,7 +12,7 @@ from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.work import Direction, EchoSeen, Entry
-from twitter_connector.queue.send_ledger import Step
+from twitter_connector.queue.send_ledger import SendRecord
 
 SECRETS = (
     "planted-api-key-4711",
@@ -70,10 +70,10 @@ def test_every_mark_that_comes_from_outside_has_a_lifetime(services: Services, i
     """Otherwise the broker, which must not forget anything by itself, fills up for good."""
     services.lanes.accept([Entry(Direction.IN, "acme", "ada", "1", "p"), EchoSeen("acme", "ada", "2", 1, "digest")])
     services.lanes.accept([Entry(Direction.OUT, "acme", "ada", "3", "p")])
-    held = services.lanes.claim(Direction.OUT)
-    assert held is not None
-    services.ledger.write(held, "3", 0, Step(started_ms=1))
-    services.ledger.write_quote(held, "4", "“text”")
+    lease = services.lanes.claim(Direction.OUT)
+    assert lease is not None
+    services.ledger.write(lease, "3", 0, SendRecord(started_ms=1))
+    services.ledger.write_quote(lease, "4", "“text”")
     services.ledger.done("acme", "ada", "3", 1, "77")
     services.lanes.pause(Direction.OUT, "acme", 2**42, "rate_limited", "")
     expected = {
@@ -88,7 +88,7 @@ def test_every_mark_that_comes_from_outside_has_a_lifetime(services: Services, i
     for key, seconds in expected.items():
         assert seconds - 60 <= inspector.ttl(key) <= seconds, key
     assert inspector.pttl("tc:gate:out:acme") > 0
-    assert 0 < inspector.pttl("tc:bell:in") <= keys.BELL_MS
+    assert 0 < inspector.pttl("tc:bell:in") <= keys.WAKEUP_MS
     # What remains waits for work or is of one size, however much passes through.
     lasting = {key for key in inspector.keys("*") if inspector.ttl(key) == -1}
     allowed = ("tc:q:", "tc:m:", "tc:st:", "tc:due:", "tc:turn:", "tc:fence", "tc:seq", "tc:signs:")

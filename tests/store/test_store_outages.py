@@ -19,7 +19,7 @@ from twitter_connector.broker.connection import WEB_TIMEOUT_SECONDS
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.work import Direction, Entry
-from twitter_connector.queue.send_ledger import Step
+from twitter_connector.queue.send_ledger import SendRecord
 
 IN = Direction.IN
 
@@ -49,11 +49,11 @@ def test_what_was_accepted_survives_the_brokers_sudden_death(mortal: Broker) -> 
     mortal.kill()
     mortal.start()
     assert services.lanes.accept([entry("49"), entry("50")])[0] == [False, True]
-    held = services.lanes.claim(IN)
+    lease = services.lanes.claim(IN)
     ids = []
-    while held is not None:
-        ids.append(held.entry_id)
-        held, _ = services.lanes.settle(held)
+    while lease is not None:
+        ids.append(lease.entry_id)
+        lease, _ = services.lanes.settle(lease)
     assert ids == [str(n) for n in range(51)]
     assert services.accounts.get("7", max_age=0) is not None
     services.redis.close()
@@ -62,23 +62,23 @@ def test_what_was_accepted_survives_the_brokers_sudden_death(mortal: Broker) -> 
 def test_every_edge_says_that_the_broker_is_away(mortal: Broker) -> None:
     services = services_of(mortal.settings)
     services.lanes.accept([entry("1")])
-    held = services.lanes.claim(IN)
-    assert held is not None
+    lease = services.lanes.claim(IN)
+    assert lease is not None
     mortal.kill()
     calls = [
         lambda: services.lanes.accept([entry("2")]),
         lambda: services.lanes.claim(IN),
-        lambda: services.lanes.settle(held),
-        lambda: services.lanes.postpone(held, 0, spend=True),
-        lambda: services.lanes.renew(held),
+        lambda: services.lanes.settle(lease),
+        lambda: services.lanes.postpone(lease, 0, spend=True),
+        lambda: services.lanes.renew(lease),
         lambda: services.lanes.pause(IN, "acme", 1, "", ""),
         lambda: services.lanes.resume(IN, "acme"),
         lambda: services.lanes.pauses("acme"),
-        lambda: services.lanes.knock(IN),
-        lambda: services.lanes.answer_bell(IN),
+        lambda: services.lanes.claim_wakeup(IN),
+        lambda: services.lanes.wakeup_received(IN),
         lambda: services.lanes.waiting("acme"),
         lambda: services.ledger.steps("acme", "1"),
-        lambda: services.ledger.write(held, "1", 0, Step(started_ms=1)),
+        lambda: services.ledger.write(lease, "1", 0, SendRecord(started_ms=1)),
         lambda: services.ledger.done("acme", "ada", "1", 0, "5"),
         lambda: services.ledger.retract("acme", "1", 0),
         lambda: services.ledger.echoes("acme", "ada"),
@@ -91,9 +91,9 @@ def test_every_edge_says_that_the_broker_is_away(mortal: Broker) -> None:
         services.dead_letters.count,
         lambda: list(services.dead_letters.newest()),
         lambda: services.dead_letters.discard("1"),
-        lambda: services.pulse.beat("w"),
-        services.pulse.workers,
-        services.pulse.store,
+        lambda: services.heartbeats.beat("w"),
+        services.heartbeats.workers,
+        services.heartbeats.store,
     ]
     for number, call in enumerate(calls):
         with pytest.raises(StoreUnavailable) as caught:
@@ -138,9 +138,9 @@ def test_a_worker_rides_out_a_restart(mortal: Broker) -> None:
     services.lanes.accept([entry("1")])
     mortal.kill()
     mortal.start()
-    held = services.lanes.claim(IN)
-    assert held is not None
-    assert held.entry_id == "1"
+    lease = services.lanes.claim(IN)
+    assert lease is not None
+    assert lease.entry_id == "1"
     services.redis.close()
 
 
@@ -151,11 +151,11 @@ def test_a_full_broker_refuses_and_forgets_nothing(services: Services, inspector
         with pytest.raises(StoreUnavailable):
             services.lanes.accept([Entry(IN, "acme", "ada", "2", "x" * 100_000)])
         with pytest.raises(StoreUnavailable):
-            services.pulse.store()
+            services.heartbeats.store()
     finally:
         inspector.config_set("maxmemory", "0")
     assert inspector.exists(keys.SEEN.format(direction="in", account="acme", id="2")) == 0
     assert services.lanes.accept([Entry(IN, "acme", "ada", "2", "x")])[0] == [True]
-    held = services.lanes.claim(IN)
-    assert held is not None
-    assert held.entry_id == "1"
+    lease = services.lanes.claim(IN)
+    assert lease is not None
+    assert lease.entry_id == "1"

@@ -14,7 +14,7 @@ from tests.loopback import Loopback, Reply, Seen, loopback, raw_server, zeros
 from tests.twitter.signatures import CREDENTIALS, signed
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, RateLimited, ServiceUnavailable
 from twitter_connector.model.event import Media, Variant
-from twitter_connector.net.http_client import Wire
+from twitter_connector.net.http_client import HttpClient
 from twitter_connector.twitter.media_download import Downloads, best_variant
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ def server() -> Iterator[Loopback]:
 
 @pytest.fixture
 def downloads(server: Loopback) -> Downloads:
-    return Downloads(Wire(trust_env=False), (server.host,), lambda: NOW)
+    return Downloads(HttpClient(trust_env=False), (server.host,), lambda: NOW)
 
 
 def fetch(downloads: Downloads, url: str) -> bytes:
@@ -114,7 +114,7 @@ def test_a_refused_signature_is_not_tried_twice(server: Loopback, downloads: Dow
     ],
 )
 def test_only_the_media_hosts_of_twitter_are_asked_and_only_over_tls(url: str) -> None:
-    class Forbidden(Wire):
+    class Forbidden(HttpClient):
         def stream(self, *args: object, **kwargs: object) -> object:  # type: ignore[override]
             raise AssertionError("a request was made")
 
@@ -180,7 +180,7 @@ def test_a_host_that_is_away_or_silent_is_waited_for() -> None:
         gone = f"127.0.0.1:{listener.getsockname()[1]}"
     over = threading.Event()
     with raw_server(lambda connection: over.wait(10)) as silent:
-        downloads = Downloads(Wire(trust_env=False), (gone, silent), lambda: NOW, seconds=0.5)
+        downloads = Downloads(HttpClient(trust_env=False), (gone, silent), lambda: NOW, seconds=0.5)
         started = time.monotonic()
         for host in (gone, silent):
             error = failure(downloads, f"http://{host}{TON}")
@@ -191,7 +191,7 @@ def test_a_host_that_is_away_or_silent_is_waited_for() -> None:
 
 def test_the_deadline_covers_the_whole_file(server: Loopback) -> None:
     server.answer = lambda _: Reply(200, zeros(5_000_000), length=5_000_000, pause=lambda: time.sleep(0.1))
-    downloads = Downloads(Wire(trust_env=False), (server.host,), lambda: NOW, seconds=1)
+    downloads = Downloads(HttpClient(trust_env=False), (server.host,), lambda: NOW, seconds=1)
     started = time.monotonic()
     with (
         downloads.open(server.url + FILM, CREDENTIALS, ceiling=CEILING * 10) as incoming,

@@ -243,7 +243,7 @@ class TestLooking:
     ) -> None:
         http.get(LIST, json={"events": [], "next_cursor": "again"})
         assert twitter.sent_since(self.SINCE) == []
-        assert [record.getMessage() for record in caplog.records] == ["list_cut_off"]
+        assert [record.getMessage() for record in caplog.records] == ["backfill_cut_off"]
         assert len(http.calls) <= 15, "the limit of the endpoint in a quarter of an hour"
 
     def test_what_is_no_message_in_the_list_is_passed_over(
@@ -306,7 +306,7 @@ class TestShowing:
     def test_nobody_waits_long_for_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         from tests.brokers import settings_in
 
-        monkeypatch.setattr("twitter_connector.twitter.v1.SHOW_SECONDS", 0.2)
+        monkeypatch.setattr("twitter_connector.twitter.v1.messages.SHOW_SECONDS", 0.2)
         with socket.create_server(("127.0.0.1", 0)) as silent:
             url = f"http://127.0.0.1:{silent.getsockname()[1]}"
             settings = replace(settings_in(tmp_path), twitter_api_url=url)

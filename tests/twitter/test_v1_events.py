@@ -24,14 +24,14 @@ from twitter_connector.model.event import (
     DmEchoed,
     DmRead,
     DmReceived,
-    Piece,
+    RawEvent,
     UnknownActivity,
     order_of,
 )
 from twitter_connector.model.plan import Skip
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.twitter.v1.events import load
-from twitter_connector.twitter.v1.webhook_body import pieces
+from twitter_connector.twitter.v1.webhook_body import raw_events
 
 PAYLOADS = Path(__file__).parents[1] / "payloads" / "activity"
 PAIRS = sorted(path.name.removesuffix(".in.json") for path in PAYLOADS.glob("*.in.json"))
@@ -48,9 +48,9 @@ def must_come_out(name: str) -> dict[str, Any]:
     return found
 
 
-def only(payload: dict[str, Any], path_account: str = ACCOUNT) -> Piece:
-    (piece,) = pieces(payload, path_account)
-    return piece
+def only(payload: dict[str, Any], path_account: str = ACCOUNT) -> RawEvent:
+    (raw_event,) = raw_events(payload, path_account)
+    return raw_event
 
 
 def text_dm(**changes: Any) -> dict[str, Any]:
@@ -105,16 +105,16 @@ class TestPairs:
 
     @pytest.mark.parametrize("name", PAIRS)
     def test_what_is_kept_of_a_piece_says_the_same_after_a_stay_in_the_store(self, name: str) -> None:
-        for piece in pieces(came_in(name), ACCOUNT):
-            kept = json.loads(json.dumps(piece.envelope))
-            assert load(kept) == load(piece.envelope)
+        for raw_event in raw_events(came_in(name), ACCOUNT):
+            kept = json.loads(json.dumps(raw_event.envelope))
+            assert load(kept) == load(raw_event.envelope)
             # Nothing is kept of a profile but its names.
             for person in kept.get("users", {}).values():
                 assert set(person) <= {"id", "name", "screen_name"}
 
 
-def zip_all(expected: list[dict[str, Any]], payload: dict[str, Any]) -> list[tuple[dict[str, Any], Piece]]:
-    found = list(pieces(payload, "1"))
+def zip_all(expected: list[dict[str, Any]], payload: dict[str, Any]) -> list[tuple[dict[str, Any], RawEvent]]:
+    found = list(raw_events(payload, "1"))
     assert len(found) == len(expected)
     return list(zip(expected, found, strict=True))
 
@@ -125,7 +125,7 @@ class TestCutting:
         second = came_in("link")[DM][0]
         payload[DM].append(second)
         payload[TYPING] = came_in("typing")[TYPING] * 2
-        found = list(pieces(payload, ACCOUNT))
+        found = list(raw_events(payload, ACCOUNT))
         assert [p.family for p in found] == [DM, DM, READ, "follow_events", TYPING, TYPING]
         assert [p.id for p in found[:2]] == ["1206724334791753732", "1209004344399429636"]
         # Each stands for itself: the envelope of one holds nothing of the others.
@@ -134,9 +134,9 @@ class TestCutting:
     def test_an_event_that_is_not_in_a_list_is_read_all_the_same(self) -> None:
         payload = came_in("text")
         payload[DM] = payload[DM][0]
-        piece = only(payload)
-        assert (piece.id, piece.readable) == ("1206724334791753732", True)
-        assert isinstance(load(piece.envelope), DmReceived)
+        raw_event = only(payload)
+        assert (raw_event.id, raw_event.readable) == ("1206724334791753732", True)
+        assert isinstance(load(raw_event.envelope), DmReceived)
 
     def test_the_account_of_the_path_stands_in_where_none_is_named(self) -> None:
         payload = came_in("text")
@@ -152,12 +152,12 @@ class TestCutting:
     def test_ids_as_numbers_beyond_53_bits_lose_nothing(self) -> None:
         raw = json.dumps(text_dm()).replace('"1206724334791753732"', "1206724334791753733")
         raw = raw.replace('"1205290247124217856"', "9007199254740993", 1)
-        piece = only(json.loads(raw))
-        assert piece.id == "1206724334791753733"
-        activity = load(piece.envelope)
+        raw_event = only(json.loads(raw))
+        assert raw_event.id == "1206724334791753733"
+        activity = load(raw_event.envelope)
         assert isinstance(activity, DmReceived)
         assert activity.event_id == "1206724334791753733"
-        assert activity.customer_id == piece.customer_id
+        assert activity.customer_id == raw_event.customer_id
 
     def test_own_messages_are_told_by_their_sender(self) -> None:
         echo, received = only(came_in("echo_web")), only(came_in("text"))
@@ -180,9 +180,9 @@ class TestCutting:
     def test_typing_for_somebody_who_is_neither_of_the_two_goes_to_the_recipient(self) -> None:
         payload = came_in("typing")
         payload["for_user_id"] = "4337869213"
-        piece = only(payload)
-        assert (piece.account_id, piece.customer_id, piece.own) == (ACCOUNT, CUSTOMER, False)
-        activity = load(piece.envelope)
+        raw_event = only(payload)
+        assert (raw_event.account_id, raw_event.customer_id, raw_event.own) == (ACCOUNT, CUSTOMER, False)
+        activity = load(raw_event.envelope)
         assert isinstance(activity, CustomerTyping)
         assert (activity.account_id, activity.customer_id) == (ACCOUNT, CUSTOMER)
 
@@ -190,8 +190,8 @@ class TestCutting:
         payload = came_in("mark_read")
         event = payload[READ][0]
         event["sender_id"], event["target"]["recipient_id"] = ACCOUNT, CUSTOMER
-        piece = only(payload)
-        assert (piece.own, piece.customer_id) == (True, CUSTOMER)
+        raw_event = only(payload)
+        assert (raw_event.own, raw_event.customer_id) == (True, CUSTOMER)
 
     @pytest.mark.parametrize(
         "payload",
@@ -214,20 +214,20 @@ class TestCutting:
         ids=lambda p: json.dumps(p.get(DM, p))[-40:],
     )
     def test_without_ids_a_piece_is_kept_as_unreadable_under_a_name_of_its_own(self, payload: dict[str, Any]) -> None:
-        piece = only(payload)
-        assert not piece.readable
-        assert piece.account_id == ACCOUNT
-        assert len(piece.id) == 64
+        raw_event = only(payload)
+        assert not raw_event.readable
+        assert raw_event.account_id == ACCOUNT
+        assert len(raw_event.id) == 64
         # The same body again is the same piece; another one is another.
-        assert only(copy.deepcopy(payload)).id == piece.id != only({"for_user_id": ACCOUNT, DM: ["other"]}).id
+        assert only(copy.deepcopy(payload)).id == raw_event.id != only({"for_user_id": ACCOUNT, DM: ["other"]}).id
         with pytest.raises(Permanent) as caught:
-            load(piece.envelope)
+            load(raw_event.envelope)
         assert caught.value.reason == "unreadable_event"
 
     def test_half_a_surrogate_pair_does_not_stop_an_event(self) -> None:
         body = json.dumps(text_dm(message_create__message_data__text="a \ud83d b")).encode()
-        piece = only(json.loads(body))
-        kept = json.dumps(piece.envelope)
+        raw_event = only(json.loads(body))
+        kept = json.dumps(raw_event.envelope)
         kept.encode()
         activity = load(json.loads(kept))
         assert isinstance(activity, DmReceived)
@@ -235,7 +235,7 @@ class TestCutting:
         assert only(json.loads(json.dumps({"for_user_id": ACCOUNT, DM: ["\ud800"]}))).id
 
     def test_unknown_families_are_pieces_without_content(self) -> None:
-        found = list(pieces({"for_user_id": ACCOUNT, "brand_new_events": [{"secret": 1}], "other": None}, "1"))
+        found = list(raw_events({"for_user_id": ACCOUNT, "brand_new_events": [{"secret": 1}], "other": None}, "1"))
         assert [(p.family, p.account_id, dict(p.envelope)) for p in found] == [
             ("brand_new_events", ACCOUNT, {}),
             ("other", ACCOUNT, {}),
@@ -243,14 +243,14 @@ class TestCutting:
         assert load({}) == UnknownActivity("")
 
     def test_a_revocation_names_the_account_itself(self) -> None:
-        piece = only(came_in("revoke"), "1")
-        assert (piece.family, piece.account_id) == ("revoke", "63046977")
-        assert load(piece.envelope) == AccessRevoked("63046977", "13090192")
+        raw_event = only(came_in("revoke"), "1")
+        assert (raw_event.family, raw_event.account_id) == ("revoke", "63046977")
+        assert load(raw_event.envelope) == AccessRevoked("63046977", "13090192")
 
     @pytest.mark.parametrize("event", [{}, {"revoke": None}, {"revoke": {}}, {"revoke": {"source": "x"}}, "x", []])
     def test_a_user_event_of_another_shape_is_survived(self, event: Any) -> None:
-        for piece in pieces({"user_event": event}, ACCOUNT):
-            assert piece.account_id == ACCOUNT
+        for raw_event in raw_events({"user_event": event}, ACCOUNT):
+            assert raw_event.account_id == ACCOUNT
 
 
 class TestOrder:
@@ -267,7 +267,7 @@ class TestOrder:
 
     @given(st.integers(0, 10**20 - 1), st.integers(0, 10**20 - 1))
     def test_text_order_is_number_order(self, one: int, other: int) -> None:
-        first, second = (order_of(Piece(DM, "1", "2", str(n))) for n in (one, other))
+        first, second = (order_of(RawEvent(DM, "1", "2", str(n))) for n in (one, other))
         assert (first < second) == (one < other)
 
 
@@ -334,18 +334,18 @@ class TestReading:
         assert "planted" not in str(caught.value)
 
     def test_a_repr_shows_no_text(self) -> None:
-        piece = only(text_dm(message_create__message_data__text="planted words"))
-        assert "planted" not in repr(piece)
-        assert "planted" not in repr(load(piece.envelope))
+        raw_event = only(text_dm(message_create__message_data__text="planted words"))
+        assert "planted" not in repr(raw_event)
+        assert "planted" not in repr(load(raw_event.envelope))
 
 
 class Unreadable(Exception):
     """The one way in which an event may be refused."""
 
 
-def read_or_refuse(piece: Piece) -> None:
+def read_or_refuse(raw_event: RawEvent) -> None:
     try:
-        load(piece.envelope)
+        load(raw_event.envelope)
     except Permanent as error:
         raise (Unreadable if error.reason == "unreadable_event" else AssertionError)(error.reason) from error
 
@@ -379,9 +379,9 @@ def test_whatever_is_odd_in_a_payload_it_is_read_or_refused_by_name(data: st.Dat
             for key in path[:-1]:
                 inner = inner[key]
             inner[path[-1]] = copy.deepcopy(data.draw(st.sampled_from(ODDITIES)))
-    for piece in pieces(payload, ACCOUNT):
-        json.dumps(piece.envelope).encode()
-        if piece.customer_id:
-            order_of(piece)
+    for raw_event in raw_events(payload, ACCOUNT):
+        json.dumps(raw_event.envelope).encode()
+        if raw_event.customer_id:
+            order_of(raw_event)
         with suppress(Unreadable):
-            read_or_refuse(piece)
+            read_or_refuse(raw_event)

@@ -28,7 +28,7 @@ from twitter_connector.errors import (
     ServiceUnavailable,
 )
 from twitter_connector.model.plan import Upload
-from twitter_connector.net.http_client import Wire
+from twitter_connector.net.http_client import HttpClient
 from twitter_connector.twitter import chunked_upload as course
 from twitter_connector.twitter.chunked_upload import Outgoing
 from twitter_connector.twitter.v1.media import PATH, Uploads
@@ -109,7 +109,7 @@ def twitter(server: Loopback) -> Twitter:
 
 @pytest.fixture
 def uploads(server: Loopback) -> Uploads:
-    return Uploads(Wire(trust_env=False), server.url, lambda: NOW)
+    return Uploads(HttpClient(trust_env=False), server.url, lambda: NOW)
 
 
 def pattern(size: int) -> bytes:
@@ -330,7 +330,7 @@ def test_a_slow_upload_gives_the_lane_back_after_each_turn_and_still_gets_on(
 @responses.activate
 def test_an_answer_without_a_media_id_is_no_upload(body: bytes) -> None:
     responses.post("https://upload.twitter.com" + PATH, body=body, status=200)
-    uploads = Uploads(Wire(), "https://upload.twitter.com", lambda: NOW)
+    uploads = Uploads(HttpClient(), "https://upload.twitter.com", lambda: NOW)
     with pytest.raises(ServiceUnavailable) as failure:
         uploads.init(CREDENTIALS, video(10))
     assert failure.value.reason == "twitter_odd_answer"
@@ -338,7 +338,7 @@ def test_an_answer_without_a_media_id_is_no_upload(body: bytes) -> None:
 
 @responses.activate
 def test_a_host_that_is_not_there_is_waited_for() -> None:
-    uploads = Uploads(Wire(), "https://upload.twitter.com", lambda: NOW)
+    uploads = Uploads(HttpClient(), "https://upload.twitter.com", lambda: NOW)
     with pytest.raises(ServiceUnavailable):
         uploads.init(CREDENTIALS, video(10))
 
@@ -349,7 +349,7 @@ def test_the_steps_can_be_taken_one_by_one() -> None:
     for answer in (ANSWER, None, PENDING):
         responses.post(url, json=answer, status=204 if answer is None else 200)
     responses.get(url, json=IN_PROGRESS)
-    uploads = Uploads(Wire(), "https://upload.twitter.com", lambda: NOW)
+    uploads = Uploads(HttpClient(), "https://upload.twitter.com", lambda: NOW)
     upload = uploads.init(CREDENTIALS, video(10))
     assert upload == Upload(ID)
     upload = uploads.append(CREDENTIALS, upload, video(10))

@@ -12,7 +12,7 @@ from tests.brokers import broker_process, inspector, services
 from tests.web.web_requests import ACCOUNT
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
-from twitter_connector.net.http_client import Wire
+from twitter_connector.net.http_client import HttpClient
 
 __all__ = ["broker_process", "inspector", "services"]
 
@@ -22,13 +22,13 @@ def outgoing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every HTTP request that was tried. None gets out."""
     tried: list[str] = []
 
-    def refuse(self: Wire, method: str, url: str, **_: Any) -> Any:
+    def refuse(self: HttpClient, method: str, url: str, **_: Any) -> Any:
         from twitter_connector.net.http_client import NotSent
 
         tried.append(f"{method} {url}")
         raise NotSent("nothing leaves the tests of the web side")
 
-    monkeypatch.setattr(Wire, "exchange", refuse)
+    monkeypatch.setattr(HttpClient, "exchange", refuse)
     return tried
 
 

@@ -26,21 +26,21 @@ IN = Direction.IN
 def waiting(services: Services) -> list[tuple[str, str]]:
     """Return (lane, id) of all inbound work, taking it."""
     found = []
-    while (held := services.lanes.claim(IN)) is not None:
-        while held is not None:
-            found.append((held.lane, held.entry_id))
-            held, _ = services.lanes.settle(held)
+    while (lease := services.lanes.claim(IN)) is not None:
+        while lease is not None:
+            found.append((lease.lane, lease.entry_id))
+            lease, _ = services.lanes.settle(lease)
     return found
 
 
 def test_an_event_is_stored_and_answered_with_an_empty_200(client: FlaskClient, services: Services) -> None:
     response = post_event(client, dm("17"))
     assert (response.status_code, response.get_data()) == (200, b"")
-    assert services.bell.rung == [IN]  # type: ignore[attr-defined]
-    held = services.lanes.claim(IN)
-    assert held is not None
-    assert (held.account_id, held.lane, held.entry_id) == (ACCOUNT.id, "12345", "dm:17")
-    kept = json.loads(held.payload)["activity"]
+    assert services.wakeups.woken == [IN]  # type: ignore[attr-defined]
+    lease = services.lanes.claim(IN)
+    assert lease is not None
+    assert (lease.account_id, lease.lane, lease.entry_id) == (ACCOUNT.id, "12345", "dm:17")
+    kept = json.loads(lease.payload)["activity"]
     assert kept["direct_message_events"] == dm("17")["direct_message_events"]
 
 
@@ -108,9 +108,9 @@ def test_events_go_to_the_account_they_are_for_whatever_the_path(client: FlaskCl
     payload["for_user_id"] = "888"
     payload["direct_message_events"][0]["message_create"]["target"]["recipient_id"] = "888"
     assert post_event(client, payload).status_code == 200
-    held = services.lanes.claim(IN)
-    assert held is not None
-    assert held.account_id == "888"
+    lease = services.lanes.claim(IN)
+    assert lease is not None
+    assert lease.account_id == "888"
 
 
 def test_a_revocation_marks_the_account(client: FlaskClient, services: Services) -> None:
@@ -291,13 +291,13 @@ def test_where_neither_broker_nor_disk_takes_anything_nothing_is_acknowledged(
     before = int(time.time() * 1000)
     broker.start()
     eventually(lambda: client.post("/cim-messages", json=cim("2")).status_code == 202)
-    assert services.accounts.signs(ACCOUNT.id).get("gap_since") is None
+    assert services.accounts.account_status(ACCOUNT.id).get("gap_since") is None
     assert post_event(client, dm("2")).status_code == 200
     assert [i for _, i in waiting(services)] == ["dm:1", "dm:2"]
     # Whatever Twitter does not repeat any more has to be read back.
-    signs = services.accounts.signs(ACCOUNT.id)
-    assert 0 < signs["gap_since"] <= before
-    assert signs["next_check_at"] == 0
+    account_status = services.accounts.account_status(ACCOUNT.id)
+    assert 0 < account_status["gap_since"] <= before
+    assert account_status["next_check_at"] == 0
 
 
 def test_a_challenge_that_could_not_be_answered_has_the_account_looked_at(
@@ -309,10 +309,10 @@ def test_a_challenge_that_could_not_be_answered_has_the_account_looked_at(
     client = create_app(late.settings, late).test_client()
     assert client.get(f"{PATH}?crc_token=foo").status_code == 503
     broker.start()
-    late.pulse.beat("a worker")
+    late.heartbeats.beat("a worker")
     eventually(lambda: client.get("/health/ready").status_code == 200)
-    assert late.accounts.signs(ACCOUNT.id)["next_check_at"] == 0
-    assert late.accounts.signs("1") == {}
+    assert late.accounts.account_status(ACCOUNT.id)["next_check_at"] == 0
+    assert late.accounts.account_status("1") == {}
     late.redis.close()
 
 

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from tests.web.web_requests import ACCOUNT, is_problem
 from twitter_connector import create_app
 from twitter_connector.accounts.registration_request import Registration
-from twitter_connector.accounts.registration_steps import Standing, StepFailed
+from twitter_connector.accounts.registration_steps import RegistrationStatus, StepFailed
 from twitter_connector.bootstrap import Services, now
 from twitter_connector.errors import (
     ConnectorError,
@@ -39,42 +39,42 @@ GUIDE = {
 class Desk:
     """Stands in for the use case and does what it is told."""
 
-    def __init__(self, outcome: Standing | Exception) -> None:
+    def __init__(self, outcome: RegistrationStatus | Exception) -> None:
         self.outcome = outcome
         self.wanted: list[Registration] = []
         self.unregistered: list[str] = []
 
-    def register(self, wanted: Registration) -> Standing:
+    def register(self, wanted: Registration) -> RegistrationStatus:
         self.wanted.append(wanted)
         return self._answer()
 
-    def status(self, account: Any) -> Standing:
+    def status(self, account: Any) -> RegistrationStatus:
         return self._answer()
 
     def unregister(self, account: Any) -> None:
         self._answer()
         self.unregistered.append(account.id)
 
-    def _answer(self) -> Standing:
+    def _answer(self) -> RegistrationStatus:
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
 
 
 @pytest.fixture
-def asked(services: Services) -> Callable[[Standing | Exception], tuple[FlaskClient, Desk]]:
+def asked(services: Services) -> Callable[[RegistrationStatus | Exception], tuple[FlaskClient, Desk]]:
     services.accounts.save(ACCOUNT)
 
-    def make(outcome: Standing | Exception) -> tuple[FlaskClient, Desk]:
+    def make(outcome: RegistrationStatus | Exception) -> tuple[FlaskClient, Desk]:
         desk = Desk(outcome)
-        app = create_app(services.settings, replace(services, onboard=desk))  # type: ignore[arg-type]
+        app = create_app(services.settings, replace(services, registration=desk))  # type: ignore[arg-type]
         return app.test_client(), desk
 
     return make
 
 
-Asked = Callable[[Standing | Exception], tuple[FlaskClient, Desk]]
-STANDING = Standing(ACCOUNT, Webhook("1234", ACCOUNT.webhook_url, True), True, ("created", "subscribed"))
+Asked = Callable[[RegistrationStatus | Exception], tuple[FlaskClient, Desk]]
+STANDING = RegistrationStatus(ACCOUNT, Webhook("1234", ACCOUNT.webhook_url, True), True, ("created", "subscribed"))
 
 
 def test_success_answers_with_the_object_of_the_interface(asked: Asked) -> None:

@@ -144,9 +144,9 @@ class TestMessagesFromCcm:
     def test_a_repeat_is_answered_alike_and_stored_once(self, client: FlaskClient, services: Services) -> None:
         answers = [client.post("/cim-messages", json=cim("m-1")) for _ in range(3)]
         assert {(a.status_code, a.get_data()) for a in answers} == {(202, b'{"messageId": "m-1"}')}
-        held = services.lanes.claim(services.bell.rung[0])  # type: ignore[attr-defined]
-        assert held is not None
-        assert services.lanes.settle(held)[0] is None
+        lease = services.lanes.claim(services.wakeups.woken[0])  # type: ignore[attr-defined]
+        assert lease is not None
+        assert services.lanes.settle(lease)[0] is None
 
     @pytest.mark.parametrize(
         "body",
@@ -201,11 +201,11 @@ class TestHealth:
         assert response.status_code == 503
         assert is_problem(response)
         assert response.get_json()["failing"] == "worker"
-        services.pulse.beat("one")
+        services.heartbeats.beat("one")
         assert client.get("/health/ready").status_code == 200
 
     def test_health_is_open_to_everybody(self, client: FlaskClient, services: Services) -> None:
-        services.pulse.beat("one")
+        services.heartbeats.beat("one")
         outside = {"REMOTE_ADDR": "203.0.113.9"}
         for path in ("/health/live", "/health/ready"):
             assert client.get(path, environ_base=outside).status_code == 200

@@ -119,7 +119,7 @@ def test_a_wrong_signature_is_401_and_nothing_is_stored(
     assert is_problem(response)
     assert sorted(inspector.keys("*")) == sorted(before)
     assert stored(inspector) == []
-    assert services.bell.rung == []  # type: ignore[attr-defined]
+    assert services.wakeups.woken == []  # type: ignore[attr-defined]
 
 
 def test_the_signature_is_that_of_the_raw_bytes(client: FlaskClient, inspector: redis.Redis) -> None:

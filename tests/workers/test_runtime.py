@@ -43,12 +43,12 @@ def test_work_is_served_although_celery_brings_no_bell(
     worker.start()
     eventually(lambda: [seen.path for seen in ccm.seen] == ["/message/receive"], 20, what="the message at CCM")
     eventually(lambda: worker.services.lanes.waiting("1")[Direction.IN] == 0, what="an empty lane")
-    assert any(record.message == "consumer_silent" for record in caplog.records)
+    assert any(record.message == "wakeups_missing" for record in caplog.records)
 
 
 def test_a_worker_that_has_nothing_to_do_does_not_complain(worker: Runtime, caplog: pytest.LogCaptureFixture) -> None:
     worker.start()
-    eventually(lambda: worker.services.pulse.workers() == ["alone"], what="a sign of life")
+    eventually(lambda: worker.services.heartbeats.workers() == ["alone"], what="a sign of life")
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from marshmallow import ValidationError
 
-from twitter_connector.cim.channel_configuration import Told, credentials_in
+from twitter_connector.cim.channel_configuration import PushedConfiguration, credentials_in
 from twitter_connector.errors import ConnectorError, CredentialsRejected
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import is_id
@@ -39,7 +39,7 @@ class AccountsPort(Protocol):
 
     def get(self, account_id: str, *, max_age: float = ...) -> Account | None: ...
     def change(self, account_id: str, how: Callable[[Account], Account]) -> Account | None: ...
-    def note(self, account_id: str, **signs: int) -> None: ...
+    def note(self, account_id: str, **account_status: int) -> None: ...
 
 
 class LanesPort(Protocol):
@@ -47,7 +47,7 @@ class LanesPort(Protocol):
 
     def pauses(self, account_id: str) -> Mapping[Direction, Mapping[str, str]]: ...
     def resume(self, direction: Direction, account_id: str) -> set[Direction]: ...
-    def wake(self, direction: Direction, account_id: str) -> set[Direction]: ...
+    def end_waits(self, direction: Direction, account_id: str) -> set[Direction]: ...
 
 
 class ChannelPort(Protocol):
@@ -91,17 +91,17 @@ class Configure:
         self,
         accounts: AccountsPort,
         lanes: LanesPort,
-        channel: ChannelPort,
+        enquiries: ChannelPort,
         pull: Callable[[str], Mapping[str, Any] | None],
-        ring: Callable[[Direction], None],
+        wake: Callable[[Direction], None],
     ) -> None:
         self._accounts = accounts
         self._lanes = lanes
-        self._channel = channel
+        self._enquiries = enquiries
         self._pull = pull
-        self._ring = ring
+        self._wake = wake
 
-    def push(self, told: Told) -> Taken:
+    def push(self, told: PushedConfiguration) -> Taken:
         """Take over what CCM says of an account, in every process, and end pauses that waited for it.
 
         Raises ValidationError where the tokens are another account's, and StoreUnavailable.
@@ -109,7 +109,7 @@ class Configure:
         account = self._accounts.get(told.account_id, max_age=0) if is_id(told.account_id) else None
         if account is None:
             # What CCM answered lately about this account may be over: its next message asks again.
-            self._channel.forget_enquiry(told.account_id)
+            self._enquiries.forget_enquiry(told.account_id)
             log.info("configuration_of_unknown_account", extra={"account": told.account_id})
             return Taken(told.account_id, registered=False, changed=False)
         changed = self._take_over(account, told.values)
@@ -128,7 +128,7 @@ class Configure:
             return False
         if fresh.credentials != account.credentials:
             return True
-        if not self._channel.may_pull(account.id):
+        if not self._enquiries.may_pull(account.id):
             return False
         try:
             found = self._pull(account.id)
@@ -148,7 +148,7 @@ class Configure:
 
     def name_channel_type(self, channel_type_id: str) -> None:
         """Remember the channel type an operator named."""
-        self._channel.name_type(channel_type_id)
+        self._enquiries.name_type(channel_type_id)
 
     def _take_over(self, account: Account, values: Mapping[str, str]) -> bool:
         refuse_token_of_another(account.id, values)
@@ -177,11 +177,11 @@ class Configure:
     def _resume(self, account_id: str) -> None:
         for direction, pause in self._lanes.pauses(account_id).items():
             if pause.get("reason") not in _TIMED:
-                for bell in self._lanes.resume(direction, account_id):
-                    self._ring(bell)
+                for wakeups in self._lanes.resume(direction, account_id):
+                    self._wake(wakeups)
         # Customers' pictures that Twitter did not hand out to the former credentials wait in their lanes.
-        for bell in self._lanes.wake(Direction.IN, account_id):
-            self._ring(bell)
+        for wakeups in self._lanes.end_waits(Direction.IN, account_id):
+            self._wake(wakeups)
 
 
 def refuse_token_of_another(account_id: str, values: Mapping[str, str]) -> None:

@@ -14,35 +14,35 @@ from twitter_connector.model.timestamps import SNOWFLAKE_EPOCH_MS, epoch_ms, mom
 GAP = "gap_since"
 
 
-class SignsPort(Protocol):
+class AccountStatusPort(Protocol):
     """See store/accounts.py."""
 
-    def signs(self, account_id: str) -> dict[str, int]: ...
-    def note(self, account_id: str, **signs: int) -> None: ...
+    def account_status(self, account_id: str) -> dict[str, int]: ...
+    def note(self, account_id: str, **account_status: int) -> None: ...
 
 
-def known_until(account: Account, signs: Mapping[str, int], now: datetime) -> datetime:
+def known_until(account: Account, account_status: Mapping[str, int], now: datetime) -> datetime:
     """Return the moment up to which the customers' messages are known for certain: that of an open gap, or else of the
     last message or sign of life, or where none ever came, of the registration."""
-    if signs.get(GAP):
-        return moment(signs[GAP])
-    if not signs.get("last_dm"):
+    if account_status.get(GAP):
+        return moment(account_status[GAP])
+    if not account_status.get("last_dm"):
         return account.registered_at or now
-    last_dm = (signs["last_dm"] >> 22) + SNOWFLAKE_EPOCH_MS
-    return moment(min(last_dm, signs.get("alive_at", last_dm)))
+    last_dm = (account_status["last_dm"] >> 22) + SNOWFLAKE_EPOCH_MS
+    return moment(min(last_dm, account_status.get("alive_at", last_dm)))
 
 
-def open_gap(port: SignsPort, account: Account, signs: Mapping[str, int], now: datetime) -> None:
+def open_gap(port: AccountStatusPort, account: Account, account_status: Mapping[str, int], now: datetime) -> None:
     """Note that messages may be missing, and have the account looked at soon.
 
     signs: as they were before messages could come again; what has come since must not hide what came before.
     """
     if not account.sends_only:
-        port.note(account.id, **{GAP: epoch_ms(known_until(account, signs, now)), "next_check_at": 0})
+        port.note(account.id, **{GAP: epoch_ms(known_until(account, account_status, now)), "next_check_at": 0})
 
 
-def open_gap_at(port: SignsPort, account: Account, since: datetime) -> None:
+def open_gap_at(port: AccountStatusPort, account: Account, since: datetime) -> None:
     """Note that messages may be missing since a moment, and have the account looked at soon."""
     if not account.sends_only:
-        earliest = min(epoch_ms(since), port.signs(account.id).get(GAP) or epoch_ms(since))
+        earliest = min(epoch_ms(since), port.account_status(account.id).get(GAP) or epoch_ms(since))
         port.note(account.id, **{GAP: earliest, "next_check_at": 0})

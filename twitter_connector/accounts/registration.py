@@ -14,13 +14,13 @@ from twitter_connector.model.work import Direction
 
 from .gaps import open_gap
 from .registration_request import Registration
-from .registration_steps import SENDS_ONLY, WEBHOOK_REFUSED, Standing, StepFailed, performed
+from .registration_steps import SENDS_ONLY, WEBHOOK_REFUSED, RegistrationStatus, StepFailed, performed
 from .webhook_url import account_id_in, same_base
 
 log = logging.getLogger(__name__)
 
 
-class Onboard:
+class AccountRegistration:
     """The registration use cases. Every failure is a StepFailed that says what to do."""
 
     def __init__(
@@ -37,7 +37,7 @@ class Onboard:
         self._clock = clock
         self._public_url = public_url
 
-    def register(self, wanted: Registration) -> Standing:
+    def register(self, wanted: Registration) -> RegistrationStatus:
         """Bring an account into service. Doing it again changes nothing that is right already."""
         account_id = account_id_in(wanted.webhook_url, self._public_url)
         if wanted.environment is None:
@@ -50,7 +50,7 @@ class Onboard:
         owner_id, screen_name, name = self._owner(twitter)
         if not owner_id:
             # Twitter has accepted the credentials, and subscribing will need the account's own.
-            log.warning("owner_untold", extra={"account": account_id})
+            log.warning("token_owner_unknown", extra={"account": account_id})
         elif owner_id != account_id:
             raise StepFailed(
                 "credentials",
@@ -73,42 +73,42 @@ class Onboard:
             retired_secrets=rekeyed.retired_secrets if rekeyed else (),
             retired_until=rekeyed.retired_until if rekeyed else None,
         )
-        signs = self._accounts.signs(account_id)
+        account_status = self._accounts.account_status(account_id)
         # Before Twitter is asked for anything: its challenge comes while the registration call is still open.
         self._accounts.save(account)
         try:
-            standing = self._connect(account, twitter)
+            registration_status = self._connect(account, twitter)
         except BaseException:
             if former is None:
                 self._accounts.remove(account_id)
             else:
                 self._accounts.save(former)
             raise
-        self._accounts.save(standing.account)
+        self._accounts.save(registration_status.account)
         for direction in Direction:
             self._lanes.resume(direction, account_id)
         # Customers' pictures that Twitter did not hand out to the former credentials wait in their lanes.
-        self._lanes.wake(Direction.IN, account_id)
+        self._lanes.end_waits(Direction.IN, account_id)
         if former is not None and not former.sends_only:
             # It is registered again because something was wrong: what was missed since is to be read back.
-            open_gap(self._accounts, standing.account, signs, self._clock())
-        log.info("registered", extra={"account": account_id, "actions": list(standing.actions)})
-        return standing
+            open_gap(self._accounts, registration_status.account, account_status, self._clock())
+        log.info("registered", extra={"account": account_id, "actions": list(registration_status.actions)})
+        return registration_status
 
-    def repair(self, account: Account) -> Standing:
+    def repair(self, account: Account) -> RegistrationStatus:
         """Bring a registered account's webhook and subscription back to what they should be; touch nothing else."""
         if account.sends_only:
             raise StepFailed("webhook", SENDS_ONLY)
         twitter = self._twitter_for(account.credentials, account.environment, account.id)
-        standing = self._connect(account, twitter)
-        if standing.account != account:
-            self._note_standing(standing)
-        return standing
+        registration_status = self._connect(account, twitter)
+        if registration_status.account != account:
+            self._save_status(registration_status)
+        return registration_status
 
-    def _note_standing(self, standing: Standing) -> None:
+    def _save_status(self, registration_status: RegistrationStatus) -> None:
         """Keep how the account stands. It took a while to find out: credentials that were changed meanwhile stay, and
         an account that was unregistered meanwhile stays away."""
-        found = standing.account
+        found = registration_status.account
 
         def stands(now: Account) -> Account:
             # An app's id belongs to its key.
@@ -119,15 +119,15 @@ class Onboard:
 
         self._accounts.change(found.id, stands)
 
-    def status(self, account: Account) -> Standing:
+    def status(self, account: Account) -> RegistrationStatus:
         """Return how the account stands, read afresh from Twitter."""
         twitter = self._twitter_for(account.credentials, account.environment, account.id)
         if account.sends_only:
             # It has no environment to look into; whether Twitter takes its credentials can be told all the same.
             self._owner(twitter)
-            return Standing(account, None, subscribed=False)
+            return RegistrationStatus(account, None, subscribed=False)
         hook = _ours(self._webhooks(twitter), account)
-        return Standing(account, hook, performed("subscription", twitter.subscribed))
+        return RegistrationStatus(account, hook, performed("subscription", twitter.subscribed))
 
     def unregister(self, account: Account) -> None:
         """Unsubscribe, delete our webhook and no other, forget the credentials.
@@ -153,16 +153,20 @@ class Onboard:
         except StepFailed as error:
             if not isinstance(error.cause, CredentialsRejected) and not _gone(error.cause):
                 raise
-            log.warning("left_at_twitter", extra={"account": account.id, "step": error.step, "detail": error.advice})
+            log.warning(
+                "not_removed_at_twitter", extra={"account": account.id, "step": error.step, "detail": error.advice}
+            )
             hook = None
         self._accounts.withdraw(account.id)
         log.info("unregistered", extra={"account": account.id})
         if hook is not None and hook.url == account.webhook_url:
             for heir in heirs:
                 # Until it is made anew, nothing comes for this one either.
-                open_gap(self._accounts, heir, self._accounts.signs(heir.id), self._clock())
-                standing = self._connect(heir, self._twitter_for(heir.credentials, heir.environment, heir.id))
-                self._note_standing(standing)
+                open_gap(self._accounts, heir, self._accounts.account_status(heir.id), self._clock())
+                registration_status = self._connect(
+                    heir, self._twitter_for(heir.credentials, heir.environment, heir.id)
+                )
+                self._save_status(registration_status)
 
     def _owner(self, twitter: RegistrationPort) -> tuple[str, str, str]:
         return performed("credentials", twitter.who_am_i)
@@ -170,15 +174,15 @@ class Onboard:
     def _webhooks(self, twitter: RegistrationPort) -> list[Webhook]:
         return performed("webhook", twitter.webhooks)
 
-    def _connect(self, account: Account, twitter: RegistrationPort) -> Standing:
+    def _connect(self, account: Account, twitter: RegistrationPort) -> RegistrationStatus:
         actions: list[str] = []
         others = [a for a in self._accounts.all() if a.id != account.id and _same_environment(a, account)]
-        signs = {other.id: self._accounts.signs(other.id) for other in others}
+        account_status = {other.id: self._accounts.account_status(other.id) for other in others}
         hook = self._webhook(account, twitter, actions)
         if set(actions) - {"kept"}:
             # It brought the events of these too, and did not; a new one has to be subscribed to by each of them.
             for other in others:
-                open_gap(self._accounts, other, signs[other.id], self._clock())
+                open_gap(self._accounts, other, account_status[other.id], self._clock())
         try:
             self._subscribe(twitter, actions)
         except StepFailed:
@@ -187,7 +191,7 @@ class Onboard:
                 self._take_back(account, twitter, hook)
             raise
         account = replace(account, webhook=hook, subscribed=True, attention="", app_id=_app_id(account, twitter))
-        return Standing(account, hook, True, tuple(actions))
+        return RegistrationStatus(account, hook, True, tuple(actions))
 
     def _subscribe(self, twitter: RegistrationPort, actions: list[str]) -> None:
         if performed("subscription", twitter.subscribe):
@@ -203,7 +207,9 @@ class Onboard:
         try:
             twitter.delete_webhook(hook.id)
         except ConnectorError as error:
-            log.warning("webhook_left", extra={"account": account.id, "webhook": hook.id, "reason": error.reason})
+            log.warning(
+                "webhook_not_removed", extra={"account": account.id, "webhook": hook.id, "reason": error.reason}
+            )
 
     def _webhook(self, account: Account, twitter: RegistrationPort, actions: list[str]) -> Webhook:
         listed = self._webhooks(twitter)

@@ -43,7 +43,7 @@ class StepFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Standing:
+class RegistrationStatus:
     """How an account stands at Twitter, and what was done to bring it there."""
 
     account: Account

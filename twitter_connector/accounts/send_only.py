@@ -71,7 +71,7 @@ class _Unusable(Exception):
     """What CCM has does not let us act for the account; the argument is a sentence that says why."""
 
 
-class Adopt:
+class SendOnlyAccounts:
     """pull: CCM's configuration of an account, or None where it has none."""
 
     def __init__(
@@ -125,7 +125,7 @@ class Adopt:
                 self._enquiries.end_enquiry(account_id, _LATER, seconds)
                 self._wait(account_id, waiting_since, error, now + timedelta(seconds=seconds))
             if self._accounts.add(account):
-                log.warning("account_adopted", extra={"account": account_id, "detail": SENDS_ONLY})
+                log.warning("send_only_account_added", extra={"account": account_id, "detail": SENDS_ONLY})
             else:
                 account = self._accounts.get(account_id, max_age=0) or account
         # Not before the account is there: whoever finds neither would ask once more.

@@ -13,10 +13,10 @@ from twitter_connector.delivery.ports import AccountsPort, InboxPort
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.model.account import Account
 from twitter_connector.model.timestamps import epoch_ms, moment
-from twitter_connector.twitter.v1.webhook_body import pieces
+from twitter_connector.twitter.v1.webhook_body import raw_events
 
-from .gaps import GAP, SignsPort, known_until, open_gap
-from .registration import Onboard
+from .gaps import GAP, AccountStatusPort, known_until, open_gap
+from .registration import AccountRegistration
 from .registration_steps import StepFailed
 
 log = logging.getLogger(__name__)
@@ -29,11 +29,11 @@ CHECK_WHEN_SILENT = timedelta(minutes=5)
 RETRY_FIRST = timedelta(minutes=1)
 RETRY_LONGEST = timedelta(hours=1)
 # The list of messages may be read 15 times in 15 minutes; restarts in a loop must not use that up.
-FILL_EVERY = timedelta(minutes=5)
+BACKFILL_EVERY = timedelta(minutes=5)
 # What Twitter's list shows goes back 30 days, but an answer to an old message helps nobody.
-FILL_LONGEST = timedelta(hours=24)
+BACKFILL_LONGEST = timedelta(hours=24)
 # Events are a little late at times; what is read twice is taken once.
-FILL_MARGIN = timedelta(minutes=2)
+BACKFILL_MARGIN = timedelta(minutes=2)
 # The chore comes once a minute. Longer than this without it, and the service was down.
 DOWN_AFTER = timedelta(seconds=150)
 
@@ -47,11 +47,11 @@ class Upkeep:
     """Looks after the accounts."""
 
     accounts: AccountsPort
-    signs: SignsPort
-    onboard: Onboard
+    account_status: AccountStatusPort
+    registration: AccountRegistration
     inbox: InboxPort
     history: Callable[[Account], HistoryPort]
-    ring: Callable[[str], None]
+    wake: Callable[[str], None]
     clock: Callable[[], datetime]
     chance: Callable[[], float]
 
@@ -69,51 +69,51 @@ class Upkeep:
                 log.error("internal_error", exc_info=error, extra={"account": account.id})
 
     def _check_one(self, account: Account) -> None:
-        signs = self.signs.signs(account.id)
+        account_status = self.account_status.account_status(account.id)
         now = self.clock()
-        if "alive_at" in signs and now - moment(signs["alive_at"]) > DOWN_AFTER:
+        if "alive_at" in account_status and now - moment(account_status["alive_at"]) > DOWN_AFTER:
             self.open_gap(account)
-            signs = self.signs.signs(account.id)
+            account_status = self.account_status.account_status(account.id)
         # The longest wait there is; a moment further away was noted before the clock was put back.
-        if not timedelta() < moment(signs.get("next_check_at", 0)) - now <= RETRY_LONGEST:
-            self.check(account, signs)
-        if self.signs.signs(account.id).get(GAP):
-            self.fill(account)
+        if not timedelta() < moment(account_status.get("next_check_at", 0)) - now <= RETRY_LONGEST:
+            self.check(account, account_status)
+        if self.account_status.account_status(account.id).get(GAP):
+            self.backfill(account)
         # Where the next start has to begin reading back, should this be the last sign of life.
-        self.signs.note(account.id, alive_at=epoch_ms(self.clock()))
+        self.account_status.note(account.id, alive_at=epoch_ms(self.clock()))
 
     def open_gap(self, account: Account) -> None:
         """Note that messages of customers may have been missed up to now."""
-        open_gap(self.signs, account, self.signs.signs(account.id), self.clock())
+        open_gap(self.account_status, account, self.account_status.account_status(account.id), self.clock())
 
-    def check(self, account: Account, signs: Mapping[str, int]) -> None:
+    def check(self, account: Account, account_status: Mapping[str, int]) -> None:
         """Bring the account's webhook and subscription back where Twitter has lost or disabled them."""
         now = self.clock()
         try:
-            standing = self.onboard.repair(account)
+            registration_status = self.registration.repair(account)
         except StepFailed as error:
-            failures = signs.get("check_failures", 0) + 1
+            failures = account_status.get("check_failures", 0) + 1
             wait = min(RETRY_FIRST * 2 ** min(failures - 1, 10), RETRY_LONGEST) * (1 - self.chance() / 4)
             self._note(account, now + wait, failures, valid=not error.webhook_lost)
             advice = error.advice
             if account.attention != advice:
                 self.accounts.change(account.id, lambda now: replace(now, attention=advice))
-            log.error("webhook_not_healed", extra={"account": account.id, "step": error.step, "detail": error.advice})
+            log.error("webhook_not_repaired", extra={"account": account.id, "step": error.step, "detail": error.advice})
             return
-        last = signs.get("last_event_at", 0)
+        last = account_status.get("last_event_at", 0)
         silent = now - moment(last) > SILENCE
         wait = (CHECK_WHEN_SILENT if silent else CHECK_EVERY) * (1 - self.chance() / 10)
         self._note(account, now + wait, 0, valid=True)
-        changed = set(standing.actions) - {"kept"}
+        changed = set(registration_status.actions) - {"kept"}
         if changed:
-            log.warning("webhook_healed", extra={"account": account.id, "actions": sorted(changed)})
+            log.warning("webhook_repaired", extra={"account": account.id, "actions": sorted(changed)})
         if changed or account.attention:
             # Whatever was lost meanwhile was lost silently.
             # As it stood before the repair: what has come since must not hide what came before.
-            self.fill(standing.account, signs, at_once=True)
+            self.backfill(registration_status.account, account_status, at_once=True)
 
-    def fill(
-        self, account: Account, signs: Mapping[str, int] | None = None, *, at_once: bool = False
+    def backfill(
+        self, account: Account, account_status: Mapping[str, int] | None = None, *, at_once: bool = False
     ) -> tuple[int, int] | None:
         """Take in what the webhook did not bring since the last message, and the last sign of life, that are known.
 
@@ -125,35 +125,42 @@ class Upkeep:
         if account.sends_only:
             return 0, 0
         now = self.clock()
-        signs = self.signs.signs(account.id) if signs is None else signs
-        known = known_until(account, signs, now)
+        account_status = self.account_status.account_status(account.id) if account_status is None else account_status
+        known = known_until(account, account_status, now)
         # Kept until it is read, whatever happens in between.
-        self.signs.note(account.id, **{GAP: epoch_ms(known)})
-        if abs(now - moment(signs.get("filled_at", 0))) < FILL_EVERY and not at_once:
+        self.account_status.note(account.id, **{GAP: epoch_ms(known)})
+        if abs(now - moment(account_status.get("filled_at", 0))) < BACKFILL_EVERY and not at_once:
             return None
-        self.signs.note(account.id, filled_at=epoch_ms(now))
-        since = max(known - FILL_MARGIN, now - FILL_LONGEST, account.registered_at or now)
+        self.account_status.note(account.id, filled_at=epoch_ms(now))
+        since = max(known - BACKFILL_MARGIN, now - BACKFILL_LONGEST, account.registered_at or now)
         try:
             found = list(self.history(account).envelopes_since(since))
         except ConnectorError as error:
-            log.warning("gap_not_read", extra={"account": account.id, "reason": error.reason, "detail": error.detail})
+            log.warning(
+                "backfill_failed", extra={"account": account.id, "reason": error.reason, "detail": error.detail}
+            )
             return None
         # Oldest first, so that lanes which are empty begin with the right one.
-        missed = [piece for envelope in reversed(found) for piece in pieces(envelope, account.id) if not piece.own]
+        missed = [
+            raw_event
+            for envelope in reversed(found)
+            for raw_event in raw_events(envelope, account.id)
+            if not raw_event.own
+        ]
         outcomes: list[str] = []
-        for piece in missed:
-            take_in_activities([piece], self.inbox, self.ring, lambda _, outcome: outcomes.append(outcome))
-        self.signs.note(account.id, **{GAP: 0})
+        for raw_event in missed:
+            take_in_activities([raw_event], self.inbox, self.wake, lambda _, outcome: outcomes.append(outcome))
+        self.account_status.note(account.id, **{GAP: 0})
         new = outcomes.count("accepted")
         log.log(
             logging.WARNING if new else logging.INFO,
-            "gap_read",
+            "backfill_done",
             extra={"account": account.id, "seen": len(missed), "new": new},
         )
         return len(missed), new
 
     def _note(self, account: Account, at: datetime, failures: int, *, valid: bool) -> None:
-        self.signs.note(
+        self.account_status.note(
             account.id,
             next_check_at=epoch_ms(at),
             checked_at=epoch_ms(self.clock()),

@@ -9,21 +9,21 @@ SEEN_SECONDS = 7 * 86400
 # A lane is handed to somebody else when its holder has not been heard of for this long.
 LEASE_MS = 10_000
 # A doorbell that was rung and answered by nobody may be rung again after this long.
-BELL_MS = 1_000
+WAKEUP_MS = 1_000
 # So many failures to reach the other side in a row, over all lanes of an account, and only probes are sent.
 BREAKER_STRIKES = 5
 PROBE_FIRST_MS = 1_000
 PROBE_LONGEST_MS = 15_000
 # The customer sees "typing" for about three seconds, the agent for five.
-FLASH_MS = 3_000
-FLASHES_MAX = 500
+TYPING_MS = 3_000
+TYPING_MAX = 500
 # How long a typed number counts as an answer to a numbered question.
 QUESTION_SECONDS = 86400
 # A position is worth no more than Twitter's window of 15 minutes.
 BUDGETS_SECONDS = 900
-CHORE_SECONDS = 300
+LOCK_SECONDS = 300
 # While all threads that may serve an account are taken, bells would only wake drains that find nothing to do.
-HUSH_MS = 250
+SUPPRESS_WAKEUPS_MS = 250
 # Uncertain sends are settled within a minute; the rest is margin for an outage in between.
 ECHO_SECONDS = 3600
 ECHOES_PER_CUSTOMER = 100
@@ -52,7 +52,7 @@ STATE = PREFIX + "st:{direction}:{account}:{lane}"  # HASH owner, n:<member> cla
 SEEN = PREFIX + "seen:{direction}:{account}:{id}"  # mark of an accepted id
 GATE = PREFIX + "gate:{direction}:{account}"  # HASH until (ms), reason, detail: the account waits
 BREAKER = PREFIX + "brk:{direction}:{account}"  # HASH strikes, until (ms): the other side is probed, not hammered
-BELL = PREFIX + "bell:{direction}"  # a doorbell nobody has answered yet
+WAKEUP = PREFIX + "bell:{direction}"  # a doorbell nobody has answered yet
 FENCE = PREFIX + "fence"  # INCR: fencing tokens
 SEQUENCE = PREFIX + "seq"  # INCR: order of acceptance
 ECHOES = PREFIX + "echo:{account}:{customer}"  # LIST of JSON, newest first
@@ -60,16 +60,16 @@ LEDGER = PREFIX + "ledger:{account}:{id}"  # HASH step -> JSON, and LEDGER_QUOTE
 SENT = PREFIX + "sent:{account}:{customer}"  # ZSET padded dm id|cim id, score 0
 SCHEDULING = PREFIX + "sent:{account}:{customer}:scheduling"  # HASH cim id -> JSON that its reports carry
 ACCOUNTS = PREFIX + "accounts"  # HASH account id -> JSON, credentials encrypted
-SIGNS = PREFIX + "signs:{account}"  # HASH last_event_at, last_crc_at, ...
-FLASH = PREFIX + "flash:{direction}:{account}:{customer}"  # mark: one was let in lately
-FLASHES = PREFIX + "flashes"  # LIST of moment (ms), space, JSON; oldest last
+ACCOUNT_STATUS = PREFIX + "signs:{account}"  # HASH last_event_at, last_crc_at, ...
+TYPING_INDICATOR = PREFIX + "flash:{direction}:{account}:{customer}"  # mark: one was let in lately
+TYPING_INDICATORS = PREFIX + "flashes"  # LIST of moment (ms), space, JSON; oldest last
 LINK = PREFIX + "link:{account}:{id}"  # CIM id -> Twitter event id
 ASKED = PREFIX + "asked:{account}:{id}"  # JSON: the options of one BUTTON message
 QUESTION = PREFIX + "question:{account}:{customer}"  # CIM id of the numbered question a typed answer belongs to
 DEAD = PREFIX + "dead"  # ZSET dead letter id -> failed ms
 DEAD_LETTER = PREFIX + "dead:letters"  # HASH dead letter id -> JSON
 BUDGETS = PREFIX + "budgets:{account}"  # HASH endpoint -> JSON limit, remaining, reset
-CHORE = PREFIX + "chore:{chore}"  # lock: one replica at a time
+LOCK = PREFIX + "chore:{chore}"  # lock: one replica at a time
 WORKERS = PREFIX + "workers"  # ZSET worker name -> ms of its last sign of life
 PULLED = PREFIX + "pulled:{account}"  # CCM was asked for the account's configuration lately
 ENQUIRIES = PREFIX + "pulled-unknown"  # HASH account id -> until (ms), space, state: what asking CCM about it came to

@@ -35,14 +35,14 @@ _MASK = "*"
 
 
 @dataclass(frozen=True)
-class Told:
+class PushedConfiguration:
     """What CCM says of one account. values: field of Credentials -> value, of those it does not keep to itself."""
 
     account_id: str
     values: Mapping[str, str] = field(repr=False)
 
 
-def load_push(data: object) -> Told:
+def load_push(data: object) -> PushedConfiguration:
     """Return what a push to /connector-configurations tells. Raises ValidationError, never quoting a value."""
     if not isinstance(data, Mapping):
         raise ValidationError({"_schema": ["A JSON object with serviceIdentifier and connectorConfigurations."]})
@@ -53,7 +53,7 @@ def load_push(data: object) -> Told:
     attributes = next((data[name] for name in WRAPPERS if name in data), None)
     if attributes is None:
         raise ValidationError({WRAPPERS[0]: ["Missing data for required field."]})
-    return Told(account_id, credentials_in(attributes))
+    return PushedConfiguration(account_id, credentials_in(attributes))
 
 
 def load_channel_type(data: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from twitter_connector.errors import ServiceUnavailable
-from twitter_connector.net.http_client import NoAnswer, NotSent, Wire
+from twitter_connector.net.http_client import HttpClient, NoAnswer, NotSent
 
 from .answers import SECONDS, classify
 
@@ -20,11 +20,11 @@ _WRAPPERS = ("connectorConfigurations", "channelProviderConfigs", "configuration
 _NOTHING_THERE = frozenset({404, 405, 501})
 
 
-class CimGateway:
+class CcmClient:
     """Speaks to CCM. A resend carries the same id, so a missing answer is simply tried again."""
 
-    def __init__(self, wire: Wire, base_url: str, clock: Callable[[], datetime]) -> None:
-        self._wire = wire
+    def __init__(self, http_client: HttpClient, base_url: str, clock: Callable[[], datetime]) -> None:
+        self._http_client = http_client
         self._base = base_url
         self._clock = clock
 
@@ -33,7 +33,7 @@ class CimGateway:
         # Escaped to ASCII: emoji and Cyrillic have been broken on the way by a wrong guess at the encoding.
         body = json.dumps(message, ensure_ascii=True).encode("ascii")
         try:
-            answer = self._wire.exchange(
+            answer = self._http_client.exchange(
                 "POST",
                 f"{self._base}/message/receive",
                 seconds=seconds,
@@ -62,7 +62,7 @@ class CimGateway:
     def _get(self, path: str) -> Any:
         """Return the JSON value at an address, or None where nothing is there."""
         try:
-            answer = self._wire.exchange("GET", f"{self._base}{path}", seconds=SECONDS)
+            answer = self._http_client.exchange("GET", f"{self._base}{path}", seconds=SECONDS)
         except (NotSent, NoAnswer) as error:
             raise ServiceUnavailable("ccm_unreachable", f"CCM cannot be reached: {error}.") from error
         if answer.status in _NOTHING_THERE:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, Retryable, ServiceUnavailable
 from twitter_connector.model.message import StoredFile
-from twitter_connector.net.http_client import Answer, Incoming, NoAnswer, NotSent, TooMuch, Wire
+from twitter_connector.net.http_client import Answer, HttpClient, Incoming, NoAnswer, NotSent, TooMuch
 from twitter_connector.net.multipart import FilePart, Multipart
 
 from .file_names import clean_name, filename, safe_name
@@ -38,8 +38,8 @@ class WholeFile(Protocol):
 class Files:
     """base_url: FILE_ENGINE_URL, None where there is none. public_base: PUBLIC_FILE_ENGINE_URL, for agents."""
 
-    def __init__(self, wire: Wire, base_url: str | None, public_base: str | None = None) -> None:
-        self._wire = wire
+    def __init__(self, http_client: HttpClient, base_url: str | None, public_base: str | None = None) -> None:
+        self._http_client = http_client
         self._base = base_url
         self._public = public_base or base_url
 
@@ -60,7 +60,7 @@ class Files:
         part = FilePart("file", clean_name(name, mime_type), mime_type, whole.file, whole.size_bytes)
         body = Multipart({"conversationId": unique}, part)
         try:
-            answer = self._wire.exchange(
+            answer = self._http_client.exchange(
                 "POST", f"{base}/api/uploadFileStream", seconds=STORE_SECONDS, data=body, headers=body.headers
             )
         except (NotSent, NoAnswer) as error:
@@ -81,7 +81,9 @@ class Files:
         url = f"{base}/api/downloadFileStream?filename={quote(safe_name(name), safe='')}"
         with ExitStack() as stack:
             try:
-                incoming = stack.enter_context(self._wire.stream("GET", url, seconds=READ_SECONDS, ceiling=ceiling))
+                incoming = stack.enter_context(
+                    self._http_client.stream("GET", url, seconds=READ_SECONDS, ceiling=ceiling)
+                )
             except (NotSent, NoAnswer) as error:
                 raise _unreachable(error) from error
             if incoming.status != 200:

@@ -49,7 +49,7 @@ def account_id(username: str, account_id: str | None, source: Any, as_json: bool
 @plainly
 def register(file: Any, as_json: bool) -> None:
     """Register and subscribe an account. FILE holds the JSON body of the guide; `-` reads it from the input."""
-    show(services().onboard.register(_registration(file)).as_json(), as_json)
+    show(services().registration.register(_registration(file)).as_json(), as_json)
 
 
 @click.command("unregister")
@@ -59,7 +59,7 @@ def register(file: Any, as_json: bool) -> None:
 def unregister(account_id: str, as_json: bool) -> None:
     """Unsubscribe an account, delete our webhook (and no other), forget its credentials."""
     svc = services()
-    svc.onboard.unregister(account(svc, account_id))
+    svc.registration.unregister(account(svc, account_id))
     say(f"account {account_id} is unregistered.", as_json, account_id=account_id, unregistered=True)
 
 
@@ -70,7 +70,7 @@ def unregister(account_id: str, as_json: bool) -> None:
 def status(account_id: str | None, as_json: bool) -> None:
     """Show how an account stands at Twitter, read afresh."""
     svc = services()
-    show(svc.onboard.status(account(svc, account_id)).as_json(), as_json)
+    show(svc.registration.status(account(svc, account_id)).as_json(), as_json)
 
 
 @click.group()

@@ -16,10 +16,10 @@ def heal(account_id: str | None, as_json: bool) -> None:
     svc = services()
     found = account(svc, account_id)
     # As they are before the repair: what comes with it must not hide what was missed before.
-    signs = svc.accounts.signs(found.id)
-    standing = svc.onboard.repair(found)
-    read = svc.upkeep.fill(standing.account, signs, at_once=True)
-    done = ", ".join(standing.actions) or "nothing to do"
+    account_status = svc.accounts.account_status(found.id)
+    registration_status = svc.registration.repair(found)
+    read = svc.upkeep.backfill(registration_status.account, account_status, at_once=True)
+    done = ", ".join(registration_status.actions) or "nothing to do"
     if read is None:
         fail(
             f"account {found.id}: {done}; but the customers' messages could not be read back, for the reason above. "
@@ -27,6 +27,6 @@ def heal(account_id: str | None, as_json: bool) -> None:
         )
     seen, new = read
     sentence = f"account {found.id}: {done}; {seen} messages of customers read back, {new} of them were missing."
-    say(sentence, as_json, **standing.as_json(), read_back=seen, missing=new)
-    if standing.webhook is None or not standing.webhook.valid:
+    say(sentence, as_json, **registration_status.as_json(), read_back=seen, missing=new)
+    if registration_status.webhook is None or not registration_status.webhook.valid:
         fail("the webhook is still not valid.")

@@ -13,7 +13,7 @@ from twitter_connector.bootstrap import Services
 from twitter_connector.config import NATIVE_REPLIES_NOT_SHOWN
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
-from twitter_connector.net.http_client import NoAnswer, NotSent, Wire
+from twitter_connector.net.http_client import HttpClient, NoAnswer, NotSent
 
 from .session import json_option, plainly, services, show
 
@@ -52,19 +52,19 @@ def look(svc: Services) -> Iterator[Finding]:
     where = "embedded, in VAR_DIR" if settings.embedded_broker else "REDIS_URL"
     advice = NATIVE_REPLIES_NOT_SHOWN if settings.native_replies == "note" else ""
     yield Finding("environment", True, f"understood; broker {where}; VAR_DIR {settings.var_dir}", advice)
-    broker = _tried("broker", svc.pulse.store, "stores", "Start the service (`make run`), or correct REDIS_URL.")
+    broker = _tried("broker", svc.heartbeats.store, "stores", "Start the service (`make run`), or correct REDIS_URL.")
     yield broker
     if broker.ok:
-        workers = svc.pulse.workers()
+        workers = svc.heartbeats.workers()
         advice = "" if workers else "No worker runs, so nothing is delivered: start `twitter-connector worker`."
         yield Finding("workers", bool(workers), f"{len(workers)} alive", advice)
         dead = svc.dead_letters.count()
         advice = "`twitter-connector dead-letters list` tells why; `replay` sends them again." if dead else ""
         yield Finding("dead letters", dead == 0, str(dead), advice)
     # Any HTTP answer shows that something listens; what it means is told by the messages' own failures.
-    yield _reached(svc.wire, "CCM", "CCM_URL", f"{settings.ccm_url}/channel-types")
+    yield _reached(svc.http_client, "CCM", "CCM_URL", f"{settings.ccm_url}/channel-types")
     if settings.file_engine_url:
-        yield _reached(svc.wire, "file engine", "FILE_ENGINE_URL", settings.file_engine_url)
+        yield _reached(svc.http_client, "file engine", "FILE_ENGINE_URL", settings.file_engine_url)
     else:
         yield Finding("file engine", False, "not configured", "Set FILE_ENGINE_URL, or pictures and videos fail.")
     if broker.ok:
@@ -84,18 +84,18 @@ def _account(svc: Services, account: Account) -> Iterator[Finding]:
     for direction, pause in svc.lanes.pauses(account.id).items():
         yield Finding(name, False, f"{direction.word} paused: {pause['reason']}", pause["detail"])
     try:
-        standing = svc.onboard.status(account)
+        registration_status = svc.registration.status(account)
     except StepFailed as error:
         yield Finding(name, False, f"step {error.step} failed", error.advice)
         return
     if account.sends_only:
         return  # what is missing stands in `attention`
-    hook = standing.webhook
+    hook = registration_status.webhook
     if hook is None:
         yield Finding(name, False, "no webhook at Twitter", "Register the account again.")
     elif not hook.valid:
         yield Finding(name, False, f"webhook {hook.id} is invalid", "Register again: that repeats the challenge.")
-    elif not standing.subscribed:
+    elif not registration_status.subscribed:
         yield Finding(name, False, "not subscribed", "Register the account again.")
     else:
         yield Finding(name, True, f"@{account.screen_name}, webhook {hook.id} valid, subscribed")
@@ -109,9 +109,9 @@ def _tried(what: str, call: Callable[[], object], found: str, advice: str) -> Fi
     return Finding(what, True, found)
 
 
-def _reached(wire: Wire, what: str, variable: str, url: str) -> Finding:
+def _reached(http_client: HttpClient, what: str, variable: str, url: str) -> Finding:
     try:
-        answer = wire.exchange("GET", url, seconds=SECONDS)
+        answer = http_client.exchange("GET", url, seconds=SECONDS)
     except (NotSent, NoAnswer) as error:
         return Finding(what, False, str(error), f"{variable} leads nowhere: correct it, or start what it names.")
     return Finding(what, True, f"answers (HTTP {answer.status})")

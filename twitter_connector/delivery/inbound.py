@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from twitter_connector.cim.envelope import dump_message
-from twitter_connector.errors import ConnectorError, HoldLost
+from twitter_connector.errors import ConnectorError, LeaseLost
 from twitter_connector.messages.kinds.delivery_report import read_reports
 from twitter_connector.messages.to_cim import may_be_choice, message_id, named_question, to_cim, typing_notice
 from twitter_connector.model.account import Account
@@ -17,17 +17,17 @@ from twitter_connector.model.event import Activity, CustomerTyping, DmRead, DmRe
 from twitter_connector.model.message import CimMessage, MediaPart
 from twitter_connector.model.plan import Asked, Skip
 from twitter_connector.model.timestamps import epoch_ms
-from twitter_connector.model.work import Held, Item, Link, QuestionClosed
+from twitter_connector.model.work import Effect, Lease, Link, QuestionClosed
 from twitter_connector.twitter.v1.events import load
 
 from .intake import report_entry, work_in
-from .media import Attachments
-from .ports import CimPort, LedgerPort, QuestionsPort, StepPort
+from .media import MediaTransfer
+from .ports import CimPort, ConversationsPort, SendLedgerPort, SendRecordPort
 
 log = logging.getLogger(__name__)
 
 # A sign of typing that takes longer than this to deliver is not worth a thread.
-FLASH_SECONDS = 2.0
+TYPING_SECONDS = 2.0
 
 
 @dataclass
@@ -40,18 +40,18 @@ class InboundRoute:
 
     cim: CimPort
     account: Callable[[str], Account | None]
-    attachments: Attachments
-    questions: QuestionsPort
-    ledger: LedgerPort
-    step_of: Callable[..., StepPort]
+    media_transfer: MediaTransfer
+    conversations: ConversationsPort
+    ledger: SendLedgerPort
+    record_of: Callable[..., SendRecordPort]
     clock: Callable[[], datetime]
     skipped: Callable[[str], None]
-    still_ours: Callable[[Held], bool] = lambda _: True
+    lease_is_valid: Callable[[Lease], bool] = lambda _: True
 
-    def deliver(self, held: Held) -> Sequence[Item]:
-        work = work_in(held.payload)
+    def deliver(self, lease: Lease) -> Sequence[Effect]:
+        work = work_in(lease.payload)
         if "message" in work:
-            self._post(held, work["message"])
+            self._post(lease, work["message"])
             return ()
         activity = load(work["activity"])
         if isinstance(activity, DmRead):
@@ -59,54 +59,54 @@ class InboundRoute:
         made = to_cim(activity, self._asked(activity))
         if isinstance(made, Skip):
             self.skipped(made.reason)
-            log.info("skipped", extra={"reason": made.reason})
+            log.info("message_skipped", extra={"reason": made.reason})
             return ()
         assert isinstance(activity, DmReceived)
-        posted = self._post_all(held, activity, made)
-        links = [Link(held.account_id, cim_id, activity.event_id) for cim_id in posted]
-        return (*links, QuestionClosed(held.account_id, activity.customer_id))
+        posted = self._post_all(lease, activity, made)
+        links = [Link(lease.account_id, cim_id, activity.event_id) for cim_id in posted]
+        return (*links, QuestionClosed(lease.account_id, activity.customer_id))
 
-    def flash(self, activity: Activity) -> None:
+    def deliver_typing(self, activity: Activity) -> None:
         """Pass on a sign that is worth nothing later. Raises whatever CCM's silence raises; nobody tries again."""
         if isinstance(activity, CustomerTyping):
-            self.cim.post_message(dump_message(typing_notice(activity)), seconds=FLASH_SECONDS)
+            self.cim.post_message(dump_message(typing_notice(activity)), seconds=TYPING_SECONDS)
 
-    def given_up(self, held: Held, error: ConnectorError) -> Sequence[Item]:
+    def given_up(self, lease: Lease, error: ConnectorError) -> Sequence[Effect]:
         return ()
 
-    def replayable(self, held: Held) -> str:
-        return held.payload
+    def replayable(self, lease: Lease) -> str:
+        return lease.payload
 
-    def message_id(self, held: Held) -> str:
-        work = work_in(held.payload)
+    def message_id(self, lease: Lease) -> str:
+        work = work_in(lease.payload)
         if "message" in work:
             return str(work["message"].get("id", ""))
-        _, _, event_id = held.entry_id.partition(":")
-        return message_id(held.account_id, event_id)
+        _, _, event_id = lease.entry_id.partition(":")
+        return message_id(lease.account_id, event_id)
 
-    def _post_all(self, held: Held, activity: DmReceived, made: Sequence[CimMessage | MediaPart]) -> list[str]:
+    def _post_all(self, lease: Lease, activity: DmReceived, made: Sequence[CimMessage | MediaPart]) -> list[str]:
         """Post the parts in their order; those that an earlier try posted are not posted again."""
         several = len(made) > 1
-        done = self.ledger.steps(held.account_id, held.entry_id) if several else {}
+        done = self.ledger.steps(lease.account_id, lease.entry_id) if several else {}
         for number, part in enumerate(made):
             if number in done:
                 continue
             message = part
             if isinstance(part, MediaPart):
-                message = self.attachments.bring_in(part, self.account(held.account_id))
+                message = self.media_transfer.bring_in(part, self.account(lease.account_id))
             assert isinstance(message, CimMessage)
-            self._post(held, dump_message(message))
-            facts = {"cim_id": message.id, "type": message.type, "tries": held.tries + 1}
+            self._post(lease, dump_message(message))
+            facts = {"cim_id": message.id, "type": message.type, "tries": lease.tries + 1}
             log.info("posted_to_ccm", extra=facts)
             if several:
-                step = self.step_of(started_ms=epoch_ms(self.clock()), dm_id=activity.event_id)
-                if not self.ledger.write(held, held.entry_id, number, step):
-                    raise HoldLost
+                step = self.record_of(started_ms=epoch_ms(self.clock()), dm_id=activity.event_id)
+                if not self.ledger.write(lease, lease.entry_id, number, step):
+                    raise LeaseLost
         return [part.id for part in made]
 
-    def _post(self, held: Held, message: Mapping[str, Any]) -> None:
-        if not self.still_ours(held):
-            raise HoldLost
+    def _post(self, lease: Lease, message: Mapping[str, Any]) -> None:
+        if not self.lease_is_valid(lease):
+            raise LeaseLost
         self.cim.post_message(message)
 
     def _asked(self, activity: Activity) -> Asked | None:
@@ -114,12 +114,12 @@ class InboundRoute:
             return None
         question = named_question(activity)
         if question is not None:
-            return self.questions.named(activity.account_id, question)
+            return self.conversations.named(activity.account_id, question)
         if may_be_choice(activity):
-            return self.questions.open_one(activity.account_id, activity.customer_id)
+            return self.conversations.open_one(activity.account_id, activity.customer_id)
         return None
 
-    def _read(self, read: DmRead) -> Sequence[Item]:
+    def _read(self, read: DmRead) -> Sequence[Effect]:
         sent = self.ledger.own(read.account_id, read.customer_id)
         # Each becomes an entry of its own, accepted once by its id however often Twitter says "read".
         scheduling = self.ledger.scheduling(read.account_id, read.customer_id)

@@ -10,10 +10,10 @@ from twitter_connector.cim.envelope import dump_message
 from twitter_connector.errors import Permanent
 from twitter_connector.messages.text import fingerprint
 from twitter_connector.messages.to_twitter import to_plan
-from twitter_connector.model.event import DM, READ, TYPING, Piece, order_of
+from twitter_connector.model.event import DM, READ, TYPING, RawEvent, order_of
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import ShowTyping
-from twitter_connector.model.work import FLASH, Direction, EchoSeen, Entry, Flash, Item
+from twitter_connector.model.work import TYPING_INDICATOR, Direction, EchoSeen, Effect, Entry, TypingIndicator
 from twitter_connector.twitter.v1.events import load
 
 from .ports import InboxPort
@@ -24,74 +24,74 @@ encoded = json.JSONEncoder(separators=(",", ":")).encode
 # Work about a conversation that must not wait behind its messages: reports to CIM.
 REPORTS = "~reports"
 # What an agent has read.
-SIGNS = "~signs"
+READ_MARKS = "~signs"
 # Events whose ids could not be read; each gets to a worker, fails there by name, and becomes a dead letter.
 UNREADABLE = "~unreadable"
 
 
 def take_in_activities(
-    pieces: Iterable[Piece],
+    raw_events: Iterable[RawEvent],
     inbox: InboxPort,
-    ring: Callable[[str], None],
+    wake: Callable[[str], None],
     count: Callable[[str, str], None],
 ) -> None:
     """Store what is to be delivered, atomically. Raises StoreUnavailable, and then nothing was stored.
 
     count: told (family, accepted | duplicate | ignored) for each activity.
     """
-    items: list[Item] = []
+    items: list[Effect] = []
     families = []
-    for piece in pieces:
-        item = _item(piece)
+    for raw_event in raw_events:
+        item = _effect(raw_event)
         if item is None:
-            count(piece.family, "ignored")
+            count(raw_event.family, "ignored")
         else:
             items.append(item)
-            families.append(piece.family)
+            families.append(raw_event.family)
     if not items:
         return
-    new, bells = inbox.accept(items)
-    for direction in bells:
-        ring(direction)
-    if any(fresh and isinstance(item, Flash) for fresh, item in zip(new, items, strict=True)):
-        ring(FLASH)
+    new, directions = inbox.accept(items)
+    for direction in directions:
+        wake(direction)
+    if any(fresh and isinstance(item, TypingIndicator) for fresh, item in zip(new, items, strict=True)):
+        wake(TYPING_INDICATOR)
     for family, fresh in zip(families, new, strict=True):
         count(family, "accepted" if fresh else "duplicate")
 
 
-def _item(piece: Piece) -> Item | None:
-    if not piece.readable:
-        return _entry(piece, UNREADABLE, f"{piece.family}:{piece.id}")
-    if piece.family == DM and piece.own:
-        return _echo(piece)
-    if piece.family == DM:
-        return _entry(piece, piece.customer_id, f"dm:{piece.id}")
-    if piece.family == TYPING and not piece.own:
-        return Flash(Direction.IN, piece.account_id, piece.customer_id, _payload(piece))
-    if piece.family == READ and not piece.own:
-        return _entry(piece, piece.customer_id + REPORTS, f"read:{piece.customer_id}:{piece.id}")
+def _effect(raw_event: RawEvent) -> Effect | None:
+    if not raw_event.readable:
+        return _entry(raw_event, UNREADABLE, f"{raw_event.family}:{raw_event.id}")
+    if raw_event.family == DM and raw_event.own:
+        return _echo(raw_event)
+    if raw_event.family == DM:
+        return _entry(raw_event, raw_event.customer_id, f"dm:{raw_event.id}")
+    if raw_event.family == TYPING and not raw_event.own:
+        return TypingIndicator(Direction.IN, raw_event.account_id, raw_event.customer_id, _payload(raw_event))
+    if raw_event.family == READ and not raw_event.own:
+        return _entry(raw_event, raw_event.customer_id + REPORTS, f"read:{raw_event.customer_id}:{raw_event.id}")
     return None
 
 
-def _entry(piece: Piece, lane: str, entry_id: str) -> Entry:
-    return Entry(Direction.IN, piece.account_id, lane, entry_id, _payload(piece), order_of(piece))
+def _entry(raw_event: RawEvent, lane: str, entry_id: str) -> Entry:
+    return Entry(Direction.IN, raw_event.account_id, lane, entry_id, _payload(raw_event), order_of(raw_event))
 
 
-def _payload(piece: Piece) -> str:
-    return encoded({"activity": piece.envelope})
+def _payload(raw_event: RawEvent) -> str:
+    return encoded({"activity": raw_event.envelope})
 
 
-def _echo(piece: Piece) -> EchoSeen | Entry:
+def _echo(raw_event: RawEvent) -> EchoSeen | Entry:
     try:
-        activity = load(piece.envelope)
+        activity = load(raw_event.envelope)
     except Permanent:
-        return _entry(piece, UNREADABLE, f"{piece.family}:{piece.id}")
+        return _entry(raw_event, UNREADABLE, f"{raw_event.family}:{raw_event.id}")
     text: str = getattr(activity, "text", "")
     digest = fingerprint(text, getattr(activity, "links", ()))
-    return EchoSeen(piece.account_id, piece.customer_id, piece.id, piece.created_ms, digest)
+    return EchoSeen(raw_event.account_id, raw_event.customer_id, raw_event.id, raw_event.created_ms, digest)
 
 
-def message_item(message: CimMessage) -> Entry | Flash:
+def message_entry(message: CimMessage) -> Entry | TypingIndicator:
     """Return what a CIM message from CCM becomes: an outbound entry, or a flash where it is a sign of typing.
 
     What an agent has read goes beside the conversation's messages, so that neither waits for the other.
@@ -99,8 +99,8 @@ def message_item(message: CimMessage) -> Entry | Flash:
     payload = encoded({"message": dump_message(message)})
     account_id, customer_id = message.header.account_id, message.header.customer_id
     if message.type == "NOTIFICATION" and isinstance(to_plan(message), ShowTyping):
-        return Flash(Direction.OUT, account_id, customer_id, payload)
-    lane = customer_id + SIGNS if message.type == "DELIVERYNOTIFICATION" else customer_id
+        return TypingIndicator(Direction.OUT, account_id, customer_id, payload)
+    lane = customer_id + READ_MARKS if message.type == "DELIVERYNOTIFICATION" else customer_id
     return Entry(Direction.OUT, account_id, lane, message.id, payload)
 
 
@@ -111,14 +111,14 @@ def report_entry(report: CimMessage) -> Entry:
     return Entry(Direction.IN, report.header.account_id, lane, f"report:{report.id}", payload)
 
 
-def take_in_message(message: CimMessage, inbox: InboxPort, ring: Callable[[str], None]) -> bool:
+def take_in_message(message: CimMessage, inbox: InboxPort, wake: Callable[[str], None]) -> bool:
     """Store a message from CCM. Return whether it was new. Raises StoreUnavailable, and then it was not stored."""
-    item = message_item(message)
-    new, bells = inbox.accept([item])
-    for direction in bells:
-        ring(direction)
-    if new[0] and isinstance(item, Flash):
-        ring(FLASH)
+    item = message_entry(message)
+    new, directions = inbox.accept([item])
+    for direction in directions:
+        wake(direction)
+    if new[0] and isinstance(item, TypingIndicator):
+        wake(TYPING_INDICATOR)
     return new[0]
 
 

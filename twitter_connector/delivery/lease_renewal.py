@@ -8,18 +8,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from .ports import LanesPort
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.model.work import Held
+from twitter_connector.model.work import Lease
+
+from .ports import LanesPort
 
 log = logging.getLogger(__name__)
 
 # Every step has its own deadline well below this; a thread that still holds a lane then is stuck for good,
 # and its lane goes to somebody else.
-LONGEST_HOLD_SECONDS = 900.0
+LONGEST_LEASE_SECONDS = 900.0
 
 
-class Keeper:
+class LeaseRenewal:
     """Renews what is held for longer than `every` seconds. Without it leases would have to outlast the slowest
     upload, and a killed worker's lanes would wait that long."""
 
@@ -28,35 +29,35 @@ class Keeper:
         self._every = every
         self._clock = clock
         self._lock = threading.Lock()
-        self._held: dict[str, tuple[Held, float, float]] = {}
+        self._leased: dict[str, tuple[Lease, float, float]] = {}
 
     @contextmanager
-    def keeping(self, held: Held) -> Iterator[None]:
+    def renewing(self, lease: Lease) -> Iterator[None]:
         """Keep the lane until the block ends."""
         now = self._clock()
         with self._lock:
-            self._held[held.token] = (held, now, now)
+            self._leased[lease.token] = (lease, now, now)
         try:
             yield
         finally:
             with self._lock:
-                self._held.pop(held.token, None)
+                self._leased.pop(lease.token, None)
 
     def renew_due(self) -> None:
         """Renew every lease that is older than `every`; forget those that are lost or held for too long."""
         now = self._clock()
         with self._lock:
-            due = [(h, since) for h, since, renewed in self._held.values() if now - renewed >= self._every]
-        for held, since in due:
+            due = [(h, since) for h, since, renewed in self._leased.values() if now - renewed >= self._every]
+        for lease, since in due:
             try:
-                kept = now - since < LONGEST_HOLD_SECONDS and self._lanes.renew(held)
+                kept = now - since < LONGEST_LEASE_SECONDS and self._lanes.renew(lease)
             except StoreUnavailable:
                 continue  # tried again in a moment; the lease may outlive the outage
             with self._lock:
-                if held.token in self._held:
+                if lease.token in self._leased:
                     if kept:
-                        self._held[held.token] = (held, since, now)
+                        self._leased[lease.token] = (lease, since, now)
                     else:
-                        del self._held[held.token]
+                        del self._leased[lease.token]
             if not kept:
-                log.warning("lease_lost", extra={"account": held.account_id, "direction": held.direction.word})
+                log.warning("lease_not_renewed", extra={"account": lease.account_id, "direction": lease.direction.word})

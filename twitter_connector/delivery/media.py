@@ -70,7 +70,7 @@ class UploadsPort(Protocol):
 
 
 @dataclass(frozen=True)
-class Attachments:
+class MediaTransfer:
     """Carries files. spool: a stream and a ceiling -> a whole temporary file. outgoing: makes what uploads take.
     judge: RefusedFile.judge.
     """

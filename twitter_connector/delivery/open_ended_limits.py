@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 from datetime import datetime, timedelta
 
-from .retry_policy import UNTOLD_PAUSE
+from .retry_policy import OPEN_LIMIT_PAUSE
 
 # As often as Twitter's own windows begin anew: nobody is to wait longer than that once the limit is over.
 LONGEST = timedelta(minutes=15)
 
 
-class Untold:
+class OpenEndedLimits:
     """The accounts of one direction that are limited like that, each with its last pause and when that ends."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Untold:
         with self._lock:
             pause, until = self._last.get(account_id, (timedelta(), now))
             if not pause or now >= until:
-                pause = min(pause * 2, LONGEST) or UNTOLD_PAUSE
+                pause = min(pause * 2, LONGEST) or OPEN_LIMIT_PAUSE
                 until = now + pause
             # A clock that was put back must not make it longer.
             until = min(until, now + pause)

@@ -17,14 +17,14 @@ from twitter_connector.messages.to_twitter import to_plan
 from twitter_connector.model.account import Account
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MarkRead, Plan, SendDm, ShowTyping, Skip
-from twitter_connector.model.work import Held, Item, QuoteForgotten
+from twitter_connector.model.work import Effect, Lease, QuoteForgotten
 
 from .intake import encoded, report_entry, work_in
-from .media import Attachments
-from .ports import LedgerPort, QuestionsPort, StepPort, TwitterFor, TwitterPort
-from .reply_quote import Quoting
-from .send_step import Sending
-from .sent_lookup import Listings
+from .media import MediaTransfer
+from .ports import ConversationsPort, SendLedgerPort, SendRecordPort, TwitterFor, TwitterPort
+from .reply_quote import ReplyQuotes
+from .send_step import SendStep
+from .sent_lookup import SentLookups
 
 log = logging.getLogger(__name__)
 
@@ -39,83 +39,85 @@ class OutboundRoute:
 
     account: Callable[[str], Account | None]
     twitter_for: TwitterFor
-    attachments: Attachments
-    questions: QuestionsPort
-    ledger: LedgerPort
-    step_of: Callable[..., StepPort]
+    media_transfer: MediaTransfer
+    conversations: ConversationsPort
+    ledger: SendLedgerPort
+    record_of: Callable[..., SendRecordPort]
     clock: Callable[[], datetime]
     skipped: Callable[[str], None]
     public_base: str | None = None
     refused: Callable[[Account], bool] = lambda _: False
-    adopt: Callable[[str, datetime], Account] = not_registered
-    listings: Listings = field(default_factory=Listings)
+    send_only_account: Callable[[str, datetime], Account] = not_registered
+    sent_lookups: SentLookups = field(default_factory=SentLookups)
 
-    def deliver(self, held: Held) -> Sequence[Item]:
-        message = self._message(held)
+    def deliver(self, lease: Lease) -> Sequence[Effect]:
+        message = self._message(lease)
         plan = to_plan(message, public_base=self.public_base)
         if isinstance(plan, ShowTyping):
             plan = Skip("typing_too_late")  # it came the way of messages, so it is no sign of the moment any more
         if isinstance(plan, Skip):
             self.skipped(plan.reason)
-            log.info("skipped", extra={"reason": plan.reason, "cim_id": message.id})
+            log.info("message_skipped", extra={"reason": plan.reason, "cim_id": message.id})
             return ()
-        account = self.account(held.account_id) or self.adopt(held.account_id, held.accepted_at)
+        account = self.account(lease.account_id) or self.send_only_account(lease.account_id, lease.accepted_at)
         with others_tried(account, self.refused, self.clock):
-            return self._carry_out(held, message, plan, account)
+            return self._carry_out(lease, message, plan, account)
 
-    def _carry_out(self, held: Held, message: CimMessage, plan: Plan | MarkRead, account: Account) -> Sequence[Item]:
+    def _carry_out(
+        self, lease: Lease, message: CimMessage, plan: Plan | MarkRead, account: Account
+    ) -> Sequence[Effect]:
         twitter = self.twitter_for(account)
         if isinstance(plan, MarkRead):
-            self._mark_read(held, message, plan, twitter)
+            self._mark_read(lease, message, plan, twitter)
             return ()
-        known = self.ledger.steps(held.account_id, message.id)
+        known = self.ledger.steps(lease.account_id, message.id)
         if quoted_id(message):
-            plan = with_quote(message, self._quoting.above(held, message, twitter, begun=bool(known)))
+            plan = with_quote(message, self._reply_quotes.above(lease, message, twitter, begun=bool(known)))
         if not known:
             customer, scheduling = message.header.customer_id, message.header.scheduling
-            self.questions.ask(held.account_id, customer, plan.asked)
+            self.conversations.ask(lease.account_id, customer, plan.asked)
             if scheduling is not None:
-                self.ledger.keep_scheduling(held.account_id, customer, message.id, scheduling)
+                self.ledger.keep_scheduling(lease.account_id, customer, message.id, scheduling)
         for number, step in enumerate(plan.steps):
             done = known.get(number)
             if done is None or not done.dm_id:
-                self._sending(held, message, number, step, account, twitter).perform(done)
+                self._send_step(lease, message, number, step, account, twitter).perform(done)
         return (report_entry(delivered(message, self.clock())), *_forgotten(message))
 
-    def flash(self, message: CimMessage) -> None:
+    def deliver_typing(self, message: CimMessage) -> None:
         """Show the customer that the agent is typing. Raises what Twitter's refusal raises; nobody tries again."""
         plan = to_plan(message)
         account = self.account(message.header.account_id)
         if isinstance(plan, ShowTyping) and account is not None:
             self.twitter_for(account).show_typing(message.header.customer_id)
 
-    def given_up(self, held: Held, error: ConnectorError) -> Sequence[Item]:
-        message = self._message(held)
+    def given_up(self, lease: Lease, error: ConnectorError) -> Sequence[Effect]:
+        message = self._message(lease)
         return (report_entry(failed(message, error, self.clock())), *_forgotten(message))
 
-    def replayable(self, held: Held) -> str:
+    def replayable(self, lease: Lease) -> str:
         # What is out of a reply already, or may be, stands below its quote: the rest has to fit that.
-        quote = self._quoting.decided(self._message(held))
-        return held.payload if quote is None else encoded({**work_in(held.payload), "quote": quote})
+        quote = self._reply_quotes.decided(self._message(lease))
+        return lease.payload if quote is None else encoded({**work_in(lease.payload), "quote": quote})
 
-    def message_id(self, held: Held) -> str:
-        return held.entry_id
+    def message_id(self, lease: Lease) -> str:
+        return lease.entry_id
 
     @property
-    def _quoting(self) -> Quoting:
-        return Quoting(self.ledger, self.questions)
+    def _reply_quotes(self) -> ReplyQuotes:
+        return ReplyQuotes(self.ledger, self.conversations)
 
-    def _message(self, held: Held) -> CimMessage:
-        return load_message(work_in(held.payload)["message"])
+    def _message(self, lease: Lease) -> CimMessage:
+        return load_message(work_in(lease.payload)["message"])
 
-    def _sending(
-        self, held: Held, message: CimMessage, number: int, step: SendDm, account: Account, twitter: TwitterPort
-    ) -> Sending:
-        how = (self.ledger, self.attachments, self.step_of, self.clock)
-        return Sending(*how, held, message, number, step, account, twitter, self.listings)
+    def _send_step(
+        self, lease: Lease, message: CimMessage, number: int, step: SendDm, account: Account, twitter: TwitterPort
+    ) -> SendStep:
+        how = (self.ledger, self.media_transfer, self.record_of, self.clock)
+        return SendStep(*how, lease, message, number, step, account, twitter, self.sent_lookups)
 
-    def _mark_read(self, held: Held, message: CimMessage, plan: MarkRead, twitter: TwitterPort) -> None:
-        event_id = self.questions.event_of(held.account_id, plan.message_id)
+    def _mark_read(self, lease: Lease, message: CimMessage, plan: MarkRead, twitter: TwitterPort) -> None:
+        event_id = self.conversations.event_of(lease.account_id, plan.message_id)
         if event_id is None:
             self.skipped("read_of_unknown_message")
             return

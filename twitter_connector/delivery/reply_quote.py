@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, HoldLost
+from twitter_connector.errors import ConnectorError, CredentialsRejected, LeaseLost
 from twitter_connector.messages.kinds.reply_quote import quote_of, quoted_id
 from twitter_connector.model.message import CimMessage
-from twitter_connector.model.work import Held
+from twitter_connector.model.work import Lease
 
 from .intake import work_in
-from .ports import LedgerPort, QuestionsPort, TwitterPort
+from .ports import ConversationsPort, SendLedgerPort, TwitterPort
 
 log = logging.getLogger(__name__)
 
@@ -25,26 +25,26 @@ _THIS_CALL_ONLY = frozenset({"not_permitted", "plan_too_small"})
 
 
 @dataclass(frozen=True)
-class Quoting:
+class ReplyQuotes:
     """Decides, once for each reply, what stands above it."""
 
-    ledger: LedgerPort
-    questions: QuestionsPort
+    ledger: SendLedgerPort
+    conversations: ConversationsPort
 
-    def above(self, held: Held, message: CimMessage, twitter: TwitterPort, *, begun: bool) -> str:
+    def above(self, lease: Lease, message: CimMessage, twitter: TwitterPort, *, begun: bool) -> str:
         """Return the quote of a reply, the same one at every try; "" for none. begun: something of it may be out.
 
         Raises CredentialsRejected, HoldLost where the lane is somebody else's by now, and StoreUnavailable.
         """
-        quote = self.ledger.quote(held.account_id, message.id)
+        quote = self.ledger.quote(lease.account_id, message.id)
         if quote is not None:
             return quote
-        quote = work_in(held.payload).get("quote")
+        quote = work_in(lease.payload).get("quote")
         if not isinstance(quote, str):
             # What began without a quote has to end without one, or its text would not be known again.
             quote = "" if begun else self._looked_up(message, twitter)
-        if not self.ledger.write_quote(held, message.id, quote):
-            raise HoldLost
+        if not self.ledger.write_quote(lease, message.id, quote):
+            raise LeaseLost
         return quote
 
     def decided(self, message: CimMessage) -> str | None:
@@ -72,7 +72,7 @@ class Quoting:
     def _event_of(self, message: CimMessage) -> str | None:
         """Return Twitter's id of the quoted message: a customer's, or the first of those an agent's became."""
         account_id, wanted = message.header.account_id, quoted_id(message)
-        event_id = self.questions.event_of(account_id, wanted)
+        event_id = self.conversations.event_of(account_id, wanted)
         if event_id is not None:
             return event_id
         own = self.ledger.own(account_id, message.header.customer_id)

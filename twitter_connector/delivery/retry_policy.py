@@ -10,7 +10,7 @@ from twitter_connector.errors import ConnectorError, Permanent, RateLimited, Ret
 FIRST_WAIT = timedelta(milliseconds=500)
 LONGEST_WAIT = timedelta(seconds=60)
 # Where Twitter limits us without saying until when. https://docs.x.com/x-api/fundamentals/rate-limits
-UNTOLD_PAUSE = timedelta(seconds=60)
+OPEN_LIMIT_PAUSE = timedelta(seconds=60)
 # A failure of our own code is tried again, in case the world was odd for a moment, but not for a day.
 OWN_FAULT_TRIES = 4
 
@@ -31,27 +31,27 @@ class Pause:
 
 
 @dataclass(frozen=True)
-class Bury:
+class GiveUp:
     """Give the message up for this reason."""
 
     error: ConnectorError
 
 
-def decide(error: Exception, *, tries: int, now: datetime, chance: float) -> Wait | Pause | Bury:
+def decide(error: Exception, *, tries: int, now: datetime, chance: float) -> Wait | Pause | GiveUp:
     """Return what to do about a failure. tries: how many came before it; chance: from 0 to 1, spreads retries."""
     if isinstance(error, RateLimited):
-        until = error.until or now + UNTOLD_PAUSE
+        until = error.until or now + OPEN_LIMIT_PAUSE
         # Spread over a second, so that the lanes of an account do not all wake in the same instant.
         return Pause(max(until, now) + timedelta(seconds=chance))
     if isinstance(error, Permanent):
-        return Bury(error)
+        return GiveUp(error)
     if isinstance(error, Retryable):
         if error.until is not None:
             return Wait(max(error.until - now, timedelta()), spend=False)
         return Wait(backoff(tries, chance), spend=True)
     if tries + 1 < OWN_FAULT_TRIES:
         return Wait(backoff(tries, chance), spend=True)
-    return Bury(
+    return GiveUp(
         Permanent(
             "internal_error",
             f"The connector failed on this message ({type(error).__name__}). This is a fault of the connector: "

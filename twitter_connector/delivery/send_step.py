@@ -14,7 +14,7 @@ from typing import Any
 from twitter_connector.errors import (
     ConnectorError,
     CredentialsRejected,
-    HoldLost,
+    LeaseLost,
     OutcomeUnknown,
     Permanent,
     RateLimited,
@@ -25,11 +25,11 @@ from twitter_connector.model.account import Account
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MediaRef, SendDm, Upload
 from twitter_connector.model.timestamps import epoch_ms, moment
-from twitter_connector.model.work import Held
+from twitter_connector.model.work import Lease
 
-from .media import Attachments
-from .ports import LedgerPort, StepPort, TwitterPort
-from .sent_lookup import Listings
+from .media import MediaTransfer
+from .ports import SendLedgerPort, SendRecordPort, TwitterPort
+from .sent_lookup import SentLookups
 
 log = logging.getLogger(__name__)
 
@@ -43,22 +43,22 @@ CLOCK_MARGIN = timedelta(seconds=10)
 
 
 @dataclass
-class Sending:
+class SendStep:
     """One step of a plan."""
 
-    ledger: LedgerPort
-    attachments: Attachments
-    step_of: Callable[..., StepPort]
+    ledger: SendLedgerPort
+    media_transfer: MediaTransfer
+    record_of: Callable[..., SendRecordPort]
     clock: Callable[[], datetime]
-    held: Held
+    lease: Lease
     message: CimMessage
     number: int
     step: SendDm
     account: Account
     twitter: TwitterPort
-    listings: Listings
+    sent_lookups: SentLookups
 
-    def perform(self, begun: StepPort | None) -> None:
+    def perform(self, begun: SendRecordPort | None) -> None:
         """Bring the step to its end. begun: what an earlier try wrote down of it."""
         upload = begun.upload if begun is not None else Upload()
         if begun is not None and begun.started_ms:
@@ -83,7 +83,7 @@ class Sending:
             raise
         except ConnectorError as error:
             # Sorted at the edge: every other error is certain that nothing was sent. What is uploaded stays so.
-            if error.reason == "media_refused" and self.step.media is not None and self.held.tries == 0:
+            if error.reason == "media_refused" and self.step.media is not None and self.lease.tries == 0:
                 # An upload is good for one message and for a day; a lost send may have used it up.
                 self._write(Upload())
                 raise Retryable(
@@ -100,7 +100,7 @@ class Sending:
             latest[0] = now
             self._write(now)
 
-        media_id = self.attachments.take_out(ref, self.account, upload, keep, tries=self.held.tries)
+        media_id = self.media_transfer.take_out(ref, self.account, upload, keep, tries=self.lease.tries)
         return latest[0], media_id
 
     def _attached(self, media_id: str) -> SendDm:
@@ -109,17 +109,17 @@ class Sending:
         attachment = {"type": "media", "media": {"id": media_id}}
         return replace(self.step, extras={**self.step.extras, "attachment": attachment})
 
-    def _look(self, begun: StepPort) -> str | None:
+    def _look(self, begun: SendRecordPort) -> str | None:
         """Look for a send whose answer never came. Return its id; None when it is certain enough that it is not
         there. Raises OutcomeUnknown to look once more, later."""
-        held, customer = self.held, self.message.header.customer_id
+        lease, customer = self.lease, self.message.header.customer_id
         since = moment(begun.started_ms) - CLOCK_MARGIN
-        taken = self.ledger.own(held.account_id, customer)
+        taken = self.ledger.own(lease.account_id, customer)
         wanted = sent_fingerprint(self.step.text)
-        echoed = [(e.event_id, e.digest, e.created_ms) for e in self.ledger.echoes(held.account_id, customer)]
+        echoed = [(e.event_id, e.digest, e.created_ms) for e in self.ledger.echoes(lease.account_id, customer)]
         found = _match(echoed, wanted, epoch_ms(since), taken)
         if found is None:
-            found = _match(self._listed(since, begun), wanted, epoch_ms(since), taken)
+            found = _match(self._looked_up_sends(since, begun), wanted, epoch_ms(since), taken)
         if found is not None:
             return found
         looks = begun.looks + 1
@@ -137,12 +137,12 @@ class Sending:
             raise Permanent(reason, detail)
         return None
 
-    def _listed(self, since: datetime, begun: StepPort) -> list[tuple[str, str, int]]:
+    def _looked_up_sends(self, since: datetime, begun: SendRecordPort) -> list[tuple[str, str, int]]:
         now, customer = self.clock(), self.message.header.customer_id
         # The first look wants a list from after the send; the second one another list than the first had.
         made_after = now - LOOKS_AFTER[begun.looks] / 2 if begun.looks else moment(begun.started_ms) + LOOKS_AFTER[0]
         try:
-            dms = self.listings.sent(self.account.id, self.twitter, since, made_after, now)
+            dms = self.sent_lookups.sent(self.account.id, self.twitter, since, made_after, now)
         except CredentialsRejected:
             raise
         except RateLimited as error:
@@ -164,15 +164,15 @@ class Sending:
         ]
 
     def _done(self, dm_id: str, event: str) -> None:
-        self.ledger.done(self.held.account_id, self.message.header.customer_id, self.message.id, self.number, dm_id)
-        facts = {"cim_id": self.message.id, "dm_id": dm_id, "step": self.number, "tries": self.held.tries + 1}
+        self.ledger.done(self.lease.account_id, self.message.header.customer_id, self.message.id, self.number, dm_id)
+        facts = {"cim_id": self.message.id, "dm_id": dm_id, "step": self.number, "tries": self.lease.tries + 1}
         log.info(event, extra=facts)
 
     def _write(self, upload: Upload, **facts: Any) -> None:
         if upload.media_id:
             facts |= {"media_id": upload.media_id, "segments": upload.segments, "upload_state": upload.state}
-        if not self.ledger.write(self.held, self.message.id, self.number, self.step_of(**facts)):
-            raise HoldLost
+        if not self.ledger.write(self.lease, self.message.id, self.number, self.record_of(**facts)):
+            raise LeaseLost
 
 
 def _match(seen: list[tuple[str, str, int]], wanted: str, since_ms: int, taken: dict[str, str]) -> str | None:

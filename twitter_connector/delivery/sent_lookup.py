@@ -47,7 +47,7 @@ class _Known:
         return max(self.refused_until, self.asked[-1] + between)
 
 
-class Listings:
+class SentLookups:
     """The lists of all accounts this process sends for."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Flashes:
+class TypingDelivery:
     """Passes on what flashed. count: told passed or the reason why not, for the metric."""
 
     lanes: LanesPort
@@ -28,18 +28,18 @@ class Flashes:
     count: Callable[[str], None]
 
     def pass_on(self) -> None:
-        for payload in self.lanes.flashes():
+        for payload in self.lanes.typing_indicators():
             try:
                 work = work_in(payload)
                 if "activity" in work:
-                    self.inbound.flash(load(work["activity"]))
+                    self.inbound.deliver_typing(load(work["activity"]))
                 else:
-                    self.outbound.flash(load_message(work["message"]))
+                    self.outbound.deliver_typing(load_message(work["message"]))
             except StoreUnavailable:
                 raise
             except ConnectorError as error:
                 # Nobody waits for it, and a later one comes within seconds.
-                log.info("flash_lost", extra={"reason": error.reason})
+                log.info("typing_not_delivered", extra={"reason": error.reason})
                 self.count(error.reason)
             except Exception as error:
                 # The others of this batch are out of the store already; they must not go with it.

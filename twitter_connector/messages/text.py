@@ -50,8 +50,8 @@ def plain_text(text: str) -> str:
     """Return the text without Markdown marks: *bold*, _italic_, ~strike~, !highlight! as agents' desks write them,
     doubled as bots do, and labelled links. Links stay whole."""
     text = _labelled_link.sub(r"\1 (\2)", text)
-    pieces = re.split(r"(https?://\S+)", text)
-    return "".join(piece if i % 2 else _without_marks(piece) for i, piece in enumerate(pieces))
+    parts = re.split(r"(https?://\S+)", text)
+    return "".join(part if i % 2 else _without_marks(part) for i, part in enumerate(parts))
 
 
 def _without_marks(text: str) -> str:
@@ -70,27 +70,27 @@ def split_text(text: str, limit: int = DM_MAX_CHARS) -> list[str]:
     Cut behind white space where there is some in the second half, else between graphemes; a single grapheme
     longer than the limit, which no script has, is cut by characters.
     """
-    pieces = []
+    parts = []
     while len(text) > limit:
         cut = _last_break(text, limit)
-        pieces.append(text[:cut])
+        parts.append(text[:cut])
         text = text[cut:]
-    return [*pieces, text]
+    return [*parts, text]
 
 
 def split_lines(text: str, limit: int = DM_MAX_CHARS) -> list[str]:
     """Return the text in pieces of at most `limit` characters that join to the whole text again, cut between lines;
     only a line that is longer itself is cut as split_text does."""
-    pieces, piece = [], ""
+    parts, part = [], ""
     for line in re.split(r"(?<=\n)", text):
-        if len(piece) + len(line) > limit:
-            if piece:
-                pieces.append(piece)
-            *whole, piece = split_text(line, limit)
-            pieces.extend(whole)
+        if len(part) + len(line) > limit:
+            if part:
+                parts.append(part)
+            *whole, part = split_text(line, limit)
+            parts.extend(whole)
         else:
-            piece += line
-    return [*pieces, piece]
+            part += line
+    return [*parts, part]
 
 
 def _last_break(text: str, limit: int) -> int:

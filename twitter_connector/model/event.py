@@ -143,7 +143,7 @@ Activity = DmReceived | DmEchoed | DmRead | CustomerTyping | AccessRevoked | Unk
 
 
 @dataclass(frozen=True)
-class Piece:
+class RawEvent:
     """One activity of a payload, still as received, with what its lane needs to know.
 
     family: the payload's key. own: the account's own doing. app_id: through which app it wrote, where told.
@@ -173,7 +173,7 @@ def id_text(value: object) -> str:
     return text if isinstance(text, str) and is_id(text) else ""
 
 
-def order_of(piece: Piece) -> str:
+def order_of(raw_event: RawEvent) -> str:
     """Return where the activity belongs among all that wait in its lane: by Twitter's ids, as sortable text."""
-    event_id = piece.id if piece.family == DM else first_id_at(piece.created_ms)
+    event_id = raw_event.id if raw_event.family == DM else first_id_at(raw_event.created_ms)
     return f"0{event_id:0>20}"

@@ -20,7 +20,7 @@ class Direction(StrEnum):
 
 
 # What a doorbell may be rung for besides a direction: signs that are worth nothing a few seconds later.
-FLASH = "flash"
+TYPING_INDICATOR = "flash"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class EchoSeen:
 
 
 @dataclass(frozen=True)
-class Flash:
+class TypingIndicator:
     """Something that is worth nothing a few seconds later (typing). Tried once, at most one in three seconds and
     conversation, never in a lane."""
 
@@ -122,11 +122,11 @@ class DeadLetter:
         }
 
 
-Item = Entry | EchoSeen | Flash | Link | QuestionClosed | QuoteForgotten | DeadLetter
+Effect = Entry | EchoSeen | TypingIndicator | Link | QuestionClosed | QuoteForgotten | DeadLetter
 
 
 @dataclass(frozen=True)
-class Held:
+class Lease:
     """The head of a lane, leased to one worker. token fences: it is worthless once somebody else holds the lane.
 
     claims: how often this message was handed out without an outcome. tries: how often it failed and waits again.

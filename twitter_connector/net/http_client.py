@@ -98,7 +98,7 @@ class Incoming:
         return int(announced) if announced.isascii() and announced.isdecimal() and len(announced) < 16 else None
 
 
-class Wire:
+class HttpClient:
     """Keeps one session a thread, so that connections are reused and never shared."""
 
     def __init__(self, *, trust_env: bool = True) -> None:
@@ -122,7 +122,7 @@ class Wire:
         # Files are compressed already, and bytes are to be counted as they come.
         kwargs["headers"] = {"Accept-Encoding": "identity", **kwargs.get("headers", {})}
         with self._send(method, url, end, kwargs) as response:
-            yield Incoming(response.status_code, lower(response.headers), pieces(response.raw, end, ceiling))
+            yield Incoming(response.status_code, lower(response.headers), body_chunks(response.raw, end, ceiling))
 
     def _send(self, method: str, url: str, end: float, kwargs: dict[str, Any]) -> requests.Response:
         seconds = end - time.monotonic()
@@ -183,7 +183,7 @@ def _body(response: requests.Response, end: float) -> bytes:
     return bytes(body)
 
 
-def pieces(raw: Any, end: float, ceiling: int) -> Iterator[bytes]:
+def body_chunks(raw: Any, end: float, ceiling: int) -> Iterator[bytes]:
     """Yield the body of urllib3's answer in pieces of at most 64 KB. Raises NoAnswer, or TooMuch before the piece
     that would go beyond the ceiling. end: in monotonic seconds."""
     if raw.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):

@@ -22,7 +22,7 @@ from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, S
 
 from .addresses import is_loopback, is_public
 from .deadline import Pool, TlsPool, deadline
-from .http_client import CONNECT_SECONDS, Incoming, NoAnswer, TooMuch, lower, pieces
+from .http_client import CONNECT_SECONDS, Incoming, NoAnswer, TooMuch, body_chunks, lower
 
 SECONDS = 60.0
 REDIRECTS_MAX = 3
@@ -75,7 +75,7 @@ class Fetcher:
                 failure = _failure(answer.status)
                 if failure is not None:
                     raise failure
-                yield Incoming(answer.status, lower(answer.headers), _sorted(pieces(answer, end, ceiling)))
+                yield Incoming(answer.status, lower(answer.headers), _sorted(body_chunks(answer, end, ceiling)))
                 return
         raise Permanent("media_url_refused", f"The file's address leads on more than {REDIRECTS_MAX} times.")
 

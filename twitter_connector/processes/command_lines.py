@@ -14,8 +14,8 @@ def web(settings: Settings) -> list[str]:
     return [
         *_python("gunicorn"),
         *("--bind", f"{host}:{settings.port}"),
-        *("--worker-class", "twitter_connector.web.refused_lines.Worker"),
-        *("--logger-class", "twitter_connector.web.refused_lines.Lines"),
+        *("--worker-class", "twitter_connector.processes.gunicorn_worker.Worker"),
+        *("--logger-class", "twitter_connector.processes.gunicorn_worker.Lines"),
         *("--workers", str(settings.web_workers)),
         *("--threads", str(settings.web_threads)),
         *("--keep-alive", "30"),

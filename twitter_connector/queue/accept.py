@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.model.work import Direction, EchoSeen, Entry, Item
+from twitter_connector.model.work import Direction, EchoSeen, Effect, Entry
 
 from .journal import Journal
 from .lanes import Lanes
@@ -27,15 +27,15 @@ REPLAY_SECONDS = 0.5
 class Inbox:
     """Accepts work durably. Raises StoreUnavailable only where neither the broker nor the journal takes it."""
 
-    def __init__(self, lanes: Lanes, journal: Journal, ring: Callable[[str], None]) -> None:
+    def __init__(self, lanes: Lanes, journal: Journal, wake: Callable[[str], None]) -> None:
         self._lanes = lanes
         self._journal = journal
-        self._ring = ring
+        self._wake = wake
         self._closed_until = 0.0
         self._lock = threading.Lock()
         self._replaying_in = 0
 
-    def accept(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]:
+    def accept(self, items: Sequence[Effect]) -> tuple[list[bool], set[Direction]]:
         """Store items atomically; see Lanes.accept. What went to the journal counts as new."""
         if self._journal.pending():
             self.replay_soon()
@@ -95,7 +95,7 @@ class Inbox:
 
     def _take(self, record: bytes) -> None:
         try:
-            _, bells = self._lanes.accept(_items(record))
+            _, directions = self._lanes.accept(_items(record))
         except StoreUnavailable:
             raise
         except Exception as error:
@@ -103,11 +103,11 @@ class Inbox:
             name = self._journal.set_apart(record)
             log.error("journal_record_unreadable", exc_info=error, extra={"file": name, "bytes": len(record)})
             return
-        for direction in bells:
-            self._ring(direction)
+        for direction in directions:
+            self._wake(direction)
 
 
-def _record(items: Sequence[Item]) -> bytes:
+def _record(items: Sequence[Effect]) -> bytes:
     # Signs of typing will be worth nothing by then; everything else is made by workers, which wait for the broker.
     kept = [item for item in items if isinstance(item, Entry | EchoSeen)]
     return json.dumps([[type(item).__name__, asdict(item)] for item in kept], default=str).encode()

@@ -19,13 +19,13 @@ from twitter_connector.model.work import (
     DeadLetter,
     Direction,
     EchoSeen,
+    Effect,
     Entry,
-    Flash,
-    Held,
-    Item,
+    Lease,
     Link,
     QuestionClosed,
     QuoteForgotten,
+    TypingIndicator,
 )
 
 from . import scripts
@@ -46,32 +46,32 @@ class Lanes:
         self._postpone = Script(line, scripts.POSTPONE)
         self._renew = Script(line, scripts.RENEW)
         self._unreached = Script(line, scripts.UNREACHED)
-        self._flashes = Script(line, scripts.FLASHES)
+        self._typing = Script(line, scripts.TYPING_INDICATORS)
         self._pause = Script(line, scripts.PAUSE)
         self._resume = Script(line, scripts.RESUME)
-        self._wake = Script(line, scripts.WAKE)
-        self._knock = Script(line, scripts.KNOCK)
+        self._end_waits = Script(line, scripts.END_WAITS)
+        self._claim_wakeup = Script(line, scripts.CLAIM_WAKEUP)
 
-    def accept(self, items: Sequence[Item]) -> tuple[list[bool], set[Direction]]:
+    def accept(self, items: Sequence[Effect]) -> tuple[list[bool], set[Direction]]:
         """Store what is new, in one atomic step. Return which items were new, and which doorbells to ring."""
-        new, bells = self._accept(*_arguments(items))
-        return [bool(n) for n in new], _directions(bells)
+        new, directions = self._accept(*_arguments(items))
+        return [bool(n) for n in new], _directions(directions)
 
     def revive(self, letter_id: str, entry: Entry) -> tuple[bool, set[Direction]]:
         """Take a dead letter off the list and what it was into its lane, in one atomic step. Return whether it was
         on the list, and which doorbells to ring."""
-        found, bells = self._revive(letter_id, *_arguments([entry]))
-        return bool(found), _directions(bells)
+        found, directions = self._revive(letter_id, *_arguments([entry]))
+        return bool(found), _directions(directions)
 
-    def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Held | None:
+    def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Lease | None:
         """Lease the next due lane of any account not excluded, and return its head. None: nothing is due."""
         since = time.monotonic()
         answer = self._claim(direction, keys.LEASE_MS, *(quote(a, safe="") for a in excluded))
-        return _held(direction, answer, since) if isinstance(answer, list) else None
+        return _leased(direction, answer, since) if isinstance(answer, list) else None
 
     def settle(
-        self, held: Held, follow_ups: Sequence[Item] = (), *, keep: bool = True, answered: bool = True
-    ) -> tuple[Held | None, set[Direction]]:
+        self, lease: Lease, follow_ups: Sequence[Effect] = (), *, keep: bool = True, answered: bool = True
+    ) -> tuple[Lease | None, set[Direction]]:
         """Take the head off its lane and take in what follows from it, in one atomic step.
 
         answered: the other side has spoken, so it can be reached; not so where a message was given up without asking
@@ -80,20 +80,20 @@ class Lanes:
         """
         since = time.monotonic()
         answer = self._settle(
-            *_named(held), held.member, keys.LEASE_MS, int(keep), int(answered), *_arguments(follow_ups)
+            *_named(lease), lease.member, keys.LEASE_MS, int(keep), int(answered), *_arguments(follow_ups)
         )
         if answer == -1:
             return None, set()
-        bells, following = answer
-        return (_held(held.direction, following, since) if following else None), _directions(bells)
+        directions, following = answer
+        return (_leased(lease.direction, following, since) if following else None), _directions(directions)
 
-    def postpone(self, held: Held, delay_ms: int, *, spend: bool) -> bool:
+    def postpone(self, lease: Lease, delay_ms: int, *, spend: bool) -> bool:
         """Let go of the lane until the delay is over. False when somebody else holds it by now."""
-        return bool(self._postpone(*_named(held), held.member, delay_ms, int(spend)) == 1)
+        return bool(self._postpone(*_named(lease), lease.member, delay_ms, int(spend)) == 1)
 
-    def renew(self, held: Held) -> bool:
+    def renew(self, lease: Lease) -> bool:
         """Hold the lane a whole lease longer. False when somebody else holds it by now."""
-        return bool(self._renew(*_named(held), keys.LEASE_MS) == 1)
+        return bool(self._renew(*_named(lease), keys.LEASE_MS) == 1)
 
     def unreached(self, direction: Direction, account_id: str) -> int:
         """Count a failure to reach the other side. Return ms until one message probes it; 0 while all may try."""
@@ -107,10 +107,10 @@ class Lanes:
         """End a pause. Return which doorbells to ring."""
         return _directions(self._resume(direction, quote(account_id, safe="")))
 
-    def wake(self, direction: Direction, account_id: str) -> set[Direction]:
+    def end_waits(self, direction: Direction, account_id: str) -> set[Direction]:
         """Cut short what the account's lanes of one direction wait for; nobody's lease. Return which doorbells to
         ring. Not for outbound lanes: some of them wait for the outcome of a send."""
-        return _directions(self._wake(direction, quote(account_id, safe="")))
+        return _directions(self._end_waits(direction, quote(account_id, safe="")))
 
     def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
         """Return what holds the account back, by direction: until (epoch ms), reason, detail, since."""
@@ -123,9 +123,9 @@ class Lanes:
                     found[direction] = gate
         return found
 
-    def flashes(self) -> list[str]:
+    def typing_indicators(self) -> list[str]:
         """Take out everything that flashed within the last seconds, oldest first."""
-        return [str(payload) for payload in self._flashes()]
+        return [str(payload) for payload in self._typing()]
 
     def probes(self, account_id: str) -> dict[Direction, int]:
         """Return, by direction, when the other side is probed next (epoch ms), where it could not be reached lately."""
@@ -138,19 +138,19 @@ class Lanes:
                     found[direction] = int(until)
         return found
 
-    def knock(self, direction: Direction) -> bool:
+    def claim_wakeup(self, direction: Direction) -> bool:
         """Say whether something is due and nobody has been rung for lately."""
-        return bool(self._knock(direction, keys.BELL_MS))
+        return bool(self._claim_wakeup(direction, keys.WAKEUP_MS))
 
-    def answer_bell(self, direction: Direction) -> None:
+    def wakeup_received(self, direction: Direction) -> None:
         """The doorbell was heard: from here on a new one may be rung."""
         with store_errors():
-            self._client.delete(keys.BELL.format(direction=direction))
+            self._client.delete(keys.WAKEUP.format(direction=direction))
 
-    def hush(self, direction: Direction) -> None:
+    def suppress_wakeups(self, direction: Direction) -> None:
         """No doorbell for a moment: whoever is at work already will take what becomes due."""
         with store_errors():
-            self._client.set(keys.BELL.format(direction=direction), 1, px=keys.HUSH_MS)
+            self._client.set(keys.WAKEUP.format(direction=direction), 1, px=keys.SUPPRESS_WAKEUPS_MS)
 
     def waiting(self, account_id: str) -> dict[Direction, int]:
         """Return how many lanes of the account hold work, by direction."""
@@ -182,11 +182,11 @@ class Lanes:
         return found
 
 
-def _named(held: Held) -> tuple[str, str, str, str]:
-    return held.direction, quote(held.account_id, safe=""), quote(held.lane, safe="~"), held.token
+def _named(lease: Lease) -> tuple[str, str, str, str]:
+    return lease.direction, quote(lease.account_id, safe=""), quote(lease.lane, safe="~"), lease.token
 
 
-def _arguments(items: Sequence[Item]) -> list[str | int]:
+def _arguments(items: Sequence[Effect]) -> list[str | int]:
     """Flatten items for `take` in scripts.py: kind, account, lane, id, order, payload, again, number.
 
     Quoting keeps foreign ids from breaking a key apart.
@@ -201,7 +201,7 @@ def _arguments(items: Sequence[Item]) -> list[str | int]:
             case EchoSeen():
                 echo = json.dumps({"id": item.event_id, "created_ms": item.created_ms, "digest": item.digest})
                 flat += ["echo", account, quote(item.customer_id, safe=""), item.event_id, "", echo, 0, 0]
-            case Flash():
+            case TypingIndicator():
                 flat += ["flash", account, quote(item.customer_id, safe=""), "", item.direction, item.payload, 1, 0]
             case Link():
                 flat += ["link", account, "", quote(item.message_id, safe=""), "", item.event_id, 1, 0]
@@ -222,11 +222,11 @@ def dead_letter_json(letter: DeadLetter) -> str:
     return json.dumps(fields)
 
 
-def _directions(bells: Sequence[int]) -> set[Direction]:
-    return {_BOTH[i] for i in (0, 1) if bells[i]}
+def _directions(directions: Sequence[int]) -> set[Direction]:
+    return {_BOTH[i] for i in (0, 1) if directions[i]}
 
 
-def _held(direction: Direction, row: list[Any], since: float) -> Held:
+def _leased(direction: Direction, row: list[Any], since: float) -> Lease:
     from urllib.parse import unquote
 
     account, lane, token, member, stored, claims, tries, more = row
@@ -234,7 +234,7 @@ def _held(direction: Direction, row: list[Any], since: float) -> Held:
         # A queue entry without its message cannot come from our scripts; refuse to guess.
         raise StoreUnavailable("lane_damaged", f"Lane entry {member} has lost its message.", ours=True)
     accepted_ms, _, payload = stored.partition(" ")
-    return Held(
+    return Lease(
         direction=direction,
         account_id=unquote(account),
         lane=unquote(lane),

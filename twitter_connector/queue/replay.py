@@ -11,7 +11,7 @@ from twitter_connector.model.work import DeadLetter, Entry
 log = logging.getLogger(__name__)
 
 
-def replay(letters: Iterable[DeadLetter], lanes: LanesPort, ring: Callable[[str], None]) -> int:
+def replay(letters: Iterable[DeadLetter], lanes: LanesPort, wake: Callable[[str], None]) -> int:
     """Put each letter back at the end of its lane and take it off the list. Return how many were on it yet.
 
     Both in one step: of two who replay at once only one does, and a letter that fails again at once is listed anew.
@@ -21,11 +21,11 @@ def replay(letters: Iterable[DeadLetter], lanes: LanesPort, ring: Callable[[str]
         entry = Entry(
             letter.direction, letter.account_id, letter.lane, letter.entry_id, letter.payload, order="", again=True
         )
-        listed, bells = lanes.revive(letter.id, entry)
+        listed, directions = lanes.revive(letter.id, entry)
         if not listed:
             continue
-        for direction in bells:
-            ring(direction)
+        for direction in directions:
+            wake(direction)
         log.info("replayed", extra={"dead_letter": letter.id, "account": letter.account_id, "was": letter.reason})
         count += 1
     return count

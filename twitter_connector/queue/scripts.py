@@ -35,7 +35,7 @@ local function take(first)
     local kind,a,l,id,order,payload,again,number=unpack(ARGV,i,i+7)
     local fresh=1
     if kind=='flash' then
-      fresh=redis.call('SET',P..'flash:'..order..':'..a..':'..l,1,'NX','PX',{keys.FLASH_MS}) and 1 or 0
+      fresh=redis.call('SET',P..'flash:'..order..':'..a..':'..l,1,'NX','PX',{keys.TYPING_MS}) and 1 or 0
     elseif again~='1' then
       if not redis.call('SET',P..'seen:'..kind..':'..a..':'..id,1,'NX','EX',{keys.SEEN_SECONDS}) then fresh=0 end
     end
@@ -47,8 +47,8 @@ local function take(first)
         redis.call('EXPIRE',key,{keys.ECHO_SECONDS})
       elseif kind=='flash' then
         redis.call('LPUSH',P..'flashes',string.format('%.0f',now)..' '..payload)
-        redis.call('LTRIM',P..'flashes',0,{keys.FLASHES_MAX - 1})
-        redis.call('PEXPIRE',P..'flashes',{keys.FLASH_MS})
+        redis.call('LTRIM',P..'flashes',0,{keys.TYPING_MAX - 1})
+        redis.call('PEXPIRE',P..'flashes',{keys.TYPING_MS})
       elseif kind=='link' then
         redis.call('SET',P..'link:'..a..':'..id,payload,'EX',{keys.SENT_SECONDS})
       elseif kind=='closed' then
@@ -82,7 +82,7 @@ end
 local function bells()
   local r={{}}
   for _,d in ipairs({{'in','out'}}) do
-    r[#r+1]=(rings[d] and redis.call('SET',P..'bell:'..d,1,'NX','PX',{keys.BELL_MS})) and 1 or 0
+    r[#r+1]=(rings[d] and redis.call('SET',P..'bell:'..d,1,'NX','PX',{keys.WAKEUP_MS})) and 1 or 0
   end
   return r
 end
@@ -262,7 +262,7 @@ return bells()
 
 # direction account: lanes that wait are due now; those that somebody holds stay theirs. Bounded, since nothing else
 # runs meanwhile; the rest come when their own wait is over.
-WAKE = (
+END_WAITS = (
     _LIBRARY
     + """
 local d,a=ARGV[1],ARGV[2]
@@ -277,7 +277,7 @@ return bells()
 )
 
 # direction: is anything due, and should a bell be rung for it?
-KNOCK = (
+CLAIM_WAKEUP = (
     _LIBRARY
     + """
 local r=redis.call('ZRANGE',P..'turn:'..ARGV[1],0,0,'WITHSCORES')
@@ -287,13 +287,13 @@ return redis.call('SET',P..'bell:'..ARGV[1],1,'NX','PX',ARGV[2]) and 1 or 0
 )
 
 # Everything that flashed lately, oldest first; what is older than the mark's life is worth nothing any more.
-FLASHES = (
+TYPING_INDICATORS = (
     _LIBRARY
     + f"""
 local r={{}}
 for _,row in ipairs(redis.call('LRANGE',P..'flashes',0,-1)) do
   local gap=string.find(row,' ',1,true)
-  if now-tonumber(string.sub(row,1,gap-1))<={keys.FLASH_MS} then table.insert(r,1,string.sub(row,gap+1)) end
+  if now-tonumber(string.sub(row,1,gap-1))<={keys.TYPING_MS} then table.insert(r,1,string.sub(row,gap+1)) end
 end
 redis.call('DEL',P..'flashes')
 return r

@@ -13,13 +13,13 @@ import redis
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import Line, Script, store_errors
 from twitter_connector.model.plan import Upload
-from twitter_connector.model.work import EchoSeen, Held
+from twitter_connector.model.work import EchoSeen, Lease
 
 from . import scripts
 
 
 @dataclass(frozen=True)
-class Step:
+class SendRecord:
     """What is known of one step. dm_id: it is done. Otherwise it was begun at `started_ms` and its outcome is
     open: `looks` counts the searches for it, `sends` how often it was sent, `refusal` is the reason Twitter gave, if
     it gave one. The last three fields tell of the upload of its file."""
@@ -39,27 +39,27 @@ class Step:
         return Upload(self.media_id, self.segments, self.upload_state or "uploading")
 
 
-class Ledger:
+class SendLedger:
     """The ledger as it lies in the broker. Every method raises StoreUnavailable when the broker does not answer."""
 
     def __init__(self, client: redis.Redis, line: Line) -> None:
         self._client = client
         self._intend = Script(line, scripts.INTEND)
 
-    def steps(self, account_id: str, message_id: str) -> dict[int, Step]:
+    def steps(self, account_id: str, message_id: str) -> dict[int, SendRecord]:
         """Return the steps begun or done, by number."""
         with store_errors():
             found: dict[str, str] = self._client.hgetall(_key(account_id, message_id))  # type: ignore[assignment]
-        return {int(n): Step(**json.loads(value)) for n, value in found.items() if n.isdecimal()}
+        return {int(n): SendRecord(**json.loads(value)) for n, value in found.items() if n.isdecimal()}
 
-    def write(self, held: Held, message_id: str, number: int, step: Step) -> bool:
+    def write(self, lease: Lease, message_id: str, number: int, step: SendRecord) -> bool:
         """Record a step if the lane is still ours. False: it is not, and nothing may be sent."""
-        return self._write(held, message_id, number, json.dumps({k: v for k, v in step.__dict__.items() if v}))
+        return self._write(lease, message_id, number, json.dumps({k: v for k, v in step.__dict__.items() if v}))
 
-    def write_quote(self, held: Held, message_id: str, quote: str) -> bool:
+    def write_quote(self, lease: Lease, message_id: str, quote: str) -> bool:
         """Record what stands above a reply, "" for nothing, if the lane is still ours. False: it is not. It is
         forgotten along with settling the message (QuoteForgotten)."""
-        return self._write(held, message_id, keys.LEDGER_QUOTE, quote)
+        return self._write(lease, message_id, keys.LEDGER_QUOTE, quote)
 
     def quote(self, account_id: str, message_id: str) -> str | None:
         """Return what stands above a reply, "" for nothing; None while that was not written down."""
@@ -122,12 +122,12 @@ class Ledger:
             found: dict[str, str] = self._client.hgetall(_scheduling(account_id, customer_id))  # type: ignore[assignment]
         return {message_id: json.loads(value) for message_id, value in found.items()}
 
-    def _write(self, held: Held, message_id: str, field: int | str, value: str) -> bool:
+    def _write(self, lease: Lease, message_id: str, field: int | str, value: str) -> bool:
         answer = self._intend(
-            held.direction,
-            quote(held.account_id, safe=""),
-            quote(held.lane, safe="~"),
-            held.token,
+            lease.direction,
+            quote(lease.account_id, safe=""),
+            quote(lease.lane, safe="~"),
+            lease.token,
             quote(message_id, safe=""),
             field,
             value,

@@ -14,24 +14,24 @@ from urllib.parse import urlsplit
 from celery import Celery
 
 from twitter_connector.config import Settings
-from twitter_connector.model.work import FLASH, Direction
+from twitter_connector.model.work import TYPING_INDICATOR, Direction
 
 log = logging.getLogger(__name__)
 
 UPKEEP_QUEUE = "upkeep"
-QUEUES: dict[str, str] = {Direction.IN: "inbound", Direction.OUT: "outbound", FLASH: "flash"}
-DRAIN_TASKS: dict[str, str] = {
+QUEUES: dict[str, str] = {Direction.IN: "inbound", Direction.OUT: "outbound", TYPING_INDICATOR: "flash"}
+CONSUME_TASKS: dict[str, str] = {
     Direction.IN: "workers.inbound.drain_inbound",
     Direction.OUT: "workers.outbound.drain_outbound",
-    FLASH: "workers.flash.pass_on",
+    TYPING_INDICATOR: "workers.flash.pass_on",
 }
-LOOK_AFTER_TASK = "workers.upkeep.look_after"
-FILL_GAPS_TASK = "workers.upkeep.fill_gaps"
+UPKEEP_TASK = "workers.upkeep.look_after"
+BACKFILL_TASK = "workers.upkeep.fill_gaps"
 # A bell that nobody took within this time says nothing any more; the sweeper has rung since.
-BELL_EXPIRES_SECONDS = 60
+WAKEUP_EXPIRES_SECONDS = 60
 # Publishing a task costs more than an acknowledgement. Rung closer together, bells say nothing new: the drain that
 # the last one woke is at work.
-BETWEEN_BELLS_SECONDS = 0.02
+WAKEUP_INTERVAL_SECONDS = 0.02
 
 
 def celery_app(settings: Settings, *, patient: bool) -> Celery:
@@ -80,7 +80,7 @@ def _broker_url(redis_url: str) -> str:
     return f"redis+socket://{parts.path}" + (f"?{parts.query}" if parts.query else "")
 
 
-class Bell:
+class Wakeups:
     """Publishes doorbells from a thread of its own: whoever rings, an acknowledgement above all, never waits."""
 
     def __init__(self, app: Celery) -> None:
@@ -90,7 +90,7 @@ class Bell:
         self._awake = threading.Event()
         self._owner = 0
 
-    def ring(self, direction: str) -> None:
+    def wake(self, direction: str) -> None:
         """Have a worker woken for one direction, or for FLASH. Never blocks, never raises."""
         with self._lock:
             self._wanted.add(direction)
@@ -110,11 +110,11 @@ class Bell:
             for direction in wanted:
                 try:
                     self._app.send_task(
-                        DRAIN_TASKS[direction],
+                        CONSUME_TASKS[direction],
                         queue=QUEUES[direction],
-                        expires=BELL_EXPIRES_SECONDS,
+                        expires=WAKEUP_EXPIRES_SECONDS,
                         ignore_result=True,
                     )
                 except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the sweeper rings again
-                    log.warning("bell_not_rung", extra={"bell": str(direction), "error": type(error).__name__})
-            time.sleep(BETWEEN_BELLS_SECONDS)
+                    log.warning("wakeup_not_sent", extra={"bell": str(direction), "error": type(error).__name__})
+            time.sleep(WAKEUP_INTERVAL_SECONDS)

@@ -153,7 +153,7 @@ class Accounts:
     def remove(self, account_id: str) -> None:
         with store_errors():
             self._client.hdel(keys.ACCOUNTS, account_id)
-            self._client.delete(keys.SIGNS.format(account=account_id))
+            self._client.delete(keys.ACCOUNT_STATUS.format(account=account_id))
         self._cache.pop(account_id, None)
 
     def withdraw(self, account_id: str) -> None:
@@ -166,14 +166,16 @@ class Accounts:
         with store_errors():
             return bool(self._client.sismember(keys.UNREGISTERED, account_id))
 
-    def note(self, account_id: str, **signs: int) -> None:
+    def note(self, account_id: str, **account_status: int) -> None:
         """Remember signs of life, each an epoch-ms moment: last_crc_at and the like."""
         with store_errors():
-            self._client.hset(keys.SIGNS.format(account=account_id), mapping={k: str(v) for k, v in signs.items()})
+            self._client.hset(
+                keys.ACCOUNT_STATUS.format(account=account_id), mapping={k: str(v) for k, v in account_status.items()}
+            )
 
-    def signs(self, account_id: str) -> dict[str, int]:
+    def account_status(self, account_id: str) -> dict[str, int]:
         with store_errors():
-            found: dict[str, str] = self._client.hgetall(keys.SIGNS.format(account=account_id))  # type: ignore[assignment]
+            found: dict[str, str] = self._client.hgetall(keys.ACCOUNT_STATUS.format(account=account_id))  # type: ignore[assignment]
         return {k: int(v) for k, v in found.items()}
 
     def _dump(self, account: Account) -> str:

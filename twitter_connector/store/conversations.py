@@ -12,7 +12,7 @@ from twitter_connector.broker.connection import store_errors
 from twitter_connector.model.plan import Asked, Choice
 
 
-class Questions:
+class Conversations:
     """Every method raises StoreUnavailable when the broker does not answer."""
 
     def __init__(self, client: redis.Redis) -> None:

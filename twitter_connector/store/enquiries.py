@@ -32,7 +32,7 @@ redis.call('EXPIRE',KEYS[1],ARGV[4])
 """
 
 
-class Channel:
+class Enquiries:
     """Raises StoreUnavailable when the broker does not answer."""
 
     def __init__(self, client: redis.Redis) -> None:

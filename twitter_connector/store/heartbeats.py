@@ -13,7 +13,7 @@ from twitter_connector.broker.connection import store_errors
 WORKER_GONE_SECONDS = 10.0
 
 
-class Pulse:
+class Heartbeats:
     """Heartbeats of workers, by the broker's clock."""
 
     def __init__(self, client: redis.Redis) -> None:

@@ -14,7 +14,7 @@ from twitter_connector.broker.connection import store_errors
 _RELEASE = "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0"
 
 
-class Chores:
+class Locks:
     """Locks for scheduled work. A chore that outlives its lock may run twice; each of them may."""
 
     def __init__(self, client: redis.Redis) -> None:
@@ -23,9 +23,9 @@ class Chores:
     @contextmanager
     def alone(self, chore: str) -> Iterator[bool]:
         """Yield whether nobody else is at it."""
-        key, mine = keys.CHORE.format(chore=chore), uuid4().hex
+        key, mine = keys.LOCK.format(chore=chore), uuid4().hex
         with store_errors():
-            got = bool(self._client.set(key, mine, nx=True, ex=keys.CHORE_SECONDS))
+            got = bool(self._client.set(key, mine, nx=True, ex=keys.LOCK_SECONDS))
         try:
             yield got
         finally:

@@ -14,7 +14,7 @@ from twitter_connector.errors import StoreUnavailable
 log = logging.getLogger(__name__)
 
 
-class Budgets:
+class RateLimits:
     """Positions in Twitter's 15-minute windows, for people to see. Nothing is decided by them: a 429 decides."""
 
     def __init__(self, client: redis.Redis) -> None:
@@ -30,7 +30,7 @@ class Budgets:
                 pipe.expire(key, keys.BUDGETS_SECONDS)
                 pipe.execute()
         except StoreUnavailable as error:
-            log.info("budget_not_noted", extra={"reason": error.reason})
+            log.info("rate_limit_not_stored", extra={"reason": error.reason})
 
     def of(self, account_id: str) -> dict[str, dict[str, int]]:
         """Return endpoint -> limit, remaining, reset (epoch seconds)."""

@@ -10,7 +10,7 @@ from .http import TwitterHttp
 from .v1.messages import TwitterV1
 
 
-class Gateways:
+class Flavours:
     """Makes gateways: cheap objects around one shared connection pool.
 
     budget: told account id, endpoint, limit, remaining and reset (epoch seconds) where an answer says them.

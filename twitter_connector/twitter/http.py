@@ -19,7 +19,7 @@ from twitter_connector.errors import (
 )
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.timestamps import moment
-from twitter_connector.net.http_client import Answer, NoAnswer, NotSent, Wire
+from twitter_connector.net.http_client import Answer, HttpClient, NoAnswer, NotSent
 
 from .error_codes import CODES
 
@@ -36,8 +36,8 @@ WORDS_MAX_CHARS = 300
 class TwitterHttp:
     """Sends signed requests. The clock is only used to date pauses that Twitter leaves open."""
 
-    def __init__(self, wire: Wire, clock: Callable[[], datetime]) -> None:
-        self._wire = wire
+    def __init__(self, http_client: HttpClient, clock: Callable[[], datetime]) -> None:
+        self._http_client = http_client
         self._clock = clock
 
     def signed(
@@ -83,7 +83,7 @@ class TwitterHttp:
         **kwargs: Any,
     ) -> Answer:
         try:
-            answer = self._wire.exchange(method, url, seconds=seconds, **kwargs)
+            answer = self._http_client.exchange(method, url, seconds=seconds, **kwargs)
         except NotSent as error:
             raise ServiceUnavailable("twitter_unreachable", f"Twitter cannot be reached: {error}.") from error
         except NoAnswer as error:

@@ -17,7 +17,7 @@ from twitter_connector.config import is_loopback
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, RateLimited, ServiceUnavailable
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.event import Media, Variant
-from twitter_connector.net.http_client import Incoming, NoAnswer, NotSent, TooMuch, Wire
+from twitter_connector.net.http_client import HttpClient, Incoming, NoAnswer, NotSent, TooMuch
 
 from .http import reset_time
 from .oauth1 import signature
@@ -36,9 +36,14 @@ class Downloads:
     """hosts: TWITTER_MEDIA_HOSTS, each `host` or `host:port`, compared as a whole."""
 
     def __init__(
-        self, wire: Wire, hosts: Collection[str], clock: Callable[[], datetime], *, seconds: float = SECONDS
+        self,
+        http_client: HttpClient,
+        hosts: Collection[str],
+        clock: Callable[[], datetime],
+        *,
+        seconds: float = SECONDS,
     ) -> None:
-        self._wire = wire
+        self._http_client = http_client
         self._hosts = frozenset(hosts)
         self._clock = clock
         self._seconds = seconds
@@ -72,7 +77,9 @@ class Downloads:
         def answer(signed: bool) -> Incoming:
             auth = signature(credentials) if signed else None
             seconds = max(end - time.monotonic(), 0.001)
-            return stack.enter_context(self._wire.stream("GET", url, seconds=seconds, ceiling=ceiling, auth=auth))
+            return stack.enter_context(
+                self._http_client.stream("GET", url, seconds=seconds, ceiling=ceiling, auth=auth)
+            )
 
         signed = _wants_signature(parts)
         try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from .middleware import Drained, Prefixed
+from .middleware import DiscardUnreadBody, StripPrefix
 
 if TYPE_CHECKING:
     from twitter_connector.bootstrap import Services
@@ -37,5 +37,5 @@ def build(settings: Settings, services: Services | None) -> Flask:
     problems.install(app)
     for module in (twitter_webhook, cim_webhook, channel_configuration, registration, accounts, dead_letters, health):
         app.register_blueprint(module.bp)
-    app.wsgi_app = Drained(Prefixed(app.wsgi_app))  # type: ignore[method-assign]
+    app.wsgi_app = DiscardUnreadBody(StripPrefix(app.wsgi_app))  # type: ignore[method-assign]
     return app

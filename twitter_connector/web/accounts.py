@@ -14,7 +14,7 @@ from twitter_connector.model.work import Direction
 
 from .access import internal
 from .context import services
-from .metrics import Standing
+from .metrics import StatusCollector
 from .registration import unknown
 
 bp = Blueprint("accounts", __name__)
@@ -38,12 +38,14 @@ def show_account(account_id: str) -> Response:
 @bp.get("/metrics")
 @internal
 def show_metrics() -> Response:
-    return Response(metrics.exposition(Standing(services())), content_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(
+        metrics.exposition(StatusCollector(services())), content_type="text/plain; version=0.0.4; charset=utf-8"
+    )
 
 
 def described(svc: Services, account: Account) -> dict[str, Any]:
     """Return what may be known of an account: everything but its secrets."""
-    signs = svc.accounts.signs(account.id)
+    account_status = svc.accounts.account_status(account.id)
     pauses = svc.lanes.pauses(account.id)
     waiting = svc.lanes.waiting(account.id)
     probes = svc.lanes.probes(account.id)
@@ -62,13 +64,13 @@ def described(svc: Services, account: Account) -> dict[str, Any]:
         ),
         "subscribed": account.subscribed,
         "registered_at": account.registered_at.isoformat() if account.registered_at else None,
-        "last_event_at": _iso(signs.get("last_event_at")),
-        "last_crc_at": _iso(signs.get("last_crc_at")),
+        "last_event_at": _iso(account_status.get("last_event_at")),
+        "last_crc_at": _iso(account_status.get("last_crc_at")),
         "lanes_waiting": {d.word: n for d, n in waiting.items()},
-        "webhook_checked_at": _iso(signs.get("checked_at")),
+        "webhook_checked_at": _iso(account_status.get("checked_at")),
         # Customers' messages since then are still to be read back.
-        "gap_since": _iso(signs.get("gap_since") or None),
-        "twitter_limits": svc.budgets.of(account.id),
+        "gap_since": _iso(account_status.get("gap_since") or None),
+        "twitter_limits": svc.rate_limits.of(account.id),
         "unreachable": {
             d.word: {"side": "CCM" if d is Direction.IN else "Twitter", "probed_at": _iso(until)}
             for d, until in probes.items()

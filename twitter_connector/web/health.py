@@ -27,10 +27,10 @@ def live() -> Response:
 def ready() -> Response:
     """Answer 200 when an event could be taken in and would be delivered: the broker stores, a worker is alive."""
     services().inbox.resume()
-    pulse = services().pulse
+    heartbeats = services().heartbeats
     try:
-        pulse.store()
-        workers = pulse.workers()
+        heartbeats.store()
+        workers = heartbeats.workers()
         refused().tell(services())
     except StoreUnavailable as error:
         return problem(503, error.detail, kind="not-ready", failing="broker", parts={"broker": "DOWN"})

@@ -13,7 +13,7 @@ from twitter_connector.bootstrap import Services
 from twitter_connector.errors import StoreUnavailable
 
 
-class Standing(Collector):
+class StatusCollector(Collector):
     """Reads the broker when collected. While it is away, only `twitter_connector_broker_up` says so."""
 
     def __init__(self, services: Services) -> None:
@@ -36,7 +36,7 @@ class Standing(Collector):
     def _read(self) -> Iterable[Metric]:
         svc = self._services
         workers = GaugeMetricFamily("twitter_connector_workers", "Worker processes heard of lately.")
-        workers.add_metric([], len(svc.pulse.workers()))
+        workers.add_metric([], len(svc.heartbeats.workers()))
         dead = GaugeMetricFamily(
             "twitter_connector_dead_letters", "Messages given up and not yet replayed or discarded."
         )
@@ -73,9 +73,9 @@ class Standing(Collector):
             for direction, pause in svc.lanes.pauses(account.id).items():
                 until = int(pause["until"]) / 1000 - now
                 paused.add_metric([direction.word, account.id, pause["reason"]], max(0.0, until))
-            signs = svc.accounts.signs(account.id)
-            if "webhook_valid" in signs:
-                valid.add_metric([account.id], signs["webhook_valid"])
-            for endpoint, limit in svc.budgets.of(account.id).items():
+            account_status = svc.accounts.account_status(account.id)
+            if "webhook_valid" in account_status:
+                valid.add_metric([account.id], account_status["webhook_valid"])
+            for endpoint, limit in svc.rate_limits.of(account.id).items():
                 remaining.add_metric([account.id, endpoint], limit["remaining"])
         return [workers, dead, lanes, lag, paused, valid, remaining]

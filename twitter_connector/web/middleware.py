@@ -26,7 +26,7 @@ PREFIX = "/twitter-connector"
 BODY_READ = "twitter_connector.body_read"
 
 
-class Prefixed:
+class StripPrefix:
     """WSGI middleware: every route answers with and without the prefix and a trailing slash, without a redirect."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
@@ -40,7 +40,7 @@ class Prefixed:
         return self._app(environ, start_response)
 
 
-class Drained:
+class DiscardUnreadBody:
     """WSGI middleware. It reads only once the answer is out, so nobody waits for it but the thread."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:

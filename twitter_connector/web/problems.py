@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.bootstrap import now
-from twitter_connector.delivery.retry_policy import UNTOLD_PAUSE
+from twitter_connector.delivery.retry_policy import OPEN_LIMIT_PAUSE
 from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def _step(error: StepFailed) -> Response:
     if isinstance(cause, StoreUnavailable):
         return _store(cause)
     if isinstance(cause, RateLimited) and not isinstance(cause, CredentialsRejected):
-        wait = (cause.until - now()).total_seconds() if cause.until else UNTOLD_PAUSE.total_seconds()
+        wait = (cause.until - now()).total_seconds() if cause.until else OPEN_LIMIT_PAUSE.total_seconds()
         status, headers = 503, {"Retry-After": str(max(1, round(wait)))}
     elif cause.status is not None and 400 <= cause.status < 500:
         status = 422

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 ACCOUNTS_MAX = 1000
 
 
-class Refused:
+class RefusedEvents:
     """Account id -> epoch ms since which events of it were refused."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Refused:
                 self._since = {**self._since, **told}
 
 
-def refused() -> Refused:
+def refused() -> RefusedEvents:
     """Return what this process remembers."""
-    found: Refused = current_app.extensions.setdefault("refused-events", Refused())
+    found: RefusedEvents = current_app.extensions.setdefault("refused-events", RefusedEvents())
     return found

@@ -19,7 +19,7 @@ bp = Blueprint("admin", __name__)
 def register() -> Response:
     """Bring an account into service; the keys of the body are those of the configuration guide."""
     wanted = load_registration(json_body(INTERNAL_BODY_MAX_BYTES))
-    return jsonify(services().onboard.register(wanted).as_json())
+    return jsonify(services().registration.register(wanted).as_json())
 
 
 @bp.get("/webhook/twitter/<account_id>/status")
@@ -29,7 +29,7 @@ def status(account_id: str) -> Response:
     account = svc.accounts.get(account_id, max_age=0)
     if account is None:
         return unknown()
-    return jsonify(svc.onboard.status(account).as_json())
+    return jsonify(svc.registration.status(account).as_json())
 
 
 @bp.delete("/webhook/twitter/<account_id>")
@@ -39,7 +39,7 @@ def unregister(account_id: str) -> Response:
     account = svc.accounts.get(account_id, max_age=0)
     if account is None:
         return unknown()
-    svc.onboard.unregister(account)
+    svc.registration.unregister(account)
     return Response(status=204)
 
 

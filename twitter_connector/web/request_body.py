@@ -59,7 +59,7 @@ def read_json(raw: bytes, *, unambiguous: bool = True) -> Any:
     # Most bodies have fewer brackets than that; the others are walked through.
     if raw.count(b"[") + raw.count(b"{") > DEPTH_MAX and _deeper_than(value, DEPTH_MAX):
         raise NotJson(_TOO_DEEP)
-    return _mended(value) if b"\\ud" in raw or b"\\uD" in raw else value
+    return _repaired_surrogates(value) if b"\\ud" in raw or b"\\uD" in raw else value
 
 
 _TOO_DEEP = f"The body is nested more than {DEPTH_MAX} levels deep."
@@ -103,11 +103,11 @@ def _deeper_than(value: Any, most: int) -> bool:
     return True
 
 
-def _mended(value: Any) -> Any:
+def _repaired_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return _LONE.sub("\ufffd", value)
     if isinstance(value, list):
-        return [_mended(item) for item in value]
+        return [_repaired_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_mended(key): _mended(item) for key, item in value.items()}
+        return {_repaired_surrogates(key): _repaired_surrogates(item) for key, item in value.items()}
     return value

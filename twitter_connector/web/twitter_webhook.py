@@ -18,9 +18,9 @@ from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.metrics import ACKNOWLEDGED, EVENTS, NATIVE_REPLIES, REFUSED
 from twitter_connector.model.account import Account
-from twitter_connector.model.event import Piece
+from twitter_connector.model.event import RawEvent
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
-from twitter_connector.twitter.v1.webhook_body import pieces
+from twitter_connector.twitter.v1.webhook_body import raw_events
 
 from .access import read_body
 from .context import services
@@ -102,14 +102,14 @@ def _received(account_id: str) -> Response:
     payload = _json_object(body)
     if payload is None:
         return problem(400, "The body is signed correctly, but it is not a JSON object.", kind="invalid-request")
-    found = [piece for piece in pieces(payload, account_id) if may_speak_for(svc, signed_for, piece)]
-    take_in_activities(found, svc.inbox, svc.bell.ring, _count)
-    for piece in found:
-        if piece.own and piece.app_id and signed_for.app_id and piece.app_id != signed_for.app_id:
+    found = [raw_event for raw_event in raw_events(payload, account_id) if may_speak_for(svc, signed_for, raw_event)]
+    take_in_activities(found, svc.inbox, svc.wakeups.wake, _count)
+    for raw_event in found:
+        if raw_event.own and raw_event.app_id and signed_for.app_id and raw_event.app_id != signed_for.app_id:
             # The brand wrote in another client. CIM knows no form for that, so the desk does not show it.
             NATIVE_REPLIES.inc()
-        if piece.family == "revoke":
-            _flag_revoked(svc, piece)
+        if raw_event.family == "revoke":
+            _flag_revoked(svc, raw_event)
     response = Response(b"", 200, content_type="text/plain")
     if signed_for.retired_secrets:
         note_proof(response, svc, signed_for, signer(signed_for, body))
@@ -143,10 +143,10 @@ def _json_object(body: bytes) -> Mapping[str, Any] | None:
     return payload if isinstance(payload, dict) else None
 
 
-def _flag_revoked(svc: Services, piece: Piece) -> None:
+def _flag_revoked(svc: Services, raw_event: RawEvent) -> None:
     sentence = "The account's owner has revoked the app's access at Twitter. Make new tokens and register again."
-    if svc.accounts.change(piece.account_id, lambda a: replace(a, subscribed=False, attention=sentence)):
-        log.error("access_revoked", extra={"account": piece.account_id})
+    if svc.accounts.change(raw_event.account_id, lambda a: replace(a, subscribed=False, attention=sentence)):
+        log.error("access_revoked", extra={"account": raw_event.account_id})
 
 
 # Families Twitter documents. Anything else is counted as one, so that a body cannot invent metric series.

@@ -13,7 +13,7 @@ from flask import Response, request
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.model.account import Account
-from twitter_connector.model.event import Piece
+from twitter_connector.model.event import RawEvent
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 
 log = logging.getLogger(__name__)
@@ -78,21 +78,21 @@ def note_proof(response: Response, svc: Services, account: Account, secret: str 
         try:
             svc.accounts.proved(account.id)
         except ConnectorError as error:
-            log.info("proof_not_noted", extra={"account": account.id, "reason": error.reason})
+            log.info("secret_check_not_stored", extra={"account": account.id, "reason": error.reason})
 
     response.call_on_close(note)
 
 
-def may_speak_for(svc: Services, signed_for: Account, piece: Piece) -> bool:
+def may_speak_for(svc: Services, signed_for: Account, raw_event: RawEvent) -> bool:
     """Say whether what was signed with one account's secret may tell of the piece's account: where another app is
     known to serve that one, it may not."""
-    if piece.account_id == signed_for.id:
+    if raw_event.account_id == signed_for.id:
         return True
     try:
-        other = svc.accounts.get(piece.account_id)
+        other = svc.accounts.get(raw_event.account_id)
     except StoreUnavailable:
-        other = svc.accounts.last_known(piece.account_id)
+        other = svc.accounts.last_known(raw_event.account_id)
     if other is None or signed_for.shares_app(other):
         return True
-    log.error("event_of_another_app", extra={"account": piece.account_id, "signed_for": signed_for.id})
+    log.error("event_of_another_app", extra={"account": raw_event.account_id, "signed_for": signed_for.id})
     return False

@@ -57,23 +57,23 @@ def text_steps(
 ) -> tuple[SendDm, ...]:
     """Return the steps that send a text, none for a blank one. The first of them shows the medium; the last has the
     extras, since buttons belong below everything that was said."""
-    return _steps([piece for piece in split_text(text) if piece.strip()], media, extras)
+    return _steps([part for part in split_text(text) if part.strip()], media, extras)
 
 
 def lines_steps(
     text: str, *, media: MediaRef | None = None, extras: Mapping[str, Any] | None = None
 ) -> tuple[SendDm, ...]:
     """Return the same for a text made of lines, which is cut between them."""
-    return _steps([piece.strip("\n") for piece in split_lines(text) if piece.strip()], media, extras)
+    return _steps([part.strip("\n") for part in split_lines(text) if part.strip()], media, extras)
 
 
-def _steps(pieces: list[str], media: MediaRef | None, extras: Mapping[str, Any] | None) -> tuple[SendDm, ...]:
-    if not pieces and not (media or extras):
+def _steps(parts: list[str], media: MediaRef | None, extras: Mapping[str, Any] | None) -> tuple[SendDm, ...]:
+    if not parts and not (media or extras):
         return ()
-    last = max(len(pieces), 1) - 1
+    last = max(len(parts), 1) - 1
     return tuple(
-        SendDm(piece, dict(extras or {}) if i == last else {}, media if i == 0 else None)
-        for i, piece in enumerate(pieces or [""])
+        SendDm(part, dict(extras or {}) if i == last else {}, media if i == 0 else None)
+        for i, part in enumerate(parts or [""])
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, ServiceUnavailable
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.plan import Upload
-from twitter_connector.net.http_client import Answer, NoAnswer, NotSent, Wire
+from twitter_connector.net.http_client import Answer, HttpClient, NoAnswer, NotSent
 from twitter_connector.net.multipart import FilePart, Multipart
 
 from ..chunked_upload import Outgoing, carry_on
@@ -25,7 +25,7 @@ from ..oauth1 import signature
 PATH = "/1.1/media/upload.json"
 SECONDS = 30.0
 SEGMENT_SECONDS = 60.0
-UNTOLD_WAIT = timedelta(seconds=5)
+DEFAULT_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=5)
 
 
@@ -33,8 +33,8 @@ class Uploads:
     """The steps of API v1.1. Every one of them may be repeated. Raises what `twitter.http.classify` sorts, but for
     files that Twitter refuses: Permanent "media_refused" or "media_processing_failed", MediaTooLarge."""
 
-    def __init__(self, wire: Wire, base_url: str, clock: Callable[[], datetime]) -> None:
-        self._wire = wire
+    def __init__(self, http_client: HttpClient, base_url: str, clock: Callable[[], datetime]) -> None:
+        self._http_client = http_client
         self._url = base_url + PATH
         self._clock = clock
 
@@ -85,7 +85,9 @@ class Uploads:
 
     def _send(self, method: str, credentials: Credentials, *, seconds: float = SECONDS, **kwargs: Any) -> Answer:
         try:
-            answer = self._wire.exchange(method, self._url, seconds=seconds, auth=signature(credentials), **kwargs)
+            answer = self._http_client.exchange(
+                method, self._url, seconds=seconds, auth=signature(credentials), **kwargs
+            )
         except (NotSent, NoAnswer) as error:
             raise ServiceUnavailable("twitter_unreachable", f"Twitter's upload host failed: {error}.") from error
         failure = _about_media(classify(answer, self._clock(), acts=False))
@@ -103,7 +105,7 @@ def _after(upload: Upload, body: Mapping[str, Any]) -> tuple[Upload, timedelta]:
     if state == "failed":
         raise _failed(info.get("error"))
     after = info.get("check_after_secs")
-    wait = timedelta(seconds=after) if isinstance(after, int | float) and 0 <= after < 1e6 else UNTOLD_WAIT
+    wait = timedelta(seconds=after) if isinstance(after, int | float) and 0 <= after < 1e6 else DEFAULT_WAIT
     return replace(upload, state="processing"), min(wait, LONGEST_WAIT)
 
 

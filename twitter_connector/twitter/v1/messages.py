@@ -119,7 +119,9 @@ class TwitterV1:
             cursor = str(body.get("next_cursor") or "")
             if not cursor:
                 return
-        log.error("list_cut_off", extra={"account": self._account_id, "pages": PAGES_MAX, "since": since.isoformat()})
+        log.error(
+            "backfill_cut_off", extra={"account": self._account_id, "pages": PAGES_MAX, "since": since.isoformat()}
+        )
 
     # Whose credentials are these?
 
@@ -132,7 +134,7 @@ class TwitterV1:
     def webhooks(self) -> list[Webhook]:
         """Return the webhooks of the environment; there is at most one on most plans."""
         answer = self._as_app("GET", f"{self._env_path()}/webhooks.json")
-        return [found for item in _listed(answer) if (found := _webhook(item)) is not None]
+        return [found for item in _looked_up_sends(answer) if (found := _webhook(item)) is not None]
 
     def create_webhook(self, url: str) -> Webhook:
         """Register a URL. Twitter sends its challenge there before it answers."""
@@ -232,7 +234,7 @@ class TwitterV1:
         return token if isinstance(token, str) else ""
 
 
-def _listed(answer: Answer) -> list[Any]:
+def _looked_up_sends(answer: Answer) -> list[Any]:
     body = answer.json()
     if isinstance(body, list):
         return body

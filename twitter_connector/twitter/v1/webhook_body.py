@@ -12,31 +12,31 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from twitter_connector.model.event import DM, READ, TYPING, Piece, id_text
+from twitter_connector.model.event import DM, READ, TYPING, RawEvent, id_text
 
 _FAMILIES = (DM, TYPING, READ)
 _NOT_ACTIVITIES = frozenset({"for_user_id", "users", "apps", "user_has_blocked", "is_blocked_by"})
 
 
-def pieces(payload: Mapping[str, Any], path_account_id: str) -> Iterator[Piece]:
+def raw_events(payload: Mapping[str, Any], path_account_id: str) -> Iterator[RawEvent]:
     """Yield every activity of a payload. path_account_id stands in where the payload names no account."""
     account_id = id_text(payload.get("for_user_id")) or path_account_id
     users = payload.get("users")
     for family, value in payload.items():
         if family in _FAMILIES:
             for event in value if isinstance(value, list) else [value]:
-                yield _piece(family, event, account_id, users if isinstance(users, Mapping) else {})
+                yield _raw_event(family, event, account_id, users if isinstance(users, Mapping) else {})
         elif family == "user_event" and isinstance(value, Mapping):
             revoke = value.get("revoke")
             source = revoke.get("source") if isinstance(revoke, Mapping) else None
             user_id = id_text(source.get("user_id")) if isinstance(source, Mapping) else ""
             kind = "revoke" if isinstance(revoke, Mapping) else "user_event"
-            yield Piece(kind, user_id or path_account_id, envelope={family: value})
+            yield RawEvent(kind, user_id or path_account_id, envelope={family: value})
         elif family not in _NOT_ACTIVITIES:
-            yield Piece(family, account_id)
+            yield RawEvent(family, account_id)
 
 
-def _piece(family: str, event: object, account_id: str, users: Mapping[str, Any]) -> Piece:
+def _raw_event(family: str, event: object, account_id: str, users: Mapping[str, Any]) -> RawEvent:
     sender = recipient = event_id = app_id = ""
     created = 0
     if isinstance(event, Mapping):
@@ -52,12 +52,12 @@ def _piece(family: str, event: object, account_id: str, users: Mapping[str, Any]
     envelope = {"for_user_id": account_id, family: [event], "users": _only(users, sender, recipient)}
     if not (sender and recipient and (event_id or family == TYPING)):
         digest = hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
-        return Piece(family, account_id, "", digest, created, readable=False, envelope=envelope)
+        return RawEvent(family, account_id, "", digest, created, readable=False, envelope=envelope)
     own = sender == account_id
     if family != DM and not own:
         # A published sample has a for_user_id that is neither of the two; sender and target are what holds.
         account_id = recipient
-    return Piece(family, account_id, recipient if own else sender, event_id, created, own, app_id, envelope=envelope)
+    return RawEvent(family, account_id, recipient if own else sender, event_id, created, own, app_id, envelope=envelope)
 
 
 def _only(users: Mapping[str, Any], *ids: str) -> dict[str, Any]:
