@@ -48,7 +48,7 @@ def _http(error: HTTPException) -> Response:
     if isinstance(error, RequestEntityTooLarge):
         detail = f"The body is larger than the {g.get('body_limit', 0)} bytes this address takes."
     elif error.code == 404:
-        detail = "There is nothing at this address. The addresses are listed in the README."
+        detail = "There is nothing at this address. docs/reference.md lists all addresses."
     headers = {"Allow": ", ".join(error.valid_methods or ())} if error.code == 405 else None  # type: ignore[attr-defined]
     return problem(error.code or 500, detail, headers=headers)
 
