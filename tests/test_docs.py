@@ -45,7 +45,7 @@ def text_of(name: str) -> str:
 def variables() -> list[str]:
     """Return every variable that config.py asks its reader for."""
     tree = ast.parse((ROOT / "twitter_connector" / "config.py").read_text("utf-8"))
-    asked = [
+    names = [
         node.args[0].value
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
@@ -53,7 +53,7 @@ def variables() -> list[str]:
         and node.func.id == "read"
         and isinstance(node.args[0], ast.Constant)
     ]
-    return sorted({str(name) for name in asked})
+    return sorted({str(name) for name in names})
 
 
 def section(name: str, heading: str) -> str:
@@ -165,14 +165,14 @@ TYPED = re.compile(r"(?:^|(?<=[\s`/]))twitter-connector ([a-z][^`\n]*)")
 class TestCommands:
     def documented(self) -> dict[str, str]:
         """Return each command of the reference with what stands behind its name, and the star of its row."""
-        found = {}
+        commands = {}
         for cells in rows(section(REFERENCE, "Command line")):
             for code in re.findall(r"`([a-z][^`]*)`", cells[0]):
                 words = re.match(r"[a-z-]+( [a-z-]+)*", code)
                 assert words is not None
                 name = words[0]
-                found[name] = code.removeprefix(name) + (" *" if cells[0].endswith("*") else "")
-        return found
+                commands[name] = code.removeprefix(name) + (" *" if cells[0].endswith("*") else "")
+        return commands
 
     def test_the_reference_has_every_command_and_no_other(self) -> None:
         assert sorted(self.documented()) == sorted(COMMANDS)
@@ -206,9 +206,9 @@ def accept(group: click.Group, words: list[str]) -> None:
     command: click.Command = group
     context = click.Context(group)
     while isinstance(command, click.Group) and words:
-        _, found, words = command.resolve_command(context, words)
-        assert found is not None
-        command = found
+        _, subcommand, words = command.resolve_command(context, words)
+        assert subcommand is not None
+        command = subcommand
     if not isinstance(command, click.Group):
         command.make_context(command.name, words, parent=context).close()
 
@@ -251,15 +251,15 @@ class TestKinds:
 class TestMetrics:
     def names(self) -> set[str]:
         """Return every metric's name as it stands in the code."""
-        found: set[str] = set()
+        names: set[str] = set()
         for path in (ROOT / "twitter_connector").rglob("*.py"):
-            found |= set(re.findall(r'"(twitter_connector_[a-z_]+)"', path.read_text("utf-8")))
-        return found
+            names |= set(re.findall(r'"(twitter_connector_[a-z_]+)"', path.read_text("utf-8")))
+        return names
 
     def test_every_metric_is_explained_to_the_operator(self) -> None:
         assert len(self.names()) >= 9
-        told = text_of("docs/operations.md")
-        assert {name for name in self.names() if f"`{name}" not in told} == set()
+        page = text_of("docs/operations.md")
+        assert {name for name in self.names() if f"`{name}" not in page} == set()
 
 
 class TestReadme:
@@ -297,7 +297,7 @@ class TestWords:
     @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
     def test_a_document_uses_no_coined_word(self, path: Path) -> None:
         prose = re.sub(r"```.*?```|`[^`]*`|<!--.*?-->|\]\([^)]*\)", "", path.read_text("utf-8"), flags=re.DOTALL)
-        assert sorted({found[0].lower() for found in COINED.finditer(prose)}) == []
+        assert sorted({match[0].lower() for match in COINED.finditer(prose)}) == []
 
 
 class TestDocuments:
@@ -328,10 +328,10 @@ class TestDocuments:
         assert missing == set()
 
     def test_decisions_named_by_number_are_there(self) -> None:
-        there = {path.name[:4] for path in (ROOT / "docs" / "decisions").glob("*.md")}
+        numbers = {path.name[:4] for path in (ROOT / "docs" / "decisions").glob("*.md")}
         sources = [*(ROOT / "twitter_connector").rglob("*.py"), *(ROOT / "workers").rglob("*.py"), *DOCUMENTS]
         named = {n for s in sources for n in re.findall(r"docs/decisions/(\d{4})", s.read_text("utf-8"))}
-        assert named <= there
+        assert named <= numbers
 
 
 def links(path: Path) -> Iterator[str]:
@@ -343,16 +343,16 @@ def links(path: Path) -> Iterator[str]:
 
 def leads_somewhere(path: Path, target: str) -> bool:
     name, _, anchor = target.partition("#")
-    found = (path.parent / unquote(name)).resolve() if name else path
-    if not found.exists():
+    file = (path.parent / unquote(name)).resolve() if name else path
+    if not file.exists():
         return False
-    if not anchor or found.suffix != ".md":
+    if not anchor or file.suffix != ".md":
         return True
-    headings = re.findall(r"^#+\s+(.*)$", found.read_text("utf-8"), re.MULTILINE)
+    headings = re.findall(r"^#+\s+(.*)$", file.read_text("utf-8"), re.MULTILINE)
     return anchor in {slug(heading) for heading in headings}
 
 
 def slug(heading: str) -> str:
-    """Return the anchor that a heading gets where the documents are shown."""
+    """Return the anchor that a heading gets in a rendered document."""
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading.strip().lower())
     return re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")

@@ -36,7 +36,7 @@ _BLOCK = re.compile(
     r"(?:<!-- answer -->\n```(?P<form>json|text|http)\n(?P<answer>.*?)^```\n)?",
     re.MULTILINE | re.DOTALL,
 )
-# What differs from run to run. Twitter's ids have 15 digits and more; account and customer ids here have fewer.
+# What differs from run to run. X's ids have 15 digits and more; the guide's account and customer ids have fewer.
 _CHANGING = re.compile(
     r"(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
     r"|(?P<id>\b\d{15,20}\b)"
@@ -59,13 +59,13 @@ def steps(document: str) -> list[Step]:
     """Return the guide's steps in their order."""
     return [
         Step(
-            line=document.count("\n", 0, found.start("command")) + 1,
-            command=found["command"],
-            until=bool(found["until"]),
-            form=found["form"],
-            answer=found["answer"] or "",
+            line=document.count("\n", 0, match.start("command")) + 1,
+            command=match["command"],
+            until=bool(match["until"]),
+            form=match["form"],
+            answer=match["answer"] or "",
         )
-        for found in _BLOCK.finditer(document)
+        for match in _BLOCK.finditer(document)
     ]
 
 
@@ -87,7 +87,7 @@ class Shell:
         assert self._process.stdin is not None
         self._process.stdin.write(f'{command}\nprintf "\\n%s%s\\n" "{mark}" "$?"\n'.encode())
         self._process.stdin.flush()
-        said: list[str] = []
+        output: list[str] = []
         end = time.monotonic() + COMMAND_SECONDS
         while True:
             try:
@@ -96,8 +96,8 @@ class Shell:
                 raise AssertionError(f"no end within {COMMAND_SECONDS:g} s of:\n{command}") from None
             if line.startswith(mark):
                 # The line end before the mark is ours.
-                return int(line.removeprefix(mark)), "".join(said).removesuffix("\n")
-            said.append(line)
+                return int(line.removeprefix(mark)), "".join(output).removesuffix("\n")
+            output.append(line)
 
     def close(self) -> None:
         self._process.kill()
@@ -113,7 +113,7 @@ class Shell:
 def shell(new_tree: Callable[[], Tree], tmp_path: Path) -> Iterator[Shell]:
     """A shell beside a service that has just been started, as `make run` starts it."""
     if shutil.which("curl") is None:
-        pytest.skip("no curl found, which the guide's commands need")
+        pytest.skip("curl is not installed, and the guide's commands need it")
     tree = new_tree()
     tree.start()
     # The tree's own settings, for the command line; an operator with the default ports needs none.
@@ -128,15 +128,15 @@ def test_each_command_of_the_guide_answers_what_the_guide_shows(shell: Shell) ->
     _, ports = shell.run('echo "$PORTS"')
     fixed = "\n".join(step.command for step in guide)
     for step in guide:
-        command, wanted = (_on_ports(text, ports) for text in (step.command, step.answer))
+        command, answer = (_on_ports(text, ports) for text in (step.command, step.answer))
         end = time.monotonic() + (UNTIL_SECONDS if step.until else 0.0)
         while True:
-            status, said = shell.run(command)
-            differs = _difference(step.form, wanted, said, fixed)
+            status, output = shell.run(command)
+            differs = _difference(step.form, answer, output, fixed)
             if not differs or time.monotonic() > end:
                 break
             time.sleep(0.1)
-        assert status == 0, f"docs/guide.md:{step.line} ended with status {status}:\n{command}{said}"
+        assert status == 0, f"docs/guide.md:{step.line} ended with status {status}:\n{command}{output}"
         assert not differs, f"docs/guide.md:{step.line} {differs}"
 
 
@@ -147,7 +147,7 @@ def test_every_command_block_of_the_guide_is_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "shown", "said"),
+    ("form", "shown", "output"),
     [
         ("json", '{"subscribed": true}', '{"subscribed": false}'),
         ("json", '{"id": "2124886781525491712"}', '{"id": "acme"}'),
@@ -157,15 +157,15 @@ def test_every_command_block_of_the_guide_is_run() -> None:
         ("http", "HTTP/1.1 200\nContent-Type: a/b\n\n{}", "HTTP/1.1 200 OK\r\nContent-Type: c/d\r\n\r\n{}"),
     ],
 )
-def test_an_answer_that_is_another_one_is_noticed(form: str, shown: str, said: str) -> None:
-    assert _difference(form, shown, said, "")
+def test_an_answer_that_is_another_one_is_noticed(form: str, shown: str, output: str) -> None:
+    assert _difference(form, shown, output, "")
 
 
 def test_ids_and_moments_may_differ_but_stay_the_same_within_an_answer() -> None:
     shown = '{"id": "2124886781525491712", "of": "2124886781525491712", "at": "2026-11-23T15:24:53.777+00:00"}'
-    said = '{"of": "999999999999999999", "id": "999999999999999999", "at": "2031-01-01T00:00:00+00:00"}'
-    assert not _difference("json", shown, said, "")
-    assert _difference("json", shown, said.replace("9999", "8888", 1), "")
+    output = '{"of": "999999999999999999", "id": "999999999999999999", "at": "2031-01-01T00:00:00+00:00"}'
+    assert not _difference("json", shown, output, "")
+    assert _difference("json", shown, output.replace("9999", "8888", 1), "")
 
 
 def _on_ports(text: str, ports: str) -> str:
@@ -173,42 +173,42 @@ def _on_ports(text: str, ports: str) -> str:
     return text.replace("127.0.0.1:8080", f"127.0.0.1:{port}").replace("127.0.0.1:8090", f"127.0.0.1:{sandbox_port}")
 
 
-def _difference(form: str | None, shown: str, said: str, fixed: str) -> str:
-    """Return what is wrong with an answer, "" where nothing is. fixed: what is typed in the guide; ids that stand in it
-    are not made anew each time."""
+def _difference(form: str | None, shown: str, output: str, fixed: str) -> str:
+    """Return how an answer differs from the one shown, or "". fixed: all commands of the guide; an id in them must
+    match exactly, any other id may differ."""
     if form is None:
         return ""
     if form == "http":
         shown_head, _, shown = shown.partition("\n\n")
-        said_head, _, said = said.replace("\r\n", "\n").partition("\n\n")
+        output_head, _, output = output.replace("\r\n", "\n").partition("\n\n")
         status, *headers = shown_head.splitlines()
-        sent = said_head.splitlines()
+        sent = output_head.splitlines()
         missing = [h for h in headers if h.lower() not in [s.lower() for s in sent]]
         if not sent or not sent[0].startswith(f"{status} ") or missing:
-            return f"shows {shown_head!r}, but this came:\n{said_head}\n{said}"
+            return f"shows {shown_head!r}, but this came:\n{output_head}\n{output}"
     if form in ("json", "http"):
         try:
-            shown, said = (json.dumps(json.loads(text), indent=1, sort_keys=True) for text in (shown, said))
+            shown, output = (json.dumps(json.loads(text), indent=1, sort_keys=True) for text in (shown, output))
         except ValueError:
-            return f"shows JSON, but this came:\n{said}"
-    wanted, found = (_steady(text.strip(), fixed) for text in (shown, said))
-    return "" if wanted == found else f"shows\n{wanted}\nbut this came:\n{found}"
+            return f"shows JSON, but this came:\n{output}"
+    expected, actual = (_steady(text.strip(), fixed) for text in (shown, output))
+    return "" if expected == actual else f"shows\n{expected}\nbut this came:\n{actual}"
 
 
 def _steady(text: str, fixed: str) -> str:
-    """Put a numbered name in the place of each thing that differs from run to run."""
+    """Return the text with ids and times, which differ from run to run, replaced by numbered names."""
     names: dict[str, str] = {}
 
-    def named(found: re.Match[str]) -> str:
-        value = found[0]
-        if found["time"]:
+    def named(match: re.Match[str]) -> str:
+        value = match[0]
+        if match["time"]:
             return "<time>"
-        return value if value in fixed else names.setdefault(value, f"<{found.lastgroup} {len(names) + 1}>")
+        return value if value in fixed else names.setdefault(value, f"<{match.lastgroup} {len(names) + 1}>")
 
     return _CHANGING.sub(named, text)
 
 
-# What the service can say, and what an operator reads about it
+# What the code logs and raises, and the operations page
 
 
 def _calls() -> Iterator[ast.Call]:
