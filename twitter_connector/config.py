@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import sys
@@ -263,13 +262,3 @@ def _at_least(minimum: int) -> Callable[[str], int]:
         return int(raw)
 
     return understand
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host name or address is this machine's own, where plain http is acceptable."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

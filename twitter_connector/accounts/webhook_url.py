@@ -6,12 +6,12 @@ import re
 from urllib.parse import urlsplit
 
 from twitter_connector.model.event import is_id
+from twitter_connector.net.addresses import is_loopback
 
 from .registration_steps import StepFailed
 
 _PATH = re.compile(r"^(?P<base>.*)/webhook/twitter/(?P<account_id>[^/]+)$")
 _PLAIN_URL = re.compile(r"[A-Za-z0-9\-._~:/\[\]]+")
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
 def account_id_in(url: str, public_url: str | None) -> str:
@@ -34,7 +34,7 @@ def account_id_in(url: str, public_url: str | None) -> str:
         raise StepFailed(
             "webhook", "WEBHOOK-URL must end in /webhook/twitter/ and the numeric id of the Twitter account."
         )
-    loopback = parts.hostname in _LOOPBACK
+    loopback = is_loopback(parts.hostname or "")
     if not parts.hostname or parts.query or parts.fragment or parts.username or parts.password:
         raise StepFailed("webhook", "WEBHOOK-URL must be a plain URL, without query, fragment or credentials.")
     if not loopback and (parts.scheme != "https" or port is not None):

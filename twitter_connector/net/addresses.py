@@ -1,4 +1,5 @@
-"""Which network addresses belong to the public internet, and which to ourselves or our neighbours. Pure."""
+"""Which network addresses and host names are public, private or this machine's own. Pure; the only answer to that
+question in the project."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ import ipaddress
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# Documented as anything but somebody's web server, though some tables call parts of them global.
+# Some tables call parts of these global, but no public web server has such an address.
 _NOT_PUBLIC_6 = (
     ipaddress.IPv6Network("::/96"),  # IPv4-compatible, withdrawn
-    # A network's own translation (RFC 8215): where in it the IPv4 address stands is that network's secret.
+    # Local translation (RFC 8215): only that network knows where in it the IPv4 address is.
     ipaddress.IPv6Network("64:ff9b:1::/48"),
     ipaddress.IPv6Network("100::/64"),  # discard-only
     ipaddress.IPv6Network("2001::/23"),  # protocol assignments, Teredo among them
@@ -23,14 +24,30 @@ _NOT_PUBLIC_4 = (
     ipaddress.IPv4Network("100.64.0.0/10"),  # carrier-grade NAT
     ipaddress.IPv4Network("192.0.0.0/24"),
     ipaddress.IPv4Network("192.88.99.0/24"),  # 6to4 relays
-    # Azure's answers to its own virtual machines, public by its number only:
+    # Azure answers its own virtual machines here; the address is public by its number only:
     # https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
     ipaddress.IPv4Network("168.63.129.16/32"),
 )
+# Networks whose callers count as internal. Not `is_private`: that includes networks for documentation and tests.
+_INTERNAL = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+# The last part of host names that only a private network resolves.
+_INTERNAL_NAMES = {"localhost", "local", "internal", "lan", "home", "intranet", "svc", "cluster", "corp"}
 
 
 def is_public(address: str) -> bool:
-    """Say whether a literal address is one of the public internet. False for anything that is no address.
+    """Return True if a literal address belongs to the public internet; False for anything that is no address.
 
     https://www.iana.org/assignments/iana-ipv4-special-registry, iana-ipv6-special-registry
     """
@@ -44,14 +61,29 @@ def is_public(address: str) -> bool:
     return not any(parsed in network for network in _NOT_PUBLIC_6)
 
 
-def is_loopback(address: str) -> bool:
-    """Say whether a literal address is this machine itself."""
-    parsed = plain(address)
+def is_public_host(host: str) -> bool:
+    """Return True if a host name or literal address can belong to the public internet, as far as its text tells."""
+    host = host.rstrip(".")
+    if plain(host.strip("[]")) is not None:
+        return is_public(host.strip("[]"))
+    return "." in host and host.rpartition(".")[2].lower() not in _INTERNAL_NAMES
+
+
+def is_loopback(host: str) -> bool:
+    """Return True if a host name or literal address, with or without brackets, is this machine itself."""
+    if host.lower() == "localhost":
+        return True
+    parsed = plain(host.strip("[]"))
     return parsed is not None and parsed.is_loopback
 
 
+def is_internal(address: Address) -> bool:
+    """Return True if an address is loopback, link-local or of a private network."""
+    return any(address.version == network.version and address in network for network in _INTERNAL)
+
+
 def plain(address: str) -> Address | None:
-    """Return an address as what it leads to: an IPv4 address inside an IPv6 one counts as itself."""
+    """Return a literal address, or None if it is none. An IPv4 address inside an IPv6 one is returned as IPv4."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

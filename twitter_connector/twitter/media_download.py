@@ -13,10 +13,10 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import SplitResult, urlsplit
 
-from twitter_connector.config import is_loopback
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, RateLimited, ServiceUnavailable
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.event import Media, Variant
+from twitter_connector.net.addresses import is_loopback
 from twitter_connector.net.http_client import HttpClient, Incoming, NoAnswer, NotSent, TooMuch
 
 from .http import reset_time

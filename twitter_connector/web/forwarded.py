@@ -10,20 +10,8 @@ import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 
-# Not `is_private`: that also counts networks for documentation and tests, which are nobody's inside.
-_NETWORKS = [
-    ipaddress.ip_network(n)
-    for n in (
-        "127.0.0.0/8",
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "169.254.0.0/16",
-        "::1/128",
-        "fc00::/7",
-        "fe80::/10",
-    )
-]
+from twitter_connector.net.addresses import Address, is_internal
+
 # Where some gateways name their caller instead of, or next to, the two headers everybody knows.
 ALSO_NAMING = (
     "X-Real-IP",
@@ -46,8 +34,6 @@ _WITH_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[0-9.]+))(?::(?:[0-9]{
 # RFC 6874, section 2: what a zone may be named. Python takes anything for one, a second address included.
 _ZONE = re.compile(r"[A-Za-z0-9._~-]+")
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
 
 def is_inside(peer: str | None, forwarded_for: Sequence[str], forwarded: Sequence[str]) -> bool:
     """Say whether the peer and everyone a proxy says it speaks for are loopback or private.
@@ -68,7 +54,7 @@ def caller(peer: str | None, forwarded_for: Sequence[str]) -> str:
     cannot choose. An IPv6 network of 64 bits is one caller, since one machine can have all of its addresses.
     """
     address = _address(peer or "")
-    if forwarded_for and (address is None or _within(address)):
+    if forwarded_for and (address is None or is_internal(address)):
         address = _address(forwarded_for[-1].rpartition(",")[2].strip()) or address
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, 64), strict=False))
@@ -98,11 +84,7 @@ def _nodes(header: str) -> Iterator[str]:
 
 def _private(text: str) -> bool:
     address = _address(text.strip(" \t"))
-    return address is not None and _within(address)
-
-
-def _within(address: Address) -> bool:
-    return any(address.version == network.version and address in network for network in _NETWORKS)
+    return address is not None and is_internal(address)
 
 
 def _address(text: str) -> Address | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MediaRef, Plan
+from twitter_connector.net.addresses import is_public_host
 
 from ..attachment import attachment_of, file_name_in, public_link, words_with
 from ..button_options import is_web_address
@@ -15,8 +15,6 @@ from ..kind import Kind
 from .text import text_steps
 
 _UNITS = ("bytes", "KB", "MB", "GB")
-# Names that only a network of one's own can resolve.
-_INSIDE = {"localhost", "local", "internal", "lan", "home", "intranet", "svc", "cluster", "corp"}
 
 
 def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
@@ -64,11 +62,7 @@ def _link(ref: MediaRef, public_base: str | None) -> str | None:
 def _is_public(url: str) -> bool:
     if not is_web_address(url):
         return False
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        return "." in host and host.rpartition(".")[2] not in _INSIDE
+    return is_public_host(urlsplit(url).hostname or "")
 
 
 def _named(ref: MediaRef) -> str:
