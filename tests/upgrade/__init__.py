@@ -1,0 +1,1 @@
+"""What a broker filled by an older release goes through under the present one."""
