@@ -26,6 +26,7 @@ from twitter_connector.model.work import Direction, Effect, Entry, Lease, Link, 
 from twitter_connector.processes import embedded_broker
 from twitter_connector.queue.lanes import Lanes
 from twitter_connector.queue.send_ledger import SendLedger, SendRecord
+from twitter_connector.queue.wakeups import Wakeups
 from twitter_connector.twitter.v1.webhook_body import raw_events
 
 CONVERSATIONS = 100_000
@@ -39,12 +40,19 @@ SAMPLE = 500
 _START_SECONDS = 20.0
 
 
+class _NoWakeups(Wakeups):
+    """Wakes no worker: this benchmark claims the work itself."""
+
+    def __init__(self) -> None: ...
+    def wake(self, direction: str) -> None: ...
+
+
 def main() -> None:
     """Take every conversation through accept, claim and settle; print what the broker holds at each point."""
     begun = time.monotonic()
     with _running() as client:
         line = Line(client, patient=True)
-        lanes, ledger = Lanes(client, line), SendLedger(client, line)
+        lanes, ledger = Lanes(client, line, _NoWakeups()), SendLedger(client, line)
         print(f"broker memory, {CONVERSATIONS:,} conversations with one event each, {REPLIES:,} replies")
         _taken_through(client, lanes, Direction.IN, CONVERSATIONS, _event, _posted)
         _taken_through(client, lanes, Direction.OUT, REPLIES, _reply, lambda lease: _sent(lease, ledger))

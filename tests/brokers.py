@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 # prometheus_client reads this while it is imported; the checkout is no place for its files.
@@ -27,20 +26,19 @@ import redis
 
 from twitter_connector.bootstrap import Services, build_services
 from twitter_connector.config import Settings
-from twitter_connector.model.work import Direction
 from twitter_connector.processes import embedded_broker
 from twitter_connector.queue.wakeups import Wakeups
 
 START_SECONDS = 20.0
 
 
-class SilentBell(Wakeups):
-    """Rings nobody; remembers who would have been woken."""
+class RecordedWakeups(Wakeups):
+    """Wakes no worker. Records what would have been woken: directions, and TYPING_INDICATOR."""
 
     def __init__(self) -> None:
-        self.woken: list[Direction] = []
+        self.woken: list[str] = []
 
-    def wake(self, direction: Direction) -> None:
+    def wake(self, direction: str) -> None:
         self.woken.append(direction)
 
 
@@ -106,8 +104,8 @@ def inspector(broker_process: Broker) -> Iterator[redis.Redis]:
 
 
 def services_of(settings: Settings, *, patient: bool = False) -> Services:
-    """Return the true services of a process, but for the bell: nobody is there to be woken."""
-    return replace(build_services(settings, patient=patient), wakeups=SilentBell())
+    """Return the services of a process that wakes no worker, since none is there."""
+    return build_services(settings, patient=patient, wakeups=RecordedWakeups())
 
 
 @pytest.fixture

@@ -90,7 +90,6 @@ class FakeDeliveries:
         self.media_transfer = FakeMediaTransfer()
         self.watch = FakeWatch()
         self.skipped: list[str] = []
-        self.woken: list[str] = []
         self.counted: list[tuple[str, str]] = []
         self.stopping = False
         self.lease_renewal = LeaseRenewal(self.lanes, 3.0, self.clock.seconds)
@@ -117,6 +116,11 @@ class FakeDeliveries:
         )
 
     @property
+    def woken(self) -> list[str]:
+        """Return what the queue woke: directions, and TYPING_INDICATOR."""
+        return self.lanes.woken
+
+    @property
     def twitter(self) -> FakeTwitter:
         return self.twitters[ACME]
 
@@ -128,7 +132,6 @@ class FakeDeliveries:
             lease_renewal=self.lease_renewal,
             concurrency=self.concurrency,
             clock=self.clock,
-            wake=self.woken.append,
             watch=self.watch,
             max_age=MAX_AGE,
             stopping=lambda: self.stopping,
@@ -151,7 +154,7 @@ class FakeDeliveries:
         body = {"type": "PLAIN", "markdownText": text, **more.pop("body", {})}
         enquiries = {"channelCustomerIdentifier": customer, "serviceIdentifier": account_id}
         message = load_message({"id": message_id, "header": {"channelData": enquiries, **more}, "body": body})
-        return take_in_message(message, self.lanes, self.woken.append)
+        return take_in_message(message, self.lanes)
 
     def event(
         self, event_id: str = "", text: str = "Hi", *, customer: str = ADA, account_id: str = ACME, own: bool = False
@@ -174,7 +177,6 @@ class FakeDeliveries:
         take_in_activities(
             raw_events(found, ACME),
             self.lanes,
-            self.woken.append,
             lambda family, what: self.counted.append((family, what)),
         )
 

@@ -20,6 +20,7 @@ from twitter_connector.model.event import DmEchoed, DmReceived
 from twitter_connector.model.plan import Asked, SendDm
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import (
+    TYPING_INDICATOR,
     DeadLetter,
     Direction,
     EchoSeen,
@@ -73,6 +74,7 @@ class FakeLanes:
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
+        self.woken: list[str] = []
         self._lanes: dict[Name, _Lane] = {}
         self._due: dict[tuple[Direction, str], dict[str, int]] = {}
         self._turn: dict[Direction, dict[str, int]] = {d: {} for d in Direction}
@@ -93,16 +95,20 @@ class FakeLanes:
         self.quotes: dict[tuple[str, str], str] = {}
         self.away = False
 
-    def accept(self, items: Sequence[Effect]) -> tuple[list[bool], set[Direction]]:
+    def accept(self, items: Sequence[Effect]) -> list[bool]:
         self._there()
         new, wanted = self._take(items)
-        return new, self._ringing(wanted)
+        self._wake(wanted)
+        if any(fresh and isinstance(item, TypingIndicator) for fresh, item in zip(new, items, strict=True)):
+            self.woken.append(TYPING_INDICATOR)
+        return new
 
-    def revive(self, letter_id: str, entry: Entry) -> tuple[bool, set[Direction]]:
+    def revive(self, letter_id: str, entry: Entry) -> bool:
         self._there()
         listed = self.dead.pop(letter_id, None) is not None
         _, wanted = self._take([entry] if listed else [])
-        return listed, self._ringing(wanted)
+        self._wake(wanted)
+        return listed
 
     def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Lease | None:
         self._there()
@@ -148,10 +154,10 @@ class FakeLanes:
 
     def settle(
         self, lease: Lease, follow_ups: Sequence[Effect] = (), *, keep: bool = True, answered: bool = True
-    ) -> tuple[Lease | None, set[Direction]]:
+    ) -> Lease | None:
         self._there()
         if not self.holds(lease):
-            return None, set()
+            return None
         name = _name(lease)
         lane = self._lanes[name]
         for part in (lane.queue, lane.claims, lane.tries):
@@ -179,7 +185,8 @@ class FakeLanes:
             due[lease.lane] = now
             self._sooner(name, now)
             wanted.add(lease.direction)
-        return following, self._ringing(wanted)
+        self._wake(wanted)
+        return following
 
     def postpone(self, lease: Lease, delay_ms: int, *, spend: bool) -> bool:
         self._there()
@@ -226,32 +233,29 @@ class FakeLanes:
         gate = {"until": str(until_ms), "reason": reason, "detail": detail, "since": str(self._clock.ms)}
         self._gates[direction, account_id] = gate
 
-    def resume(self, direction: Direction, account_id: str) -> set[Direction]:
+    def resume(self, direction: Direction, account_id: str) -> None:
         self._there()
         self._gates.pop((direction, account_id), None)
-        if not self._due.get((direction, account_id)):
-            return set()
-        self._turn[direction][account_id] = self._clock.ms
-        return self._ringing({direction})
+        if self._due.get((direction, account_id)):
+            self._turn[direction][account_id] = self._clock.ms
+            self._wake({direction})
 
-    def end_waits(self, direction: Direction, account_id: str) -> set[Direction]:
+    def end_waits(self, direction: Direction, account_id: str) -> None:
         self._there()
-        woken = False
         for lane, at in self._due.get((direction, account_id), {}).items():
             if at > self._clock.ms and not self._lanes[direction, account_id, lane].owner:
                 self._due[direction, account_id][lane] = self._clock.ms
                 self._sooner((direction, account_id, lane), self._clock.ms)
-                woken = True
-        return self._ringing({direction}) if woken else set()
+                self._wake({direction})
 
     def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
         return {d: gate for d in Direction if (gate := self._gate(d, account_id))}
 
-    def claim_wakeup(self, direction: Direction) -> bool:
+    def wake_if_due(self, direction: Direction) -> bool:
         self._there()
         if not any(at <= self._clock.ms for at in self._turn[direction].values()):
             return False
-        return bool(self._ringing({direction}))
+        return self._wake({direction})
 
     def wakeup_received(self, direction: Direction) -> None:
         self._there()
@@ -357,11 +361,12 @@ class FakeLanes:
         gate = self._gates.get((direction, account_id), {})
         return gate if int(gate.get("until", 0)) > self._clock.ms else {}
 
-    def _ringing(self, wanted: set[Direction]) -> set[Direction]:
-        ringing = {d for d in wanted if self._bells.get(d, 0) <= self._clock.ms}
-        for direction in ringing:
+    def _wake(self, wanted: set[Direction]) -> bool:
+        waking = sorted(d for d in wanted if self._bells.get(d, 0) <= self._clock.ms)
+        for direction in waking:
             self._bells[direction] = self._clock.ms + keys.WAKEUP_MS
-        return ringing
+        self.woken += waking
+        return bool(waking)
 
 
 def _name(lease: Lease) -> Name:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import pytest
 import redis
 
+from tests.brokers import RecordedWakeups
 from tests.fakes import FakeAccounts, FakeClock, FakeConversations, FakeDeadLetters, FakeLanes, FakeSendLedger
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
@@ -31,6 +32,7 @@ class Store(Protocol):
     accounts: Any
     dead_letters: Any
     conversations: Any
+    woken: list[str]
 
     def now_ms(self) -> int:
         """Return the store's present moment."""
@@ -49,6 +51,7 @@ class FakeStore:
         monkeypatch.setattr(keys, "LEASE_MS", LEASE_MS)
         self.clock = FakeClock()
         self.lanes = FakeLanes(self.clock)
+        self.woken = self.lanes.woken
         self.ledger = FakeSendLedger(self.lanes)
         self.dead_letters = FakeDeadLetters(self.lanes)
         self.conversations = FakeConversations(self.lanes)
@@ -73,6 +76,8 @@ class BrokerStore:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, services: Services, inspector: redis.Redis) -> None:
         monkeypatch.setattr(keys, "LEASE_MS", LEASE_MS)
         self.lanes = services.lanes
+        assert isinstance(services.wakeups, RecordedWakeups)
+        self.woken = services.wakeups.woken
         self.ledger = services.ledger
         self.accounts = services.accounts
         self.dead_letters = services.dead_letters

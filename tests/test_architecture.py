@@ -77,7 +77,6 @@ TO_REMOVE: set[str] = {
     "twitter_connector.delivery.outbound -> twitter_connector.accounts.credentials",
     "twitter_connector.delivery.outbound -> twitter_connector.accounts.send_only",
     "twitter_connector.delivery.typing -> twitter_connector.twitter.v1.events",
-    "twitter_connector.queue.replay -> twitter_connector.delivery.ports",
     "twitter_connector.web.problems -> twitter_connector.delivery.retry_policy",
     "twitter_connector.web.twitter_webhook -> twitter_connector.twitter.v1.webhook_body",
     "workers.runtime -> twitter_connector.broker.keys",

@@ -103,28 +103,28 @@ def check_key(settings: Settings, *, patient: bool) -> None:
         verify_key(client, vault)
 
 
-def build_services(settings: Settings, *, patient: bool = False) -> Services:
+def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeups | None = None) -> Services:
     """Return the services of a process. Nothing connects before it is used.
 
-    patient: for workers, which may wait for a broker that is away for a moment.
+    patient: for workers, which may wait for a broker that is away for a moment. wakeups: in place of Celery tasks.
     """
     keys = keys_of(settings.credentials_keys, settings.var_dir)
     logs.hide(*keys, *settings.api_tokens)
     client = connect(settings.redis_url, patient=patient)
     accounts = Accounts(client, Vault(keys))
     line = Line(client, patient=patient)
-    lanes = Lanes(client, line)
-    wakeups = Wakeups(celery_app(settings, patient=patient))
+    wakeups = wakeups or Wakeups(celery_app(settings, patient=patient))
+    lanes = Lanes(client, line, wakeups)
     http_client = HttpClient()
     rate_limits = RateLimits(client)
     twitter = Flavours(TwitterHttp(http_client, now), settings.twitter_api_url, rate_limits.note)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
     registration = AccountRegistration(accounts, lanes, twitter.for_registration, now, settings.public_url)
-    inbox = Inbox(lanes, Journal(settings.var_dir / "journal"), wakeups.wake)
-    upkeep = Upkeep(accounts, accounts, registration, inbox, twitter.for_account, wakeups.wake, now, random.random)
+    inbox = Inbox(lanes, Journal(settings.var_dir / "journal"))
+    upkeep = Upkeep(accounts, accounts, registration, inbox, twitter.for_account, now, random.random)
     cim = CcmClient(http_client, settings.ccm_url, now)
     enquiries = Enquiries(client)
-    configure = Configure(accounts, lanes, enquiries, cim.configuration, wakeups.wake)
+    configure = Configure(accounts, lanes, enquiries, cim.configuration)
     refused_file = RefusedFile(lanes.pauses, twitter.for_registration, configure.refused, now, random.random)
     return Services(
         settings=settings,

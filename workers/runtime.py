@@ -56,7 +56,6 @@ class Runtime:
                 lease_renewal=self._lease_renewal,
                 concurrency=concurrency,
                 clock=now,
-                wake=svc.wakeups.wake,
                 watch=metrics.Outcomes(),
                 max_age=max_age,
                 stopping=self._stopping.is_set,
@@ -135,8 +134,8 @@ class Runtime:
             silent += SWEEP_SECONDS
             try:
                 self._lease_renewal.renew_due()
-                for direction, consume in self._consumers.items():
-                    if consume.wake_if_due():
+                for direction in Direction:
+                    if self.services.lanes.wake_if_due(direction):
                         self._stand_in_if_needed(direction)
                 if silent >= PULSE_SECONDS:
                     self.services.heartbeats.beat(self.name)

@@ -90,7 +90,7 @@ class Scene(FakeDeliveries):
         self.credentials = self.platform.token(ACME)
         self.accounts.change(ACME, lambda now: now.rekeyed(self.credentials))
         self.media_host = Stored()
-        self.configure = Configure(self.accounts, self.lanes, Enquiries(), lambda _: None, self.woken.append)
+        self.configure = Configure(self.accounts, self.lanes, Enquiries(), lambda _: None)
         judge = RefusedFile(self.lanes.pauses, self.platform, self.configure.refused, self.clock, lambda: 0.5)
         self.inbound.media_transfer = MediaTransfer(
             downloads=self.media_host,

@@ -287,7 +287,6 @@ class Office:
             self.registration,
             self.lanes,
             self._history,
-            lambda _: None,
             self.clock,
             lambda: 0.0,
         )

@@ -75,7 +75,6 @@ class Office:
             self.registration,
             self.lanes,
             self.history.of,
-            lambda _: None,
             self.clock,
             lambda: 0.0,
         )

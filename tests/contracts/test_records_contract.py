@@ -286,9 +286,10 @@ class TestDeadLetters:
     def test_a_letter_is_revived_once_and_lies_in_its_lane_then(self, store: Store) -> None:
         self.dead_lettered(store, letter("a"), letter("b"))
         again = replace(entry("1"), again=True)
-        listed, directions = store.lanes.revive("a", again)
-        assert (listed, directions) == (True, {IN})
-        assert store.lanes.revive("a", again) == (False, set())
+        store.woken.clear()
+        assert store.lanes.revive("a", again)
+        assert store.woken == [IN]
+        assert not store.lanes.revive("a", again)
         assert [x.id for x in store.dead_letters.newest()] == ["b"]
         lease = claim(store)
         assert lease.entry_id == "1"

@@ -432,9 +432,9 @@ class TestTrouble:
                 break
         assert serve(fakes, route) == 0
         assert route.seen == []
-        assert not fakes.lanes.claim_wakeup(OUT)
+        assert not fakes.lanes.wake_if_due(OUT)
         fakes.clock.advance(keys.SUPPRESS_WAKEUPS_MS / 1000)
-        assert fakes.lanes.claim_wakeup(OUT)
+        assert fakes.lanes.wake_if_due(OUT)
         for place in places:
             place.__exit__(None, None, None)
         serve(fakes, route)

@@ -343,7 +343,7 @@ class TestReplay:
         letter = fakes.dead_lettered()[0]
         fakes.woken.clear()
         fakes.lanes.wakeup_received(IN)
-        assert replay([letter], fakes.lanes, fakes.woken.append) == 1
+        assert replay([letter], fakes.lanes) == 1
         assert fakes.woken == [IN]
         assert fakes.dead_lettered() == []
         fakes.serve()
@@ -355,7 +355,7 @@ class TestReplay:
         fakes.send("m-1")
         fakes.serve()
         assert fakes.reports() == [("m-1", "FAILED", "400")]
-        replay(fakes.dead_lettered(), fakes.lanes, fakes.woken.append)
+        replay(fakes.dead_lettered(), fakes.lanes)
         fakes.serve()
         assert fakes.twitter.texts() == ["Hello"]
         assert fakes.reports()[-1] == ("m-1", "DELIVERED", "200")
@@ -367,7 +367,7 @@ class TestReplay:
         )
         fakes.serve()
         fakes.twitter.before_send = lambda: None
-        replay(fakes.dead_lettered(), fakes.lanes, fakes.woken.append)
+        replay(fakes.dead_lettered(), fakes.lanes)
         fakes.serve()
         assert [t[0] for t in fakes.twitter.texts()] == ["a", "b"]
 
@@ -381,7 +381,7 @@ class TestReplay:
                 fakes.twitter.fail_next(failing(Permanent))
                 fakes.send("m-1")
             fakes.serve()
-            replay(fakes.dead_lettered(), fakes.lanes, fakes.woken.append)
+            replay(fakes.dead_lettered(), fakes.lanes)
         if way is IN:
             fakes.cim.fail_next(failing(Permanent))
         else:

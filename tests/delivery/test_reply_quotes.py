@@ -244,7 +244,7 @@ class TestWhenItIsOver:
     ) -> None:
         asked = question(fakes)
         settle = fakes.lanes.settle
-        monkeypatch.setattr(fakes.lanes, "settle", lambda *a, **k: (None, set()))
+        monkeypatch.setattr(fakes.lanes, "settle", lambda *a, **k: None)
         reply(fakes, asked)
         monkeypatch.setattr(fakes.lanes, "settle", settle)
         fakes.twitter.show_failures += [failing(ServiceUnavailable)] * 9
@@ -272,7 +272,7 @@ class TestWhenItIsOver:
         fakes.twitter.before_send = lambda: None
         assert kept(fakes) == {}
         fakes.twitter.written.clear()
-        replay(fakes.dead_lettered(), fakes.lanes, fakes.woken.append)
+        replay(fakes.dead_lettered(), fakes.lanes)
         fakes.serve(OUT)
         assert "".join(fakes.twitter.texts()) == f"“Where is my order?”\n{text}"
         assert len(fakes.twitter.sent) == 2

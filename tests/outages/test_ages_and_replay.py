@@ -12,6 +12,7 @@ import pytest
 import redis
 from tree import Tree, can_look_at_processes, eventually, running_tree
 
+from tests.brokers import RecordedWakeups
 from tests.integration.conversations import Account, Conversation, Json, cim_id
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import Line, connect
@@ -165,7 +166,7 @@ def test_filters_choose(aged: Aged, wanted: dict[str, str], inbound: int, outbou
 
 def test_pages_follow_one_another_until_the_last(hasty: Tree, client: redis.Redis) -> None:
     account_id = "700000001"
-    Lanes(client, Line(client, patient=True)).accept([invented(n, account_id) for n in range(7)])
+    Lanes(client, Line(client, patient=True), RecordedWakeups()).accept([invented(n, account_id) for n in range(7)])
     seen: list[str] = []
     after: dict[str, str] = {}
     for count in (3, 3, 1):
@@ -302,7 +303,9 @@ def test_what_is_discarded_is_gone_and_was_not_sent(aged: Aged) -> None:
 
 def test_beyond_the_bound_the_oldest_are_dropped_counted_and_logged(hasty: Tree, client: redis.Redis) -> None:
     account_id = "700000002"
-    Lanes(client, Line(client, patient=True)).accept([invented(n, account_id) for n in range(1, MOST + 6)])
+    Lanes(client, Line(client, patient=True), RecordedWakeups()).accept(
+        [invented(n, account_id) for n in range(1, MOST + 6)]
+    )
     assert dropped(hasty) == 0
     before = client.zcard(keys.DEAD)
     settings = Settings.from_env({"VAR_DIR": str(hasty.var_dir), "CCM_URL": f"{hasty.sandbox.url}/ccm"})

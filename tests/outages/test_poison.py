@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from tree import Tree, eventually
 
+from tests.brokers import RecordedWakeups
 from tests.integration.conversations import Account, Json
 from twitter_connector.broker.connection import Line, connect
 from twitter_connector.config import broker_socket
@@ -39,7 +40,7 @@ POISONS = [
 @pytest.fixture
 def lanes(tree: Tree) -> Iterator[Lanes]:
     with connect(f"unix://{broker_socket(tree.var_dir)}", patient=True) as client:
-        yield Lanes(client, Line(client, patient=True))
+        yield Lanes(client, Line(client, patient=True), RecordedWakeups())
 
 
 def letters_of(account: Account) -> list[Json]:
@@ -57,7 +58,7 @@ def test_what_our_own_code_cannot_bear_is_buried_and_the_lane_goes_on(tree: Tree
     for number, (chat, (direction, payload, _)) in enumerate(zip(chats, POISONS, strict=True)):
         # Before whatever Twitter or CCM may bring.
         poison = Entry(direction, account.id, chat.customer_id, f"poison {number}", payload, order="0")
-        assert lanes.accept([poison])[0] == [True]
+        assert lanes.accept([poison]) == [True]
         (chat.customer_says if direction is IN else chat.agent_says)("behind it")
     # Four tries within four seconds, and a busy machine.
     eventually(lambda: len(letters_of(account)) >= len(POISONS), 30, what="dead letters")

@@ -275,7 +275,7 @@ class Ccm:
 
 
 def configure(services: Services, ccm: Ccm) -> Configure:
-    return Configure(services.accounts, services.lanes, Enquiries(services.redis), ccm, services.wakeups.wake)
+    return Configure(services.accounts, services.lanes, Enquiries(services.redis), ccm)
 
 
 @pytest.fixture

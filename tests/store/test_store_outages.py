@@ -37,7 +37,7 @@ def mortal(tmp_path: Path) -> Iterator[Broker]:
 def test_a_broker_that_lost_the_scripts_learns_them_again(services: Services, inspector: redis.Redis) -> None:
     services.lanes.accept([entry("1")])
     inspector.script_flush()
-    assert services.lanes.accept([entry("2")])[0] == [True]
+    assert services.lanes.accept([entry("2")]) == [True]
     assert services.lanes.waiting("acme")[IN] == 1
 
 
@@ -48,12 +48,12 @@ def test_what_was_accepted_survives_the_brokers_sudden_death(mortal: Broker) -> 
     services.accounts.save(Account("7", Credentials("a", "b", "c", "d"), "https://x.example/webhook/twitter/7"))
     mortal.kill()
     mortal.start()
-    assert services.lanes.accept([entry("49"), entry("50")])[0] == [False, True]
+    assert services.lanes.accept([entry("49"), entry("50")]) == [False, True]
     lease = services.lanes.claim(IN)
     ids = []
     while lease is not None:
         ids.append(lease.entry_id)
-        lease, _ = services.lanes.settle(lease)
+        lease = services.lanes.settle(lease)
     assert ids == [str(n) for n in range(51)]
     assert services.accounts.get("7", max_age=0) is not None
     services.redis.close()
@@ -74,7 +74,7 @@ def test_every_edge_says_that_the_broker_is_away(mortal: Broker) -> None:
         lambda: services.lanes.pause(IN, "acme", 1, "", ""),
         lambda: services.lanes.resume(IN, "acme"),
         lambda: services.lanes.pauses("acme"),
-        lambda: services.lanes.claim_wakeup(IN),
+        lambda: services.lanes.wake_if_due(IN),
         lambda: services.lanes.wakeup_received(IN),
         lambda: services.lanes.waiting("acme"),
         lambda: services.ledger.steps("acme", "1"),
@@ -117,7 +117,7 @@ def test_a_broker_that_is_silent_holds_the_web_up_for_a_moment_only(mortal: Brok
     finally:
         os.kill(process.pid, signal.SIGCONT)
     # The answer that came too late must not be taken for the next one's.
-    assert services.lanes.accept([entry("3")])[0] == [True]
+    assert services.lanes.accept([entry("3")]) == [True]
     assert services.lanes.waiting("acme")[IN] == 1
     services.redis.close()
 
@@ -129,7 +129,7 @@ def test_a_web_process_goes_on_by_itself_once_the_broker_is_back(mortal: Broker)
     with pytest.raises(StoreUnavailable):
         services.lanes.accept([entry("2")])
     mortal.start()
-    assert services.lanes.accept([entry("2")])[0] == [True]
+    assert services.lanes.accept([entry("2")]) == [True]
     services.redis.close()
 
 
@@ -155,7 +155,7 @@ def test_a_full_broker_refuses_and_forgets_nothing(services: Services, inspector
     finally:
         inspector.config_set("maxmemory", "0")
     assert inspector.exists(keys.SEEN.format(direction="in", account="acme", id="2")) == 0
-    assert services.lanes.accept([Entry(IN, "acme", "ada", "2", "x")])[0] == [True]
+    assert services.lanes.accept([Entry(IN, "acme", "ada", "2", "x")]) == [True]
     lease = services.lanes.claim(IN)
     assert lease is not None
     assert lease.entry_id == "1"

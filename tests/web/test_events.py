@@ -29,7 +29,7 @@ def waiting(services: Services) -> list[tuple[str, str]]:
     while (lease := services.lanes.claim(IN)) is not None:
         while lease is not None:
             found.append((lease.lane, lease.entry_id))
-            lease, _ = services.lanes.settle(lease)
+            lease = services.lanes.settle(lease)
     return found
 
 

@@ -146,7 +146,7 @@ class TestMessagesFromCcm:
         assert {(a.status_code, a.get_data()) for a in answers} == {(202, b'{"messageId": "m-1"}')}
         lease = services.lanes.claim(services.wakeups.woken[0])  # type: ignore[attr-defined]
         assert lease is not None
-        assert services.lanes.settle(lease)[0] is None
+        assert services.lanes.settle(lease) is None
 
     @pytest.mark.parametrize(
         "body",

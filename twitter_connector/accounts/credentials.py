@@ -46,8 +46,8 @@ class LanesPort(Protocol):
     """See queue/lanes.py."""
 
     def pauses(self, account_id: str) -> Mapping[Direction, Mapping[str, str]]: ...
-    def resume(self, direction: Direction, account_id: str) -> set[Direction]: ...
-    def end_waits(self, direction: Direction, account_id: str) -> set[Direction]: ...
+    def resume(self, direction: Direction, account_id: str) -> None: ...
+    def end_waits(self, direction: Direction, account_id: str) -> None: ...
 
 
 class ChannelPort(Protocol):
@@ -93,13 +93,11 @@ class Configure:
         lanes: LanesPort,
         enquiries: ChannelPort,
         pull: Callable[[str], Mapping[str, Any] | None],
-        wake: Callable[[Direction], None],
     ) -> None:
         self._accounts = accounts
         self._lanes = lanes
         self._enquiries = enquiries
         self._pull = pull
-        self._wake = wake
 
     def push(self, told: PushedConfiguration) -> Taken:
         """Take over what CCM says of an account, in every process, and end pauses that waited for it.
@@ -177,11 +175,9 @@ class Configure:
     def _resume(self, account_id: str) -> None:
         for direction, pause in self._lanes.pauses(account_id).items():
             if pause.get("reason") not in _TIMED:
-                for wakeups in self._lanes.resume(direction, account_id):
-                    self._wake(wakeups)
+                self._lanes.resume(direction, account_id)
         # Customers' pictures that Twitter did not hand out to the former credentials wait in their lanes.
-        for wakeups in self._lanes.end_waits(Direction.IN, account_id):
-            self._wake(wakeups)
+        self._lanes.end_waits(Direction.IN, account_id)
 
 
 def refuse_token_of_another(account_id: str, values: Mapping[str, str]) -> None:

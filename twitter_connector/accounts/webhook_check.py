@@ -51,7 +51,6 @@ class Upkeep:
     registration: AccountRegistration
     inbox: InboxPort
     history: Callable[[Account], HistoryPort]
-    wake: Callable[[str], None]
     clock: Callable[[], datetime]
     chance: Callable[[], float]
 
@@ -149,7 +148,7 @@ class Upkeep:
         ]
         outcomes: list[str] = []
         for raw_event in missed:
-            take_in_activities([raw_event], self.inbox, self.wake, lambda _, outcome: outcomes.append(outcome))
+            take_in_activities([raw_event], self.inbox, lambda _, outcome: outcomes.append(outcome))
         self.account_status.note(account.id, **{GAP: 0})
         new = outcomes.count("accepted")
         log.log(

@@ -79,7 +79,7 @@ def replay_them(
         letters = sorted(found, key=lambda x: (x.accepted_at, x.entry_id))
     else:
         fail("name dead letters, or say which with --direction, --account, --reason or --all.")
-    replayed = replay(letters, svc.lanes, svc.wakeups.wake)
+    replayed = replay(letters, svc.lanes)
     say(f"{replayed} replayed.", as_json, replayed=replayed)
 
 

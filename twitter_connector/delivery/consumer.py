@@ -75,7 +75,6 @@ class Consumer:
     lease_renewal: LeaseRenewal
     concurrency: Concurrency
     clock: Callable[[], datetime]
-    wake: Callable[[str], None]
     watch: Watch
     max_age: timedelta
     stopping: Callable[[], bool] = lambda: False
@@ -100,21 +99,14 @@ class Consumer:
                         self.lanes.suppress_wakeups(self.direction)
                     return done
                 if lease.more:
-                    self.wake_if_due()
+                    self.lanes.wake_if_due(self.direction)
                 with self.concurrency.holding(self.direction, lease.account_id), self.lease_renewal.renewing(lease):
                     done += self._work(lease, end)
                 if time.monotonic() >= end:
                     # The rest is somebody's: a fresh drain's, or the sweeper's at the latest.
-                    self.wake_if_due()
+                    self.lanes.wake_if_due(self.direction)
                     return done
         return done
-
-    def wake_if_due(self) -> bool:
-        """Wake another drain, unless a bell is pending already or nothing is due. Return whether it rang."""
-        silent = self.lanes.claim_wakeup(self.direction)
-        if silent:
-            self.wake(self.direction)
-        return silent
 
     def _work(self, first: Lease, end: float) -> int:
         lease: Lease | None = first
@@ -145,7 +137,7 @@ class Consumer:
         # Outside the try: a broker error after a success must not be booked as a failed delivery.
         self.watch.delivered(lease, time.monotonic() - started)
         self.open_ended_limits.over(lease.account_id)
-        return self._settled(lease, follow_ups, keep)
+        return self.lanes.settle(lease, follow_ups, keep=keep)
 
     def _refusal(self, lease: Lease) -> Permanent | None:
         if lease.claims > CLAIMS_MAX:
@@ -226,10 +218,4 @@ class Consumer:
             extra={**facts, "code": error.code, "status": error.status, "tries": lease.tries + 1},
         )
         self.watch.dead_lettered(lease, error.reason)
-        return self._settled(lease, [letter, *reports], keep, answered=error.reason not in UNASKED)
-
-    def _settled(self, lease: Lease, items: Sequence[Effect], keep: bool, answered: bool = True) -> Lease | None:
-        following, directions = self.lanes.settle(lease, items, keep=keep, answered=answered)
-        for direction in directions:
-            self.wake(direction)
-        return following
+        return self.lanes.settle(lease, [letter, *reports], keep=keep, answered=error.reason not in UNASKED)

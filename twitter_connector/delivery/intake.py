@@ -13,7 +13,7 @@ from twitter_connector.messages.to_twitter import to_plan
 from twitter_connector.model.event import DM, READ, TYPING, RawEvent, order_of
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import ShowTyping
-from twitter_connector.model.work import TYPING_INDICATOR, Direction, EchoSeen, Effect, Entry, TypingIndicator
+from twitter_connector.model.work import Direction, EchoSeen, Effect, Entry, TypingIndicator
 from twitter_connector.twitter.v1.events import load
 
 from .ports import InboxPort
@@ -32,7 +32,6 @@ UNREADABLE = "~unreadable"
 def take_in_activities(
     raw_events: Iterable[RawEvent],
     inbox: InboxPort,
-    wake: Callable[[str], None],
     count: Callable[[str, str], None],
 ) -> None:
     """Store what is to be delivered, atomically. Raises StoreUnavailable, and then nothing was stored.
@@ -50,11 +49,7 @@ def take_in_activities(
             families.append(raw_event.family)
     if not items:
         return
-    new, directions = inbox.accept(items)
-    for direction in directions:
-        wake(direction)
-    if any(fresh and isinstance(item, TypingIndicator) for fresh, item in zip(new, items, strict=True)):
-        wake(TYPING_INDICATOR)
+    new = inbox.accept(items)
     for family, fresh in zip(families, new, strict=True):
         count(family, "accepted" if fresh else "duplicate")
 
@@ -111,15 +106,9 @@ def report_entry(report: CimMessage) -> Entry:
     return Entry(Direction.IN, report.header.account_id, lane, f"report:{report.id}", payload)
 
 
-def take_in_message(message: CimMessage, inbox: InboxPort, wake: Callable[[str], None]) -> bool:
+def take_in_message(message: CimMessage, inbox: InboxPort) -> bool:
     """Store a message from CCM. Return whether it was new. Raises StoreUnavailable, and then it was not stored."""
-    item = message_entry(message)
-    new, directions = inbox.accept([item])
-    for direction in directions:
-        wake(direction)
-    if new[0] and isinstance(item, TypingIndicator):
-        wake(TYPING_INDICATOR)
-    return new[0]
+    return inbox.accept([message_entry(message)])[0]
 
 
 def work_in(payload: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -27,20 +27,19 @@ REPLAY_SECONDS = 0.5
 class Inbox:
     """Accepts work durably. Raises StoreUnavailable only where neither the broker nor the journal takes it."""
 
-    def __init__(self, lanes: Lanes, journal: Journal, wake: Callable[[str], None]) -> None:
+    def __init__(self, lanes: Lanes, journal: Journal) -> None:
         self._lanes = lanes
         self._journal = journal
-        self._wake = wake
         self._closed_until = 0.0
         self._lock = threading.Lock()
         self._replaying_in = 0
 
-    def accept(self, items: Sequence[Effect]) -> tuple[list[bool], set[Direction]]:
+    def accept(self, items: Sequence[Effect]) -> list[bool]:
         """Store items atomically; see Lanes.accept. What went to the journal counts as new."""
         if self._journal.pending():
             self.replay_soon()
             if self._journal.append(_record(items), only_if_pending=True):
-                return [True] * len(items), set()
+                return [True] * len(items)
         if time.monotonic() >= self._closed_until:
             try:
                 return self._lanes.accept(items)
@@ -49,7 +48,7 @@ class Inbox:
                 log.error("journaling", extra={"reason": error.reason, "detail": error.detail})
         self._journal.append(_record(items))
         self.replay_soon()
-        return [True] * len(items), set()
+        return [True] * len(items)
 
     @property
     def away(self) -> bool:
@@ -95,16 +94,13 @@ class Inbox:
 
     def _take(self, record: bytes) -> None:
         try:
-            _, directions = self._lanes.accept(_items(record))
+            self._lanes.accept(_items(record))
         except StoreUnavailable:
             raise
         except Exception as error:
             # Another version may have written it. What one record brings up must not stop all that lie behind it.
             name = self._journal.set_apart(record)
             log.error("journal_record_unreadable", exc_info=error, extra={"file": name, "bytes": len(record)})
-            return
-        for direction in directions:
-            self._wake(direction)
 
 
 def _record(items: Sequence[Effect]) -> bytes:

@@ -16,6 +16,7 @@ from twitter_connector.broker.connection import Line, Script, store_errors
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import (
+    TYPING_INDICATOR,
     DeadLetter,
     Direction,
     EchoSeen,
@@ -29,6 +30,7 @@ from twitter_connector.model.work import (
 )
 
 from . import scripts
+from .wakeups import Wakeups
 
 # Iterating over an Enum is not free, and this is on the acknowledging path.
 _BOTH = tuple(Direction)
@@ -37,8 +39,9 @@ _BOTH = tuple(Direction)
 class Lanes:
     """The lanes as they lie in the broker. Every method raises StoreUnavailable when the broker does not answer."""
 
-    def __init__(self, client: redis.Redis, line: Line) -> None:
+    def __init__(self, client: redis.Redis, line: Line, wakeups: Wakeups) -> None:
         self._client = client
+        self._wakeups = wakeups
         self._accept = Script(line, scripts.ACCEPT)
         self._revive = Script(line, scripts.REVIVE)
         self._claim = Script(line, scripts.CLAIM)
@@ -52,16 +55,19 @@ class Lanes:
         self._end_waits = Script(line, scripts.END_WAITS)
         self._claim_wakeup = Script(line, scripts.CLAIM_WAKEUP)
 
-    def accept(self, items: Sequence[Effect]) -> tuple[list[bool], set[Direction]]:
-        """Store what is new, in one atomic step. Return which items were new, and which doorbells to ring."""
+    def accept(self, items: Sequence[Effect]) -> list[bool]:
+        """Store what is new, in one atomic step. Return for each item whether it was new."""
         new, directions = self._accept(*_arguments(items))
-        return [bool(n) for n in new], _directions(directions)
+        self._wake(directions)
+        if any(fresh and isinstance(item, TypingIndicator) for fresh, item in zip(new, items, strict=True)):
+            self._wakeups.wake(TYPING_INDICATOR)
+        return [bool(n) for n in new]
 
-    def revive(self, letter_id: str, entry: Entry) -> tuple[bool, set[Direction]]:
-        """Take a dead letter off the list and what it was into its lane, in one atomic step. Return whether it was
-        on the list, and which doorbells to ring."""
+    def revive(self, letter_id: str, entry: Entry) -> bool:
+        """Move a dead letter back into its lane, in one atomic step. Return whether it was on the list."""
         found, directions = self._revive(letter_id, *_arguments([entry]))
-        return bool(found), _directions(directions)
+        self._wake(directions)
+        return bool(found)
 
     def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Lease | None:
         """Lease the next due lane of any account not excluded, and return its head. None: nothing is due."""
@@ -71,21 +77,22 @@ class Lanes:
 
     def settle(
         self, lease: Lease, follow_ups: Sequence[Effect] = (), *, keep: bool = True, answered: bool = True
-    ) -> tuple[Lease | None, set[Direction]]:
+    ) -> Lease | None:
         """Take the head off its lane and take in what follows from it, in one atomic step.
 
         answered: the other side has spoken, so it can be reached; not so where a message was given up without asking
-        it. Return the lane's next head when `keep` asks for it, and which doorbells to ring. Where the lane has been
-        handed to somebody else meanwhile, nothing is done.
+        it. Return the lane's next head when `keep` asks for it. Where the lane has been handed to another worker
+        meanwhile, nothing is done.
         """
         since = time.monotonic()
         answer = self._settle(
             *_named(lease), lease.member, keys.LEASE_MS, int(keep), int(answered), *_arguments(follow_ups)
         )
         if answer == -1:
-            return None, set()
+            return None
         directions, following = answer
-        return (_leased(lease.direction, following, since) if following else None), _directions(directions)
+        self._wake(directions)
+        return _leased(lease.direction, following, since) if following else None
 
     def postpone(self, lease: Lease, delay_ms: int, *, spend: bool) -> bool:
         """Let go of the lane until the delay is over. False when somebody else holds it by now."""
@@ -103,14 +110,14 @@ class Lanes:
         """Let the account's lanes of one direction wait until a moment (epoch ms)."""
         self._pause(direction, quote(account_id, safe=""), until_ms, reason, detail)
 
-    def resume(self, direction: Direction, account_id: str) -> set[Direction]:
-        """End a pause. Return which doorbells to ring."""
-        return _directions(self._resume(direction, quote(account_id, safe="")))
+    def resume(self, direction: Direction, account_id: str) -> None:
+        """End the pause of an account in one direction."""
+        self._wake(self._resume(direction, quote(account_id, safe="")))
 
-    def end_waits(self, direction: Direction, account_id: str) -> set[Direction]:
-        """Cut short what the account's lanes of one direction wait for; nobody's lease. Return which doorbells to
-        ring. Not for outbound lanes: some of them wait for the outcome of a send."""
-        return _directions(self._end_waits(direction, quote(account_id, safe="")))
+    def end_waits(self, direction: Direction, account_id: str) -> None:
+        """Make the waiting lanes of an account due now. Leased lanes keep their lease. Not for outbound lanes: some of
+        them wait for the outcome of a send."""
+        self._wake(self._end_waits(direction, quote(account_id, safe="")))
 
     def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
         """Return what holds the account back, by direction: until (epoch ms), reason, detail, since."""
@@ -138,9 +145,12 @@ class Lanes:
                     found[direction] = int(until)
         return found
 
-    def claim_wakeup(self, direction: Direction) -> bool:
-        """Say whether something is due and nobody has been rung for lately."""
-        return bool(self._claim_wakeup(direction, keys.WAKEUP_MS))
+    def wake_if_due(self, direction: Direction) -> bool:
+        """Wake a worker if a lane is due and no wake-up is pending. Return whether one was sent."""
+        due = bool(self._claim_wakeup(direction, keys.WAKEUP_MS))
+        if due:
+            self._wakeups.wake(direction)
+        return due
 
     def wakeup_received(self, direction: Direction) -> None:
         """The doorbell was heard: from here on a new one may be rung."""
@@ -181,6 +191,11 @@ class Lanes:
                 found[direction] = max(0.0, (now - first[0][1]) / 1000) if first else 0.0
         return found
 
+    def _wake(self, directions: Sequence[int]) -> None:
+        for direction, due in zip(_BOTH, directions, strict=True):
+            if due:
+                self._wakeups.wake(direction)
+
 
 def _named(lease: Lease) -> tuple[str, str, str, str]:
     return lease.direction, quote(lease.account_id, safe=""), quote(lease.lane, safe="~"), lease.token
@@ -220,10 +235,6 @@ def dead_letter_json(letter: DeadLetter) -> str:
     fields["accepted_at"] = epoch_ms(letter.accepted_at)
     fields["failed_at"] = epoch_ms(letter.failed_at)
     return json.dumps(fields)
-
-
-def _directions(directions: Sequence[int]) -> set[Direction]:
-    return {_BOTH[i] for i in (0, 1) if directions[i]}
 
 
 def _leased(direction: Direction, row: list[Any], since: float) -> Lease:

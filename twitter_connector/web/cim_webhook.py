@@ -38,7 +38,7 @@ def receive_message() -> Response:
         CIM_ACCEPTED.labels("refused").inc()
         raise
     svc = services()
-    new = take_in_message(message, svc.inbox, svc.wakeups.wake)
+    new = take_in_message(message, svc.inbox)
     CIM_ACCEPTED.labels("accepted" if new else "duplicate").inc()
     log.info(
         "cim_message_accepted" if new else "cim_message_repeated",

@@ -70,7 +70,7 @@ def replay_one(letter_id: str) -> Response:
     letter = svc.dead_letters.get(letter_id)
     if letter is None:
         return _unknown()
-    if not replay([letter], svc.lanes, svc.wakeups.wake):
+    if not replay([letter], svc.lanes):
         return _unknown()  # somebody else was quicker
     return _accepted({"replayed": 1})
 
@@ -85,7 +85,7 @@ def replay_matching() -> Response:
     wanted = _FilterSchema().load(body)
     svc = services()
     letters = sorted(_matching(wanted), key=lambda x: (x.accepted_at, x.entry_id))
-    replayed = replay(letters[:REPLAY_MAX], svc.lanes, svc.wakeups.wake)
+    replayed = replay(letters[:REPLAY_MAX], svc.lanes)
     return _accepted({"replayed": replayed, "remaining": max(0, len(letters) - REPLAY_MAX)})
 
 

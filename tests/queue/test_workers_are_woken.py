@@ -1,0 +1,71 @@
+"""The queue wakes its own workers: no caller can forget to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+import redis
+
+from tests.brokers import Broker, broker_process, inspector
+from tests.fakes import FakePlatform
+from twitter_connector.accounts.registration import AccountRegistration
+from twitter_connector.accounts.registration_request import Registration
+from twitter_connector.bootstrap import Services, build_services, now
+from twitter_connector.model.timestamps import epoch_ms
+from twitter_connector.model.work import Direction, Entry
+from twitter_connector.queue.wakeups import QUEUES
+
+__all__ = ["broker_process", "inspector"]
+
+OUT = Direction.OUT
+ACCOUNT = "732739706"
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def services(broker_process: Broker, inspector: redis.Redis) -> Iterator[Services]:
+    """The services of a process with real wake-ups: they publish Celery tasks."""
+    made = build_services(broker_process.settings)
+    yield made
+    made.redis.close()
+
+
+def reply(number: int) -> Entry:
+    return Entry(OUT, ACCOUNT, "210375291", f"reply {number}", "{}")
+
+
+def eventually(true: Callable[[], object], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def tasks(inspector: redis.Redis, direction: Direction) -> int:
+    return int(inspector.llen("tc-celery:" + QUEUES[direction]))  # type: ignore[arg-type]
+
+
+def test_a_registration_that_resumes_a_paused_account_wakes_a_worker_within_a_tenth_of_a_second(
+    services: Services, inspector: redis.Redis
+) -> None:
+    platform = FakePlatform()
+    registration = AccountRegistration(services.accounts, services.lanes, platform, now, None)
+    wanted = Registration(platform.token(ACCOUNT), f"https://cx.example.com/webhook/twitter/{ACCOUNT}", "prod")
+    registration.register(wanted)
+    # The first wake-up of a process connects; that is not measured here.
+    services.wakeups.wake(Direction.IN)
+    eventually(lambda: tasks(inspector, Direction.IN))
+    # The account is paused: what arrives for it now wakes nobody.
+    services.lanes.pause(OUT, ACCOUNT, epoch_ms(now() + HOUR), "credentials_rejected", "")
+    services.lanes.accept([reply(1)])
+    assert services.lanes.claim(OUT) is None
+
+    started = time.monotonic()
+    registration.register(wanted)
+    services.lanes.accept([reply(2)])
+    while not tasks(inspector, OUT):
+        assert time.monotonic() - started < 0.1, "no worker was woken"
+        time.sleep(0.001)
