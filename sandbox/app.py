@@ -1,15 +1,16 @@
-"""Builds the application: every route of every part played, behind the guard that acts out faults."""
+"""Builds the application: the routes of X, CCM and the file engine, and the faults in front of them."""
 
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from sandbox import hazards
+from sandbox import fault_middleware
 from sandbox.ccm.routes import ccm
 from sandbox.control.conversation import conversation
 from sandbox.control.people import people
 from sandbox.control.records import records
 from sandbox.control.steering import steering
+from sandbox.control.x_v2 import x_v2
 from sandbox.files.routes import files
 from sandbox.page import page
 from sandbox.requests_log import family_of
@@ -21,6 +22,19 @@ from sandbox.twitter.routes_downloads import downloads
 from sandbox.twitter.routes_messages import messages
 from sandbox.twitter.routes_uploads import uploads
 from sandbox.world import World
+from sandbox.x_v2.routes_account_activity import account_activity
+from sandbox.x_v2.routes_lookups import lookups
+from sandbox.x_v2.routes_media import media
+from sandbox.x_v2.routes_messages import messages as v2_messages
+from sandbox.x_v2.routes_oauth2 import oauth2
+from sandbox.x_v2.routes_stream import stream
+from sandbox.x_v2.routes_subscriptions import subscriptions
+from sandbox.x_v2.routes_users import users
+from sandbox.x_v2.routes_webhooks import webhooks
+
+_V1 = (accounts, activity, messages, uploads, downloads)
+_V2 = (webhooks, subscriptions, account_activity, stream, v2_messages, lookups, media, oauth2, users)
+_PAGE = (people, conversation, records, steering, x_v2, page)
 
 
 def create_app(world: World) -> Flask:
@@ -34,10 +48,8 @@ def create_app(world: World) -> Flask:
     app.config["PROPAGATE_EXCEPTIONS"] = True
     app.register_error_handler(404, _nothing_there)
     app.register_error_handler(405, _nothing_there)
-    hazards.install(app, world)
-    for part in (accounts, activity, messages, uploads, downloads, ccm, files):
-        app.register_blueprint(part)
-    for part in (people, conversation, records, steering, page):
+    fault_middleware.install(app, world)
+    for part in (*_V1, *_V2, ccm, files, *_PAGE):
         app.register_blueprint(part)
     return app
 

@@ -1,4 +1,4 @@
-"""The people everybody finds at the start: one business account and a few customers.
+"""The people of the first start: one business account for each API, and a few customers.
 
 The keys are fixed and say what they are, so that nobody takes them for secrets.
 """
@@ -6,6 +6,7 @@ The keys are fixed and say what they are, so that nobody takes them for secrets.
 from sandbox.people import App, Directory, Token, User
 
 ACCOUNT_ID = "732739706"
+V2_ACCOUNT_ID = "1750214466953510912"
 CUSTOMER_ID = "210375291"
 
 _JOINED = "1326931200000"
@@ -18,6 +19,15 @@ ACCOUNT = User(
     business=True,
     location="Zurich",
     description="We make everything. Ask us anything.",
+)
+V2_ACCOUNT = User(
+    id=V2_ACCOUNT_ID,
+    name="Northwind",
+    screen_name="northwind",
+    created_timestamp="1706118000000",
+    business=True,
+    location="Oslo",
+    description="Outdoor gear for every weather.",
 )
 CUSTOMERS = (
     User(CUSTOMER_ID, "Ada Lovelace", "ada", "1288000000000", location="London"),
@@ -33,6 +43,19 @@ APP = App(
     consumer_secret="SANDBOX-demo-api-key-secret-not-a-secret",
     bearer_token="SANDBOX-demo-bearer-token-not-a-secret",
     environments=["sandbox"],
+    client_id="SANDBOX-demo-client-id",
+    client_secret="SANDBOX-demo-client-secret-not-a-secret",
+)
+V2_APP = App(
+    id="31415926",
+    name="Northwind Care",
+    url="https://www.example.com/northwind-care",
+    consumer_key="SANDBOX-demo-v2-api-key",
+    consumer_secret="SANDBOX-demo-v2-api-key-secret-not-a-secret",
+    bearer_token="SANDBOX-demo-v2-bearer-token-not-a-secret",
+    api="v2",
+    client_id="SANDBOX-demo-v2-client-id",
+    client_secret="SANDBOX-demo-v2-client-secret-not-a-secret",
 )
 TOKEN = Token(
     token=f"{ACCOUNT_ID}-SANDBOXdemoAccessToken",
@@ -41,28 +64,43 @@ TOKEN = Token(
     app_id=APP.id,
     environment="sandbox",
 )
+V2_TOKEN = Token(
+    token=f"{V2_ACCOUNT_ID}-SANDBOXdemoAccessToken",
+    secret="SANDBOX-demo-v2-access-token-secret-not-a-secret",
+    user_id=V2_ACCOUNT_ID,
+    app_id=V2_APP.id,
+    environment="",
+)
 
 
 def settle(directory: Directory) -> None:
-    """Put the demo people into the directory unless they live there already."""
-    if ACCOUNT_ID in directory.users:
-        return
-    directory.add_users([User(**vars(user)) for user in (ACCOUNT, *CUSTOMERS)])
-    directory.add_app(App(**{**vars(APP), "environments": list(APP.environments)}))
-    directory.add_token(Token(**vars(TOKEN)))
+    """Add the demo people that the directory does not have yet."""
+    if ACCOUNT_ID not in directory.users:
+        directory.add_users([User(**vars(user)) for user in (ACCOUNT, *CUSTOMERS)])
+        directory.add_app(App(**{**vars(APP), "environments": list(APP.environments)}))
+        directory.add_token(Token(**vars(TOKEN)))
+    if V2_ACCOUNT_ID not in directory.users:
+        directory.add_users([User(**vars(V2_ACCOUNT))])
+        directory.add_app(App(**{**vars(V2_APP), "environments": []}))
+        directory.add_token(Token(**vars(V2_TOKEN)))
 
 
-def register_body(directory: Directory, account_id: str, connector_url: str) -> dict[str, str]:
-    """Return what an operator posts to the connector to register the account. Raises LookupError."""
+def register_body(directory: Directory, account_id: str, connector_url: str, api: str = "") -> dict[str, str]:
+    """Return what an operator posts to the connector to register the account.
+
+    api: "v1.1" or "v2"; "" means the API of the account's own app. Raises LookupError for an unknown account.
+    """
     token = directory.token_of(account_id)
     if token is None:
         raise LookupError(f"no account {account_id}")
     app = directory.apps[token.app_id]
-    return {
+    body = {
         "API-KEY": app.consumer_key,
         "API-KEY-SECRET": app.consumer_secret,
         "ACCESS-TOKEN": token.token,
         "ACCESS-TOKEN-SECRET": token.secret,
         "WEBHOOK-URL": f"{connector_url}/webhook/twitter/{account_id}",
-        "ENVIRONMENT-NAME": token.environment,
     }
+    if (api or app.api) == "v1.1":
+        body["ENVIRONMENT-NAME"] = token.environment
+    return body

@@ -1,6 +1,6 @@
 """Troubles put in the way of requests: refusals, delays, silence, and answers lost after the deed.
 
-It decides which fault meets a request and keeps count; acting it out is the business of hazards.py.
+It decides which fault meets a request and keeps count; acting it out is the business of fault_middleware.py.
 """
 
 import itertools
@@ -9,6 +9,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
+
+from sandbox.x_v2.problems import CATALOGUE
 
 ACTIONS = ("answer", "reset", "hang", "act_then_reset", "act_then_hang", "act_then_answer", "delay")
 FAMILIES = ("twitter", "ccm", "files", "media")
@@ -24,6 +26,7 @@ _FIELDS = {
     "status",
     "headers",
     "body",
+    "problem",
     "action",
 }
 
@@ -45,6 +48,7 @@ class Fault:
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
+    problem: str | None = None
     hits: int = 0
     met: int = 0
     lifted: threading.Event = field(default_factory=threading.Event)
@@ -76,6 +80,8 @@ class Faults:
         if wanted.get("family") not in FAMILIES:
             raise ValueError(f"family must be one of {', '.join(FAMILIES)}")
         values = {name: value for name, value in wanted.items() if value is not None}
+        if "problem" in values:
+            values |= _filled(values)
         values.setdefault("action", "delay" if "delay" in values and "status" not in values else "answer")
         if values["action"] not in ACTIONS:
             raise ValueError(f"action must be one of {', '.join(ACTIONS)}")
@@ -130,6 +136,16 @@ class Faults:
         return None
 
 
+def _filled(values: dict[str, Any]) -> dict[str, Any]:
+    """Return status, body and content type of the named problem. Raises ValueError."""
+    name = values["problem"]
+    if name not in CATALOGUE:
+        raise ValueError(f"problem must be one of {', '.join(CATALOGUE)}")
+    status, body = CATALOGUE[name]
+    mime = "text/html" if isinstance(body, str) or body is None else "application/problem+json"
+    return {"status": status, "body": body, "headers": {"Content-Type": mime, **values.get("headers", {})}}
+
+
 def _check(values: dict[str, Any]) -> None:
     """Raise ValueError now for what would otherwise fail in the middle of somebody's request."""
     kinds: dict[str, tuple[type, ...]] = {
@@ -140,7 +156,9 @@ def _check(values: dict[str, Any]) -> None:
         "headers": (dict,),
         "body": (object,),
     }
-    wrong = [name for name, value in values.items() if not isinstance(value, kinds.get(name, (str,)))]
+    wrong = [
+        name for name, value in values.items() if value is not None and not isinstance(value, kinds.get(name, (str,)))
+    ]
     if wrong or not all(isinstance(value, str) for value in values.get("headers", {}).values()):
         raise ValueError(f"of the wrong kind: {', '.join(wrong) or 'headers'}")
     try:

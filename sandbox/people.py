@@ -28,7 +28,11 @@ class User:
 
 @dataclass
 class App:
-    """A developer's app. Its consumer secret signs what Twitter sends to its webhooks."""
+    """A developer's app. Its consumer secret signs what X sends to its webhooks.
+
+    `api` is "v1.1" for an app with access to both APIs and "v2" for one that X refuses API v1.1. Apps with the same
+    `developer` share one limit on webhooks; "" stands for the app's own id.
+    """
 
     id: str
     name: str
@@ -37,6 +41,15 @@ class App:
     consumer_secret: str
     bearer_token: str
     environments: list[str] = field(default_factory=list)
+    api: str = "v1.1"
+    developer: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+
+    @property
+    def developer_id(self) -> str:
+        """The developer account that owns the app."""
+        return self.developer or self.id
 
 
 @dataclass
@@ -63,6 +76,7 @@ class Directory:
         self._by_screen_name: dict[str, User] = {}
         self._by_consumer_key: dict[str, App] = {}
         self._by_bearer: dict[str, App] = {}
+        self._by_client_id: dict[str, App] = {}
         self._token_of: dict[str, Token] = {}
 
     def restore(self) -> None:
@@ -81,6 +95,7 @@ class Directory:
                 index.clear()
             self._by_consumer_key.clear()
             self._by_bearer.clear()
+            self._by_client_id.clear()
             self._token_of.clear()
 
     def add_users(self, users: Iterable[User]) -> None:
@@ -114,6 +129,10 @@ class Directory:
         """Find an app by its app-only token."""
         return self._by_bearer.get(bearer_token)
 
+    def app_with_client_id(self, client_id: str) -> App | None:
+        """Find an app by its OAuth 2.0 client id."""
+        return self._by_client_id.get(client_id)
+
     def token_of(self, user_id: str) -> Token | None:
         """Return the newest token of a user."""
         return self._token_of.get(user_id)
@@ -134,6 +153,8 @@ class Directory:
         self.apps[app.id] = app
         self._by_consumer_key[app.consumer_key] = app
         self._by_bearer[app.bearer_token] = app
+        if app.client_id:
+            self._by_client_id[app.client_id] = app
 
     def _index_token(self, token: Token) -> None:
         self.tokens[token.token] = token
@@ -142,8 +163,8 @@ class Directory:
             self._token_of[token.user_id] = token
 
 
-def new_app(app_id: str, name: str, environment: str) -> App:
-    """Make an app with keys that look like nothing but sandbox keys."""
+def new_app(app_id: str, name: str, environment: str, api: str = "v1.1", developer: str = "") -> App:
+    """Make an app with keys that look like nothing but sandbox keys. An app of API v2 has no environment."""
     return App(
         id=app_id,
         name=name,
@@ -151,7 +172,11 @@ def new_app(app_id: str, name: str, environment: str) -> App:
         consumer_key=f"SANDBOX-key-{secrets.token_hex(8)}",
         consumer_secret=f"SANDBOX-key-secret-{secrets.token_hex(16)}",
         bearer_token=f"SANDBOX-bearer-{secrets.token_hex(16)}",
-        environments=[environment],
+        environments=[environment] if environment else [],
+        api=api,
+        developer=developer,
+        client_id=f"SANDBOX-client-{secrets.token_hex(8)}",
+        client_secret=f"SANDBOX-client-secret-{secrets.token_hex(16)}",
     )
 
 

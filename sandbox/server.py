@@ -157,9 +157,11 @@ class _Answer:
     def _write(self, data: bytes) -> None:
         if not self._begun:
             self._begin()
-        if not data:
-            return
         out = self._handler.wfile
+        if not data:
+            # An empty chunk sends the headers now.
+            out.flush()
+            return
         out.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
         if self._chunked:
             out.flush()

@@ -23,6 +23,13 @@ class Settings:
     limits: dict[str, int | None] = field(default_factory=dict)
     # Seconds until a limit that is used up is whole again.
     limit_window: int = 900
+    # Scales every window of a limit: 0.01 makes fifteen minutes nine seconds, and a day fourteen minutes.
+    window_scale: float = 1.0
+    # Whether v2 limits of 15 minutes and of 24 hours are in force.
+    short_limits: bool = True
+    daily_limits: bool = True
+    # Requests in 24 hours per user and per app, by v2 endpoint name; laid over x_v2/limits.py. null lifts a limit.
+    limits_24_hours: dict[str, int | None] = field(default_factory=dict)
     # Seconds an uploaded GIF or video stays in processing.
     processing_seconds: float = 1.0
     # How many of the next uploads that need processing end as failed, and in which words.
@@ -34,6 +41,55 @@ class Settings:
     ccm_answer: str = "accepted"
     # The file engine's MAXFILESIZE.
     max_file_bytes: int = 25 * MEBIBYTE
+    # CCM's channel types: "present", "missing" (TWITTER can be created), "401", "403", "404", "409", "silence".
+    ccm_channel_types: str = "present"
+
+    # Webhooks a developer account may have, and the reason X gives for a URL that is registered already.
+    webhook_limit: int = 1
+    webhook_duplicate_reason: str = "DuplicateUrlFailed"
+    # Whether an empty list of webhooks has `data`.
+    webhook_empty_data: bool = True
+    # Shape of the answer to a new activity subscription: "array", "object", "wrapped" or "empty" (204).
+    subscription_answer: str = "array"
+    # Status of the answer to a subscription that exists already: 400 or 409.
+    subscription_duplicate_status: int = 400
+    # Subscriptions an app may have (user x event type), and users it may subscribe by Account Activity v2.
+    subscription_limit: int = 1500
+    account_activity_limit: int = 3
+    # Event types X refuses to subscribe to, and whether it takes OAuth 1.0a for private ones.
+    subscription_refused_types: list[str] = field(default_factory=list)
+    subscription_oauth1: bool = True
+    # Whether Account Activity v2 delivers messages; one integrator saw that it did not.
+    account_activity_delivers: bool = True
+    # Seconds X waits for the answer to a v2 event, and before each further try. X documents no retry.
+    v2_delivery_timeout: float = 10.0
+    v2_retry_delays: list[float] = field(default_factory=list)
+    # Share of v2 events that are delivered twice, and how many are collected (at most 0.3 s) and then shuffled.
+    doubled_share: float = 0.0
+    shuffle: int = 0
+    # Stream: connections an app may have, seconds between keep-alive lines, and faults of an open stream.
+    stream_connections: int = 2
+    stream_keep_alive: float = 20.0
+    stream_silent: bool = False
+    stream_notices_disconnect: bool = True
+    stream_backfill: bool = False
+    # Replay: how old its moments must be, in minutes, how long a job takes, and the state it ends in.
+    replay_from_minutes: int = 31
+    replay_to_minutes: int = 10
+    replay_seconds: float = 0.5
+    replay_job_state: str = "Complete"
+    # Lookups: whether `sender_id` is a known DM field, and which partial error comes beside the data:
+    # "none", "expansion" (a user) or "event" (the newest message of the page).
+    lookup_sender_id: bool = True
+    lookup_partial_error: str = "none"
+    # Media v2: forms of a one-shot upload that X takes.
+    one_shot_forms: list[str] = field(default_factory=lambda: ["multipart", "json"])
+    # OAuth 2.0: lifetimes in seconds, and what a used refresh token does: "revoke" the grant, "refuse", or "repeat"
+    # the answer of the first use.
+    oauth2_code_seconds: float = 30.0
+    oauth2_access_seconds: float = 7200.0
+    oauth2_refresh_seconds: float = 15_552_000.0
+    oauth2_reuse: str = "revoke"
 
     def change(self, wanted: dict[str, Any]) -> None:
         """Take over the given values. Raises ValueError for an unknown name or a value of another kind."""

@@ -18,16 +18,21 @@ from sandbox.feed import Feed
 from sandbox.files.store import FileStore
 from sandbox.journal import Journal
 from sandbox.people import Directory
+from sandbox.recorder import Recorder
 from sandbox.requests_log import RequestsLog
 from sandbox.settings import Settings
 from sandbox.snowflake import Snowflakes
 from sandbox.twitter.activity import Activity
-from sandbox.twitter.courier import Courier
+from sandbox.twitter.bodies import Bodies
 from sandbox.twitter.dm import Showing
+from sandbox.twitter.event_sender import EventSender
 from sandbox.twitter.limits import RateLimits
 from sandbox.twitter.mailbox import Mailbox
 from sandbox.twitter.media_store import MediaStore
 from sandbox.twitter.webhooks import Webhooks
+from sandbox.x_v2.activity import V2Activity
+from sandbox.x_v2.parts import assemble
+from sandbox.x_v2.replay import Replays
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,21 @@ class World:
         self.feed = Feed()
         self.faults = Faults()
         self.log = RequestsLog()
+        self.recorder = Recorder()
         self.limits = RateLimits(self.settings)
         self.directory = Directory(self.journal)
         self.webhooks = Webhooks(self.journal, self.ids, self.feed)
         self.media = MediaStore(options.state_dir / "media", self.journal, self.ids, self.settings)
         self.mailbox = Mailbox(self.journal, self.ids, self.feed)
-        self.courier = Courier(self.settings)
+        self.sender = EventSender(self.settings)
         self.showing = Showing(options.base_url, self._mention, self.media.get)
-        self.activity = Activity(self.directory, self.webhooks, self.courier, self.mailbox, self.showing)
+        self.bodies = Bodies(self.directory, self.showing)
+        self.v2 = assemble(self.journal, self.ids, self.feed, self.settings, self.directory)
+        self.v2_activity = V2Activity(self.directory, self.sender, self.mailbox, self.bodies, self.v2)
+        self.v2.replays = Replays(self.settings, self.mailbox, self.v2_activity)
+        self.activity = Activity(
+            self.directory, self.webhooks, self.sender, self.mailbox, self.bodies, self.v2_activity
+        )
         self.files = FileStore(options.state_dir / "files", self.settings)
         self.connector = Connector(options.connector_url, options.connector_token)
         self.configurations = Configurations()
@@ -70,9 +82,19 @@ class World:
         """Go back to the first start: the demo people, no messages, no webhooks, no faults."""
         self.faults.lift()
         self.settings.restore()
-        self.courier.clear()
-        for part in (self.log, self.limits, self.mailbox, self.webhooks, self.media, self.files, self.inbox):
+        self.sender.clear()
+        for part in (
+            self.log,
+            self.recorder,
+            self.limits,
+            self.mailbox,
+            self.webhooks,
+            self.media,
+            self.files,
+            self.inbox,
+        ):
             part.clear()
+        self.v2.clear()
         self.desk.clear()
         self.configurations.clear()
         self.directory.clear()
@@ -81,7 +103,7 @@ class World:
         self.feed.tell("reset", {})
 
     def _restore(self) -> None:
-        for part in (self.directory, self.webhooks, self.media, self.mailbox, self.inbox, self.desk):
+        for part in (self.directory, self.webhooks, self.v2, self.media, self.mailbox, self.inbox, self.desk):
             part.restore()
         demo.settle(self.directory)
         self.activity.resume()

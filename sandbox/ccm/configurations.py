@@ -7,7 +7,7 @@ It knows no credentials of its own and pushes nothing to the connector.
 from collections.abc import Mapping
 from typing import Any
 
-STATES = ("saved", "masked", "missing")
+STATES = ("saved", "masked", "missing", "no-channel")
 
 
 class Configurations:
@@ -30,10 +30,14 @@ class Configurations:
     def of(self, account_id: str, present: Mapping[str, str]) -> dict[str, str]:
         """Return attribute name -> value as CCM tells them. present: the credentials the account has now."""
         state = self._states.get(account_id, "saved")
-        if state == "missing":
+        if state in {"missing", "no-channel"}:
             return {}
         found = {**present, **self._values.get(account_id, {})}
         return {name: "****" if state == "masked" else value for name, value in found.items() if value is not None}
+
+    def without_channel(self, account_id: str) -> bool:
+        """Whether no channel has the account as its service identifier."""
+        return self._states.get(account_id) == "no-channel"
 
     def clear(self) -> None:
         """Go back to the first start."""

@@ -37,6 +37,8 @@ class Inbox:
         self._lock = threading.Lock()
         self._all: list[Received] = []
         self._ids: set[str] = set()
+        # Whether a connector has created the channel type TWITTER.
+        self.channel_type_added = False
 
     def restore(self) -> None:
         """Read what an earlier run received."""
@@ -48,6 +50,7 @@ class Inbox:
         with self._lock:
             self._all.clear()
             self._ids.clear()
+            self.channel_type_added = False
 
     def note(self, message: Any, accepted: bool, status: int | None) -> Received:
         """Record a request in the order of arrival. A repeat bears an id that was accepted before."""

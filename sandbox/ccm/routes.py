@@ -1,5 +1,7 @@
 """Routes of CCM: messages from the connector, and the configuration a connector may ask for."""
 
+import time
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, g, jsonify, request
@@ -7,10 +9,12 @@ from flask.typing import ResponseReturnValue
 
 from sandbox.ccm.validation import complaints
 from sandbox.people import User
+from sandbox.server import caller_has_gone, reset
 from sandbox.world import World, the_world
 
 ccm = Blueprint("ccm", __name__, url_prefix="/ccm")
 
+_SILENCE_SECONDS = 120.0
 CHANNEL_TYPE = {
     "id": "6169",
     "name": "TWITTER",
@@ -50,15 +54,38 @@ def configuration(account_id: str) -> ResponseReturnValue:
 
 @ccm.get("/channel-types")
 def channel_types() -> ResponseReturnValue:
-    """List the channel types."""
+    """List the channel types; TWITTER may be missing, and the answer may be an error, as the settings say."""
+    world = the_world()
+    refusal = _channel_types_refused(world, {"401", "403", "404"})
+    if refusal is not None:
+        return refusal
+    if world.settings.ccm_channel_types in {"missing", "409"} and not world.inbox.channel_type_added:
+        return jsonify([{**CHANNEL_TYPE, "id": "6168", "name": "WEB", "channelLogo": "_WEB.svg"}])
     return jsonify([CHANNEL_TYPE])
+
+
+@ccm.post("/channel-types")
+def add_channel_type() -> ResponseReturnValue:
+    """Create a channel type."""
+    world = the_world()
+    refusal = _channel_types_refused(world, {"401", "403", "404", "409"})
+    if refusal is not None:
+        return refusal
+    payload: Any = request.get_json(silent=True)
+    if not isinstance(payload, dict) or payload.get("name") != CHANNEL_TYPE["name"]:
+        return jsonify(status=400, error="Bad Request", message="name: must be a channel type"), 400
+    if world.settings.ccm_channel_types == "present" or world.inbox.channel_type_added:
+        return jsonify(status=409, error="Conflict"), 409
+    world.inbox.channel_type_added = True
+    return jsonify({**CHANNEL_TYPE, **payload}), 201
 
 
 @ccm.get("/channels")
 def channels() -> ResponseReturnValue:
     """List the channels: one for each business account."""
     world = the_world()
-    return jsonify([_channel(world, account) for account in world.directory.accounts()])
+    accounts = world.directory.accounts()
+    return jsonify([_channel(world, one) for one in accounts if not world.configurations.without_channel(one.id)])
 
 
 @ccm.get("/channels/service-identifier/<account_id>")
@@ -66,9 +93,22 @@ def channel(account_id: str) -> ResponseReturnValue:
     """Give the channel of an account."""
     world = the_world()
     account = world.directory.users.get(account_id)
-    if account is None or not account.business:
+    if account is None or not account.business or world.configurations.without_channel(account_id):
         return jsonify(status=404, error="Not Found"), 404
     return jsonify(_channel(world, account))
+
+
+def _channel_types_refused(world: World, statuses: set[str]) -> ResponseReturnValue | None:
+    """Return the error that the setting asks for; with "silence" no answer comes for two minutes."""
+    setting = world.settings.ccm_channel_types
+    if setting == "silence":
+        until = time.monotonic() + _SILENCE_SECONDS
+        while time.monotonic() < until and not caller_has_gone(request.environ):
+            time.sleep(0.1)
+        reset(request.environ)
+    if setting in statuses:
+        return jsonify(status=int(setting), error=HTTPStatus(int(setting)).phrase), int(setting)
+    return None
 
 
 def _take_effect(world: World, message: dict[str, Any]) -> None:

@@ -24,6 +24,8 @@ def blueprint(name: str) -> Blueprint:
 
     @made.before_request
     def from_here() -> None:
+        if request.host not in _own_hosts():
+            raise Refusal("the Host header must name the sandbox's own address", 403)
         origin = request.headers.get("Origin")
         if origin is not None and origin not in _own_origins():
             raise Refusal("only the sandbox's own page may ask from a browser", 403)
@@ -35,9 +37,14 @@ def blueprint(name: str) -> Blueprint:
     return made
 
 
+def _own_hosts() -> set[str]:
+    own = the_world().options.base_url.partition("://")[2]
+    port = own.rpartition(":")[2]
+    return {own, *(f"{host}:{port}" for host in ("127.0.0.1", "[::1]", "localhost"))}
+
+
 def _own_origins() -> set[str]:
-    port = the_world().options.base_url.rpartition(":")[2]
-    return {f"http://{host}:{port}" for host in ("127.0.0.1", "[::1]", "localhost")}
+    return {f"http://{host}" for host in _own_hosts()}
 
 
 def asked() -> dict[str, Any]:

@@ -4,7 +4,7 @@ import threading
 import time
 from typing import Any
 
-from flask import jsonify
+from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
 from sandbox import demo
@@ -25,6 +25,13 @@ def demo_credentials() -> ResponseReturnValue:
     return jsonify(_register_body(the_world(), demo.ACCOUNT_ID))
 
 
+@people.get("/demos")
+def all_demo_credentials() -> ResponseReturnValue:
+    """Give the register bodies of both demo accounts: the one of API v2, and the one of API v1.1."""
+    world = the_world()
+    return jsonify({"v2": _register_body(world, demo.V2_ACCOUNT_ID), "v1.1": _register_body(world, demo.ACCOUNT_ID)})
+
+
 @people.get("/people")
 def everybody() -> ResponseReturnValue:
     """List accounts and customers, the first `limit` of each."""
@@ -32,13 +39,17 @@ def everybody() -> ResponseReturnValue:
     limit = number_in("limit", 1_000_000)
     return jsonify(
         accounts=[
-            {**_shown(account), "registered": _registered(world, account.id)}
+            {**_shown(account), "api": _api(world, account.id), "registered": _registered(world, account.id)}
             for account in world.directory.accounts()[:limit]
         ],
         customers=[
             {**_shown(customer), "refuses": customer.refuses} for customer in world.directory.customers()[:limit]
         ],
-        demo={"account_id": demo.ACCOUNT_ID, "customer_id": demo.CUSTOMER_ID},
+        demo={
+            "account_id": demo.ACCOUNT_ID,
+            "v2_account_id": demo.V2_ACCOUNT_ID,
+            "customer_id": demo.CUSTOMER_ID,
+        },
     )
 
 
@@ -51,10 +62,13 @@ def add_account() -> ResponseReturnValue:
         user_id = str(fields.get("id") or _free_id(world))
         screen_name = str(fields.get("screen_name") or f"brand{len(directory.users)}")
         _must_be_new(world, user_id, screen_name)
-        environment = str(fields.get("environment") or "sandbox")
+        api = str(fields.get("api") or "v1.1")
+        if api not in {"v1.1", "v2"}:
+            raise Refusal('api must be "v1.1" or "v2"')
+        environment = str(fields.get("environment") or ("sandbox" if api == "v1.1" else ""))
         partner = fields.get("share_app_with")
         if partner is None:
-            app = new_app(world.ids.next(), f"{screen_name} care", environment)
+            app = new_app(world.ids.next(), f"{screen_name} care", environment, api, _developer(world, fields))
         else:
             app = directory.apps[_token_of(world, str(partner)).app_id]
             if fields.get("environment") is None:
@@ -71,8 +85,8 @@ def add_account() -> ResponseReturnValue:
 
 @people.get("/accounts/<account_id>")
 def account(account_id: str) -> ResponseReturnValue:
-    """Give the register body of any account."""
-    return jsonify(_register_body(the_world(), account_id))
+    """Give the register body of any account; `api` asks for the one of an API that is not its app's own."""
+    return jsonify(_register_body(the_world(), account_id, request.args.get("api", "")))
 
 
 @people.post("/customers")
@@ -110,8 +124,12 @@ def refuse() -> ResponseReturnValue:
 @people.post("/register")
 def register() -> ResponseReturnValue:
     """Post the register body of an account to the connector, as an operator does, and pass its answer on."""
-    world = the_world()
-    body = _register_body(world, account_in(asked()).id)
+    world, fields = the_world(), asked()
+    body = _register_body(world, account_in(fields).id, str(fields.get("api") or ""))
+    more = fields.get("attributes") or {}
+    if not isinstance(more, dict):
+        raise Refusal("attributes must be an object")
+    body = {name: value for name, value in {**body, **more}.items() if value is not None}
     try:
         answer = world.connector.register(body)
     except Unreachable as problem:
@@ -124,9 +142,15 @@ def register() -> ResponseReturnValue:
     return jsonify(status=answer.status_code, body=told)
 
 
-def _register_body(world: World, account_id: str) -> dict[str, str]:
+def _developer(world: World, fields: dict[str, Any]) -> str:
+    """Return the developer account of a new app: that of another account's app, or "" for one of its own."""
+    partner = fields.get("share_developer_with")
+    return "" if partner is None else world.directory.apps[_token_of(world, str(partner)).app_id].developer_id
+
+
+def _register_body(world: World, account_id: str, api: str = "") -> dict[str, str]:
     try:
-        return demo.register_body(world.directory, account_id, world.options.connector_url)
+        return demo.register_body(world.directory, account_id, world.options.connector_url, api)
     except LookupError as problem:
         raise Refusal(str(problem), 404) from None
 
@@ -139,7 +163,17 @@ def _token_of(world: World, account_id: str) -> Any:
 
 
 def _registered(world: World, account_id: str) -> bool:
-    return any(webhook.valid for webhook in world.webhooks.listening_to(account_id))
+    return any(webhook.valid for webhook in world.webhooks.listening_to(account_id)) or world.v2.reaches(account_id)
+
+
+def _app_id(world: World, account_id: str) -> str:
+    token = world.directory.token_of(account_id)
+    return token.app_id if token else ""
+
+
+def _api(world: World, account_id: str) -> str:
+    app = world.directory.apps.get(_app_id(world, account_id))
+    return app.api if app else ""
 
 
 def _shown(user: User) -> dict[str, Any]:

@@ -60,11 +60,11 @@ def deliveries() -> ResponseReturnValue:
     """List events on their way to webhooks, with every try; with `wait`, when that of `event_id` has ended."""
     event_id, status = request.args.get("event_id"), request.args.get("status")
     if event_id:
-        the_world().courier.wait_for_end(event_id, min(number_in("wait"), _WAIT_MAX_SECONDS))
+        the_world().sender.wait_for_end(event_id, min(number_in("wait"), _WAIT_MAX_SECONDS))
     since = number_in("since")
     found = [
         asdict(delivery)
-        for delivery in list(the_world().courier.deliveries)
+        for delivery in list(the_world().sender.deliveries)
         if delivery.seq > since and event_id in (None, delivery.event_id) and status in (None, delivery.status)
     ]
     return jsonify(deliveries=found)

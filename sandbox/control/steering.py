@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import requests
 from flask import jsonify
@@ -10,11 +11,12 @@ from flask.typing import ResponseReturnValue
 from sandbox import demo
 from sandbox.control.asking import Refusal, account_in, asked, blueprint
 from sandbox.people import new_token
-from sandbox.twitter.activity import encode
-from sandbox.twitter.courier import post_event
-from sandbox.twitter.crc import challenge
+from sandbox.twitter.bodies import encode
+from sandbox.twitter.crc import challenge, try_challenge
+from sandbox.twitter.delivery import post_event
 from sandbox.twitter.webhooks import Subscription
 from sandbox.world import the_world
+from sandbox.x_v2.webhooks import V2Webhook
 
 steering = blueprint("steering")
 
@@ -90,8 +92,9 @@ def raw_event() -> ResponseReturnValue:
         body = (
             encode(fields["body"]) if isinstance(fields.get("body"), dict) else json.dumps(fields.get("body")).encode()
         )
-    found = world.webhooks.of_environment(app, token.environment)
-    url = str(fields.get("url") or (found[0].url if found else f"{world.connector.url}/webhook/twitter/{account.id}"))
+    urls = [webhook.url for webhook in world.webhooks.of_environment(app, token.environment)]
+    urls += [webhook.url for webhook in world.v2.webhooks.of_app(app)]
+    url = str(fields.get("url") or (urls[0] if urls else f"{world.connector.url}/webhook/twitter/{account.id}"))
     signature = fields.get("signature")
     if fields.get("spoil"):
         signature = "sha256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -130,8 +133,22 @@ def check_webhook() -> ResponseReturnValue:
             objection = problem.message if problem else ""
         world.webhooks.validate(webhook, not objection)
         shown.append(webhook.shown() | {"objection": objection or None})
+    token = world.directory.token_of(account.id)
+    for v2_webhook in world.v2.webhooks.of_app(world.directory.apps[token.app_id]) if token else ():
+        shown.append(_check_v2(v2_webhook, invalidate=bool(fields.get("invalidate"))))
     world.feed.tell("people", {})
     return jsonify(webhooks=shown)
+
+
+def _check_v2(webhook: V2Webhook, *, invalidate: bool) -> dict[str, Any]:
+    world = the_world()
+    if invalidate:
+        world.v2.webhooks.set_valid(webhook, False)
+        return webhook.shown() | {"objection": "declared invalid"}
+    failure = try_challenge(webhook.url, world.directory.apps[webhook.app_id].consumer_secret)
+    if failure is None or failure.final:
+        world.v2.webhooks.set_valid(webhook, failure is None)
+    return webhook.shown() | {"objection": failure.text if failure else None}
 
 
 @steering.post("/authorise")
@@ -164,5 +181,7 @@ def revoke() -> ResponseReturnValue:
             world.webhooks.unsubscribe(Subscription(**vars(subscription)))
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
     world.activity.revoke(account.id, token.app_id, now, listeners)
+    world.v2.grants.revoke_user(account.id, token.app_id)
+    world.v2_activity.revoke(account.id, token.app_id, now)
     world.feed.tell("people", {})
     return jsonify(revoked=token.token.partition("-")[0])

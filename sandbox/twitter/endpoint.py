@@ -16,13 +16,6 @@ from sandbox.world import the_world
 
 USER = "user"
 APP = "app"
-_TITLES = {
-    400: "Invalid Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found Error",
-    429: "Too Many Requests",
-}
 
 
 def endpoint(name: str, *kinds: str) -> Callable[[Callable[..., ResponseReturnValue]], Callable[..., Any]]:
@@ -36,6 +29,8 @@ def endpoint(name: str, *kinds: str) -> Callable[[Callable[..., ResponseReturnVa
         def guarded(**path: str) -> ResponseReturnValue:
             world = the_world()
             caller: Caller = authenticate(request, world.directory)
+            if caller.app.api == "v2":
+                raise error(453)
             if (APP if caller.user is None else USER) not in kinds:
                 raise error(261 if name == "webhooks/register" else 32)
             g.limit_headers, refusal = world.limits.count(name, caller.key, caller.user is None)
@@ -54,14 +49,7 @@ def blueprint(name: str) -> Blueprint:
 
     @made.errorhandler(TwitterError)
     def refused(problem: TwitterError) -> ResponseReturnValue:
-        if request.path.startswith("/2/"):
-            title = _TITLES.get(problem.status, "Error")
-            detail = problem.message if problem.status != 401 else title
-            body = {"title": title, "detail": detail, "type": "about:blank", "status": problem.status}
-            answer = jsonify(body)
-            answer.mimetype = "application/problem+json"
-        else:
-            answer = jsonify(problem.body())
+        answer = jsonify(problem.body())
         answer.status_code = problem.status
         return answer
 

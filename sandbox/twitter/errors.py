@@ -63,6 +63,12 @@ _KNOWN = {
     354: (403, "The text of your direct message is over the max character limit."),
     355: (409, "Subscription already exists."),
     389: (403, "You cannot send messages to users you have blocked."),
+    453: (
+        403,
+        "You currently have access to a subset of X API V2 endpoints and limited v1.1 endpoints (e.g. media post, "
+        "oauth) only. If you need access to this endpoint, you may need a different access level. You can learn more "
+        "here: https://developer.x.com/en/portal/product",
+    ),
     476: (403, "Sender is not verified to send message requests"),
 }
 WRONG_WEBHOOK = "Webhook does not exist or is associated with a different Twitter application."

@@ -3,6 +3,7 @@
 Endpoints without a number in the contract have no limit and, like Twitter's own 24-hour limits, show no header.
 """
 
+import math
 import threading
 import time
 
@@ -26,8 +27,6 @@ LIMITS: dict[str, tuple[int, int]] = {
     "indicate_typing": (1000, 1000),
     "mark_read": (1000, 1000),
     "users/show": (900, 900),
-    "users/by_username": (900, 300),
-    "users/me": (75, 75),
     "verify_credentials": (75, 75),
 }
 
@@ -55,7 +54,7 @@ class RateLimits:
         with self._lock:
             until, used = self._windows.get((endpoint, key), (0, 0))
             if until <= now:
-                until, used = now + self._settings.limit_window, 0
+                until, used = now + math.ceil(self._settings.limit_window * self._settings.window_scale), 0
             self._windows[endpoint, key] = (until, used + 1)
         headers = {
             "x-rate-limit-limit": str(limit),

@@ -1,6 +1,5 @@
-"""Routes about who is who: app-only tokens, account lookup in v1.1 and v2."""
+"""Routes for app-only tokens and for users, as API v1.1 shows them."""
 
-import re
 from typing import Any
 
 from flask import jsonify, request
@@ -14,7 +13,6 @@ from sandbox.world import the_world
 
 accounts = blueprint("accounts")
 
-_USER_NAME = re.compile(r"[A-Za-z0-9_]{1,15}")
 _FACE = "https://abs.twimg.com/sticky/default_profile_images/default_profile_normal.png"
 
 
@@ -52,41 +50,6 @@ def show_user(caller: Caller) -> ResponseReturnValue:
     return jsonify(_v1_user(user))
 
 
-@accounts.get("/2/users/by/username/<name>")
-@endpoint("users/by_username", USER, APP)
-def user_by_name(caller: Caller, name: str) -> ResponseReturnValue:
-    """Find a user by name; v2 reports an unknown one with 200 and no data."""
-    if not _USER_NAME.fullmatch(name):
-        problem = f"The `username` query parameter value [{name}] does not match ^[A-Za-z0-9_]{{1,15}}$"
-        body = {
-            "errors": [{"parameters": {"username": [name]}, "message": problem}],
-            "title": "Invalid Request",
-            "detail": "One or more parameters to your request was invalid.",
-            "type": "https://api.twitter.com/2/problems/invalid-request",
-        }
-        return jsonify(body), 400
-    user = the_world().directory.user_named(name)
-    if user is None:
-        missing_user = {
-            "value": name,
-            "detail": f"Could not find user with username: [{name}].",
-            "title": "Not Found Error",
-            "resource_type": "user",
-            "parameter": "username",
-            "resource_id": name,
-            "type": "https://api.twitter.com/2/problems/resource-not-found",
-        }
-        return jsonify(errors=[missing_user])
-    return jsonify(data=_v2_user(user))
-
-
-@accounts.get("/2/users/me")
-@endpoint("users/me", USER)
-def me(caller: Caller) -> ResponseReturnValue:
-    """Tell whose token it is, in v2 form."""
-    return jsonify(data=_v2_user(caller.account))
-
-
 def _v1_user(user: User) -> dict[str, Any]:
     return {
         "id": int(user.id),
@@ -104,7 +67,3 @@ def _v1_user(user: User) -> dict[str, Any]:
         "profile_image_url_https": _FACE,
         "suspended": False,
     }
-
-
-def _v2_user(user: User) -> dict[str, str]:
-    return {"id": user.id, "name": user.name, "username": user.screen_name}

@@ -119,7 +119,7 @@ def _own(caller: Caller, dm_id: str | None) -> Dm:
 
 
 def _apps(world: World, app_ids: set[str]) -> dict[str, dict[str, str]]:
-    return {app_id: world.activity.app(app_id) for app_id in app_ids}
+    return {app_id: world.bodies.app(app_id) for app_id in app_ids}
 
 
 def _cursor(dm: Dm) -> str:

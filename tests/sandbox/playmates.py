@@ -22,6 +22,8 @@ from requests_oauthlib import OAuth1
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "732739706"
 CUSTOMER = "210375291"
+V2_ACCOUNT = "1750214466953510912"
+V2_PAIR = {"account_id": V2_ACCOUNT, "customer_id": CUSTOMER}
 PAIR = {"account_id": ACCOUNT, "customer_id": CUSTOMER}
 
 
@@ -182,9 +184,9 @@ class Sandbox:
         event = {"type": "message_create", "message_create": {"target": {"recipient_id": to}, "message_data": data}}
         return self.twitter("POST", "/1.1/direct_messages/events/new.json", json={"event": event}, **more)
 
-    def bearer(self) -> str:
-        """Fetch the app-only token of the demo app."""
-        keys = self.keys()
+    def bearer(self, account_id: str = ACCOUNT) -> str:
+        """Fetch the app-only token of an account's app."""
+        keys = self.keys(account_id)
         answer = self.http.post(
             f"{self.url}/oauth2/token",
             data={"grant_type": "client_credentials"},
@@ -193,6 +195,44 @@ class Sandbox:
         )
         token: str = answer.json()["access_token"]
         return token
+
+    def as_app(self, method: str, path: str, account_id: str = V2_ACCOUNT, **more: Any) -> requests.Response:
+        """Call X with the app-only token of an account's app."""
+        headers = {"Authorization": f"Bearer {self.bearer(account_id)}"}
+        return self.twitter(method, path, auth=None, headers=headers, **more)
+
+    def as_user(self, method: str, path: str, account_id: str = V2_ACCOUNT, **more: Any) -> requests.Response:
+        """Call X in the name of an account of API v2, signed with OAuth 1.0a."""
+        return self.twitter(method, path, account_id, **more)
+
+    def grant(self, account_id: str = V2_ACCOUNT, **fields: Any) -> dict[str, str]:
+        """Return OAuth 2.0 attributes of an account that has just authorized its app."""
+        attributes: dict[str, str] = self.post("oauth2/grant", account_id=account_id, **fields)
+        return attributes
+
+    def with_token(self, method: str, path: str, token: str, **more: Any) -> requests.Response:
+        """Call X with an OAuth 2.0 user token."""
+        return self.twitter(method, path, auth=None, headers={"Authorization": f"Bearer {token}"}, **more)
+
+    def subscribe(
+        self, connector: FakeConnector, *event_types: str, account_id: str = V2_ACCOUNT, tag: str = "ours"
+    ) -> str:
+        """Register the connector's webhook in API v2, subscribe to event types, and return the webhook's id."""
+        keys = self.keys(account_id)
+        connector.secrets[account_id] = keys["API-KEY-SECRET"]
+        answer = self.as_app("POST", "/2/webhooks", account_id, json={"url": keys["WEBHOOK-URL"]})
+        assert answer.status_code == 200, answer.text
+        webhook_id: str = answer.json()["data"]["id"]
+        for event_type in event_types:
+            body = {
+                "event_type": event_type,
+                "filter": {"user_id": account_id},
+                "tag": tag,
+                "webhook_id": webhook_id,
+            }
+            made = self.as_user("POST", "/2/activity/subscriptions", account_id, json=body)
+            assert made.status_code == 200, made.text
+        return webhook_id
 
     def register(self, connector: FakeConnector, account_id: str = ACCOUNT) -> requests.Response:
         """Register the connector's webhook for an account and subscribe it."""

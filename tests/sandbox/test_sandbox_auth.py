@@ -68,7 +68,7 @@ def test_users_are_found_by_name(sandbox: Sandbox) -> None:
     assert missing.json()["errors"][0]["title"] == "Not Found Error"
     assert sandbox.twitter("GET", f"{path}much-too-long-a-name", auth=None, headers=bearer).status_code == 400
     refused = sandbox.twitter("GET", f"{path}acme", auth=None)
-    assert refused.status_code == 400
+    assert refused.status_code == 401
     assert refused.headers["content-type"] == "application/problem+json"
 
 

@@ -206,3 +206,40 @@ def test_the_feed_tells_of_messages_and_of_their_states(sandbox: Sandbox) -> Non
         to_ccm(sandbox, report(reply["id"], "DELIVERED"))
         until(lambda: lines.append(next(arriving)) or any('"state": "delivered"' in line for line in lines))
     assert lines.count("event: desk") >= 3
+
+
+def channel_types(sandbox: Sandbox, method: str = "GET", **more: Any) -> requests.Response:
+    return sandbox.http.request(method, f"{sandbox.url}/ccm/channel-types", timeout=0.5, **more)
+
+
+def test_the_channel_type_is_there_or_can_be_created(sandbox: Sandbox) -> None:
+    twitter = {"name": "TWITTER", "channelLogo": "_TWITTER.svg", "isInteractive": False, "mediaRoutingDomain": None}
+    assert "TWITTER" in {found["name"] for found in channel_types(sandbox).json()}
+    assert channel_types(sandbox, "POST", json=twitter).status_code == 409
+    sandbox.post("settings", ccm_channel_types="missing")
+    assert "TWITTER" not in {found["name"] for found in channel_types(sandbox).json()}
+    assert channel_types(sandbox, "POST", json={"name": "OTHER"}).status_code == 400
+    assert channel_types(sandbox, "POST", json=twitter).status_code == 201
+    assert "TWITTER" in {found["name"] for found in channel_types(sandbox).json()}
+
+
+@pytest.mark.parametrize(("setting", "on_get"), [("401", 401), ("403", 403), ("404", 404), ("409", 200)])
+def test_ccm_may_refuse_channel_types(sandbox: Sandbox, setting: str, on_get: int) -> None:
+    sandbox.post("settings", ccm_channel_types=setting)
+    assert channel_types(sandbox).status_code == on_get
+    assert channel_types(sandbox, "POST", json={"name": "TWITTER"}).status_code == int(setting)
+
+
+def test_ccm_may_keep_silent_about_channel_types(sandbox: Sandbox) -> None:
+    sandbox.post("settings", ccm_channel_types="silence")
+    with pytest.raises(requests.Timeout):
+        channel_types(sandbox)
+
+
+def test_an_account_may_have_no_channel(sandbox: Sandbox) -> None:
+    url = f"{sandbox.url}/ccm/channels/service-identifier/{ACCOUNT}"
+    assert sandbox.http.get(url, timeout=5).json()["serviceIdentifier"] == ACCOUNT
+    sandbox.post("ccm/configuration", account_id=ACCOUNT, state="no-channel")
+    assert sandbox.http.get(url, timeout=5).status_code == 404
+    listed = sandbox.http.get(f"{sandbox.url}/ccm/channels", timeout=5).json()
+    assert ACCOUNT not in {channel["serviceIdentifier"] for channel in listed}

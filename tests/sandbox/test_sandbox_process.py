@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from playmates import ACCOUNT, CUSTOMER, PAIR, ROOT, FakeConnector, Sandbox, running_sandbox, until
+from playmates import ACCOUNT, CUSTOMER, PAIR, ROOT, V2_ACCOUNT, FakeConnector, Sandbox, running_sandbox, until
 from samples import png
 
 from sandbox.journal import Journal
@@ -204,7 +204,8 @@ def test_a_reset_forgets_all_but_the_demo(sandbox: Sandbox, connector: FakeConne
     sandbox.post("reset")
     assert sandbox.get("conversation", **PAIR) == {"phone": [], "desk": []}
     people = sandbox.get("people")
-    assert [(account["id"], account["registered"]) for account in people["accounts"]] == [(ACCOUNT, False)]
+    registered = [(account["id"], account["api"], account["registered"]) for account in people["accounts"]]
+    assert registered == [(ACCOUNT, "v1.1", False), (V2_ACCOUNT, "v2", False)]
     assert people["customers"][0]["id"] == CUSTOMER
     assert len(people["customers"]) == 4
     assert sandbox.get("settings")["ccm_answer"] == "accepted"

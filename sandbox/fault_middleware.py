@@ -15,6 +15,7 @@ from sandbox.server import caller_has_gone, reset
 from sandbox.world import World
 
 _HANG_SECONDS = 120.0
+_PARTICIPANT = re.compile(r"^/2/dm_conversations/(?:with/(\d+)|(\d+)-(\d+))/")
 _TOKEN = re.compile(r'oauth_token="([^"]+)"')
 
 
@@ -50,6 +51,8 @@ def install(app: Flask, world: World) -> None:
         entry: Entry | None = g.get("entry")
         if entry is not None:
             world.log.end(entry, response.status_code)
+            if entry.path.startswith("/2/"):
+                world.recorder.record(request, entry)
         if "ccm_record" in g:
             g.ccm_record.status = response.status_code
         return response
@@ -82,15 +85,19 @@ def _answer(fault: Fault) -> Response:
     body: Any = fault.body
     if body is None:
         return Response(status=fault.status, headers=headers)
-    if isinstance(body, str):
-        return Response(body, status=fault.status, headers=headers, mimetype="text/plain")
-    return Response(json.dumps(body), status=fault.status, headers=headers, mimetype="application/json")
+    usual = "text/plain" if isinstance(body, str) else "application/json"
+    headers.setdefault("Content-Type", usual)
+    return Response(body if isinstance(body, str) else json.dumps(body), status=fault.status, headers=headers)
 
 
 def _who(world: World) -> tuple[str, str | None]:
     """Say how the request is authorised and, as far as its token tells, for which account."""
     header = request.headers.get("Authorization", "")
-    scheme = header.partition(" ")[0].lower()
+    scheme, _, rest = header.partition(" ")
+    scheme = scheme.lower()
+    if scheme == "bearer":
+        grant = world.v2.grants.with_access_token(rest.strip())
+        return ("oauth2", grant.user_id) if grant else (scheme, None)
     if scheme != "oauth":
         return scheme or "none", None
     match = _TOKEN.search(header)
@@ -100,6 +107,9 @@ def _who(world: World) -> tuple[str, str | None]:
 
 def _parties(family: str, account_id: str | None) -> tuple[str | None, str | None]:
     """Say whose conversation the request belongs to. The body stays readable for the route."""
+    if match := _PARTICIPANT.match(request.path):
+        others = [user_id for user_id in match.groups() if user_id not in (None, account_id)]
+        return account_id, others[0] if others else None
     if request.mimetype not in {"application/json", "application/x-www-form-urlencoded"}:
         return account_id, request.args.get("recipient_id")
     payload = request.get_json(silent=True) if request.is_json else None
