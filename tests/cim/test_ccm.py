@@ -14,7 +14,8 @@ from tests.loopback import Reply, loopback, raw_server
 from twitter_connector.cim.answers import SECONDS, classify
 from twitter_connector.cim.client import CcmClient
 from twitter_connector.errors import ConnectorError, Permanent, RateLimited, Retryable, ServiceUnavailable
-from twitter_connector.net.http_client import Answer, HttpClient
+from twitter_connector.net.answers import Answer
+from twitter_connector.net.http_client import HttpClient
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 BASE = "http://ef-cx-ccm-svc.expertflow.svc:8081"
@@ -108,7 +109,7 @@ class TestAnswers:
         [
             None,
             b"OK",
-            b"<html>",
+            b"Received. <b>Thanks</b>",
             {},
             [],
             notification("DELIVERED"),
@@ -135,6 +136,17 @@ class TestAnswers:
         assert isinstance(error, Permanent)
         assert error.reason == "channel_unknown"
         assert told(202, {"id": "1", "header": {}, "body": notification("DELIVERED")}) is None
+
+    @pytest.mark.parametrize("status", [200, 202, 204])
+    @pytest.mark.parametrize("body", [b"<html><body>Sign in</body>", b"\n<!DOCTYPE html>\n<title>Agent Desk</title>"])
+    def test_a_web_page_is_no_acceptance_whatever_its_status(self, status: int, body: bytes) -> None:
+        """A web application or a sign-in page answers at a mistyped CCM_URL; the message must not be lost there."""
+        error = told(status, body)
+        assert isinstance(error, Permanent)
+        assert (error.reason, error.ours, error.status) == ("ccm_url_wrong", True, status)
+        error = told(status, b"<p>", content_type="text/html; charset=utf-8")
+        assert isinstance(error, Permanent)
+        assert error.reason == "ccm_url_wrong"
 
     @pytest.mark.parametrize("status", [200, 202, 400, 503])
     @pytest.mark.parametrize("code", [400, "500", "", None, "odd", [], "9" * 50])

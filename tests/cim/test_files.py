@@ -197,7 +197,7 @@ def test_each_answer_to_a_download_belongs_to_one_family(
     assert (type(failure.value), failure.value.reason, failure.value.status) == (family, reason, status)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"name":""}', b'{"name":7}'])
+@pytest.mark.parametrize("body", [b"", b"OK", b"[]", b'{"name":""}', b'{"name":7}'])
 @responses.activate
 def test_an_upload_whose_answer_names_no_file_is_not_believed(body: bytes) -> None:
     responses.post(ENGINE + UPLOAD, body=body)
@@ -205,6 +205,20 @@ def test_an_upload_whose_answer_names_no_file_is_not_believed(body: bytes) -> No
         Files(HttpClient(), ENGINE).store(whole(b"x"), "a.jpg", "image/jpeg")
     assert failure.value.reason == "file_engine_odd_answer"
     assert failure.value.ours
+
+
+@responses.activate
+def test_a_sign_in_page_is_not_the_file_engine_and_never_the_file() -> None:
+    """With status 200: the file waits for the address to be corrected, and is not taken for a wrong picture."""
+    responses.post(ENGINE + UPLOAD, body=b"<!DOCTYPE html><title>Sign in</title>")
+    responses.get(ENGINE + DOWNLOAD, body=b"<html>", content_type="text/html")
+    for use in (
+        lambda: Files(HttpClient(), ENGINE).store(whole(b"x"), "a.jpg", "image/jpeg"),
+        lambda: Files(HttpClient(), ENGINE).read("a.jpg", ceiling=10).__enter__(),
+    ):
+        with pytest.raises(ServiceUnavailable) as failure:
+            use()
+        assert (failure.value.reason, failure.value.ours) == ("file_engine_url_wrong", True)
 
 
 def test_a_file_engine_that_is_away_or_silent_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

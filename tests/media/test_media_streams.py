@@ -15,7 +15,8 @@ from email.policy import HTTP
 import pytest
 
 from tests.loopback import Loopback, Reply, loopback, raw_server, zeros
-from twitter_connector.net.http_client import HttpClient, NoAnswer, NotSent, TooMuch
+from twitter_connector.net.answers import NoAnswer, NotSent, TooMuch
+from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.multipart import FilePart, Multipart
 
 MANY = 64 * 1024 * 1024

@@ -12,7 +12,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.loopback import Reply, loopback, raw_server
-from twitter_connector.net.http_client import ANSWER_MAX_BYTES, Answer, HttpClient, NoAnswer, NotSent
+from twitter_connector.net.answers import Answer, NoAnswer, NotSent
+from twitter_connector.net.http_client import ANSWER_MAX_BYTES, HttpClient
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from twitter_connector.cim.files import Files
 from twitter_connector.errors import ConnectorError, Permanent
 from twitter_connector.net import public_fetch
 from twitter_connector.net.addresses import is_public
-from twitter_connector.net.http_client import HttpClient, NotSent
+from twitter_connector.net.answers import NotSent
+from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.public_fetch import Fetcher
 from twitter_connector.twitter.media_download import Downloads
 

@@ -19,7 +19,7 @@ from twitter_connector.errors import (
     Retryable,
     ServiceUnavailable,
 )
-from twitter_connector.net.http_client import Answer
+from twitter_connector.net.answers import Answer
 from twitter_connector.twitter.error_codes import CODES
 from twitter_connector.twitter.http import AUTOMATED_PAUSE, REJECTED_PAUSE, classify, reset_time, told
 

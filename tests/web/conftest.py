@@ -23,7 +23,7 @@ def outgoing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     tried: list[str] = []
 
     def refuse(self: HttpClient, method: str, url: str, **_: Any) -> Any:
-        from twitter_connector.net.http_client import NotSent
+        from twitter_connector.net.answers import NotSent
 
         tried.append(f"{method} {url}")
         raise NotSent("nothing leaves the tests of the web side")

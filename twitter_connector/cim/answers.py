@@ -1,4 +1,4 @@
-"""What CCM's answers mean. The body counts even where the status says success."""
+"""Classifies CCM's answers by status and body."""
 
 from __future__ import annotations
 
@@ -6,61 +6,70 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from twitter_connector.errors import ConnectorError, Permanent, RateLimited, Retryable, ServiceUnavailable
-from twitter_connector.net.http_client import Answer
+from twitter_connector.net.answers import Answer
+from twitter_connector.net.status import Meaning, meaning_of
 
 # The gateway before CCM cuts off after ten seconds, so an answer after that will not come.
 SECONDS = 10.0
 _GATEWAY_PAUSE = timedelta(seconds=5)
-_WORDS_MAX_CHARS = 200
 
 
 def classify(answer: Answer, now: datetime) -> ConnectorError | None:
-    """Return the error CCM's answer stands for, or None when CCM has the message.
+    """Return the error that CCM's answer stands for, or None if CCM has the message.
 
-    cim/message API: 200 delivered, 202 accepted, 400 invalid; a FAILED body overrules any of them.
+    A body with status FAILED is a failure, even with HTTP 200. A web page is not CCM's answer, whatever its status.
     """
     status = answer.status
     body = _report(answer.json())
     if isinstance(body, Mapping) and str(body.get("status") or "").upper() == "FAILED":
         return _failed(str(body.get("reasonCode") or ""), status)
-    if 200 <= status < 300:
-        return None
-    if status == 429:
-        return RateLimited(
-            "ccm_rate_limited",
-            "The gateway before CCM limits the rate.",
-            until=_retry_after(answer, now),
-            status=status,
-        )
-    if status >= 500 or status in (408, 425):
-        return ServiceUnavailable("ccm_unavailable", f"CCM is not available (HTTP {status}).", status=status)
-    if status in (401, 403):
-        # Nothing is wrong with the message: it waits until the gateway lets us in.
-        return Retryable(
-            "ccm_refuses_access",
-            f"The gateway before CCM wants authentication (HTTP {status}). Use CCM's address inside the cluster as "
-            "CCM_URL, or open the route /ccm/message*.",
-            ours=True,
-            status=status,
-        )
-    if status < 400:
-        return Permanent(
-            "ccm_redirects",
-            f"CCM_URL answers with a redirect (HTTP {status}). Correct CCM_URL.",
-            ours=True,
-            status=status,
-        )
-    if status == 404:
-        return Permanent(
-            "ccm_url_wrong",
-            "CCM_URL leads to something that has no /message/receive (HTTP 404): with the gateway's host the URL ends "
-            "in /ccm, inside the cluster it has no path. Correct CCM_URL, then replay the dead letters.",
-            ours=True,
-            status=status,
-        )
-    if status == 413:
-        return Permanent("ccm_message_too_large", "The message is larger than CCM accepts (HTTP 413).", status=status)
+    match meaning_of(status):
+        case Meaning.SUCCESS if answer.is_web_page:
+            return _wrong_address(f"HTTP {status} and a web page", status)
+        case Meaning.SUCCESS:
+            return None
+        case Meaning.LIMITED:
+            return RateLimited(
+                "ccm_rate_limited",
+                "The gateway before CCM limits the rate.",
+                until=_retry_after(answer, now),
+                status=status,
+            )
+        case Meaning.UNAVAILABLE:
+            return ServiceUnavailable("ccm_unavailable", f"CCM is not available (HTTP {status}).", status=status)
+        case Meaning.UNAUTHORIZED:
+            # Nothing is wrong with the message: it waits until the gateway lets us in.
+            return Retryable(
+                "ccm_refuses_access",
+                f"The gateway before CCM wants authentication (HTTP {status}). Use CCM's address inside the cluster as "
+                "CCM_URL, or open the route /ccm/message*.",
+                ours=True,
+                status=status,
+            )
+        case Meaning.REDIRECT:
+            return Permanent(
+                "ccm_redirects",
+                f"CCM_URL answers with a redirect (HTTP {status}). Correct CCM_URL.",
+                ours=True,
+                status=status,
+            )
+        case Meaning.GONE if status == 404:
+            return _wrong_address("HTTP 404", status)
+        case Meaning.TOO_LARGE:
+            return Permanent(
+                "ccm_message_too_large", "The message is larger than CCM accepts (HTTP 413).", status=status
+            )
     return Permanent("ccm_refused", f"CCM did not accept the message (HTTP {status}).", ours=True, status=status)
+
+
+def _wrong_address(answer: str, status: int) -> Permanent:
+    return Permanent(
+        "ccm_url_wrong",
+        f"CCM_URL leads to a server that has no /message/receive ({answer}): with the gateway's host the URL ends "
+        "in /ccm, inside the cluster it has no path. Correct CCM_URL, then replay the dead letters.",
+        ours=True,
+        status=status,
+    )
 
 
 def _report(body: object) -> object:

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from twitter_connector.errors import ServiceUnavailable
-from twitter_connector.net.http_client import HttpClient, NoAnswer, NotSent
+from twitter_connector.net.answers import NoAnswer, NotSent
+from twitter_connector.net.http_client import HttpClient
 
 from .answers import SECONDS, classify
 

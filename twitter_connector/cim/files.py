@@ -16,8 +16,10 @@ from urllib.parse import quote
 
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, Retryable, ServiceUnavailable
 from twitter_connector.model.message import StoredFile
-from twitter_connector.net.http_client import Answer, HttpClient, Incoming, NoAnswer, NotSent, TooMuch
+from twitter_connector.net.answers import Answer, Incoming, NoAnswer, NotSent, file_chunks
+from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.multipart import FilePart, Multipart
+from twitter_connector.net.status import Meaning, meaning_of
 
 from .file_names import clean_name, filename, safe_name
 
@@ -88,7 +90,15 @@ class Files:
                 raise _unreachable(error) from error
             if incoming.status != 200:
                 raise _failure(incoming.status, reading=True)
-            yield replace(incoming, chunks=_sorted(incoming.chunks))
+            if incoming.is_web_page:
+                # A customer's own HTML file cannot be meant: no Direct Message carries one.
+                raise _wrong_address("it answers with a web page", incoming.status)
+            yield replace(
+                incoming,
+                chunks=file_chunks(
+                    incoming.chunks, file="The file", server="The file engine", reason="file_engine_no_answer"
+                ),
+            )
 
     def base(self) -> str:
         """Return the file engine's address. Raises Permanent "file_engine_missing" where there is none."""
@@ -105,6 +115,8 @@ def _stored_name(answer: Answer) -> str | None:
     """Return the name of what was stored, or None where it was not."""
     if not 200 <= answer.status < 300:
         return None
+    if answer.is_web_page:
+        raise _wrong_address("it answers with a web page", answer.status)
     body = answer.json()
     name = body.get("name") if isinstance(body, Mapping) else None
     if not isinstance(name, str) or not name:
@@ -118,19 +130,20 @@ def _stored_name(answer: Answer) -> str | None:
 
 
 def _failure(status: int, *, reading: bool) -> ConnectorError:
-    if reading and status in (404, 410):
+    meaning = meaning_of(status)
+    if reading and meaning is Meaning.GONE:
         return Permanent(
             "file_gone", f"The file engine does not have the file any more (HTTP {status}).", status=status
         )
-    if status == 413:
+    if meaning is Meaning.TOO_LARGE:
         return MediaTooLarge(
             "file_engine_too_large",
             "The file is larger than the file engine accepts (HTTP 413): its MAXFILESIZE, or a gateway before it.",
             ours=True,
             status=status,
         )
-    if status in (401, 403):
-        # Nothing is wrong with the file: it waits until somebody lets us in.
+    if meaning is Meaning.UNAUTHORIZED:
+        # Nothing is wrong with the file: it waits until the gateway lets us in.
         return Retryable(
             "file_engine_refuses_access",
             f"The gateway before the file engine wants authentication (HTTP {status}). Use the file engine's address "
@@ -138,28 +151,24 @@ def _failure(status: int, *, reading: bool) -> ConnectorError:
             ours=True,
             status=status,
         )
-    if 300 <= status < 400 or status == 404:
-        return ServiceUnavailable(
-            "file_engine_url_wrong",
-            f"FILE_ENGINE_URL leads to something that takes no files (HTTP {status}). Correct it; files wait.",
-            ours=True,
-            status=status,
-        )
-    if status >= 500 or status in (408, 425, 429) or status < 300:
+    if meaning is Meaning.REDIRECT or status == 404:
+        return _wrong_address(f"HTTP {status}", status)
+    if meaning in (Meaning.UNAVAILABLE, Meaning.LIMITED, Meaning.SUCCESS):
         return ServiceUnavailable(
             "file_engine_unavailable", f"The file engine is not available (HTTP {status}).", status=status
         )
     return Permanent("file_engine_refused", f"The file engine refused the file (HTTP {status}).", status=status)
 
 
+def _wrong_address(answer: str, status: int) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        "file_engine_url_wrong",
+        f"FILE_ENGINE_URL leads to a server that is not the file engine ({answer}). Correct FILE_ENGINE_URL; "
+        "files wait.",
+        ours=True,
+        status=status,
+    )
+
+
 def _unreachable(error: Exception) -> ServiceUnavailable:
     return ServiceUnavailable("file_engine_unreachable", f"The file engine cannot be reached: {error}.")
-
-
-def _sorted(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    try:
-        yield from chunks
-    except TooMuch as error:
-        raise MediaTooLarge("media_too_large", f"The file has {error}, which is the limit.") from error
-    except NoAnswer as error:
-        raise ServiceUnavailable("file_engine_no_answer", f"The file engine gave {error}.") from error

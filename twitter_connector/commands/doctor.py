@@ -13,7 +13,8 @@ from twitter_connector.bootstrap import Services
 from twitter_connector.config import NATIVE_REPLIES_NOT_SHOWN
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
-from twitter_connector.net.http_client import HttpClient, NoAnswer, NotSent
+from twitter_connector.net.answers import NoAnswer, NotSent
+from twitter_connector.net.http_client import HttpClient
 
 from .session import json_option, plainly, services, show
 

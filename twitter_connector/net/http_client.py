@@ -1,32 +1,31 @@
-"""One HTTP exchange with a total deadline and a ceiling on the answer, for both edges.
+"""Sends one HTTP request with a total deadline and a ceiling on the answer.
 
-`requests` times each socket read, so a server that trickles could hold a worker for ever; and it reads whatever
-comes. Small answers come whole (`exchange`), files piece by piece (`stream`). Knows nothing of Twitter or CIM: who
-calls decides what an answer, or none, means.
+`requests` limits only each single read, so a slow server could block a worker for ever, and it reads answers of any
+size. `exchange` returns a small answer whole; `stream` hands on a file chunk by chunk. The caller decides what an
+answer means.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
+from .answers import CHUNK_BYTES, Answer, Incoming, NoAnswer, NotSent, body_chunks, lower
 from .deadline import Adapter, deadline
 
 CONNECT_SECONDS = 5.0
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
-CHUNK_BYTES = 64 * 1024
+_PROXY_WANTS_LOGIN = 407
 
-
-# OpenSSL's names for what ends a handshake.
+# OpenSSL's names for errors that end a handshake.
 _HANDSHAKE_FAILURES = (
     "CERTIFICATE_VERIFY_FAILED",
     "HANDSHAKE_FAILURE",
@@ -38,68 +37,8 @@ _HANDSHAKE_FAILURES = (
 )
 
 
-class NotSent(Exception):
-    """The request never left: name not found, refused, TLS failed, no connection in time. Safe to repeat."""
-
-
-class NoAnswer(Exception):
-    """The request left and its answer did not come, or not whole, or not in time. It may have had its effect."""
-
-
-class TooMuch(Exception):
-    """A streamed answer went beyond its ceiling. Its text says how much that is: "more than 5 MB (…)"."""
-
-    def __init__(self, ceiling: int) -> None:
-        super().__init__(ceiling)
-        self.ceiling = ceiling
-
-    def __str__(self) -> str:
-        return f"more than {self.ceiling / 1_048_576:.4g} MB ({self.ceiling:,} bytes)"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back. Header names in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-    def json(self) -> Any:
-        """Return the body's JSON value, or None where it is none."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-
-
-@dataclass(frozen=True)
-class Incoming:
-    """An answer whose body has not been read yet. Header names in lower case.
-
-    chunks: the body, once, at most 64 KB at a time. Reading it raises NoAnswer, or TooMuch where it goes beyond the
-    ceiling that was given, unless whoever hands it on says otherwise.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    chunks: Iterator[bytes] = field(repr=False)
-
-    @property
-    def content_type(self) -> str:
-        """The media type in lower case without parameters; "" where it is missing or no media type."""
-        named = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return named if re.fullmatch(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", named) else ""
-
-    @property
-    def size_bytes(self) -> int | None:
-        """The size the other side announces: good for a message to a person, never in place of counting."""
-        announced = self.headers.get("content-length", "")
-        return int(announced) if announced.isascii() and announced.isdecimal() and len(announced) < 16 else None
-
-
 class HttpClient:
-    """Keeps one session a thread, so that connections are reused and never shared."""
+    """Keeps one session for each thread, so that connections are reused and never shared."""
 
     def __init__(self, *, trust_env: bool = True) -> None:
         self._local = threading.local()
@@ -113,13 +52,13 @@ class HttpClient:
 
     @contextmanager
     def stream(self, method: str, url: str, *, seconds: float, ceiling: int, **kwargs: Any) -> Iterator[Incoming]:
-        """Yield the answer, whatever its status, before its body is read. Redirects are not followed.
+        """Yield the answer before its body is read, whatever its status. Redirects are not followed.
 
-        seconds: for all of it, including the time the reader takes. ceiling: bytes of the body. Raises NotSent or
+        seconds: for the whole exchange, reading included. ceiling: the largest body, in bytes. Raises NotSent or
         NoAnswer; reading the chunks raises NoAnswer or TooMuch.
         """
         end = time.monotonic() + seconds
-        # Files are compressed already, and bytes are to be counted as they come.
+        # Files are compressed already, and the ceiling counts the bytes as they come.
         kwargs["headers"] = {"Accept-Encoding": "identity", **kwargs.get("headers", {})}
         with self._send(method, url, end, kwargs) as response:
             yield Incoming(response.status_code, lower(response.headers), body_chunks(response.raw, end, ceiling))
@@ -128,7 +67,7 @@ class HttpClient:
         seconds = end - time.monotonic()
         try:
             with deadline(end):
-                return self._session().request(
+                response = self._session().request(
                     method,
                     url,
                     timeout=(min(CONNECT_SECONDS, seconds), seconds),
@@ -138,8 +77,10 @@ class HttpClient:
                 )
         except requests.ConnectTimeout as error:
             raise NotSent(type(error).__name__) from error
+        except requests.exceptions.ProxyError as error:
+            raise NotSent(self._proxy_failure(url, error)) from error
         except requests.exceptions.SSLError as error:
-            # The handshake comes before anything is sent; other trouble with TLS may come after.
+            # A handshake comes before the request; other TLS errors may come after it.
             if any(name in str(error) for name in _HANDSHAKE_FAILURES):
                 raise NotSent("no encrypted connection came about") from error
             raise NoAnswer("the encrypted connection broke") from error
@@ -150,17 +91,38 @@ class HttpClient:
         except requests.Timeout as error:
             raise NoAnswer(f"no answer within {seconds:.3g} s") from error
         except requests.RequestException as error:
-            # What requests refuses to send: a bad URL, a header that cannot be encoded.
+            # requests refuses to send it: a bad URL, a header that cannot be encoded.
             raise NotSent(type(error).__name__) from error
+        if response.status_code == _PROXY_WANTS_LOGIN:
+            response.close()
+            raise NotSent(f"{self._proxy_of(url)} asks for a user name and password (HTTP 407)")
+        return response
+
+    def _proxy_failure(self, url: str, error: requests.exceptions.ProxyError) -> str:
+        # For https the proxy refuses the tunnel, and urllib3 gives its status in the text only.
+        status = re.search(r"Tunnel connection failed: (\d{3})", str(error))
+        if status is None:
+            return f"{self._proxy_of(url)} cannot be reached"
+        if int(status[1]) == _PROXY_WANTS_LOGIN:
+            return f"{self._proxy_of(url)} asks for a user name and password (HTTP 407)"
+        return f"{self._proxy_of(url)} refused the connection (HTTP {status[1]})"
+
+    def _proxy_of(self, url: str) -> str:
+        """Return how a sentence names the proxy of this URL, without its password."""
+        proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)) if self._trust_env else None
+        # Without a scheme in front, urlsplit would take the host for a path.
+        parts = urlsplit(proxy if proxy and "//" in proxy else f"//{proxy or ''}")
+        host = parts.hostname or ""
+        return f"the proxy {host}:{parts.port}" if host and parts.port else f"the proxy {host}" if host else "a proxy"
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = requests.Session()
             session.trust_env = self._trust_env
-            # Proxies and certificates of the environment count, a .netrc does not: it would replace a bearer token.
+            # Use the environment's proxies and certificates, but not .netrc: it would replace a bearer token.
             session.auth = _as_it_is
-            # requests' own retries stay at none: repeating a POST is the relay's decision alone.
+            # No retries here: only delivery may decide to repeat a POST.
             adapter = Adapter(pool_connections=8, pool_maxsize=8, max_retries=0)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
@@ -183,26 +145,6 @@ def _body(response: requests.Response, end: float) -> bytes:
     return bytes(body)
 
 
-def body_chunks(raw: Any, end: float, ceiling: int) -> Iterator[bytes]:
-    """Yield the body of urllib3's answer in pieces of at most 64 KB. Raises NoAnswer, or TooMuch before the piece
-    that would go beyond the ceiling. end: in monotonic seconds."""
-    if raw.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
-        # Nobody asked for it, and a small compressed body may hide a huge one.
-        raise NoAnswer("an answer in an encoding that was not asked for")
-    count = 0
-    try:
-        for chunk in raw.stream(CHUNK_BYTES, decode_content=False):
-            count += len(chunk)
-            if count > ceiling:
-                raise TooMuch(ceiling)
-            if time.monotonic() > end:
-                raise NoAnswer("an answer that did not end in time")
-            yield chunk
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        late = time.monotonic() >= end or isinstance(error, urllib3.exceptions.ReadTimeoutError)
-        raise NoAnswer("an answer that did not end in time" if late else "an answer that broke off") from error
-
-
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
@@ -210,8 +152,3 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _never_connected(error: requests.ConnectionError) -> bool:
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
-
-
-def lower(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers with their names in lower case."""
-    return {k.lower(): v for k, v in headers.items()}

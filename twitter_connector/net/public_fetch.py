@@ -18,11 +18,13 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import HTTPError, LocationParseError, SSLError
 from urllib3.util import Url, parse_url
 
-from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, ServiceUnavailable
+from twitter_connector.errors import ConnectorError, Permanent, ServiceUnavailable
 
 from .addresses import is_loopback, is_public
+from .answers import WEB_PAGES, Incoming, body_chunks, file_chunks, lower, media_type
 from .deadline import Pool, TlsPool, deadline
-from .http_client import CONNECT_SECONDS, Incoming, NoAnswer, TooMuch, body_chunks, lower
+from .http_client import CONNECT_SECONDS
+from .status import Meaning, meaning_of
 
 SECONDS = 60.0
 REDIRECTS_MAX = 3
@@ -72,10 +74,16 @@ class Fetcher:
                 if answer.status in _REDIRECTS and location:
                     url = _led_on(target.url, location)
                     continue
-                failure = _failure(answer.status)
+                failure = _failure(answer)
                 if failure is not None:
                     raise failure
-                yield Incoming(answer.status, lower(answer.headers), _sorted(body_chunks(answer, end, ceiling)))
+                chunks = file_chunks(
+                    body_chunks(answer, end, ceiling),
+                    file="The file",
+                    server="The file's server",
+                    reason="media_host_no_answer",
+                )
+                yield Incoming(answer.status, lower(answer.headers), chunks)
                 return
         raise Permanent("media_url_refused", f"The file's address leads on more than {REDIRECTS_MAX} times.")
 
@@ -165,15 +173,21 @@ def _led_on(url: str, location: str) -> str:
         raise _refused("The file's address leads on to one that cannot be understood.") from error
 
 
-def _failure(status: int) -> ConnectorError | None:
-    if status == 200:
-        return None
-    if status in (404, 410):
-        return Permanent("media_gone", f"The file's server does not have it (any more) (HTTP {status}).", status=status)
-    if status >= 500 or status in (408, 425, 429):
-        return ServiceUnavailable(
-            "media_host_unavailable", f"The file's server is not available (HTTP {status}).", status=status
-        )
+def _failure(answer: urllib3.BaseHTTPResponse) -> ConnectorError | None:
+    status = answer.status
+    match meaning_of(status):
+        case Meaning.SUCCESS if media_type(lower(answer.headers)) in WEB_PAGES:
+            return Permanent("media_refused", "The file's server sent a web page instead of the file.", status=status)
+        case Meaning.SUCCESS if status == 200:
+            return None
+        case Meaning.GONE:
+            return Permanent(
+                "media_gone", f"The file's server does not have it (any more) (HTTP {status}).", status=status
+            )
+        case Meaning.UNAVAILABLE | Meaning.LIMITED:
+            return ServiceUnavailable(
+                "media_host_unavailable", f"The file's server is not available (HTTP {status}).", status=status
+            )
     return Permanent("media_refused", f"The file's server did not hand it out (HTTP {status}).", status=status)
 
 
@@ -185,12 +199,3 @@ def _untrusted(error: SSLError) -> ConnectorError:
 
 def _refused(detail: str) -> Permanent:
     return Permanent("media_url_refused", detail)
-
-
-def _sorted(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    try:
-        yield from chunks
-    except TooMuch as error:
-        raise MediaTooLarge("media_too_large", f"The file has {error}, which is the limit.") from error
-    except NoAnswer as error:
-        raise ServiceUnavailable("media_host_no_answer", f"The file's server gave {error}.") from error

@@ -19,7 +19,8 @@ from twitter_connector.errors import (
 )
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.timestamps import moment
-from twitter_connector.net.http_client import Answer, HttpClient, NoAnswer, NotSent
+from twitter_connector.net.answers import Answer, NoAnswer, NotSent
+from twitter_connector.net.http_client import HttpClient
 
 from .error_codes import CODES
 

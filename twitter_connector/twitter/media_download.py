@@ -13,11 +13,13 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import SplitResult, urlsplit
 
-from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, RateLimited, ServiceUnavailable
+from twitter_connector.errors import ConnectorError, Permanent, RateLimited, ServiceUnavailable
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.event import Media, Variant
 from twitter_connector.net.addresses import is_loopback
-from twitter_connector.net.http_client import HttpClient, Incoming, NoAnswer, NotSent, TooMuch
+from twitter_connector.net.answers import Incoming, NoAnswer, NotSent, file_chunks
+from twitter_connector.net.http_client import HttpClient
+from twitter_connector.net.status import Meaning, meaning_of
 
 from .http import reset_time
 from .oauth1 import signature
@@ -67,7 +69,12 @@ class Downloads:
             failure = _failure(incoming, self._clock())
             if failure is not None:
                 raise failure
-            yield replace(incoming, chunks=_sorted(incoming.chunks))
+            yield replace(
+                incoming,
+                chunks=file_chunks(
+                    incoming.chunks, file="The attachment", server="X's media host", reason="twitter_no_answer"
+                ),
+            )
 
     def _opened(
         self, stack: ExitStack, url: str, parts: SplitResult, credentials: Credentials, ceiling: int
@@ -129,35 +136,27 @@ def _wants_signature(parts: SplitResult) -> bool:
 
 def _failure(incoming: Incoming, now: datetime) -> ConnectorError | None:
     status = incoming.status
-    if status == 200:
-        if incoming.content_type in ("text/html", "application/xhtml+xml"):
-            return _refused("Twitter answered with a web page in place of the attachment.", status)
-        return None
-    if status in (404, 410):
-        return Permanent("media_gone", f"Twitter does not have the attachment any more (HTTP {status}).", status=status)
-    if status in (420, 429):
-        until = reset_time(incoming.headers, now)
-        return RateLimited(
-            "rate_limited", f"Twitter's rate limit is reached (HTTP {status}).", until=until, status=status
-        )
-    if status >= 500 or status in (408, 425):
-        return ServiceUnavailable(
-            "twitter_unavailable", f"Twitter's media host has trouble of its own (HTTP {status}).", status=status
-        )
-    if 300 <= status < 400:
-        # In practice the way to a login page.
-        return _refused(f"Twitter wanted to lead somewhere else for the attachment (HTTP {status}).", status)
-    return _refused(f"Twitter did not hand out the attachment (HTTP {status}).", status)
+    match meaning_of(status):
+        case Meaning.SUCCESS if incoming.is_web_page:
+            return _refused("X answered with a web page instead of the attachment.", status)
+        case Meaning.SUCCESS if status == 200:
+            return None
+        case Meaning.GONE:
+            return Permanent("media_gone", f"X does not have the attachment any more (HTTP {status}).", status=status)
+        case Meaning.LIMITED:
+            until = reset_time(incoming.headers, now)
+            return RateLimited(
+                "rate_limited", f"X's rate limit is reached (HTTP {status}).", until=until, status=status
+            )
+        case Meaning.UNAVAILABLE:
+            return ServiceUnavailable(
+                "twitter_unavailable", f"X's media host is not available (HTTP {status}).", status=status
+            )
+        case Meaning.REDIRECT:
+            # In practice the way to a login page.
+            return _refused(f"X redirected the request for the attachment (HTTP {status}).", status)
+    return _refused(f"X did not hand out the attachment (HTTP {status}).", status)
 
 
 def _refused(detail: str, status: int) -> Permanent:
     return Permanent("media_refused_by_twitter", detail, status=status)
-
-
-def _sorted(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    try:
-        yield from chunks
-    except TooMuch as error:
-        raise MediaTooLarge("media_too_large", f"The attachment has {error}, which is the limit.") from error
-    except NoAnswer as error:
-        raise ServiceUnavailable("twitter_no_answer", f"Twitter's media host gave {error}.") from error

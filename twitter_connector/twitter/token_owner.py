@@ -7,7 +7,7 @@ from typing import Any
 
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.event import id_text
-from twitter_connector.net.http_client import Answer
+from twitter_connector.net.answers import Answer
 
 # Statuses of an address that is not there, or not for this app.
 NOT_OFFERED = frozenset({403, 404, 405, 410, 501})

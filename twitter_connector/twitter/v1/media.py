@@ -15,7 +15,8 @@ from typing import Any
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, ServiceUnavailable
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.plan import Upload
-from twitter_connector.net.http_client import Answer, HttpClient, NoAnswer, NotSent
+from twitter_connector.net.answers import Answer, NoAnswer, NotSent
+from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.multipart import FilePart, Multipart
 
 from ..chunked_upload import Outgoing, carry_on

@@ -17,7 +17,7 @@ from twitter_connector.model.account import Credentials, Webhook
 from twitter_connector.model.event import DM, DmEchoed, DmReceived
 from twitter_connector.model.plan import SendDm
 from twitter_connector.model.timestamps import first_id_at
-from twitter_connector.net.http_client import Answer
+from twitter_connector.net.answers import Answer
 
 from ..http import TwitterHttp, budget_in
 from ..token_owner import NOT_OFFERED, owner_of
