@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import requests
-from playmates import ACCOUNT, CUSTOMER, PAIR, FakeConnector, Sandbox, until
+from playmates import ACCOUNT, CUSTOMER, PAIR, V2_ACCOUNT, FakeConnector, Sandbox, until
 
 pytestmark = pytest.mark.integration
 
@@ -177,7 +177,7 @@ def test_configuration_can_be_fetched(sandbox: Sandbox) -> None:
     channel = get(f"channels/service-identifier/{ACCOUNT}").json()
     assert channel["serviceIdentifier"] == ACCOUNT
     assert channel["channelConnector"]["channelProviderInterface"]["providerWebhook"].endswith("/twitter-connector")
-    assert get("channels").json() == [channel]
+    assert get("channels").json() == [channel, get(f"channels/service-identifier/{V2_ACCOUNT}").json()]
     assert get(f"channels/service-identifier/{CUSTOMER}").status_code == 404
 
 
