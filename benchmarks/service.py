@@ -55,7 +55,7 @@ class Service:
         self.start_seconds = time.perf_counter() - begin
         services = build_services(Settings.from_env(self._env), patient=True)
         credentials = Credentials("key", SECRET, f"{ACCOUNT_ID}-token", "token-secret")
-        services.accounts.save(Account(ACCOUNT_ID, credentials, "https://example.com/", "bench"))
+        services.accounts.save(Account(ACCOUNT_ID, credentials, "https://example.com/", {"environment": "bench"}))
         self.services = services
 
     def memory_mb(self) -> float:

@@ -34,6 +34,7 @@ from twitter_connector.model.plan import MediaRef, Upload
 from twitter_connector.model.timestamps import first_id_at
 from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.queue.send_ledger import SendRecord
+from twitter_connector.twitter.v1.events import load
 from twitter_connector.twitter.v1.webhook_body import raw_events
 
 IN, OUT = Direction.IN, Direction.OUT
@@ -44,7 +45,9 @@ MAX_AGE = timedelta(hours=24)
 
 def account(account_id: str = ACME) -> Account:
     credentials = Credentials("key", "secret", f"{account_id}-token", "token-secret")
-    return Account(account_id, credentials, f"https://cx.example.com/webhook/twitter/{account_id}", "prod")
+    return Account(
+        account_id, credentials, f"https://cx.example.com/webhook/twitter/{account_id}", {"environment": "prod"}
+    )
 
 
 class FakeMediaTransfer:
@@ -101,6 +104,7 @@ class FakeDeliveries:
             conversations=self.conversations,
             ledger=self.ledger,
             record_of=SendRecord,
+            read_event=load,
             clock=self.clock,
             skipped=self.skipped.append,
         )

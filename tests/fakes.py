@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from twitter_connector.broker import keys
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, StoreUnavailable
 from twitter_connector.model.account import Account, Credentials, Webhook
-from twitter_connector.model.event import DmEchoed, DmReceived
+from twitter_connector.model.event import DM, DmEchoed, DmReceived, RawEvent
 from twitter_connector.model.plan import Asked, SendDm
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import (
@@ -622,6 +622,11 @@ class FakeTwitter:
                 return dm
         raise Permanent("not_found", "No such message.", status=404, code=34)
 
+    def events_since(self, since: datetime) -> Iterator[RawEvent]:
+        for dm in self._own():
+            if dm.created_at >= since:
+                yield RawEvent(DM, dm.account_id, dm.customer_id, dm.event_id, own=True, text=dm.text)
+
     def sent_since(self, since: datetime) -> list[DmEchoed]:
         self.looks += 1
         if self.look_failures:
@@ -667,18 +672,26 @@ class FakePlatform:
     def urls(self, environment: str = "prod") -> list[str]:
         return [hook.url for hook in self.hooks[environment]]
 
-    def __call__(self, credentials: Credentials, environment: str | None, account_id: str = "") -> FakeRegistration:
-        return FakeRegistration(self, credentials, environment or "", account_id)
+    def __call__(self, account: Account) -> FakeRegistration:
+        return FakeRegistration(self, account)
 
 
 class FakeRegistration:
     """What one account's credentials can do at the fake platform."""
 
-    def __init__(self, platform: FakePlatform, credentials: Credentials, environment: str, account_id: str) -> None:
+    def __init__(self, platform: FakePlatform, account: Account) -> None:
         self._platform = platform
-        self._credentials = credentials
-        self._environment = environment
-        self._account_id = account_id
+        self._credentials = account.credentials
+        self._environment = account.settings.get("environment", "")
+        self._account_id = account.id
+
+    @property
+    def webhook_scope(self) -> Hashable:
+        return self._credentials.api_key, self._environment
+
+    @property
+    def webhook_place(self) -> str:
+        return f"The environment {self._environment}"
 
     def who_am_i(self) -> tuple[str, str, str]:
         self._call("who_am_i")
@@ -686,6 +699,10 @@ class FakeRegistration:
         if owner is None:
             raise CredentialsRejected("credentials_rejected", "Twitter does not accept them.", status=401, code=32)
         return owner
+
+    def user_id(self, username: str) -> str | None:
+        self._call("user_id")
+        return next((owner for owner, name, _ in self._platform.owners.values() if name == username), None)
 
     def webhooks(self) -> list[Webhook]:
         self._call("webhooks")

@@ -39,9 +39,7 @@ from twitter_connector.store.resealing import verify_key
 from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.twitter.chunked_upload import Outgoing
 from twitter_connector.twitter.flavours import Flavours
-from twitter_connector.twitter.http import TwitterHttp
 from twitter_connector.twitter.media_download import Downloads
-from twitter_connector.twitter.v1.media import Uploads
 
 
 @dataclass(frozen=True)
@@ -70,15 +68,16 @@ class Services:
     wakeups: Wakeups
 
 
-def _media_transfer(settings: Settings, http_client: HttpClient, refused_file: RefusedFile) -> MediaTransfer:
+def _media_transfer(
+    settings: Settings, http_client: HttpClient, twitter: Flavours, refused_file: RefusedFile
+) -> MediaTransfer:
     directory = spool_directory(settings)
-    uploads = Uploads(http_client, settings.twitter_upload_url, now)
     return MediaTransfer(
         downloads=Downloads(http_client, settings.twitter_media_hosts, now),
         files=Files(http_client, settings.file_engine_url, settings.public_file_engine_url),
         # The sandbox plays the public on loopback; nowhere else is an address of this machine a public one.
         fetcher=Fetcher(allow_loopback=settings.use_sandbox),
-        uploads=lambda account: uploads,
+        uploads=twitter.media,
         spool=lambda chunks, ceiling: spool(chunks, ceiling, directory),
         outgoing=Outgoing,
         judge=refused_file.judge,
@@ -117,15 +116,15 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     lanes = Lanes(client, line, wakeups)
     http_client = HttpClient()
     rate_limits = RateLimits(client)
-    twitter = Flavours(TwitterHttp(http_client, now), settings.twitter_api_url, rate_limits.note)
+    twitter = Flavours(http_client, settings, now, rate_limits.note)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
-    registration = AccountRegistration(accounts, lanes, twitter.for_registration, now, settings.public_url)
+    registration = AccountRegistration(accounts, lanes, twitter.registration, now, settings.public_url)
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal"))
-    upkeep = Upkeep(accounts, accounts, registration, inbox, twitter.for_account, now, random.random)
+    upkeep = Upkeep(accounts, accounts, registration, inbox, twitter.messages, now, random.random)
     cim = CcmClient(http_client, settings.ccm_url, now)
     enquiries = Enquiries(client)
     configure = Configure(accounts, lanes, enquiries, cim.configuration)
-    refused_file = RefusedFile(lanes.pauses, twitter.for_registration, configure.refused, now, random.random)
+    refused_file = RefusedFile(lanes.pauses, twitter.registration, configure.refused, now, random.random)
     return Services(
         settings=settings,
         redis=client,
@@ -134,7 +133,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         inbox=inbox,
         ledger=SendLedger(client, line),
         conversations=Conversations(client),
-        media_transfer=_media_transfer(settings, http_client, refused_file),
+        media_transfer=_media_transfer(settings, http_client, twitter, refused_file),
         accounts=accounts,
         dead_letters=DeadLetters(client),
         rate_limits=rate_limits,
@@ -144,7 +143,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         cim=cim,
         registration=registration,
         configure=configure,
-        send_only_account=SendOnlyAccounts(accounts, enquiries, cim.configuration, twitter.for_registration, now),
+        send_only_account=SendOnlyAccounts(accounts, enquiries, cim.configuration, twitter.registration, now),
         upkeep=upkeep,
         wakeups=wakeups,
     )

@@ -68,13 +68,14 @@ class Runtime:
             conversations=svc.conversations,
             ledger=svc.ledger,
             record_of=SendRecord,
+            read_event=svc.twitter.load,
             clock=now,
             lease_is_valid=self._lease_is_valid,
             skipped=_skipped(Direction.IN),
         )
         outbound = OutboundRoute(
             account=self._account,
-            twitter_for=svc.twitter.for_account,
+            twitter_for=svc.twitter.messages,
             media_transfer=svc.media_transfer,
             conversations=svc.conversations,
             ledger=svc.ledger,

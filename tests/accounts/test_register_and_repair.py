@@ -12,7 +12,7 @@ from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.registration_steps import RegistrationStatus, StepFailed
 from twitter_connector.errors import CredentialsRejected, Permanent, RateLimited, ServiceUnavailable
-from twitter_connector.model.account import Account
+from twitter_connector.model.account import V1, V2, Account
 from twitter_connector.model.work import Direction, Entry
 
 BASE = "https://cx.example.com/twitter-connector"
@@ -34,8 +34,10 @@ class Desk:
         self.registration = AccountRegistration(self.accounts, self.lanes, self.platform, self.clock, public_url)
 
     def wish(self, account_id: str = A, **changes: Any) -> Registration:
-        wanted = Registration(self.platform.token(account_id), url_of(account_id), "prod")
-        return replace(wanted, **changes)
+        if "environment" in changes:
+            changes["settings"] = {"environment": changes.pop("environment")}
+        asked = Registration(self.platform.token(account_id), url_of(account_id), V1, {"environment": "prod"})
+        return replace(asked, **changes)
 
     def register(self, account_id: str = A, **changes: Any) -> RegistrationStatus:
         return self.registration.register(self.wish(account_id, **changes))
@@ -227,7 +229,7 @@ class TestRefusals:
             assert BASE in desk.refused(desk.wish(webhook_url=url)).advice
 
     def test_without_an_environment_it_is_said_what_is_missing(self, desk: Desk) -> None:
-        assert "ENVIRONMENT-NAME" in desk.refused(desk.wish(environment=None)).advice
+        assert "ENVIRONMENT-NAME" in desk.refused(desk.wish(flavour=V2, settings={})).advice
 
     def test_the_token_of_another_account_is_told_with_both_ids(self, desk: Desk) -> None:
         error = desk.refused(desk.wish(credentials=desk.platform.token(B, "other")))

@@ -9,7 +9,7 @@ import pytest
 from marshmallow import ValidationError
 
 from twitter_connector.accounts.registration_request import load_registration
-from twitter_connector.model.account import Credentials
+from twitter_connector.model.account import V1, V2, Credentials
 
 GUIDE = {
     "API-KEY": "ck",
@@ -31,15 +31,15 @@ def errors_of(data: object) -> dict[str, Any]:
 def test_the_body_of_the_guide_is_read() -> None:
     wanted = load_registration(GUIDE)
     assert wanted.credentials == Credentials("ck", "cs", "7-at", "ats", None)
-    assert (wanted.webhook_url, wanted.environment) == (GUIDE["WEBHOOK-URL"], "prod")
+    assert (wanted.webhook_url, wanted.flavour, wanted.settings) == (GUIDE["WEBHOOK-URL"], V1, {"environment": "prod"})
 
 
 def test_a_bearer_token_and_no_environment_are_possible() -> None:
     body = {k: v for k, v in GUIDE.items() if k != "ENVIRONMENT-NAME"}
     wanted = load_registration({**body, "BEARER-TOKEN": "AAAA%2Bb"})
-    assert (wanted.credentials.bearer_token, wanted.environment) == ("AAAA%2Bb", None)
-    assert load_registration({**GUIDE, "ENVIRONMENT-NAME": ""}).environment is None
-    assert load_registration({**GUIDE, "BEARER-TOKEN": None, "ENVIRONMENT-NAME": None}).environment is None
+    assert (wanted.credentials.bearer_token, wanted.flavour, wanted.settings) == ("AAAA%2Bb", V2, {})
+    assert load_registration({**GUIDE, "ENVIRONMENT-NAME": ""}).flavour == V2
+    assert load_registration({**GUIDE, "BEARER-TOKEN": None, "ENVIRONMENT-NAME": None}).flavour == V2
 
 
 def test_spaces_from_copying_are_forgiven() -> None:

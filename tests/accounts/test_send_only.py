@@ -26,7 +26,7 @@ from twitter_connector.errors import (
     Retryable,
     ServiceUnavailable,
 )
-from twitter_connector.model.account import Account
+from twitter_connector.model.account import V1, Account
 
 STRANGER = "5550001112"
 AWAY = ServiceUnavailable("ccm_unreachable", "CCM cannot be reached.")
@@ -295,7 +295,7 @@ class Office:
         self.read.append(account.id)
         return self
 
-    def envelopes_since(self, since: Any) -> list[dict[str, Any]]:
+    def events_since(self, since: Any) -> list[Any]:
         return []
 
 
@@ -336,7 +336,9 @@ class TestOnlySending:
 
     def test_registering_completes_it(self, office: Office) -> None:
         url = f"https://cx.example.com/webhook/twitter/{STRANGER}"
-        registration_status = office.registration.register(Registration(office.account.credentials, url, "prod"))
+        registration_status = office.registration.register(
+            Registration(office.account.credentials, url, V1, {"environment": "prod"})
+        )
         assert registration_status.actions == ("created", "subscribed")
         account = office.accounts.get(STRANGER)
         assert account is not None
@@ -348,12 +350,12 @@ class TestOnlySending:
         url = f"https://cx.example.com/webhook/twitter/{STRANGER}"
         office.platform.challenge = lambda _: False
         with pytest.raises(StepFailed):
-            office.registration.register(Registration(office.account.credentials, url, "prod"))
+            office.registration.register(Registration(office.account.credentials, url, V1, {"environment": "prod"}))
         assert office.accounts.get(STRANGER) == office.account
 
     def test_it_inherits_no_webhook(self, office: Office) -> None:
         url = f"https://cx.example.com/webhook/twitter/{ADA}"
-        office.registration.register(Registration(office.platform.token(ADA), url, "prod"))
+        office.registration.register(Registration(office.platform.token(ADA), url, V1, {"environment": "prod"}))
         registered = office.accounts.get(ADA)
         assert registered is not None
         office.registration.unregister(replace(registered))

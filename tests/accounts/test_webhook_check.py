@@ -14,9 +14,11 @@ from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.webhook_check import CHECK_EVERY, Upkeep
 from twitter_connector.errors import ConnectorError, RateLimited, ServiceUnavailable
-from twitter_connector.model.account import Account
+from twitter_connector.model.account import V1, Account
+from twitter_connector.model.event import RawEvent
 from twitter_connector.model.timestamps import epoch_ms, first_id_at
 from twitter_connector.model.work import Direction
+from twitter_connector.twitter.v1.webhook_body import raw_events
 
 ACME, OTHER, ADA = "732739706", "2975699229", "210375291"
 BASE = "https://cx.example.com/twitter-connector/webhook/twitter"
@@ -35,13 +37,13 @@ class History:
         history = self
 
         class OfOne:
-            def envelopes_since(self, since: datetime) -> Iterator[dict[str, Any]]:
+            def events_since(self, since: datetime) -> Iterator[RawEvent]:
                 history.calls += 1
                 if history.failing is not None:
                     raise history.failing
                 for at, text in reversed(history.texts.get(account.id, [])):
                     if at >= since:
-                        yield _event(account.id, at, text)
+                        yield from raw_events(_event(account.id, at, text), account.id)
 
         return OfOne()
 
@@ -80,7 +82,9 @@ class Office:
         )
 
     def register(self, account_id: str = ACME) -> None:
-        self.registration.register(Registration(self.platform.token(account_id), f"{BASE}/{account_id}", "prod"))
+        url = f"{BASE}/{account_id}"
+        settings = {"environment": "prod"}
+        self.registration.register(Registration(self.platform.token(account_id), url, V1, settings))
 
     def missed(self, text: str, account_id: str = ACME) -> None:
         """The customer writes, and the webhook does not bring it."""
@@ -226,7 +230,7 @@ def test_an_account_that_makes_our_own_code_fail_leaves_the_others_in_care(
     office.minutes(1)
     office.switch_off()
     of = office.history.of
-    office.upkeep.history = lambda account: 1 // 0 if account.id == OTHER else of(account)
+    office.upkeep.messages = lambda account: 1 // 0 if account.id == OTHER else of(account)
     # OTHER is looked at first.
     assert sorted([ACME, OTHER])[0] == OTHER
     office.minutes(11)

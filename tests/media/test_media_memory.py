@@ -29,16 +29,16 @@ from twitter_connector.cim.files import Files
 from twitter_connector.media.file_kind import VIDEO_MAX_BYTES, inspect, kind_of
 from twitter_connector.media.spool import spool
 from twitter_connector.model.account import Credentials
-from twitter_connector.model.message import Upload
+from twitter_connector.model.plan import Upload
 from twitter_connector.twitter.media_download import Downloads
 from twitter_connector.twitter.chunked_upload import Outgoing
-from twitter_connector.twitter.v1.media import Uploads
-from twitter_connector.wire import Wire
+from twitter_connector.twitter.v1.media import V1Uploads
+from twitter_connector.net.http_client import HttpClient
 
 way, host, directory = sys.argv[1], sys.argv[2], Path(sys.argv[3])
-wire, keys, now = Wire(trust_env=False), Credentials("a", "b", "c", "d"), lambda: datetime.now(UTC)
+wire, keys, now = HttpClient(trust_env=False), Credentials("a", "b", "c", "d"), lambda: datetime.now(UTC)
 downloads, files = Downloads(wire, (host,), now), Files(wire, f"http://{host}", None)
-uploads = Uploads(wire, f"http://{host}", now)
+uploads = V1Uploads(wire, f"http://{host}", now)
 
 def inbound(name):
     with (

@@ -249,7 +249,7 @@ def test_a_channel_type_that_is_none_is_400(client: FlaskClient, services: Servi
 def test_an_account_that_only_sends_takes_a_push_and_is_told_what_it_lacks(
     client: FlaskClient, services: Services
 ) -> None:
-    services.accounts.save(replace(ACCOUNT, webhook_url="", environment=None))
+    services.accounts.save(replace(ACCOUNT, webhook_url="", settings={}))
     answer = push(client, SEED).get_json()
     assert (answer["registered"], answer["changed"]) == (False, True)
     assert answer["detail"] == SENDS_ONLY

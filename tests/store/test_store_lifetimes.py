@@ -26,7 +26,7 @@ ACCOUNT = Account(
     id="732739706",
     credentials=Credentials(*SECRETS[:5]),
     webhook_url="https://cx.example.com/webhook/twitter/732739706",
-    environment="prod",
+    settings={"environment": "prod"},
     webhook=Webhook("1", "https://cx.example.com/webhook/twitter/732739706", True),
     registered_at=datetime(2026, 3, 2, tzinfo=UTC),
     retired_secrets=(SECRETS[5],),

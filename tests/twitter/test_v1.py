@@ -34,7 +34,8 @@ from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.event import DmEchoed, DmReceived
 from twitter_connector.model.plan import SendDm
 from twitter_connector.model.timestamps import first_id_at
-from twitter_connector.twitter.v1.messages import TwitterV1
+from twitter_connector.twitter.v1.messages import V1Messages
+from twitter_connector.twitter.v1.registration import V1Registration
 
 API = "https://api.twitter.com"
 NEW = f"{API}/1.1/direct_messages/events/new.json"
@@ -45,7 +46,7 @@ ACCOUNT = Account(
     id="2975699229",
     credentials=Credentials("app key", "app secret", "2975699229-token", "token secret"),
     webhook_url="https://cx.example.com/webhook/twitter/2975699229",
-    environment="prod",
+    settings={"environment": "prod"},
 )
 SAMPLES = Path(__file__).parents[1] / "payloads" / "twitter"
 
@@ -68,16 +69,22 @@ def gateways(tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def twitter(gateways: Any, http: responses.RequestsMock) -> TwitterV1:
-    made: TwitterV1 = gateways.for_account(ACCOUNT)
+def twitter(gateways: Any, http: responses.RequestsMock) -> V1Messages:
+    made: V1Messages = gateways.messages(ACCOUNT)
     return made
 
 
 @pytest.fixture
-def with_bearer(gateways: Any, http: responses.RequestsMock) -> TwitterV1:
-    """The gateway of an account whose bearer token was given."""
+def registration(gateways: Any, http: responses.RequestsMock) -> V1Registration:
+    made: V1Registration = gateways.registration(ACCOUNT)
+    return made
+
+
+@pytest.fixture
+def with_bearer(gateways: Any, http: responses.RequestsMock) -> V1Registration:
+    """The registration of an account whose bearer token was given."""
     credentials = replace(ACCOUNT.credentials, bearer_token="bearer token")
-    made: TwitterV1 = gateways.for_account(replace(ACCOUNT, credentials=credentials))
+    made: V1Registration = gateways.registration(replace(ACCOUNT, credentials=credentials))
     return made
 
 
@@ -121,7 +128,7 @@ def an_error(http: responses.RequestsMock, method: str, url: str, status: int, c
 
 
 class TestSending:
-    def test_a_message_is_posted_as_documented(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_a_message_is_posted_as_documented(self, twitter: V1Messages, http: responses.RequestsMock) -> None:
         http.post(NEW, json=sample("api_dm_send_response"))
         assert twitter.send_dm("58983", SendDm("Hello & <b>World</b>! 😀")) == "1006278767680131076"
         request = last(http)
@@ -136,7 +143,7 @@ class TestSending:
             }
         }
 
-    def test_extras_stand_beside_the_text(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_extras_stand_beside_the_text(self, twitter: V1Messages, http: responses.RequestsMock) -> None:
         http.post(NEW, json=sample("api_dm_send_response"))
         options = {"type": "options", "options": [{"label": "Blue Bird", "metadata": "external_id_2"}]}
         twitter.send_dm("58983", SendDm("Which?", {"quick_reply": options}))
@@ -144,7 +151,7 @@ class TestSending:
         assert data == {"text": "Which?", "quick_reply": options}
 
     def test_the_header_is_signed_and_the_json_body_is_not(
-        self, twitter: TwitterV1, http: responses.RequestsMock
+        self, twitter: V1Messages, http: responses.RequestsMock
     ) -> None:
         http.post(NEW, json=sample("api_dm_send_response"))
         twitter.send_dm("58983", SendDm("text"))
@@ -155,19 +162,19 @@ class TestSending:
         assert "oauth_body_hash" not in given
         assert is_signed(last(http))
 
-    def test_two_requests_never_share_a_nonce(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_two_requests_never_share_a_nonce(self, twitter: V1Messages, http: responses.RequestsMock) -> None:
         http.post(NEW, json=sample("api_dm_send_response"))
         twitter.send_dm("58983", SendDm("text"))
         twitter.send_dm("58983", SendDm("text"))
         assert len({oauth_of(call.request)["oauth_nonce"] for call in http.calls}) == 2
 
-    def test_an_id_may_be_a_number(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_an_id_may_be_a_number(self, twitter: V1Messages, http: responses.RequestsMock) -> None:
         http.post(NEW, body='{"event":{"id":1006278767680131076}}')
         assert twitter.send_dm("58983", SendDm("Hello")) == "1006278767680131076"
 
     @pytest.mark.parametrize("body", ["{}", '{"event":{}}', '{"event":{"type":"message_create"}}', '{"event":null}'])
     def test_a_success_as_documented_without_an_id_stands_at_its_moment(
-        self, twitter: TwitterV1, http: responses.RequestsMock, body: str
+        self, twitter: V1Messages, http: responses.RequestsMock, body: str
     ) -> None:
         http.post(NEW, body=body)
         before = first_id_at(int(time.time() * 1000))
@@ -176,14 +183,14 @@ class TestSending:
 
     @pytest.mark.parametrize("body", ["", "<html>", "null", "[]", '{"errors":[{"code":131}]}'])
     def test_a_success_whose_body_is_not_twitters_is_an_open_outcome(
-        self, twitter: TwitterV1, http: responses.RequestsMock, body: str
+        self, twitter: V1Messages, http: responses.RequestsMock, body: str
     ) -> None:
         http.post(NEW, body=body)
         with pytest.raises(OutcomeUnknown):
             twitter.send_dm("58983", SendDm("text"))
 
     def test_a_refused_recipient_and_an_open_outcome_are_told_apart(
-        self, twitter: TwitterV1, http: responses.RequestsMock
+        self, twitter: V1Messages, http: responses.RequestsMock
     ) -> None:
         for status, code, family in ((403, 349, Permanent), (503, 130, OutcomeUnknown), (429, 88, RateLimited)):
             http.reset()
@@ -192,7 +199,7 @@ class TestSending:
                 twitter.send_dm("58983", SendDm("text"))
             assert len(http.calls) == 1, "a send is never repeated by itself"
 
-    def test_a_send_is_never_redirected(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_a_send_is_never_redirected(self, twitter: V1Messages, http: responses.RequestsMock) -> None:
         http.post(NEW, status=307, headers={"Location": "https://elsewhere.example/"})
         with pytest.raises(ServiceUnavailable):
             twitter.send_dm("58983", SendDm("text"))
@@ -217,7 +224,7 @@ class TestLooking:
     MS = 1772442000000
 
     def test_own_messages_are_found_and_the_customers_are_not(
-        self, twitter: TwitterV1, http: responses.RequestsMock
+        self, twitter: V1Messages, http: responses.RequestsMock
     ) -> None:
         mine, theirs = listed("2", self.MS + 2000, text="a &amp; b"), listed("1", self.MS + 1000, sender="5")
         http.get(LIST, json={"events": [mine, theirs]})
@@ -228,7 +235,7 @@ class TestLooking:
         assert is_signed(last(http))
 
     def test_the_list_is_read_back_to_the_moment_and_no_further(
-        self, twitter: TwitterV1, http: responses.RequestsMock
+        self, twitter: V1Messages, http: responses.RequestsMock
     ) -> None:
         http.get(LIST, json={"events": [listed("9", self.MS + 9)], "next_cursor": "abc"})
         # An empty page with a cursor is not the end.
@@ -239,7 +246,7 @@ class TestLooking:
         assert cursors == [None, ["abc"], ["def"]]
 
     def test_a_list_without_end_is_left_and_said_to_be(
-        self, twitter: TwitterV1, http: responses.RequestsMock, caplog: pytest.LogCaptureFixture
+        self, twitter: V1Messages, http: responses.RequestsMock, caplog: pytest.LogCaptureFixture
     ) -> None:
         http.get(LIST, json={"events": [], "next_cursor": "again"})
         assert twitter.sent_since(self.SINCE) == []
@@ -247,20 +254,20 @@ class TestLooking:
         assert len(http.calls) <= 15, "the limit of the endpoint in a quarter of an hour"
 
     def test_what_is_no_message_in_the_list_is_passed_over(
-        self, twitter: TwitterV1, http: responses.RequestsMock
+        self, twitter: V1Messages, http: responses.RequestsMock
     ) -> None:
         http.get(LIST, json={"events": [{"type": "other"}, "x", None, listed("3", self.MS + 1)]})
         assert [dm.event_id for dm in twitter.sent_since(self.SINCE)] == ["3"]
 
     @pytest.mark.parametrize("body", ["", "[]", "<html>"])
     def test_an_odd_list_is_no_proof_of_absence(
-        self, twitter: TwitterV1, http: responses.RequestsMock, body: str
+        self, twitter: V1Messages, http: responses.RequestsMock, body: str
     ) -> None:
         http.get(LIST, body=body)
         with pytest.raises(ServiceUnavailable):
             twitter.sent_since(self.SINCE)
 
-    def test_a_failed_look_is_no_open_outcome(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_a_failed_look_is_no_open_outcome(self, twitter: V1Messages, http: responses.RequestsMock) -> None:
         an_error(http, "GET", LIST, 503)
         with pytest.raises(ServiceUnavailable):
             twitter.sent_since(self.SINCE)
@@ -268,7 +275,7 @@ class TestLooking:
 
 class TestShowing:
     def test_one_message_is_asked_for_and_read_as_its_event_was(
-        self, twitter: TwitterV1, http: responses.RequestsMock
+        self, twitter: V1Messages, http: responses.RequestsMock
     ) -> None:
         url = {"url": "https://t.co/a", "expanded_url": "https://example.com/"}
         theirs = listed("12", 1772442000000, sender="5", recipient=ACCOUNT.id, text="a &amp; https://t.co/a")
@@ -280,13 +287,13 @@ class TestShowing:
         assert parse_qs(urlsplit(str(last(http).url)).query) == {"id": ["12"]}
         assert is_signed(last(http))
 
-    def test_an_own_message_is_told_from_a_customers(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_an_own_message_is_told_from_a_customers(self, twitter: V1Messages, http: responses.RequestsMock) -> None:
         http.get(SHOW, json={"event": listed("12", 1772442000000)})
         assert type(twitter.shown("12")) is DmEchoed
 
     @pytest.mark.parametrize("body", ["", "[]", "{}", "<html>", '{"event": null}', '{"event": []}', '{"event": {}}'])
     def test_an_odd_answer_is_a_failure_with_a_name(
-        self, twitter: TwitterV1, http: responses.RequestsMock, body: str
+        self, twitter: V1Messages, http: responses.RequestsMock, body: str
     ) -> None:
         http.get(SHOW, body=body)
         with pytest.raises(ConnectorError):
@@ -297,7 +304,7 @@ class TestShowing:
         [(429, 88, RateLimited), (404, 34, Permanent), (503, None, ServiceUnavailable), (401, 89, CredentialsRejected)],
     )
     def test_a_refusal_is_sorted_as_any_other_and_leaves_nothing_open(
-        self, twitter: TwitterV1, http: responses.RequestsMock, status: int, code: int | None, family: type
+        self, twitter: V1Messages, http: responses.RequestsMock, status: int, code: int | None, family: type
     ) -> None:
         an_error(http, "GET", SHOW, status, code)
         with pytest.raises(family):
@@ -312,55 +319,61 @@ class TestShowing:
             settings = replace(settings_in(tmp_path), twitter_api_url=url)
             begun = time.monotonic()
             with pytest.raises(ServiceUnavailable, match=r"0\.2 s"):
-                build_services(settings).twitter.for_account(ACCOUNT).shown("12")
+                build_services(settings).twitter.messages(ACCOUNT).shown("12")
             assert time.monotonic() - begun < 5
 
 
 class TestWhose:
     VERIFY, ME = f"{API}/1.1/account/verify_credentials.json", f"{API}/2/users/me"
 
-    def test_credentials_tell_whose_they_are(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_credentials_tell_whose_they_are(self, registration: V1Registration, http: responses.RequestsMock) -> None:
         http.get(self.VERIFY, json={"id": 2975699229, "id_str": "2975699229", "screen_name": "acme", "name": "Acme"})
-        assert twitter.who_am_i() == ("2975699229", "acme", "Acme")
+        assert registration.who_am_i() == ("2975699229", "acme", "Acme")
         assert is_signed(last(http))
 
     @pytest.mark.parametrize(("status", "code"), [(403, 453), (404, 34), (403, None)])
     def test_a_plan_without_that_call_is_asked_the_other_way(
-        self, twitter: TwitterV1, http: responses.RequestsMock, status: int, code: int | None
+        self, registration: V1Registration, http: responses.RequestsMock, status: int, code: int | None
     ) -> None:
         an_error(http, "GET", self.VERIFY, status, code)
         http.get(self.ME, json={"data": {"id": "7", "username": "acme", "name": "Acme"}})
-        assert twitter.who_am_i() == ("7", "acme", "Acme")
+        assert registration.who_am_i() == ("7", "acme", "Acme")
 
-    def test_wrong_credentials_are_not_asked_twice(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_wrong_credentials_are_not_asked_twice(
+        self, registration: V1Registration, http: responses.RequestsMock
+    ) -> None:
         an_error(http, "GET", self.VERIFY, 401, 32)
         with pytest.raises(CredentialsRejected):
-            twitter.who_am_i()
+            registration.who_am_i()
 
-    def test_an_account_may_be_named_by_a_number(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_an_account_may_be_named_by_a_number(
+        self, registration: V1Registration, http: responses.RequestsMock
+    ) -> None:
         http.get(self.VERIFY, json={"id": 2975699229, "screen_name": "acme"})
-        assert twitter.who_am_i() == ("2975699229", "acme", "")
+        assert registration.who_am_i() == ("2975699229", "acme", "")
 
     @pytest.mark.parametrize(("status", "code"), [(200, None), (404, 34), (404, None), (403, 453), (405, None)])
     def test_where_twitter_does_not_tell_the_token_does(
-        self, twitter: TwitterV1, http: responses.RequestsMock, status: int, code: int | None
+        self, registration: V1Registration, http: responses.RequestsMock, status: int, code: int | None
     ) -> None:
         for url in (self.VERIFY, self.ME):
             http.get(url, json={"errors": [{"code": code, "message": "x"}]} if code else {}, status=status)
-        assert twitter.who_am_i() == ("2975699229", "", "")
+        assert registration.who_am_i() == ("2975699229", "", "")
 
     def test_a_token_that_names_nobody_is_nobodys(self, gateways: Any, http: responses.RequestsMock) -> None:
         http.get(self.VERIFY, status=404)
         http.get(self.ME, status=404)
         unnamed = replace(ACCOUNT.credentials, access_token="token")
-        assert gateways.for_registration(unnamed, "prod", ACCOUNT.id).who_am_i() == ("", "", "")
+        assert gateways.registration(replace(ACCOUNT, credentials=unnamed)).who_am_i() == ("", "", "")
 
     @pytest.mark.parametrize("code", [64, 326])
-    def test_a_locked_account_is_said(self, twitter: TwitterV1, http: responses.RequestsMock, code: int) -> None:
+    def test_a_locked_account_is_said(
+        self, registration: V1Registration, http: responses.RequestsMock, code: int
+    ) -> None:
         an_error(http, "GET", self.VERIFY, 403, code)
         an_error(http, "GET", self.ME, 403, code)
         with pytest.raises(CredentialsRejected):
-            twitter.who_am_i()
+            registration.who_am_i()
 
 
 class TestWebhooks:
@@ -368,7 +381,7 @@ class TestWebhooks:
 
     @pytest.mark.parametrize("name", ["api_webhook_list_env", "api_webhooks_all_environments"])
     def test_lists_are_read_in_both_shapes(
-        self, with_bearer: TwitterV1, http: responses.RequestsMock, name: str
+        self, with_bearer: V1Registration, http: responses.RequestsMock, name: str
     ) -> None:
         http.get(f"{ENV}/webhooks.json", json=sample(name))
         (found,) = with_bearer.webhooks()
@@ -377,24 +390,28 @@ class TestWebhooks:
         assert found == Webhook(item["id"], item["url"], item["valid"])
         assert last(http).headers["Authorization"] == "Bearer bearer token"
 
-    def test_odd_items_of_a_list_are_passed_over(self, with_bearer: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_odd_items_of_a_list_are_passed_over(
+        self, with_bearer: V1Registration, http: responses.RequestsMock
+    ) -> None:
         good = {"id": 12, "url": "https://a.example", "valid": "true"}
         http.get(f"{ENV}/webhooks.json", json=[None, {}, {"id": "1"}, good])
         assert with_bearer.webhooks() == [Webhook("12", "https://a.example", False)]
 
     @pytest.mark.parametrize("body", ["", "{}", "<html>", '"x"', '{"environments": null}'])
     def test_an_odd_list_of_webhooks_is_no_proof_that_there_is_none(
-        self, with_bearer: TwitterV1, http: responses.RequestsMock, body: str
+        self, with_bearer: V1Registration, http: responses.RequestsMock, body: str
     ) -> None:
         http.get(f"{ENV}/webhooks.json", body=body)
         with pytest.raises(ServiceUnavailable) as caught:
             with_bearer.webhooks()
         assert caught.value.reason == "twitter_odd_answer"
 
-    def test_a_bearer_token_is_made_of_key_and_secret(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_a_bearer_token_is_made_of_key_and_secret(
+        self, registration: V1Registration, http: responses.RequestsMock
+    ) -> None:
         http.post(f"{API}/oauth2/token", json={"token_type": "bearer", "access_token": "made"})
         http.get(f"{ENV}/webhooks.json", json=[])
-        assert twitter.webhooks() == []
+        assert registration.webhooks() == []
         token, listing = (call.request for call in http.calls)
         assert base64.b64decode(str(token.headers["Authorization"]).removeprefix("Basic ")) == b"app key:app secret"
         assert token.body == "grant_type=client_credentials"
@@ -402,97 +419,106 @@ class TestWebhooks:
 
     @pytest.mark.parametrize(("status", "code"), [(403, 99), (403, None), (404, None), (200, None)])
     def test_where_no_bearer_token_is_to_be_had_the_account_signs(
-        self, twitter: TwitterV1, http: responses.RequestsMock, status: int, code: int | None
+        self, registration: V1Registration, http: responses.RequestsMock, status: int, code: int | None
     ) -> None:
         an_error(http, "POST", f"{API}/oauth2/token", status, code)
         http.get(f"{ENV}/webhooks.json", json=[])
-        assert twitter.webhooks() == []
+        assert registration.webhooks() == []
         assert is_signed(last(http))
 
     @pytest.mark.parametrize(("status", "code"), [(401, None), (403, None), (403, 200), (400, 215)])
     def test_where_a_bearer_token_is_not_taken_the_account_signs(
-        self, with_bearer: TwitterV1, http: responses.RequestsMock, status: int, code: int | None
+        self, with_bearer: V1Registration, http: responses.RequestsMock, status: int, code: int | None
     ) -> None:
         an_error(http, "GET", f"{ENV}/webhooks.json", status, code)
         http.get(f"{ENV}/webhooks.json", json=[])
         assert with_bearer.webhooks() == []
         assert is_signed(last(http))
 
-    def test_a_token_endpoint_in_trouble_is_said(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_a_token_endpoint_in_trouble_is_said(
+        self, registration: V1Registration, http: responses.RequestsMock
+    ) -> None:
         an_error(http, "POST", f"{API}/oauth2/token", 503)
         with pytest.raises(ServiceUnavailable):
-            twitter.webhooks()
+            registration.webhooks()
 
-    def test_a_url_is_registered_percent_encoded_once(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_a_url_is_registered_percent_encoded_once(
+        self, registration: V1Registration, http: responses.RequestsMock
+    ) -> None:
         http.post(f"{ENV}/webhooks.json", json=sample("api_webhook_create"))
         raw = sample("api_webhook_create")
-        assert twitter.create_webhook(self.URL) == Webhook(raw["id"], raw["url"], True)
+        assert registration.create_webhook(self.URL) == Webhook(raw["id"], raw["url"], True)
         assert parse_qs(urlsplit(str(last(http).url)).query) == {"url": [self.URL]}
         assert "%253A" not in str(last(http).url)
         assert is_signed(last(http))
 
     def test_a_registration_that_names_no_webhook_is_looked_up(
-        self, with_bearer: TwitterV1, http: responses.RequestsMock
+        self, with_bearer: V1Registration, http: responses.RequestsMock
     ) -> None:
         http.post(f"{ENV}/webhooks.json", json={})
         http.get(f"{ENV}/webhooks.json", json=[{"id": "1", "url": "https://a.example"}, {"id": 12, "url": self.URL}])
         assert with_bearer.create_webhook(self.URL) == Webhook("12", self.URL, True)
 
     def test_a_registration_that_left_no_webhook_is_said(
-        self, with_bearer: TwitterV1, http: responses.RequestsMock
+        self, with_bearer: V1Registration, http: responses.RequestsMock
     ) -> None:
         http.post(f"{ENV}/webhooks.json", json={})
         http.get(f"{ENV}/webhooks.json", json=[])
         with pytest.raises(ServiceUnavailable):
             with_bearer.create_webhook(self.URL)
 
-    def test_a_webhook_is_checked_and_deleted_by_its_id(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_a_webhook_is_checked_and_deleted_by_its_id(
+        self, registration: V1Registration, http: responses.RequestsMock
+    ) -> None:
         http.put(f"{ENV}/webhooks/1234.json", status=204)
         http.delete(f"{ENV}/webhooks/1234.json", status=204)
-        twitter.check_webhook("1234")
-        twitter.delete_webhook("1234")
+        registration.check_webhook("1234")
+        registration.delete_webhook("1234")
         assert all(is_signed(call.request) for call in http.calls)
 
-    def test_an_id_cannot_leave_its_path(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_an_id_cannot_leave_its_path(self, registration: V1Registration, http: responses.RequestsMock) -> None:
         http.delete(f"{ENV}/webhooks/..%2F..%2Fx%3Fy.json", status=204)
-        twitter.delete_webhook("../../x?y")
+        registration.delete_webhook("../../x?y")
 
     def test_the_environments_name_keeps_its_case(self, gateways: Any, http: responses.RequestsMock) -> None:
         http.get(f"{API}/1.1/account_activity/all/Prod-1_A/webhooks.json", json=[])
         credentials = replace(ACCOUNT.credentials, bearer_token="b")
-        gateways.for_registration(credentials, "Prod-1_A", "7").webhooks()
+        account = replace(ACCOUNT, credentials=credentials, settings={"environment": "Prod-1_A"})
+        gateways.registration(account).webhooks()
 
 
 class TestSubscriptions:
     PATH = f"{ENV}/subscriptions.json"
 
-    def test_subscribing_twice_is_as_good_as_once(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_subscribing_twice_is_as_good_as_once(
+        self, registration: V1Registration, http: responses.RequestsMock
+    ) -> None:
         http.post(self.PATH, status=204)
-        assert twitter.subscribe()
+        assert registration.subscribe()
         assert is_signed(last(http))
         for code in (355, None):
             http.reset()
             an_error(http, "POST", self.PATH, 409, code)
-            assert not twitter.subscribe()
+            assert not registration.subscribe()
 
-    def test_other_refusals_are_passed_on(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_other_refusals_are_passed_on(self, registration: V1Registration, http: responses.RequestsMock) -> None:
         an_error(http, "POST", self.PATH, 403, 348)
         with pytest.raises(CredentialsRejected):
-            twitter.subscribe()
+            registration.subscribe()
 
-    def test_whether_subscribed_is_204_or_404(self, twitter: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_whether_subscribed_is_204_or_404(self, registration: V1Registration, http: responses.RequestsMock) -> None:
         http.get(self.PATH, status=204)
-        assert twitter.subscribed()
+        assert registration.subscribed()
         http.reset()
         an_error(http, "GET", self.PATH, 404, 34)
-        assert not twitter.subscribed()
+        assert not registration.subscribed()
         http.reset()
         an_error(http, "GET", self.PATH, 429, 88)
         with pytest.raises(ConnectorError):
-            twitter.subscribed()
+            registration.subscribed()
 
     def test_unsubscribing_is_by_id_and_fine_where_there_is_nothing(
-        self, with_bearer: TwitterV1, http: responses.RequestsMock
+        self, with_bearer: V1Registration, http: responses.RequestsMock
     ) -> None:
         http.delete(f"{ENV}/subscriptions/{ACCOUNT.id}.json", status=204)
         with_bearer.unsubscribe()
@@ -506,13 +532,13 @@ class TestSubscriptions:
 
 
 class TestUserId:
-    def test_a_name_is_looked_up(self, with_bearer: TwitterV1, http: responses.RequestsMock) -> None:
+    def test_a_name_is_looked_up(self, with_bearer: V1Registration, http: responses.RequestsMock) -> None:
         http.get(f"{API}/2/users/by/username/XDevelopers", json=sample("docs_users_by_username"))
         assert with_bearer.user_id("XDevelopers") == sample("docs_users_by_username")["data"]["id"]
 
     @pytest.mark.parametrize("body", [{"errors": [{"title": "Not Found Error"}]}, {}, {"data": None}, []])
     def test_nobody_of_that_name_is_none_even_with_status_200(
-        self, with_bearer: TwitterV1, http: responses.RequestsMock, body: Any
+        self, with_bearer: V1Registration, http: responses.RequestsMock, body: Any
     ) -> None:
         http.get(f"{API}/2/users/by/username/nobody", json=body)
         assert with_bearer.user_id("nobody") is None
@@ -534,7 +560,7 @@ def logged() -> Iterator[io.StringIO]:
 
 
 def test_no_secret_and_no_text_is_in_what_is_raised_or_logged(
-    twitter: TwitterV1, http: responses.RequestsMock, logged: io.StringIO
+    twitter: V1Messages, http: responses.RequestsMock, logged: io.StringIO
 ) -> None:
     an_error(http, "POST", NEW, 503)
     with pytest.raises(OutcomeUnknown) as caught:

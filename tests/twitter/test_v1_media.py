@@ -1,4 +1,4 @@
-"""Uploads to Twitter: what each step sends, what each answer means, and that any step can be the last one."""
+"""V1Uploads to Twitter: what each step sends, what each answer means, and that any step can be the last one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from twitter_connector.model.plan import Upload
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.twitter import chunked_upload as course
 from twitter_connector.twitter.chunked_upload import Outgoing
-from twitter_connector.twitter.v1.media import PATH, Uploads
+from twitter_connector.twitter.v1.media import PATH, V1Uploads
 
 MIB = 1024 * 1024
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
@@ -108,8 +108,8 @@ def twitter(server: Loopback) -> Twitter:
 
 
 @pytest.fixture
-def uploads(server: Loopback) -> Uploads:
-    return Uploads(HttpClient(trust_env=False), server.url, lambda: NOW)
+def uploads(server: Loopback) -> V1Uploads:
+    return V1Uploads(HttpClient(trust_env=False), server.url, lambda: NOW)
 
 
 def pattern(size: int) -> bytes:
@@ -120,7 +120,7 @@ def video(size: int) -> Outgoing:
     return Outgoing(io.BytesIO(pattern(size)), size, "video/mp4", "dm_video")
 
 
-def test_a_file_goes_out_in_segments_and_arrives_whole(server: Loopback, twitter: Twitter, uploads: Uploads) -> None:
+def test_a_file_goes_out_in_segments_and_arrives_whole(server: Loopback, twitter: Twitter, uploads: V1Uploads) -> None:
     size = 2 * MIB + 5
     kept: list[Upload] = []
     assert uploads.carry_on(CREDENTIALS, Upload(), video(size), kept.append) == ID
@@ -136,7 +136,7 @@ def test_a_file_goes_out_in_segments_and_arrives_whole(server: Loopback, twitter
     assert form(server.seen[-1]) == {"command": "FINALIZE", "media_id": ID}
 
 
-def test_every_step_is_signed_by_the_rules_of_its_body(server: Loopback, twitter: Twitter, uploads: Uploads) -> None:
+def test_every_step_is_signed_by_the_rules_of_its_body(server: Loopback, twitter: Twitter, uploads: V1Uploads) -> None:
     twitter.after = [PENDING, SUCCEEDED]
     upload = Upload()
 
@@ -160,7 +160,7 @@ def test_every_step_is_signed_by_the_rules_of_its_body(server: Loopback, twitter
     assert server.seen[3].query == {"command": "STATUS", "media_id": ID}
 
 
-def test_nothing_is_ever_shared(server: Loopback, twitter: Twitter, uploads: Uploads) -> None:
+def test_nothing_is_ever_shared(server: Loopback, twitter: Twitter, uploads: V1Uploads) -> None:
     uploads.carry_on(CREDENTIALS, Upload(), video(10), lambda _: None)
     assert all(b"shared" not in seen.start and "shared" not in seen.target for seen in server.seen)
 
@@ -186,7 +186,7 @@ def test_segments_are_a_mebibyte_or_as_much_as_it_takes_to_stay_within_a_thousan
 
 @pytest.mark.parametrize("broken", ["INIT", "APPEND 0", "APPEND 1", "APPEND 2", "FINALIZE"])
 def test_an_upload_that_is_interrupted_anywhere_goes_on_where_it_stood(
-    twitter: Twitter, uploads: Uploads, broken: str
+    twitter: Twitter, uploads: V1Uploads, broken: str
 ) -> None:
     size = 2 * MIB + 5
     upload = Upload()
@@ -205,7 +205,7 @@ def test_an_upload_that_is_interrupted_anywhere_goes_on_where_it_stood(
     assert twitter.steps.count(broken) == 2
 
 
-def test_a_file_that_is_processed_is_waited_for_in_the_lane(twitter: Twitter, uploads: Uploads) -> None:
+def test_a_file_that_is_processed_is_waited_for_in_the_lane(twitter: Twitter, uploads: V1Uploads) -> None:
     twitter.after = [PENDING, IN_PROGRESS, SUCCEEDED]
     kept: list[Upload] = []
     with pytest.raises(MediaProcessing) as wait:
@@ -226,7 +226,7 @@ def test_a_file_that_is_processed_is_waited_for_in_the_lane(twitter: Twitter, up
     ("told", "seconds"), [(None, 5), ("soon", 5), (-1, 5), (0, 0), (300, 300), (301, 300), (1e300, 5)]
 )
 def test_an_odd_waiting_time_is_replaced_by_a_sane_one(
-    twitter: Twitter, uploads: Uploads, told: object, seconds: int
+    twitter: Twitter, uploads: V1Uploads, told: object, seconds: int
 ) -> None:
     twitter.after = [{**ANSWER, "processing_info": {"state": "pending", "check_after_secs": told}}]
     with pytest.raises(MediaProcessing) as wait:
@@ -236,7 +236,7 @@ def test_an_odd_waiting_time_is_replaced_by_a_sane_one(
 
 @pytest.mark.parametrize("at_finalize", [True, False])
 def test_a_file_twitter_cannot_use_fails_with_twitters_name_for_it(
-    twitter: Twitter, uploads: Uploads, at_finalize: bool
+    twitter: Twitter, uploads: V1Uploads, at_finalize: bool
 ) -> None:
     twitter.after = [FAILED]
     start, outgoing = (Upload(), video(10)) if at_finalize else (Upload(ID, 1, "processing"), None)
@@ -250,7 +250,7 @@ def test_a_file_twitter_cannot_use_fails_with_twitters_name_for_it(
 
 
 @pytest.mark.parametrize("error", [None, {}, "x", {"name": "a\r\nb"}, {"name": 7, "code": "x"}])
-def test_a_failure_without_a_usable_name_says_so(twitter: Twitter, uploads: Uploads, error: object) -> None:
+def test_a_failure_without_a_usable_name_says_so(twitter: Twitter, uploads: V1Uploads, error: object) -> None:
     twitter.after = [{**ANSWER, "processing_info": {"state": "failed", "error": error}}]
     with pytest.raises(Permanent) as failure:
         uploads.carry_on(CREDENTIALS, Upload(), video(10), lambda _: None)
@@ -277,7 +277,7 @@ REFUSALS: list[tuple[Reply, type[ConnectorError], str]] = [
 @pytest.mark.parametrize(("reply", "family", "reason"), REFUSALS)
 @pytest.mark.parametrize("step", ["INIT", "APPEND 0", "FINALIZE"])
 def test_each_refusal_belongs_to_one_family(
-    twitter: Twitter, uploads: Uploads, step: str, reply: Reply, family: type[ConnectorError], reason: str
+    twitter: Twitter, uploads: V1Uploads, step: str, reply: Reply, family: type[ConnectorError], reason: str
 ) -> None:
     twitter.fail_at, twitter.failure = step, reply
     with pytest.raises(ConnectorError) as failure:
@@ -285,7 +285,7 @@ def test_each_refusal_belongs_to_one_family(
     assert (type(failure.value), failure.value.reason) == (family, reason)
 
 
-def test_twitters_own_words_are_kept_for_the_agent(twitter: Twitter, uploads: Uploads) -> None:
+def test_twitters_own_words_are_kept_for_the_agent(twitter: Twitter, uploads: V1Uploads) -> None:
     twitter.fail_at, twitter.failure = "INIT", REFUSALS[0][0]
     with pytest.raises(Permanent) as failure:
         uploads.carry_on(CREDENTIALS, Upload(), video(10), lambda _: None)
@@ -295,7 +295,7 @@ def test_twitters_own_words_are_kept_for_the_agent(twitter: Twitter, uploads: Up
 
 @pytest.mark.parametrize("upload", [Upload(ID, 1), Upload(ID, 3), Upload(ID, 3, "processing")])
 def test_an_upload_that_twitter_has_forgotten_begins_anew_once(
-    twitter: Twitter, uploads: Uploads, upload: Upload
+    twitter: Twitter, uploads: V1Uploads, upload: Upload
 ) -> None:
     size = 2 * MIB + 5
     twitter.failure = REFUSALS[0][0]
@@ -312,7 +312,7 @@ def test_an_upload_that_twitter_has_forgotten_begins_anew_once(
 
 
 def test_a_slow_upload_gives_the_lane_back_after_each_turn_and_still_gets_on(
-    twitter: Twitter, uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+    twitter: Twitter, uploads: V1Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(course, "RUN_SECONDS", 0.0)
     size = 3 * MIB
@@ -330,7 +330,7 @@ def test_a_slow_upload_gives_the_lane_back_after_each_turn_and_still_gets_on(
 @responses.activate
 def test_an_answer_without_a_media_id_is_no_upload(body: bytes) -> None:
     responses.post("https://upload.twitter.com" + PATH, body=body, status=200)
-    uploads = Uploads(HttpClient(), "https://upload.twitter.com", lambda: NOW)
+    uploads = V1Uploads(HttpClient(), "https://upload.twitter.com", lambda: NOW)
     with pytest.raises(ServiceUnavailable) as failure:
         uploads.init(CREDENTIALS, video(10))
     assert failure.value.reason == "twitter_odd_answer"
@@ -338,7 +338,7 @@ def test_an_answer_without_a_media_id_is_no_upload(body: bytes) -> None:
 
 @responses.activate
 def test_a_host_that_is_not_there_is_waited_for() -> None:
-    uploads = Uploads(HttpClient(), "https://upload.twitter.com", lambda: NOW)
+    uploads = V1Uploads(HttpClient(), "https://upload.twitter.com", lambda: NOW)
     with pytest.raises(ServiceUnavailable):
         uploads.init(CREDENTIALS, video(10))
 
@@ -349,7 +349,7 @@ def test_the_steps_can_be_taken_one_by_one() -> None:
     for answer in (ANSWER, None, PENDING):
         responses.post(url, json=answer, status=204 if answer is None else 200)
     responses.get(url, json=IN_PROGRESS)
-    uploads = Uploads(HttpClient(), "https://upload.twitter.com", lambda: NOW)
+    uploads = V1Uploads(HttpClient(), "https://upload.twitter.com", lambda: NOW)
     upload = uploads.init(CREDENTIALS, video(10))
     assert upload == Upload(ID)
     upload = uploads.append(CREDENTIALS, upload, video(10))

@@ -20,7 +20,7 @@ ACCOUNT = Account(
     id="2975699229",
     credentials=Credentials("consumer-key-example", SECRET, "access-token-example", "access-secret-example"),
     webhook_url="https://cx.example.com/twitter-connector/webhook/twitter/2975699229",
-    environment="prod",
+    settings={"environment": "prod"},
     screen_name="acme",
 )
 PATH = f"/webhook/twitter/{ACCOUNT.id}"

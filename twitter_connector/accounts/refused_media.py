@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from twitter_connector.delivery.ports import RegistrationFor
 from twitter_connector.errors import CredentialsRejected, Permanent, RateLimited, Retryable
 from twitter_connector.model.account import Account
+from twitter_connector.model.flavour import Registration
 from twitter_connector.model.timestamps import moment
 from twitter_connector.model.work import Direction
 
@@ -33,7 +33,7 @@ class RefusedFile:
     """pauses: what holds an account back, by direction. refused: Configure.refused. chance: from 0 to 1."""
 
     pauses: Callable[[str], Mapping[Direction, Mapping[str, str]]]
-    twitter_for: RegistrationFor
+    twitter_for: Callable[[Account], Registration]
     refused: Callable[[Account], bool]
     clock: Callable[[], datetime]
     chance: Callable[[], float]
@@ -50,7 +50,7 @@ class RefusedFile:
             raise Retryable(known["reason"], known.get("detail", ""), ours=True, until=until)
         try:
             with others_tried(account, self.refused, self.clock):
-                self.twitter_for(account.credentials, account.environment, account.id).who_am_i()
+                self.twitter_for(account).who_am_i()
         except CredentialsRejected:
             raise
         except (RateLimited, Retryable) as error:

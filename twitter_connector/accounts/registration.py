@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from twitter_connector.delivery.ports import AccountsPort, LanesPort, RegistrationFor, RegistrationPort
+from twitter_connector.delivery.ports import AccountsPort, LanesPort
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent
-from twitter_connector.model.account import Account, Webhook
+from twitter_connector.model.account import V2, Account, Webhook
+from twitter_connector.model.flavour import Registration as RegistrationAtX
 from twitter_connector.model.work import Direction
 
 from .gaps import open_gap
@@ -27,7 +28,7 @@ class AccountRegistration:
         self,
         accounts: AccountsPort,
         lanes: LanesPort,
-        twitter_for: RegistrationFor,
+        twitter_for: Callable[[Account], RegistrationAtX],
         clock: Callable[[], datetime],
         public_url: str | None,
     ) -> None:
@@ -40,13 +41,20 @@ class AccountRegistration:
     def register(self, wanted: Registration) -> RegistrationStatus:
         """Bring an account into service. Doing it again changes nothing that is right already."""
         account_id = account_id_in(wanted.webhook_url, self._public_url)
-        if wanted.environment is None:
+        if wanted.flavour == V2:
             raise StepFailed(
                 "webhook",
                 "ENVIRONMENT-NAME is missing. It is the label of the Account Activity environment in Twitter's "
                 "developer portal; X API v2, which has none, is not supported by this version.",
             )
-        twitter = self._twitter_for(wanted.credentials, wanted.environment, account_id)
+        account = Account(
+            id=account_id,
+            credentials=wanted.credentials,
+            webhook_url=wanted.webhook_url,
+            flavour=wanted.flavour,
+            settings=wanted.settings,
+        )
+        twitter = self._twitter_for(account)
         owner_id, screen_name, name = self._owner(twitter)
         if not owner_id:
             # Twitter has accepted the credentials, and subscribing will need the account's own.
@@ -60,11 +68,8 @@ class AccountRegistration:
             )
         former = self._accounts.get(account_id, max_age=0)
         rekeyed = former.rekeyed(wanted.credentials) if former else None
-        account = Account(
-            id=account_id,
-            credentials=wanted.credentials,
-            webhook_url=wanted.webhook_url,
-            environment=wanted.environment,
+        account = replace(
+            account,
             screen_name=screen_name or (former.screen_name if former else ""),
             name=name or (former.name if former else ""),
             # Known by its id, our webhook is recognised as ours even where the URL asked for is another one now.
@@ -99,7 +104,7 @@ class AccountRegistration:
         """Bring a registered account's webhook and subscription back to what they should be; touch nothing else."""
         if account.sends_only:
             raise StepFailed("webhook", SENDS_ONLY)
-        twitter = self._twitter_for(account.credentials, account.environment, account.id)
+        twitter = self._twitter_for(account)
         registration_status = self._connect(account, twitter)
         if registration_status.account != account:
             self._save_status(registration_status)
@@ -121,7 +126,7 @@ class AccountRegistration:
 
     def status(self, account: Account) -> RegistrationStatus:
         """Return how the account stands, read afresh from Twitter."""
-        twitter = self._twitter_for(account.credentials, account.environment, account.id)
+        twitter = self._twitter_for(account)
         if account.sends_only:
             # It has no environment to look into; whether Twitter takes its credentials can be told all the same.
             self._owner(twitter)
@@ -141,8 +146,8 @@ class AccountRegistration:
             self._accounts.withdraw(account.id)
             log.info("unregistered", extra={"account": account.id})
             return
-        twitter = self._twitter_for(account.credentials, account.environment, account.id)
-        heirs = [a for a in self._accounts.all() if a.id != account.id and _same_environment(a, account)]
+        twitter = self._twitter_for(account)
+        heirs = [a for a in self._accounts.all() if a.id != account.id and self._share_webhook(a, account)]
         hook: Webhook | None = None
         try:
             performed("subscription", twitter.unsubscribe)
@@ -163,20 +168,18 @@ class AccountRegistration:
             for heir in heirs:
                 # Until it is made anew, nothing comes for this one either.
                 open_gap(self._accounts, heir, self._accounts.account_status(heir.id), self._clock())
-                registration_status = self._connect(
-                    heir, self._twitter_for(heir.credentials, heir.environment, heir.id)
-                )
+                registration_status = self._connect(heir, self._twitter_for(heir))
                 self._save_status(registration_status)
 
-    def _owner(self, twitter: RegistrationPort) -> tuple[str, str, str]:
+    def _owner(self, twitter: RegistrationAtX) -> tuple[str, str, str]:
         return performed("credentials", twitter.who_am_i)
 
-    def _webhooks(self, twitter: RegistrationPort) -> list[Webhook]:
+    def _webhooks(self, twitter: RegistrationAtX) -> list[Webhook]:
         return performed("webhook", twitter.webhooks)
 
-    def _connect(self, account: Account, twitter: RegistrationPort) -> RegistrationStatus:
+    def _connect(self, account: Account, twitter: RegistrationAtX) -> RegistrationStatus:
         actions: list[str] = []
-        others = [a for a in self._accounts.all() if a.id != account.id and _same_environment(a, account)]
+        others = [a for a in self._accounts.all() if a.id != account.id and self._share_webhook(a, account)]
         account_status = {other.id: self._accounts.account_status(other.id) for other in others}
         hook = self._webhook(account, twitter, actions)
         if set(actions) - {"kept"}:
@@ -193,7 +196,7 @@ class AccountRegistration:
         account = replace(account, webhook=hook, subscribed=True, attention="", app_id=_app_id(account, twitter))
         return RegistrationStatus(account, hook, True, tuple(actions))
 
-    def _subscribe(self, twitter: RegistrationPort, actions: list[str]) -> None:
+    def _subscribe(self, twitter: RegistrationAtX, actions: list[str]) -> None:
         if performed("subscription", twitter.subscribe):
             actions.append("subscribed")
         if not performed("subscription", twitter.subscribed):
@@ -203,7 +206,7 @@ class AccountRegistration:
                 Permanent("not_subscribed", "", status=502),
             )
 
-    def _take_back(self, account: Account, twitter: RegistrationPort, hook: Webhook) -> None:
+    def _take_back(self, account: Account, twitter: RegistrationAtX, hook: Webhook) -> None:
         try:
             twitter.delete_webhook(hook.id)
         except ConnectorError as error:
@@ -211,7 +214,7 @@ class AccountRegistration:
                 "webhook_not_removed", extra={"account": account.id, "webhook": hook.id, "reason": error.reason}
             )
 
-    def _webhook(self, account: Account, twitter: RegistrationPort, actions: list[str]) -> Webhook:
+    def _webhook(self, account: Account, twitter: RegistrationAtX, actions: list[str]) -> Webhook:
         listed = self._webhooks(twitter)
         present = next((w for w in listed if w.url == account.webhook_url), None)
         if present is None:
@@ -221,7 +224,7 @@ class AccountRegistration:
                 if not self._was_ours(old, account):
                     raise StepFailed(
                         "webhook",
-                        f"The environment {account.environment} already has a webhook that is not this connector's: "
+                        f"{twitter.webhook_place} already has a webhook that is not this connector's: "
                         f"{old.url} (id {old.id}). It was left alone. If nothing else needs it, delete it with "
                         f"`twitter-connector webhooks delete --file FILE {old.id}`, FILE being the JSON of this "
                         "registration, then register again.",
@@ -245,9 +248,12 @@ class AccountRegistration:
     def _shared(self, webhook: Webhook, account: Account) -> bool:
         """The webhook of another registered account in the same environment serves this one too."""
         return any(
-            a.webhook_url == webhook.url and a.id != account.id and _same_environment(a, account)
+            a.webhook_url == webhook.url and a.id != account.id and self._share_webhook(a, account)
             for a in self._accounts.all()
         )
+
+    def _share_webhook(self, one: Account, other: Account) -> bool:
+        return self._twitter_for(one).webhook_scope == self._twitter_for(other).webhook_scope
 
     def _was_ours(self, webhook: Webhook, account: Account) -> bool:
         """Say whether a webhook leads to this connector: it does when everything before the id is the same."""
@@ -265,7 +271,7 @@ def _called(screen_name: str) -> str:
     return f" (@{screen_name})" if screen_name else ""
 
 
-def _app_id(account: Account, twitter: RegistrationPort) -> str:
+def _app_id(account: Account, twitter: RegistrationAtX) -> str:
     if account.app_id:
         return account.app_id
     try:
@@ -274,10 +280,6 @@ def _app_id(account: Account, twitter: RegistrationPort) -> str:
         # Only a count depends on it; the account works without.
         log.info("app_id_unknown", extra={"account": account.id, "reason": error.reason})
         return ""
-
-
-def _same_environment(one: Account, other: Account) -> bool:
-    return (one.credentials.api_key, one.environment) == (other.credentials.api_key, other.environment)
 
 
 def _ours(listed: list[Webhook], account: Account) -> Webhook | None:

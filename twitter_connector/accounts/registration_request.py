@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
 from twitter_connector.cim.envelope import secret
-from twitter_connector.model.account import Credentials
+from twitter_connector.model.account import V1, V2, Credentials
 
 
 @dataclass(frozen=True)
 class Registration:
-    """What an operator asks for. environment: None stands for X API v2."""
+    """What an operator asks for. flavour, settings: see Account."""
 
     credentials: Credentials
     webhook_url: str
-    environment: str | None
+    flavour: str = V2
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 class _RegistrationSchema(Schema):
@@ -41,7 +43,8 @@ class _RegistrationSchema(Schema):
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> Registration:
         url, environment = data.pop("webhook_url"), data.pop("environment")
-        return Registration(Credentials(**data), url.strip(), environment or None)
+        flavour, settings = (V1, {"environment": environment}) if environment else (V2, {})
+        return Registration(Credentials(**data), url.strip(), flavour, settings)
 
 
 _registration = _RegistrationSchema()

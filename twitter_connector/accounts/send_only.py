@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, Protocol
 
 from marshmallow import ValidationError
 
 from twitter_connector.cim.channel_configuration import credentials_in
-from twitter_connector.delivery.ports import RegistrationFor
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, Retryable
 from twitter_connector.logs import hide
 from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.event import is_id
+from twitter_connector.model.flavour import Registration
 
 from .credentials import refuse_token_of_another
 from .registration_steps import SENDS_ONLY
@@ -79,7 +80,7 @@ class SendOnlyAccounts:
         accounts: AccountsPort,
         enquiries: EnquiriesPort,
         pull: Callable[[str], Mapping[str, Any] | None],
-        twitter_for: RegistrationFor,
+        twitter_for: Callable[[Account], Registration],
         clock: Callable[[], datetime],
     ) -> None:
         self._accounts = accounts
@@ -134,9 +135,9 @@ class SendOnlyAccounts:
 
     def _found(self, account_id: str) -> Account:
         """Return the account with CCM's credentials. Raises _Unusable, or an error that says that nobody answered."""
-        credentials = self._told(account_id)
+        account = Account(account_id, self._told(account_id), webhook_url="", attention=SENDS_ONLY)
         try:
-            owner_id, screen_name, name = self._twitter_for(credentials, None, account_id).who_am_i()
+            owner_id, screen_name, name = self._twitter_for(account).who_am_i()
         except ConnectorError as error:
             if not _is_answer(error):
                 raise
@@ -145,14 +146,7 @@ class SendOnlyAccounts:
             raise _Unusable("Twitter does not say whose the credentials CCM has for it are.")
         if owner_id != account_id:
             raise _Unusable(f"The credentials CCM has for it are those of account {owner_id} (@{screen_name}).")
-        return Account(
-            id=account_id,
-            credentials=credentials,
-            webhook_url="",
-            screen_name=screen_name,
-            name=name,
-            attention=SENDS_ONLY,
-        )
+        return replace(account, screen_name=screen_name, name=name)
 
     def _told(self, account_id: str) -> Credentials:
         try:

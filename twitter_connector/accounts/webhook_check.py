@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
 
 from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.delivery.ports import AccountsPort, InboxPort
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.model.account import Account
+from twitter_connector.model.flavour import Messages
 from twitter_connector.model.timestamps import epoch_ms, moment
-from twitter_connector.twitter.v1.webhook_body import raw_events
 
 from .gaps import GAP, AccountStatusPort, known_until, open_gap
 from .registration import AccountRegistration
@@ -38,10 +37,6 @@ BACKFILL_MARGIN = timedelta(minutes=2)
 DOWN_AFTER = timedelta(seconds=150)
 
 
-class HistoryPort(Protocol):
-    def envelopes_since(self, since: datetime) -> Iterator[dict[str, Any]]: ...
-
-
 @dataclass
 class Upkeep:
     """Looks after the accounts."""
@@ -50,7 +45,7 @@ class Upkeep:
     account_status: AccountStatusPort
     registration: AccountRegistration
     inbox: InboxPort
-    history: Callable[[Account], HistoryPort]
+    messages: Callable[[Account], Messages]
     clock: Callable[[], datetime]
     chance: Callable[[], float]
 
@@ -133,19 +128,14 @@ class Upkeep:
         self.account_status.note(account.id, filled_at=epoch_ms(now))
         since = max(known - BACKFILL_MARGIN, now - BACKFILL_LONGEST, account.registered_at or now)
         try:
-            found = list(self.history(account).envelopes_since(since))
+            found = list(self.messages(account).events_since(since))
         except ConnectorError as error:
             log.warning(
                 "backfill_failed", extra={"account": account.id, "reason": error.reason, "detail": error.detail}
             )
             return None
         # Oldest first, so that lanes which are empty begin with the right one.
-        missed = [
-            raw_event
-            for envelope in reversed(found)
-            for raw_event in raw_events(envelope, account.id)
-            if not raw_event.own
-        ]
+        missed = [raw_event for raw_event in reversed(found) if not raw_event.own]
         outcomes: list[str] = []
         for raw_event in missed:
             take_in_activities([raw_event], self.inbox, lambda _, outcome: outcomes.append(outcome))

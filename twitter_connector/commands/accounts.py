@@ -10,7 +10,8 @@ from marshmallow import ValidationError
 
 from twitter_connector.accounts.registration_request import Registration, load_registration
 from twitter_connector.bootstrap import Services
-from twitter_connector.twitter.v1.messages import TwitterV1
+from twitter_connector.model.account import Account
+from twitter_connector.model.flavour import Registration as RegistrationAtX
 
 from .session import account, fail, json_option, plainly, say, services, show
 
@@ -21,6 +22,12 @@ def _registration(file: Any) -> Registration:
     except ValueError:
         raise ValidationError({"file": ["It is not JSON."]}) from None
     return load_registration(body)
+
+
+def _account_in(file: Any) -> Account:
+    """Return the account that a registration file describes, without asking X whose it is."""
+    asked = _registration(file)
+    return Account("", asked.credentials, asked.webhook_url, flavour=asked.flavour, settings=asked.settings)
 
 
 @click.command("account-id")
@@ -34,9 +41,9 @@ def account_id(username: str, account_id: str | None, source: Any, as_json: bool
     svc = services()
     name = username.removeprefix("@")
     if source is not None:
-        twitter = svc.twitter.for_registration(_registration(source).credentials, None)
+        twitter = svc.twitter.registration(_account_in(source))
     else:
-        twitter = svc.twitter.for_account(account(svc, account_id))
+        twitter = svc.twitter.registration(account(svc, account_id))
     found = twitter.user_id(name)
     if found is None:
         fail(f"Twitter knows no user @{name}, or has suspended it.")
@@ -78,15 +85,14 @@ def webhooks() -> None:
     """The webhooks of an account's environment at Twitter."""
 
 
-def _environment(svc: Services, account_id: str | None, source: Any) -> TwitterV1:
+def _environment(svc: Services, account_id: str | None, source: Any) -> RegistrationAtX:
     """Return Twitter as seen from an environment: a registered account's, or that of a registration file."""
     if source is None:
         found = account(svc, account_id)
         if found.sends_only:
             fail(f"account {found.id} was never registered, so it has no environment; name one with --file.")
-        return svc.twitter.for_account(found)
-    wanted = _registration(source)
-    return svc.twitter.for_registration(wanted.credentials, wanted.environment)
+        return svc.twitter.registration(found)
+    return svc.twitter.registration(_account_in(source))
 
 
 _whose = click.option("--account", "account_id", help="Whose environment; needed where several are registered.")

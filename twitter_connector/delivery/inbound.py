@@ -18,7 +18,6 @@ from twitter_connector.model.message import CimMessage, MediaPart
 from twitter_connector.model.plan import Asked, Skip
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Effect, Lease, Link, QuestionClosed
-from twitter_connector.twitter.v1.events import load
 
 from .intake import report_entry, work_in
 from .media import MediaTransfer
@@ -34,6 +33,8 @@ TYPING_SECONDS = 2.0
 class InboundRoute:
     """The way from Twitter to CIM.
 
+    read_event: reads a stored event in full; raises Permanent(unreadable_event).
+
     still_ours: says whether the lane is held yet; asked right before a post, since a process that was stopped in
     between would post behind later messages. skipped: told the reason where an activity becomes no message.
     """
@@ -44,6 +45,7 @@ class InboundRoute:
     conversations: ConversationsPort
     ledger: SendLedgerPort
     record_of: Callable[..., SendRecordPort]
+    read_event: Callable[[Mapping[str, Any]], Activity]
     clock: Callable[[], datetime]
     skipped: Callable[[str], None]
     lease_is_valid: Callable[[Lease], bool] = lambda _: True
@@ -53,7 +55,7 @@ class InboundRoute:
         if "message" in work:
             self._post(lease, work["message"])
             return ()
-        activity = load(work["activity"])
+        activity = self.read_event(work["activity"])
         if isinstance(activity, DmRead):
             return self._read(activity)
         made = to_cim(activity, self._asked(activity))

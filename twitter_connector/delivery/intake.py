@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twitter_connector.cim.envelope import dump_message
-from twitter_connector.errors import Permanent
 from twitter_connector.messages.text import fingerprint
 from twitter_connector.messages.to_twitter import to_plan
 from twitter_connector.model.event import DM, READ, TYPING, RawEvent, order_of
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import ShowTyping
 from twitter_connector.model.work import Direction, EchoSeen, Effect, Entry, TypingIndicator
-from twitter_connector.twitter.v1.events import load
 
 from .ports import InboxPort
 
@@ -76,13 +74,8 @@ def _payload(raw_event: RawEvent) -> str:
     return encoded({"activity": raw_event.envelope})
 
 
-def _echo(raw_event: RawEvent) -> EchoSeen | Entry:
-    try:
-        activity = load(raw_event.envelope)
-    except Permanent:
-        return _entry(raw_event, UNREADABLE, f"{raw_event.family}:{raw_event.id}")
-    text: str = getattr(activity, "text", "")
-    digest = fingerprint(text, getattr(activity, "links", ()))
+def _echo(raw_event: RawEvent) -> EchoSeen:
+    digest = fingerprint(raw_event.text, raw_event.links)
     return EchoSeen(raw_event.account_id, raw_event.customer_id, raw_event.id, raw_event.created_ms, digest)
 
 

@@ -15,13 +15,14 @@ from twitter_connector.messages.kinds.delivery_report import delivered, failed
 from twitter_connector.messages.kinds.reply_quote import quoted_id, with_quote
 from twitter_connector.messages.to_twitter import to_plan
 from twitter_connector.model.account import Account
+from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MarkRead, Plan, SendDm, ShowTyping, Skip
 from twitter_connector.model.work import Effect, Lease, QuoteForgotten
 
 from .intake import encoded, report_entry, work_in
 from .media import MediaTransfer
-from .ports import ConversationsPort, SendLedgerPort, SendRecordPort, TwitterFor, TwitterPort
+from .ports import ConversationsPort, SendLedgerPort, SendRecordPort, TwitterFor
 from .reply_quote import ReplyQuotes
 from .send_step import SendStep
 from .sent_lookup import SentLookups
@@ -111,12 +112,12 @@ class OutboundRoute:
         return load_message(work_in(lease.payload)["message"])
 
     def _send_step(
-        self, lease: Lease, message: CimMessage, number: int, step: SendDm, account: Account, twitter: TwitterPort
+        self, lease: Lease, message: CimMessage, number: int, step: SendDm, account: Account, twitter: Messages
     ) -> SendStep:
         how = (self.ledger, self.media_transfer, self.record_of, self.clock)
         return SendStep(*how, lease, message, number, step, account, twitter, self.sent_lookups)
 
-    def _mark_read(self, lease: Lease, message: CimMessage, plan: MarkRead, twitter: TwitterPort) -> None:
+    def _mark_read(self, lease: Lease, message: CimMessage, plan: MarkRead, twitter: Messages) -> None:
         event_id = self.conversations.event_of(lease.account_id, plan.message_id)
         if event_id is None:
             self.skipped("read_of_unknown_message")

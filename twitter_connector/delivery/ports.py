@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Protocol
 
-from twitter_connector.model.account import Account, Credentials, Webhook
-from twitter_connector.model.event import DmEchoed, DmReceived
-from twitter_connector.model.plan import Asked, SendDm, Upload
+from twitter_connector.model.account import Account
+from twitter_connector.model.flavour import Messages
+from twitter_connector.model.plan import Asked, Upload
 from twitter_connector.model.work import Direction, EchoSeen, Effect, Entry, Lease
 
 
@@ -97,46 +96,7 @@ class CimPort(Protocol):
         """Deliver one CIM message to CCM. Returns when CCM has it; raises an error of one of the families."""
 
 
-class TwitterPort(Protocol):
-    """One account's Twitter, in whichever flavour of the API serves it."""
-
-    def send_dm(self, recipient_id: str, step: SendDm) -> str:
-        """Send one Direct Message; return its id. Raises OutcomeUnknown where it may have been sent."""
-
-    def mark_read(self, recipient_id: str, event_id: str) -> None:
-        """Mark the conversation with this customer read up to their message."""
-
-    def show_typing(self, recipient_id: str) -> None:
-        """Show the customer, for about three seconds, that somebody is typing."""
-
-    def shown(self, event_id: str) -> DmReceived | DmEchoed:
-        """Return one message of the account's conversations. Gives up after few seconds."""
-
-    def sent_since(self, since: datetime) -> list[DmEchoed]:
-        """Return the account's own messages made since then, as far as Twitter shows them."""
-
-
-class RegistrationPort(Protocol):
-    """What onboarding asks of Twitter. Every method raises an error of one of the families."""
-
-    def who_am_i(self) -> tuple[str, str, str]:
-        """Return id, screen name and display name of the account the access token belongs to."""
-
-    def webhooks(self) -> list[Webhook]: ...
-    def create_webhook(self, url: str) -> Webhook: ...
-    def check_webhook(self, webhook_id: str) -> None: ...
-    def delete_webhook(self, webhook_id: str) -> None: ...
-    def subscribe(self) -> bool:
-        """Subscribe the account; False where it was subscribed already."""
-
-    def subscribed(self) -> bool: ...
-    def unsubscribe(self) -> None: ...
-    def application_id(self) -> str: ...
-
-
 class TwitterFor(Protocol):
-    def __call__(self, account: Account) -> TwitterPort: ...
+    """Returns the Direct Messages of an account, in the flavour that it speaks at that moment."""
 
-
-class RegistrationFor(Protocol):
-    def __call__(self, credentials: Credentials, environment: str | None, account_id: str = "") -> RegistrationPort: ...
+    def __call__(self, account: Account) -> Messages: ...

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, LeaseLost
 from twitter_connector.messages.kinds.reply_quote import quote_of, quoted_id
+from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.work import Lease
 
 from .intake import work_in
-from .ports import ConversationsPort, SendLedgerPort, TwitterPort
+from .ports import ConversationsPort, SendLedgerPort
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class ReplyQuotes:
     ledger: SendLedgerPort
     conversations: ConversationsPort
 
-    def above(self, lease: Lease, message: CimMessage, twitter: TwitterPort, *, begun: bool) -> str:
+    def above(self, lease: Lease, message: CimMessage, twitter: Messages, *, begun: bool) -> str:
         """Return the quote of a reply, the same one at every try; "" for none. begun: something of it may be out.
 
         Raises CredentialsRejected, HoldLost where the lane is somebody else's by now, and StoreUnavailable.
@@ -52,7 +53,7 @@ class ReplyQuotes:
         StoreUnavailable."""
         return self.ledger.quote(message.header.account_id, message.id) if quoted_id(message) else None
 
-    def _looked_up(self, message: CimMessage, twitter: TwitterPort) -> str:
+    def _looked_up(self, message: CimMessage, twitter: Messages) -> str:
         event_id = self._event_of(message)
         if event_id is None:
             return _none(message, "unknown_message")

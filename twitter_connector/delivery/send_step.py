@@ -22,13 +22,14 @@ from twitter_connector.errors import (
 )
 from twitter_connector.messages.text import fingerprint, sent_fingerprint
 from twitter_connector.model.account import Account
+from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MediaRef, SendDm, Upload
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import Lease
 
 from .media import MediaTransfer
-from .ports import SendLedgerPort, SendRecordPort, TwitterPort
+from .ports import SendLedgerPort, SendRecordPort
 from .sent_lookup import SentLookups
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class SendStep:
     number: int
     step: SendDm
     account: Account
-    twitter: TwitterPort
+    twitter: Messages
     sent_lookups: SentLookups
 
     def perform(self, begun: SendRecordPort | None) -> None:

@@ -15,8 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from twitter_connector.errors import RateLimited, Retryable
 from twitter_connector.model.event import DmEchoed
-
-from .ports import TwitterPort
+from twitter_connector.model.flavour import Messages
 
 # Of the 15 lists that a window allows, so many may follow one another closely; the rest is spread over it.
 CLOSE_TOGETHER = 8
@@ -55,7 +54,7 @@ class SentLookups:
         self._known: defaultdict[str, _Known] = defaultdict(_Known)
 
     def sent(
-        self, account_id: str, twitter: TwitterPort, since: datetime, made_after: datetime, now: datetime
+        self, account_id: str, twitter: Messages, since: datetime, made_after: datetime, now: datetime
     ) -> Sequence[DmEchoed]:
         """Return what the account has sent since a moment, by a list that was made after another.
 

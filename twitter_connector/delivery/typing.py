@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from twitter_connector.cim.envelope import load_message
 from twitter_connector.errors import ConnectorError, StoreUnavailable
-from twitter_connector.twitter.v1.events import load
 
 from .inbound import InboundRoute
 from .intake import work_in
@@ -32,7 +31,7 @@ class TypingDelivery:
             try:
                 work = work_in(payload)
                 if "activity" in work:
-                    self.inbound.deliver_typing(load(work["activity"]))
+                    self.inbound.deliver_typing(self.inbound.read_event(work["activity"]))
                 else:
                     self.outbound.deliver_typing(load_message(work["message"]))
             except StoreUnavailable:

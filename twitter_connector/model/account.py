@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+# The flavours of X's API that an account can speak, as they are stored, and as our answers name them.
+V1, V2 = "v1", "v2"
+_API_NAMES = {V1: "v1.1", V2: "v2"}
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,10 @@ class Webhook:
 class Account:
     """What we know of one account.
 
-    environment: the premium environment name; None stands for X API v2.
+    flavour: which of X's APIs the account speaks. settings: what that flavour needs to know beside the credentials.
     webhook_url: the URL the operator asked for; empty where nobody registered the account, which then only sends with
     the credentials CCM has for it. webhook: what Twitter has registered (it may belong to another
-    account of the same environment, since a webhook belongs to the environment).
+    account, since one webhook may serve several).
     app_id: Twitter's id of our own app, by which echoes of other apps are told apart; empty where not known.
     attention: why a person is needed, in one sentence; empty while all is well.
     retired_secrets: consumer secrets that were valid until lately, for events signed before a rotation.
@@ -43,7 +48,7 @@ class Account:
     id: str
     credentials: Credentials
     webhook_url: str
-    environment: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
     screen_name: str = ""
     name: str = ""
     webhook: Webhook | None = None
@@ -53,10 +58,12 @@ class Account:
     registered_at: datetime | None = None
     retired_secrets: tuple[str, ...] = field(default=(), repr=False)
     retired_until: datetime | None = None
+    flavour: str = V1
 
     @property
     def api(self) -> str:
-        return "v1.1" if self.environment or self.sends_only else "v2"
+        """The name of the account's API as our answers show it."""
+        return _API_NAMES.get(self.flavour, self.flavour)
 
     @property
     def sends_only(self) -> bool:

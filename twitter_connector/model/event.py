@@ -146,8 +146,8 @@ Activity = DmReceived | DmEchoed | DmRead | CustomerTyping | AccessRevoked | Unk
 class RawEvent:
     """One activity of a payload, still as received, with what its lane needs to know.
 
-    family: the payload's key. own: the account's own doing. app_id: through which app it wrote, where told.
-    readable: False where even the ids could not be found.
+    family: the payload's key. own: the account's own doing. app_id: the app it was written with; "" where X does not
+    say. text, links: of the account's own messages only. readable: False where even the ids are missing.
     """
 
     family: str
@@ -158,6 +158,8 @@ class RawEvent:
     own: bool = False
     app_id: str = ""
     readable: bool = True
+    text: str = field(default="", repr=False)
+    links: tuple[Link, ...] = field(default=(), repr=False)
     envelope: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 

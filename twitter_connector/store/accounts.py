@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.logs import hide
-from twitter_connector.model.account import Account, Credentials, Webhook
+from twitter_connector.model.account import V1, Account, Credentials, Webhook
 from twitter_connector.model.timestamps import epoch_ms, moment
 
 from .vault import Vault
@@ -193,7 +193,10 @@ class Accounts:
             "screen_name": account.screen_name,
             "name": account.name,
             "webhook_url": account.webhook_url,
-            "environment": account.environment,
+            # 0.1.0 reads this key and no other; what it writes has no `flavour` and no `settings`.
+            "environment": account.settings.get("environment"),
+            "flavour": account.flavour,
+            "settings": dict(account.settings),
             "webhook": [account.webhook.id, account.webhook.url, account.webhook.valid] if account.webhook else None,
             "subscribed": account.subscribed,
             "attention": account.attention,
@@ -213,7 +216,8 @@ class Accounts:
             id=fields["id"],
             credentials=Credentials(*four_and_bearer),
             webhook_url=fields["webhook_url"],
-            environment=fields["environment"],
+            settings=_settings(fields),
+            flavour=fields.get("flavour", V1),
             screen_name=fields["screen_name"],
             name=fields["name"],
             webhook=Webhook(*fields["webhook"]) if fields["webhook"] else None,
@@ -224,3 +228,9 @@ class Accounts:
             retired_secrets=() if self._is_over(until) else tuple(retired),
             retired_until=moment(until) if until is not None else None,
         )
+
+
+def _settings(fields: Mapping[str, Any]) -> dict[str, str]:
+    if "settings" in fields:
+        return dict(fields["settings"])
+    return {"environment": fields["environment"]} if fields["environment"] else {}

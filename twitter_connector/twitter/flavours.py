@@ -1,28 +1,81 @@
-"""Which flavour of the API serves an account."""
+"""Which flavour serves an account. The only module that imports the flavours' folders."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
 
-from twitter_connector.model.account import Account, Credentials
+from twitter_connector.config import Settings
+from twitter_connector.errors import Permanent
+from twitter_connector.model.account import V1, Account
+from twitter_connector.model.capabilities import EVERYTHING
+from twitter_connector.model.event import Activity, RawEvent
+from twitter_connector.model.flavour import Events, Flavour, Messages, Registration, Uploads
+from twitter_connector.net.http_client import HttpClient
 
 from .http import TwitterHttp
-from .v1.messages import TwitterV1
+from .v1 import events as v1_events
+from .v1.media import V1Uploads
+from .v1.messages import V1Messages
+from .v1.registration import V1Registration
+from .v1.webhook_body import raw_events as v1_raw_events
 
 
 class Flavours:
-    """Makes gateways: cheap objects around one shared connection pool.
+    """All flavours, by name.
 
-    budget: told account id, endpoint, limit, remaining and reset (epoch seconds) where an answer says them.
+    budget: called with account id, endpoint, limit, remaining and reset (epoch seconds) of an answer that has them.
     """
 
-    def __init__(self, http: TwitterHttp, api_url: str, budget: Callable[[str, str, int, int, int], None]) -> None:
-        self._http = http
-        self._budget = budget
-        self._api_url = api_url
+    def __init__(
+        self,
+        http_client: HttpClient,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        budget: Callable[[str, str, int, int, int], None],
+    ) -> None:
+        http = TwitterHttp(http_client, clock)
+        v1_url = settings.twitter_api_url
+        self._by_name = {
+            V1: Flavour(
+                name=V1,
+                events=Events(v1_raw_events, v1_events.load),
+                messages=lambda account: V1Messages(http, v1_url, account, budget),
+                registration=lambda account: V1Registration(http, v1_url, account),
+                media=V1Uploads(http_client, settings.twitter_upload_url, clock),
+                can=EVERYTHING,
+            )
+        }
 
-    def for_account(self, account: Account) -> TwitterV1:
-        return TwitterV1(self._http, self._api_url, account.credentials, account.environment, account.id, self._budget)
+    def of(self, account: Account) -> Flavour:
+        """Return the account's flavour. Raises Permanent(flavour_unknown) for one of a later version."""
+        flavour = self._by_name.get(account.flavour)
+        if flavour is None:
+            raise Permanent(
+                "flavour_unknown",
+                f"Account {account.id} speaks X's API {account.api}, which this version does not know. Update the "
+                "connector, or register the account again.",
+                ours=True,
+            )
+        return flavour
 
-    def for_registration(self, credentials: Credentials, environment: str | None, account_id: str = "") -> TwitterV1:
-        return TwitterV1(self._http, self._api_url, credentials, environment, account_id)
+    def messages(self, account: Account) -> Messages:
+        return self.of(account).messages(account)
+
+    def registration(self, account: Account) -> Registration:
+        return self.of(account).registration(account)
+
+    def media(self, account: Account) -> Uploads:
+        return self.of(account).media
+
+    def raw_events(self, payload: Mapping[str, Any], path_account_id: str) -> Iterator[RawEvent]:
+        """Yield every event of a webhook's body, of whichever flavour the body is.
+
+        path_account_id: the account of the webhook's path, for bodies that name none.
+        """
+        return self._by_name[V1].events.raw_events(payload, path_account_id)
+
+    def load(self, envelope: Mapping[str, Any]) -> Activity:
+        """Return one stored event, read in full. Raises Permanent(unreadable_event)."""
+        return self._by_name[V1].events.load(envelope)

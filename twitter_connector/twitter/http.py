@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from requests_oauthlib import OAuth1
-
 from twitter_connector.errors import (
     ConnectorError,
     CredentialsRejected,
@@ -23,6 +21,7 @@ from twitter_connector.net.answers import Answer, NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
 
 from .error_codes import CODES
+from .oauth1 import signature
 
 SECONDS = 15.0
 # An account that may not act is tried again this often: a person may have unlocked it at Twitter's own site.
@@ -57,13 +56,7 @@ class TwitterHttp:
         seen: told the headers of whatever answer came. seconds: for all of it, where it is less than SECONDS.
         https://docs.x.com/fundamentals/authentication/oauth-1-0a/creating-a-signature
         """
-        auth = OAuth1(
-            credentials.api_key,
-            credentials.api_key_secret,
-            credentials.access_token,
-            credentials.access_token_secret,
-        )
-        return self._send(method, url, acts, seen, auth=auth, **kwargs)
+        return self._send(method, url, acts, seen, auth=signature(credentials), **kwargs)
 
     def bearer(self, method: str, url: str, token: str, **kwargs: Any) -> Answer:
         """Send with an app-only bearer token; otherwise like `signed`."""

@@ -54,7 +54,7 @@ def described(svc: Services, account: Account) -> dict[str, Any]:
         "account_id": account.id,
         "screen_name": account.screen_name,
         "api": account.api,
-        "environment": account.environment,
+        **account.settings,
         "state": state,
         "attention": account.attention or None,
         "webhook": (

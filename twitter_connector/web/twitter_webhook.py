@@ -20,7 +20,6 @@ from twitter_connector.metrics import ACKNOWLEDGED, EVENTS, NATIVE_REPLIES, REFU
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import RawEvent
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
-from twitter_connector.twitter.v1.webhook_body import raw_events
 
 from .access import read_body
 from .context import services
@@ -102,7 +101,11 @@ def _received(account_id: str) -> Response:
     payload = _json_object(body)
     if payload is None:
         return problem(400, "The body is signed correctly, but it is not a JSON object.", kind="invalid-request")
-    found = [raw_event for raw_event in raw_events(payload, account_id) if may_speak_for(svc, signed_for, raw_event)]
+    found = [
+        raw_event
+        for raw_event in svc.twitter.raw_events(payload, account_id)
+        if may_speak_for(svc, signed_for, raw_event)
+    ]
     take_in_activities(found, svc.inbox, _count)
     for raw_event in found:
         if raw_event.own and raw_event.app_id and signed_for.app_id and raw_event.app_id != signed_for.app_id:

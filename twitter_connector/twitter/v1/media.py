@@ -30,7 +30,7 @@ DEFAULT_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=5)
 
 
-class Uploads:
+class V1Uploads:
     """The steps of API v1.1. Every one of them may be repeated. Raises what `twitter.http.classify` sorts, but for
     files that Twitter refuses: Permanent "media_refused" or "media_processing_failed", MediaTooLarge."""
 

@@ -1,0 +1,145 @@
+"""Webhooks and subscriptions of API v1.1 (Account Activity, premium). One object serves one account.
+
+A webhook belongs to an environment of the app: all accounts of an environment share it.
+
+https://docs.x.com/x-api/enterprise-gnip-2.0/fundamentals/account-activity
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+from urllib.parse import quote
+
+from twitter_connector.errors import ConnectorError, CredentialsRejected, ServiceUnavailable
+from twitter_connector.model.account import Account, Webhook
+from twitter_connector.net.answers import Answer
+
+from ..app_token import app_token
+from ..http import TwitterHttp
+from ..token_owner import owner_of
+
+ENVIRONMENT = "environment"
+ALREADY_SUBSCRIBED = 355
+CONFLICT = 409
+NOT_FOUND = 34
+
+
+class V1Registration:
+    """Raises what twitter/http.classify returns."""
+
+    def __init__(self, http: TwitterHttp, base_url: str, account: Account) -> None:
+        self._http = http
+        self._base = base_url
+        self._account = account
+        self._environment = account.settings.get(ENVIRONMENT, "")
+
+    @property
+    def webhook_scope(self) -> Hashable:
+        return "v1", self._account.credentials.api_key, self._environment
+
+    @property
+    def webhook_place(self) -> str:
+        return f"The environment {self._environment}"
+
+    def who_am_i(self) -> tuple[str, str, str]:
+        """Return (id, screen name, name) of the access token's owner. Values X does not return are ""."""
+        return owner_of(self._account.credentials.access_token, lambda path: self._signed("GET", path))
+
+    def user_id(self, username: str) -> str | None:
+        """Return the id of a user name, or None where there is no such user.
+
+        X may say "not found" with status 200. https://docs.x.com/x-api/users/lookup
+        """
+        body = self._as_app("GET", f"/2/users/by/username/{quote(username, safe='')}").json()
+        data = body.get("data") if isinstance(body, dict) else None
+        return str(data["id"]) if isinstance(data, dict) and data.get("id") else None
+
+    def webhooks(self) -> list[Webhook]:
+        """Return the webhooks of the environment; most plans allow one."""
+        answer = self._as_app("GET", f"{self._env_path()}/webhooks.json")
+        return [webhook for item in _listed(answer) if (webhook := _webhook(item)) is not None]
+
+    def create_webhook(self, url: str) -> Webhook:
+        """Register a URL. X sends its challenge there before it answers."""
+        # In `params`, so that the library percent-encodes it once, and signs it.
+        answer = self._signed("POST", f"{self._env_path()}/webhooks.json", params={"url": url})
+        created = _webhook(answer.json()) or next((w for w in self.webhooks() if w.url == url), None)
+        if created is None:
+            raise ServiceUnavailable("twitter_odd_answer", "X's answer to the registration names no webhook.")
+        return created
+
+    def check_webhook(self, webhook_id: str) -> None:
+        """Have X repeat its challenge. A webhook that answers is valid from then on."""
+        self._signed("PUT", f"{self._env_path()}/webhooks/{quote(webhook_id, safe='')}.json")
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        self._signed("DELETE", f"{self._env_path()}/webhooks/{quote(webhook_id, safe='')}.json")
+
+    def subscribe(self) -> bool:
+        """Subscribe the account; return False where it was subscribed already."""
+        try:
+            self._signed("POST", f"{self._env_path()}/subscriptions.json")
+        except ConnectorError as error:
+            if error.code == ALREADY_SUBSCRIBED or error.status == CONFLICT:
+                return False
+            raise
+        return True
+
+    def subscribed(self) -> bool:
+        try:
+            self._signed("GET", f"{self._env_path()}/subscriptions.json")
+        except ConnectorError as error:
+            if error.code == NOT_FOUND or error.status == 404:
+                return False
+            raise
+        return True
+
+    def unsubscribe(self) -> None:
+        """End the subscription. Does nothing where there is none."""
+        try:
+            self._as_app("DELETE", f"{self._env_path()}/subscriptions/{self._account.id}.json")
+        except ConnectorError as error:
+            if error.status != 404:
+                raise
+
+    def application_id(self) -> str:
+        """Return X's id of our app, which stands in the echo of every message it sends; "" where X does not say."""
+        body = self._as_app("GET", f"{self._env_path()}/subscriptions/list.json").json()
+        return str(body.get("application_id") or "") if isinstance(body, dict) else ""
+
+    def _env_path(self) -> str:
+        return f"/1.1/account_activity/all/{quote(self._environment, safe='')}"
+
+    def _signed(self, method: str, path: str, **kwargs: Any) -> Answer:
+        return self._http.signed(method, f"{self._base}{path}", self._account.credentials, **kwargs)
+
+    def _as_app(self, method: str, path: str) -> Answer:
+        """Ask with the app's bearer token, or with the account's signature where X gives no such token: X documents
+        the first, live answers came to the second."""
+        token = app_token(self._http, self._base, self._account.credentials)
+        if token:
+            try:
+                return self._http.bearer(method, f"{self._base}{path}", token)
+            except ConnectorError as error:
+                if not isinstance(error, CredentialsRejected) and error.status not in (401, 403):
+                    raise
+        return self._signed(method, path)
+
+
+def _listed(answer: Answer) -> list[Any]:
+    body = answer.json()
+    if isinstance(body, list):
+        return body
+    environments = body.get("environments") if isinstance(body, dict) else None
+    if not isinstance(environments, list):
+        # Read as an empty list, it would make us register a second webhook.
+        raise ServiceUnavailable("twitter_odd_answer", "X's list of webhooks cannot be read. Try again later.")
+    return [w for e in environments if isinstance(e, dict) for w in e.get("webhooks") or []]
+
+
+def _webhook(item: object) -> Webhook | None:
+    if not isinstance(item, dict) or not item.get("id") or not item.get("url"):
+        return None
+    # A webhook without `valid` is taken as valid.
+    return Webhook(str(item["id"]), str(item["url"]), item.get("valid", True) is True)
