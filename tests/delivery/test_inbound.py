@@ -13,6 +13,7 @@ from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.errors import LeaseLost, Permanent, RateLimited, Retryable, ServiceUnavailable
 from twitter_connector.model.work import Direction
 from twitter_connector.queue.replay import replay
+from twitter_connector.twitter.v1.messages import message_data
 
 PHOTO = {
     "type": "media",
@@ -211,7 +212,7 @@ class TestAnswers:
     def test_a_tap_on_our_option_is_a_click_on_the_button(self, fakes: FakeDeliveries) -> None:
         fakes.send("menu-1", body=self.MENU)
         fakes.serve()
-        options = fakes.twitter.sent[0].step.extras["quick_reply"]["options"]
+        options = message_data(fakes.twitter.sent[0].step)["quick_reply"]["options"]
         fakes.receive(self.tapped(fakes, "Track order", options[0]["metadata"]))
         fakes.serve()
         header = next(m for m in fakes.cim.received if m["body"]["type"] == "PLAIN")["header"]

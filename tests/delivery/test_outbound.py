@@ -20,6 +20,7 @@ from twitter_connector.errors import (
     RecipientRefused,
     ServiceUnavailable,
 )
+from twitter_connector.twitter.v1.messages import message_data
 
 FIRST, SECOND = (w / timedelta(seconds=1) for w in LOOKS_AFTER)
 
@@ -440,7 +441,7 @@ class TestFiles:
         fakes.send("m-1", body=self.IMAGE)
         fakes.serve()
         (sent,) = fakes.twitter.sent
-        assert sent.step.extras["attachment"] == {"type": "media", "media": {"id": "710511363345354753"}}
+        assert message_data(sent.step)["attachment"] == {"type": "media", "media": {"id": "710511363345354753"}}
         assert fakes.reports() == [("m-1", "DELIVERED", "200")]
 
     def test_while_twitter_works_on_it_the_lane_waits_and_no_thread_does(self, fakes: FakeDeliveries) -> None:

@@ -17,6 +17,7 @@ from twitter_connector.model.message import CimMessage, Header, MediaPart, Store
 from twitter_connector.model.plan import Asked, Choice, MarkRead, Plan, SendDm, ShowTyping, Skip
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.twitter.v1.events import load
+from twitter_connector.twitter.v1.messages import message_data
 from twitter_connector.twitter.v1.webhook_body import raw_events
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
@@ -96,10 +97,17 @@ def as_json(outcome: Plan | ShowTyping | MarkRead | Skip) -> dict[str, Any]:
     return found
 
 
+def extras_of(step: SendDm) -> dict[str, Any]:
+    """Return what API v1.1 sends beside the text: `quick_reply`, `ctas`, an `attachment`."""
+    data = message_data(step)
+    del data["text"]
+    return data
+
+
 def _step(step: SendDm) -> dict[str, Any]:
     found: dict[str, Any] = {"text": step.text}
-    if step.extras:
-        found["extras"] = dict(step.extras)
+    if extras_of(step):
+        found["extras"] = extras_of(step)
     if step.media:
         found["media"] = vars(step.media)
     return found

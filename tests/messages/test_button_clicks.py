@@ -141,7 +141,7 @@ def test_the_same_words_typed_are_no_click() -> None:
 def test_what_a_plan_asks_understands_the_answer_to_it() -> None:
     long = "/track_order" + json.dumps({"note": "x" * 2000})
     plan = t.plan(t.menu(t.button("Track order", long), t.button("Agent", "/agent")))
-    for option, payload in zip(plan.steps[0].extras["quick_reply"]["options"], (long, "/agent"), strict=True):
+    for option, payload in zip(t.extras_of(plan.steps[0])["quick_reply"]["options"], (long, "/agent"), strict=True):
         message = t.message_of(tapped(option["metadata"], option["label"]), plan.asked)
         assert (message.header.intent, message.header.entities) == intent_of(payload)
         assert message.header.original_message_id == t.QUESTION_ID

@@ -20,19 +20,19 @@ FAMILY = "👩‍👩‍👧‍👦"
 
 def options_of(plan: Plan) -> list[dict[str, str]]:
     """Return the quick replies at the end of a plan."""
-    quick = plan.steps[-1].extras["quick_reply"]
+    quick = t.extras_of(plan.steps[-1])["quick_reply"]
     assert quick["type"] == "options"
     options: list[dict[str, str]] = quick["options"]
     return options
 
 
 def ctas_of(plan: Plan) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = plan.steps[-1].extras["ctas"]
+    found: list[dict[str, str]] = t.extras_of(plan.steps[-1])["ctas"]
     return found
 
 
 def is_list(plan: Plan) -> bool:
-    return all(not step.extras for step in plan.steps) and "1. " in plan.steps[0].text
+    return all(not t.extras_of(step) for step in plan.steps) and "1. " in plan.steps[0].text
 
 
 def link(title: str, url: str = "https://example.com", type_: str = "url") -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_titles_lose_marks_and_line_breaks() -> None:
 def test_the_text_above_options_is_split_and_the_last_part_has_the_options() -> None:
     plan = t.plan(t.menu(t.button("Agent"), text="x" * 10_001))
     assert [len(step.text) for step in plan.steps] == [10_000, 1]
-    assert plan.steps[0].extras == {}
+    assert t.extras_of(plan.steps[0]) == {}
     assert options_of(plan)
 
 

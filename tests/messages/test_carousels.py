@@ -51,8 +51,8 @@ def test_ten_cards_are_ten_messages_and_the_rest_follows_as_text() -> None:
 def test_options_are_numbered_through_all_cards_and_offered_once_more_at_the_end() -> None:
     plan = t.plan(carousel(card("A", t.button("Buy", "/buy1")), card("B", t.button("Buy", "/buy2"), t.button("Why"))))
     assert [step.text for step in plan.steps] == ["A\n1. Buy", "B\n2. Buy\n3. Why"]
-    assert plan.steps[0].extras == {}
-    options = plan.steps[1].extras["quick_reply"]["options"]
+    assert t.extras_of(plan.steps[0]) == {}
+    options = t.extras_of(plan.steps[1])["quick_reply"]["options"]
     assert [(option["label"], option["description"]) for option in options] == [
         ("Buy", "A"),
         ("Buy", "B"),
@@ -64,7 +64,7 @@ def test_options_are_numbered_through_all_cards_and_offered_once_more_at_the_end
 def test_options_that_are_too_many_for_quick_replies_are_answered_by_their_numbers() -> None:
     cards = [card(f"Card {c}", *(t.button(f"Option {c}{o}", f"/o{c}{o}") for o in range(3))) for c in range(7)]
     plan = t.plan(carousel(*cards))
-    assert all("quick_reply" not in step.extras for step in plan.steps)
+    assert all("quick_reply" not in t.extras_of(step) for step in plan.steps)
     assert plan.steps[-1].text.endswith("21. Option 62")
     assert t.message_of(t.dm("21"), plan.asked).header.intent == "o62"
 
@@ -72,7 +72,7 @@ def test_options_that_are_too_many_for_quick_replies_are_answered_by_their_numbe
 def test_a_single_card_has_its_options_as_quick_replies_only() -> None:
     plan = t.plan(carousel(card("Blue shoe", t.button("Buy"), url="https://example.com/shoe.jpg")))
     assert [step.text for step in plan.steps] == ["Blue shoe"]
-    assert plan.steps[0].extras["quick_reply"]["options"][0]["label"] == "Buy"
+    assert t.extras_of(plan.steps[0])["quick_reply"]["options"][0]["label"] == "Buy"
     assert plan.asked is not None
     assert not plan.asked.numbered
 
@@ -84,8 +84,8 @@ def test_a_card_of_options_only_has_a_sign_above_them() -> None:
 def test_up_to_three_links_of_a_card_are_on_buttons_and_more_are_lines() -> None:
     links = [{"title": f"Page {n}", "payload": f"https://example.com/{n}", "type": "web_url"} for n in range(4)]
     three, four = t.plan(carousel(card("A", *links[:3]))), t.plan(carousel(card("A", *links)))
-    assert len(three.steps[0].extras["ctas"]) == 3
-    assert four.steps[0].extras == {}
+    assert len(t.extras_of(three.steps[0])["ctas"]) == 3
+    assert t.extras_of(four.steps[0]) == {}
     assert four.steps[0].text.splitlines()[1] == "• Page 0: https://example.com/0"
 
 
@@ -105,7 +105,7 @@ def test_a_card_longer_than_a_message_loses_nothing() -> None:
     plan = t.plan(carousel(card("x" * 10_001, t.button("Buy"), url="https://example.com/shoe.jpg")))
     assert "".join(step.text for step in plan.steps) == "x" * 10_001
     assert [step.media is not None for step in plan.steps] == [True, False]
-    assert "quick_reply" in plan.steps[-1].extras
+    assert "quick_reply" in t.extras_of(plan.steps[-1])
 
 
 def test_empty_cards_are_left_out() -> None:

@@ -87,13 +87,13 @@ def location(latitude: object, longitude: object, **details: Any) -> dict[str, A
 def test_a_place_is_an_attachment_with_name_address_and_link_in_the_text() -> None:
     step = t.plan(location(47.3769, 8.5417, name="Branch", address="Zurich", url="https://example.com")).steps[0]
     assert step.text == "Branch\nZurich\nhttps://example.com"
-    point = step.extras["attachment"]["location"]["shared_coordinate"]["coordinates"]
+    point = t.extras_of(step)["attachment"]["location"]["shared_coordinate"]["coordinates"]
     assert point == {"type": "Point", "coordinates": [8.5417, 47.3769]}
 
 
 @pytest.mark.parametrize(("latitude", "longitude"), [(90, 180), (-90, -180), ("47.5", "8"), (0, 0)])
 def test_a_point_at_the_edge_is_a_point(latitude: object, longitude: object) -> None:
-    assert t.plan(location(latitude, longitude)).steps[0].extras
+    assert t.extras_of(t.plan(location(latitude, longitude)).steps[0])
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_point_at_the_edge_is_a_point(latitude: object, longitude: object) -> 
 )
 def test_no_point_is_its_name_or_refused(latitude: object, longitude: object) -> None:
     step = t.plan(location(latitude, longitude, name="Branch")).steps[0]
-    assert (step.text, step.extras) == ("Branch", {})
+    assert (step.text, t.extras_of(step)) == ("Branch", {})
     with pytest.raises(UnsupportedKind, match="no_coordinates"):
         to_plan(t.cim(location(latitude, longitude)))
 
@@ -175,7 +175,7 @@ def test_a_list_is_its_title_and_entries(type_: str) -> None:
 
 def test_a_list_with_buttons_can_be_answered() -> None:
     plan = t.plan({"type": "LIST", "title": "Menu", "buttons": [t.button("Soup", "/soup")]})
-    assert plan.steps[0].extras["quick_reply"]["options"][0]["label"] == "Soup"
+    assert t.extras_of(plan.steps[0])["quick_reply"]["options"][0]["label"] == "Soup"
     assert plan.asked is not None
 
 
@@ -298,8 +298,8 @@ def outcome_of(message: CimMessage) -> object:
 
 def expect_twitter_to_take(step: SendDm) -> None:
     media = {"attachment": {"type": "media", "media": {"id": "1"}}} if step.media else {}
-    assert not (media and "attachment" in step.extras), "a message has one attachment"
-    data = {"text": step.text, **step.extras, **media}
+    assert not (media and "attachment" in t.extras_of(step)), "a message has one attachment"
+    data = {"text": step.text, **t.extras_of(step), **media}
     json.dumps(data, allow_nan=False)
     create = {"target": {"recipient_id": "1"}, "message_data": data}
     read_draft({"event": {"type": "message_create", "message_create": create}})

@@ -32,7 +32,7 @@ from twitter_connector.errors import (
 )
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.event import DmEchoed, DmReceived
-from twitter_connector.model.plan import SendDm
+from twitter_connector.model.plan import QuickReply, SendDm
 from twitter_connector.model.timestamps import first_id_at
 from twitter_connector.twitter.v1.messages import V1Messages
 from twitter_connector.twitter.v1.registration import V1Registration
@@ -143,10 +143,12 @@ class TestSending:
             }
         }
 
-    def test_extras_stand_beside_the_text(self, twitter: V1Messages, http: responses.RequestsMock) -> None:
+    def test_what_is_shown_below_a_message_stands_beside_its_text(
+        self, twitter: V1Messages, http: responses.RequestsMock
+    ) -> None:
         http.post(NEW, json=sample("api_dm_send_response"))
         options = {"type": "options", "options": [{"label": "Blue Bird", "metadata": "external_id_2"}]}
-        twitter.send_dm("58983", SendDm("Which?", {"quick_reply": options}))
+        twitter.send_dm("58983", SendDm("Which?", quick_replies=(QuickReply("Blue Bird", "external_id_2"),)))
         data = json.loads(last(http).body or "")["event"]["message_create"]["message_data"]
         assert data == {"text": "Which?", "quick_reply": options}
 

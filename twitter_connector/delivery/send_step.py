@@ -105,10 +105,7 @@ class SendStep:
         return latest[0], media_id
 
     def _attached(self, media_id: str) -> SendDm:
-        if not media_id:
-            return self.step
-        attachment = {"type": "media", "media": {"id": media_id}}
-        return replace(self.step, extras={**self.step.extras, "attachment": attachment})
+        return replace(self.step, media_id=media_id)
 
     def _look(self, begun: SendRecordPort) -> str | None:
         """Look for a send whose answer never came. Return its id; None when it is certain enough that it is not

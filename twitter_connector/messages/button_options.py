@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
-from twitter_connector.model.plan import Choice
+from twitter_connector.model.plan import Choice, LinkButton, QuickReply
 
 from .body_fields import Body, items_of, mapping_of, spelling, text_of
 from .kinds.button_click import metadata
@@ -106,8 +105,10 @@ def choices_of(buttons: Sequence[Button], first: int = 1) -> tuple[Choice, ...]:
     return tuple(Choice(n, b.title, b.payload) for n, b in enumerate(buttons, start=first) if b.answers)
 
 
-def quick_replies(message_id: str, choices: Sequence[Choice], buttons: Sequence[Button]) -> dict[str, Any] | None:
-    """Return `quick_reply` for these buttons and their choices, or None where Twitter could not show them as such:
+def quick_replies(
+    message_id: str, choices: Sequence[Choice], buttons: Sequence[Button]
+) -> tuple[QuickReply, ...] | None:
+    """Return the quick replies for these buttons and their choices, or None where Twitter could not show them as such:
     too many, one that does not answer, a link in a title, or a section's title that would be cut."""
     if not 1 <= len(buttons) <= QUICK_REPLIES_MAX or len(choices) != len(buttons):
         return None
@@ -116,13 +117,13 @@ def quick_replies(message_id: str, choices: Sequence[Choice], buttons: Sequence[
     descriptions = [_description(b) for b in buttons]
     if None in descriptions:
         return None
-    options: list[dict[str, str]] = []
+    options = []
     for choice, button, description in zip(choices, buttons, descriptions, strict=True):
-        option = {"label": shortened(button.title, LABEL_MAX_CHARS), "metadata": metadata(message_id, choice)}
-        if any(descriptions):  # Twitter wants one on each or on none
-            option["description"] = description or shortened(button.title, DESCRIPTION_MAX_CHARS)
-        options.append(option)
-    return {"quick_reply": {"type": "options", "options": options}}
+        label = shortened(button.title, LABEL_MAX_CHARS)
+        # X requires a description for each option or for none.
+        below = description or shortened(button.title, DESCRIPTION_MAX_CHARS) if any(descriptions) else ""
+        options.append(QuickReply(label, metadata(message_id, choice), below))
+    return tuple(options)
 
 
 def _description(button: Button) -> str | None:
@@ -136,15 +137,11 @@ def _description(button: Button) -> str | None:
     return shortened(_BETWEEN.join(first + rest), DESCRIPTION_MAX_CHARS)
 
 
-def ctas(buttons: Sequence[Button]) -> dict[str, Any] | None:
-    """Return `ctas` for these buttons, or None where Twitter could not show them as such."""
+def link_buttons(buttons: Sequence[Button]) -> tuple[LinkButton, ...] | None:
+    """Return the link buttons for these buttons, or None where X could not show them as such."""
     if not 1 <= len(buttons) <= CTAS_MAX or any(not b.opens or holds_link(b.title) for b in buttons):
         return None
-    return {
-        "ctas": [
-            {"type": "web_url", "label": shortened(b.title, CTA_LABEL_MAX_CHARS), "url": b.target} for b in buttons
-        ]
-    }
+    return tuple(LinkButton(shortened(b.title, CTA_LABEL_MAX_CHARS), b.target) for b in buttons)
 
 
 def line_of(button: Button) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -19,13 +17,44 @@ class MediaRef:
 
 
 @dataclass(frozen=True)
+class QuickReply:
+    """An option below a message. metadata: comes back with the customer's tap. description: "" for none."""
+
+    label: str = field(repr=False)
+    metadata: str = field(repr=False)
+    description: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class LinkButton:
+    """A button below a message that opens a web address."""
+
+    label: str = field(repr=False)
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place on the map, in degrees."""
+
+    latitude: float = field(repr=False)
+    longitude: float = field(repr=False)
+
+
+@dataclass(frozen=True)
 class SendDm:
-    """One Direct Message. `extras` are further fields of Twitter's `message_data` (quick_reply, ctas, a location
-    attachment); `media` is uploaded first and becomes the attachment."""
+    """One Direct Message, in the words of no API: its flavour knows the form.
+
+    quick_replies, link_buttons, location: only where the account's flavour can carry them. media: a file, uploaded
+    first; media_id: X's id of it then.
+    """
 
     text: str = field(repr=False)
-    extras: Mapping[str, Any] = field(default_factory=dict, repr=False)
     media: MediaRef | None = field(default=None, repr=False)
+    quick_replies: tuple[QuickReply, ...] = ()
+    link_buttons: tuple[LinkButton, ...] = ()
+    location: Point | None = None
+    media_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Asked, Plan
 
 from ..body_fields import mapping_of, text_of
-from ..button_options import Button, choices_of, ctas, numbered_list, quick_replies, read_buttons
+from ..button_options import Button, choices_of, link_buttons, numbered_list, quick_replies, read_buttons
 from ..kind import Kind
 from ..text import plain_text
 from .text import lines_steps, text_steps, written_text
@@ -37,10 +37,10 @@ def menu(message_id: str, prompt: str, buttons: Sequence[Button]) -> Plan:
     choices = choices_of(buttons)
     quick = quick_replies(message_id, choices, buttons)
     if quick is not None:
-        return Plan(text_steps(prompt, extras=quick), Asked(message_id, choices))
-    links = ctas(buttons)
+        return Plan(text_steps(prompt, below={"quick_replies": quick}), Asked(message_id, choices))
+    links = link_buttons(buttons)
     if links is not None:
-        return Plan(text_steps(prompt, extras=links))
+        return Plan(text_steps(prompt, below={"link_buttons": links}))
     steps = lines_steps(f"{prompt}\n\n{numbered_list(buttons)}")
     return Plan(steps, Asked(message_id, choices, numbered=True) if choices else None)
 

@@ -14,9 +14,9 @@ from ..body_fields import Body, mapping_of, mappings_of, text_of
 from ..button_options import (
     Button,
     choices_of,
-    ctas,
     is_web_address,
     line_of,
+    link_buttons,
     numbered_list,
     quick_replies,
     read_buttons,
@@ -71,7 +71,7 @@ def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
     steps = [*intro, *_cards(cards, listed=listed)]
     if quick is not None:
         last = steps.pop() if steps else SendDm("")  # a single card may be nothing but its options
-        steps.append(replace(last, text=last.text or NO_PROMPT, extras={**last.extras, **quick}))
+        steps.append(replace(last, text=last.text or NO_PROMPT, quick_replies=quick))
     return Plan(tuple(steps), Asked(message.id, choices, numbered=listed) if choices else None)
 
 
@@ -80,7 +80,7 @@ def _cards(cards: Sequence[Card], *, listed: bool) -> list[SendDm]:
     more: list[str] = []
     number = 1
     for place, card in enumerate(cards, start=1):
-        links = ctas(card.links) if place <= CARDS_MAX else None
+        links = link_buttons(card.links) if place <= CARDS_MAX else None
         parts = [card.text]
         if links is None:
             parts.append("\n".join(f"• {line_of(b)}" for b in card.links))
@@ -90,7 +90,11 @@ def _cards(cards: Sequence[Card], *, listed: bool) -> list[SendDm]:
         text = "\n".join(part for part in parts if part)
         if place <= CARDS_MAX:
             # Text is wanted above buttons, as everywhere.
-            steps += lines_steps(text or (NO_PROMPT if links else ""), media=card.picture, extras=links)
+            steps += lines_steps(
+                text or (NO_PROMPT if links else ""),
+                media=card.picture,
+                below={"link_buttons": links} if links else None,
+            )
         else:
             more.append(text)
     return [*steps, *lines_steps("\n\n".join(text for text in more if text))]

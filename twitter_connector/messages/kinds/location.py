@@ -7,7 +7,7 @@ from typing import Any
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.event import Place
 from twitter_connector.model.message import CimMessage
-from twitter_connector.model.plan import Plan
+from twitter_connector.model.plan import Plan, Point
 
 from ..body_fields import mapping_of, number_of, text_of
 from ..kind import Kind
@@ -37,21 +37,7 @@ def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
         )
     latitude, longitude = point
     # Documents ask for a text beside an attachment; the coordinates are one that says something.
-    return Plan(text_steps(text or f"{latitude}, {longitude}", extras=attachment(latitude, longitude)))
-
-
-def attachment(latitude: float, longitude: float) -> dict[str, Any]:
-    """Return Twitter's attachment for a point. GeoJSON: longitude first.
-
-    https://developer.x.com/en/docs/twitter-api/v1/direct-messages/message-attachments/guides/attaching-location
-    """
-    point = {"type": "Point", "coordinates": [longitude, latitude]}
-    return {
-        "attachment": {
-            "type": "location",
-            "location": {"type": "shared_coordinate", "shared_coordinate": {"coordinates": point}},
-        }
-    }
+    return Plan(text_steps(text or f"{latitude}, {longitude}", below={"location": Point(latitude, longitude)}))
 
 
 def body_of(place: Place) -> dict[str, Any] | None:

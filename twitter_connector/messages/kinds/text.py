@@ -53,26 +53,26 @@ def written_text(message: CimMessage) -> str:
 
 
 def text_steps(
-    text: str, *, media: MediaRef | None = None, extras: Mapping[str, Any] | None = None
+    text: str, *, media: MediaRef | None = None, below: Mapping[str, Any] | None = None
 ) -> tuple[SendDm, ...]:
-    """Return the steps that send a text, none for a blank one. The first of them shows the medium; the last has the
-    extras, since buttons belong below everything that was said."""
-    return _steps([part for part in split_text(text) if part.strip()], media, extras)
+    """Return the steps that send a text, none for a blank one. The first of them has the file; the last has what is
+    shown below the message. below: further fields of SendDm."""
+    return _steps([part for part in split_text(text) if part.strip()], media, below)
 
 
 def lines_steps(
-    text: str, *, media: MediaRef | None = None, extras: Mapping[str, Any] | None = None
+    text: str, *, media: MediaRef | None = None, below: Mapping[str, Any] | None = None
 ) -> tuple[SendDm, ...]:
     """Return the same for a text made of lines, which is cut between them."""
-    return _steps([part.strip("\n") for part in split_lines(text) if part.strip()], media, extras)
+    return _steps([part.strip("\n") for part in split_lines(text) if part.strip()], media, below)
 
 
-def _steps(parts: list[str], media: MediaRef | None, extras: Mapping[str, Any] | None) -> tuple[SendDm, ...]:
-    if not parts and not (media or extras):
+def _steps(parts: list[str], media: MediaRef | None, below: Mapping[str, Any] | None) -> tuple[SendDm, ...]:
+    if not parts and not (media or below):
         return ()
     last = max(len(parts), 1) - 1
     return tuple(
-        SendDm(part, dict(extras or {}) if i == last else {}, media if i == 0 else None)
+        SendDm(part, media if i == 0 else None, **(below or {} if i == last else {}))
         for i, part in enumerate(parts or [""])
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 from twitter_connector.errors import OutcomeUnknown, ServiceUnavailable
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import DM, DmEchoed, DmReceived, RawEvent
-from twitter_connector.model.plan import SendDm
+from twitter_connector.model.plan import QuickReply, SendDm
 from twitter_connector.model.timestamps import epoch_ms, first_id_at, moment
 from twitter_connector.net.answers import Answer
 
@@ -47,7 +47,7 @@ class V1Messages:
     def send_dm(self, recipient_id: str, step: SendDm) -> str:
         """Send one message and return its id, or where Twitter does not tell it, the first id there can be
         at this moment. The JSON body is not part of the signature."""
-        message = {"target": {"recipient_id": recipient_id}, "message_data": {"text": step.text, **step.extras}}
+        message = {"target": {"recipient_id": recipient_id}, "message_data": message_data(step)}
         event = {"event": {"type": "message_create", "message_create": message}}
         begun_ms = int(time.time() * 1000)
         answer = self._signed("POST", "/1.1/direct_messages/events/new.json", acts=True, json=event)
@@ -120,3 +120,28 @@ class V1Messages:
                 self._budget(self._account_id, path.removeprefix(_DM_PATH).removesuffix(".json"), *position)
 
         return self._http.signed(method, f"{self._base}{path}", self._credentials, acts=acts, seen=seen, **kwargs)
+
+
+def message_data(step: SendDm) -> dict[str, Any]:
+    """Return the `message_data` of a message.
+
+    https://developer.x.com/en/docs/twitter-api/v1/direct-messages/sending-and-receiving/api-reference/new-event
+    """
+    data: dict[str, Any] = {"text": step.text}
+    if step.quick_replies:
+        data["quick_reply"] = {"type": "options", "options": [_option(option) for option in step.quick_replies]}
+    if step.link_buttons:
+        data["ctas"] = [{"type": "web_url", "label": b.label, "url": b.url} for b in step.link_buttons]
+    if step.media_id:
+        data["attachment"] = {"type": "media", "media": {"id": step.media_id}}
+    elif step.location is not None:
+        # GeoJSON: longitude first.
+        point = {"type": "Point", "coordinates": [step.location.longitude, step.location.latitude]}
+        location = {"type": "shared_coordinate", "shared_coordinate": {"coordinates": point}}
+        data["attachment"] = {"type": "location", "location": location}
+    return data
+
+
+def _option(option: QuickReply) -> dict[str, str]:
+    fields = {"label": option.label, "metadata": option.metadata}
+    return {**fields, "description": option.description} if option.description else fields
