@@ -97,7 +97,7 @@ class TestConnections:
         assert SECONDS <= 10
 
 
-def told(status: int, body: Any = None, **headers: str) -> ConnectorError | None:
+def outcome(status: int, body: Any = None, **headers: str) -> ConnectorError | None:
     raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     return classify(Answer(status, {k.replace("_", "-"): v for k, v in headers.items()}, raw), NOW)
 
@@ -121,30 +121,30 @@ class TestAnswers:
         ids=str,
     )
     def test_success_is_success_whatever_the_body_says_besides(self, status: int, body: Any) -> None:
-        assert told(status, body) is None
+        assert outcome(status, body) is None
 
     @pytest.mark.parametrize("status", [200, 202, 400, 404, 500])
     @pytest.mark.parametrize("code", [404, "404"])
     def test_a_failed_body_with_404_is_an_unknown_channel(self, status: int, code: Any) -> None:
-        error = told(status, notification("FAILED", code))
+        error = outcome(status, notification("FAILED", code))
         assert isinstance(error, Permanent)
         assert (error.reason, error.ours, error.status) == ("channel_unknown", True, status)
         assert "Unified Admin" in error.detail
 
     def test_a_report_in_an_envelope_counts_as_well(self) -> None:
-        error = told(202, {"id": "1", "header": {}, "body": notification("FAILED", "404")})
+        error = outcome(202, {"id": "1", "header": {}, "body": notification("FAILED", "404")})
         assert isinstance(error, Permanent)
         assert error.reason == "channel_unknown"
-        assert told(202, {"id": "1", "header": {}, "body": notification("DELIVERED")}) is None
+        assert outcome(202, {"id": "1", "header": {}, "body": notification("DELIVERED")}) is None
 
     @pytest.mark.parametrize("status", [200, 202, 204])
     @pytest.mark.parametrize("body", [b"<html><body>Sign in</body>", b"\n<!DOCTYPE html>\n<title>Agent Desk</title>"])
     def test_a_web_page_is_no_acceptance_whatever_its_status(self, status: int, body: bytes) -> None:
         """A web application or a sign-in page answers at a mistyped CCM_URL; the message must not be lost there."""
-        error = told(status, body)
+        error = outcome(status, body)
         assert isinstance(error, Permanent)
         assert (error.reason, error.ours, error.status) == ("ccm_url_wrong", True, status)
-        error = told(status, b"<p>", content_type="text/html; charset=utf-8")
+        error = outcome(status, b"<p>", content_type="text/html; charset=utf-8")
         assert isinstance(error, Permanent)
         assert error.reason == "ccm_url_wrong"
 
@@ -152,29 +152,29 @@ class TestAnswers:
     @pytest.mark.parametrize("code", [400, "500", "", None, "odd", [], "9" * 50])
     @pytest.mark.parametrize("word", ["FAILED", "failed", "Failed"])
     def test_any_other_failed_body_is_final_too(self, status: int, code: Any, word: str) -> None:
-        error = told(status, notification(word, code))
+        error = outcome(status, notification(word, code))
         assert isinstance(error, Permanent)
         assert (error.reason, error.status) == ("ccm_reported_failed", status)
 
     @pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 425])
     @pytest.mark.parametrize("body", [None, b"<html>502</html>", {"status": 503, "error": "Service Unavailable"}])
     def test_trouble_over_there_is_waited_for(self, status: int, body: Any) -> None:
-        error = told(status, body)
+        error = outcome(status, body)
         assert type(error) is ServiceUnavailable
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_a_gateway_that_lets_nobody_in_is_waited_for_and_told(self, status: int) -> None:
-        error = told(status, {"error_msg": "unauthorized"})
+        error = outcome(status, {"error_msg": "unauthorized"})
         assert type(error) is Retryable
         assert error.ours
         assert "CCM_URL" in error.detail
 
     def test_a_limited_rate_says_until_when(self) -> None:
-        error = told(429, None, retry_after="7")
+        error = outcome(429, None, retry_after="7")
         assert isinstance(error, RateLimited)
         assert error.until == NOW + timedelta(seconds=7)
         for odd in ("", "soon", "-1", "9" * 9, "Wed, 21 Oct 2026 07:28:00 GMT"):
-            error = told(429, None, retry_after=odd)
+            error = outcome(429, None, retry_after=odd)
             assert isinstance(error, RateLimited)
             assert error.until is not None
             assert NOW < error.until <= NOW + timedelta(minutes=1)
@@ -185,18 +185,18 @@ class TestAnswers:
     )
     @pytest.mark.parametrize("body", [None, b"text", {"timestamp": 1, "status": 400, "error": "Bad Request"}])
     def test_a_refusal_is_final_and_its_cause_named(self, status: int, reason: str, body: Any) -> None:
-        error = told(status, body)
+        error = outcome(status, body)
         assert isinstance(error, Permanent)
         assert (error.reason, error.status) == (reason, status)
 
     def test_a_plain_404_is_a_wrong_address_and_not_an_unknown_channel(self) -> None:
-        error = told(404, {"timestamp": "x", "status": 404, "error": "Not Found", "path": "/message/receive"})
+        error = outcome(404, {"timestamp": "x", "status": 404, "error": "Not Found", "path": "/message/receive"})
         assert isinstance(error, Permanent)
         assert error.reason == "ccm_url_wrong"
         assert "CCM_URL" in error.detail
 
     @pytest.mark.parametrize("status", [200, 400, 500])
     def test_no_answer_is_quoted(self, status: int) -> None:
-        error = told(status, {**notification("FAILED", "400"), "markdownText": "planted words"})
+        error = outcome(status, {**notification("FAILED", "400"), "markdownText": "planted words"})
         assert error is not None
         assert "planted" not in f"{error!r} {error} {error.detail} {error.words}"

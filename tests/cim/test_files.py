@@ -62,13 +62,13 @@ def parts(seen: Seen) -> dict[str, EmailMessage]:
 
 def engine(seen: Seen) -> Reply:
     """Answer an upload as the file engine does."""
-    told = parts(seen)
-    tag = (told["conversationId"].get_payload(decode=True) or b"").decode()  # type: ignore[union-attr]
+    outcome = parts(seen)
+    tag = (outcome["conversationId"].get_payload(decode=True) or b"").decode()  # type: ignore[union-attr]
     body = {
         "message": "File uploaded successfully",
         "etag": "0f5c2d7e9a3b41c68d10e2f4a6b8c9d1",
-        "name": f"{tag}_{told['file'].get_filename()}",
-        "type": told["file"].get_content_type(),
+        "name": f"{tag}_{outcome['file'].get_filename()}",
+        "type": outcome["file"].get_content_type(),
         "size": 1,
     }
     return Reply(200, json.dumps(body).encode(), (("Content-Type", "application/json"),))
@@ -86,11 +86,11 @@ def test_a_file_is_stored_and_linked_under_the_name_the_file_engine_gave_it(serv
     )
     [seen] = server.seen
     assert (seen.method, seen.target) == ("POST", UPLOAD)
-    told = parts(seen)
-    assert set(told) == {"conversationId", "file"}
-    assert told["file"].get_filename() == "Urlaub_2024_1.jpg"
-    assert told["file"].get_content_type() == "image/jpeg"
-    assert told["file"].get_payload(decode=True) == b"\xff\xd8\xff picture"
+    outcome = parts(seen)
+    assert set(outcome) == {"conversationId", "file"}
+    assert outcome["file"].get_filename() == "Urlaub_2024_1.jpg"
+    assert outcome["file"].get_content_type() == "image/jpeg"
+    assert outcome["file"].get_payload(decode=True) == b"\xff\xd8\xff picture"
 
 
 def test_every_upload_without_a_tag_gets_a_name_of_its_own(server: Loopback) -> None:

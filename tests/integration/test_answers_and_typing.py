@@ -79,7 +79,7 @@ def test_typing_passes_both_ways_at_most_once_in_three_seconds_and_is_tried_once
     def shown() -> list[Json]:
         return requests_of(chat.account, "indicate_typing")
 
-    def told() -> list[Json]:
+    def outcome() -> list[Json]:
         return [r for r in chat.requests_to_ccm() if r["type"] == "NOTIFICATION"]
 
     refusals = [
@@ -91,12 +91,12 @@ def test_typing_passes_both_ways_at_most_once_in_three_seconds_and_is_tried_once
         sandbox.post("customer/typing", **ids)
         chat.agent_sends(body=typing)
         time.sleep(0.2)
-    eventually(lambda: (len(told()), len(shown())) == (2, 2), what="the second sign each way")
+    eventually(lambda: (len(outcome()), len(shown())) == (2, 2), what="the second sign each way")
     chat.await_round_trip("said")
     assert [sandbox.hits(fault) for fault in refusals] == [1, 1]
-    assert [r["accepted"] for r in told()] == [False, True]
+    assert [r["accepted"] for r in outcome()] == [False, True]
     assert [request["status"] for request in shown()] == [503, 204]
-    assert told()[1]["message"]["body"] == {**typing, "notificationData": {}}
+    assert outcome()[1]["message"]["body"] == {**typing, "notificationData": {}}
     assert [request["at"] for request in shown()][1] - shown()[0]["at"] > 2.5
     # Nobody hears of signs but the other side.
     assert [report["status"] for report in chat.reports()] == ["DELIVERED"]

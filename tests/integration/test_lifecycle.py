@@ -233,9 +233,9 @@ def test_a_second_start_in_the_same_folder_says_what_is_wrong_and_harms_nothing(
     for env in ({}, {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port)}):
         second = tree.cli("up", seconds=40, **env)
         assert second.returncode not in (0, None)
-        told = [line for line in (second.stdout + second.stderr).splitlines() if str(tree.var_dir) in line]
-        assert len(told) == 1, second.stdout + second.stderr
-        assert "VAR_DIR" in told[0]
+        outcome = [line for line in (second.stdout + second.stderr).splitlines() if str(tree.var_dir) in line]
+        assert len(outcome) == 1, second.stdout + second.stderr
+        assert "VAR_DIR" in outcome[0]
         assert "ready:" not in second.stdout
     assert {part: tree.pids(part) for part in before} == before
     chat.await_round_trip("after")
@@ -320,9 +320,9 @@ def test_a_broker_that_wants_a_password_is_told_at_once(new_tree: NewTree, tmp_p
     with _broker_of_ones_own(tmp_path, "--requirepass", "right-password") as port:
         done = new_tree().cli("up", seconds=40, REDIS_URL=f"redis://:wrong-password@127.0.0.1:{port}/0")
     assert done.returncode == 1
-    told = [line for line in (done.stdout + done.stderr).splitlines() if "REDIS_URL" in line]
-    assert len(told) == 1, done.stdout + done.stderr
-    assert "password" in told[0]
+    outcome = [line for line in (done.stdout + done.stderr).splitlines() if "REDIS_URL" in line]
+    assert len(outcome) == 1, done.stdout + done.stderr
+    assert "password" in outcome[0]
     assert "wrong-password" not in done.stdout + done.stderr
 
 

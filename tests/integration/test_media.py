@@ -46,7 +46,7 @@ def note(chat: Conversation, number: int) -> str:
     ids=["photo", "gif", "video"],
 )
 def test_a_file_reaches_the_agent_behind_its_text(
-    chat: Conversation, content: bytes, name: str, mime: str, arrives: bytes, type_: str, told: str
+    chat: Conversation, content: bytes, name: str, mime: str, arrives: bytes, type_: str, outcome: str
 ) -> None:
     said = "Look & see https://example.com/a?b=1 😀"
     dm = customer_attaches(chat, content, name, mime, said)
@@ -62,13 +62,13 @@ def test_a_file_reaches_the_agent_behind_its_text(
 
     body = file["body"]
     assert (body["type"], body["markdownText"]) == (type_, "")
-    assert body["attachment"]["mimeType"] == told
+    assert body["attachment"]["mimeType"] == outcome
     assert body["attachment"]["size"] == len(arrives)
     address = urlsplit(body["attachment"]["mediaUrl"])
     assert address.path == "/file-engine/api/downloadFileStream"
     (returned,) = parse_qs(address.query)["filename"]
     assert body["caption"] == returned
-    assert returned.endswith({"image/jpeg": ".jpg", "video/mp4": ".mp4"}[told])
+    assert returned.endswith({"image/jpeg": ".jpg", "video/mp4": ".mp4"}[outcome])
     stored = in_the_file_engine(chat, file)
     assert stored == arrives
     assert (stored[4:8] == b"ftyp") == (type_ == "VIDEO")
@@ -172,8 +172,8 @@ def test_a_picture_waits_for_new_credentials_where_twitter_refuses_the_account_a
     tree.sandbox.lift(away)
     values = {"ACCESS-TOKEN": new["ACCESS-TOKEN"], "ACCESS-TOKEN-SECRET": new["ACCESS-TOKEN-SECRET"]}
     rows = [{"key": key, "type": "String2000", "value": value} for key, value in values.items()]
-    told = {"serviceIdentifier": account.id, "connectorConfigurations": rows}
-    assert tree.http.post(f"{tree.url}/connector-configurations", json=told, timeout=10).status_code == 200
+    outcome = {"serviceIdentifier": account.id, "connectorConfigurations": rows}
+    assert tree.http.post(f"{tree.url}/connector-configurations", json=outcome, timeout=10).status_code == 200
     eventually(lambda: len(chat.ccm_messages()) >= 3, what="what waited")
     assert types(chat) == ["PLAIN", "IMAGE", "PLAIN"]
     assert chat.ccm_texts() == ["before", "", "after"]

@@ -80,10 +80,10 @@ def test_a_file_of_the_limit_is_sent_and_one_byte_more_fails_with_both_sizes_and
         within = agent_attaches(chat, type_, most, name, mime)
         over = agent_attaches(chat, type_, most + b"\0", name.replace("a", "b", 1), mime)
         assert chat.await_report(within["id"], 40)["status"] == "DELIVERED"
-        code, told = failure(chat, over)
+        code, outcome = failure(chat, over)
     assert code == "400"
-    assert told.startswith(sentence)
-    assert told.endswith(" Send a smaller file.")
+    assert outcome.startswith(sentence)
+    assert outcome.endswith(" Send a smaller file.")
     assert len(chat.twitter_messages()) == 1
 
 
@@ -101,9 +101,9 @@ def test_a_file_twitter_would_not_take_fails_at_once_with_the_reason(account: Ac
         for chat, content in zip(chats, refused.values(), strict=True)
     ]
     for chat, message, sentence in zip(chats, sent, refused, strict=True):
-        code, told = failure(chat, message)
+        code, outcome = failure(chat, message)
         assert code == "400"
-        assert sentence in told
+        assert sentence in outcome
         assert chat.twitter_messages() == []
     assert uploads(account) == []
 
@@ -112,9 +112,9 @@ def test_a_file_that_is_no_longer_there_or_lies_inside_our_network_fails(chat: C
     def sent(url: str) -> Json:
         return chat.agent_sends(body={"type": "IMAGE", "markdownText": "", "attachment": {"mediaUrl": url}})
 
-    code, told = failure(chat, sent("https://cx.invalid/file-engine/api/downloadFileStream?filename=none.png"))
+    code, outcome = failure(chat, sent("https://cx.invalid/file-engine/api/downloadFileStream?filename=none.png"))
     assert code == "400"
-    assert told.startswith("The file engine does not have the file any more (HTTP 404).")
+    assert outcome.startswith("The file engine does not have the file any more (HTTP 404).")
     for url in ("http://169.254.169.254/latest/meta-data", "http://10.0.0.1/a.png", "file:///etc/passwd"):
         assert failure(chat, sent(url))[0] == "400"
     assert chat.twitter_messages() == []
@@ -178,7 +178,7 @@ def test_a_video_twitter_cannot_process_fails_with_its_reason_and_the_next_messa
     with settings(tree, processing_seconds=0.2, processing_failures=1):
         message = agent_attaches(chat, "VIDEO", film_of(5_000), "clip.mp4", "video/mp4")
         chat.agent_says("after it")
-        code, told = failure(chat, message)
+        code, outcome = failure(chat, message)
     assert code == "400"
-    assert told.startswith("Twitter cannot use the file: InvalidMedia. A video has to be H.264 with AAC sound")
+    assert outcome.startswith("Twitter cannot use the file: InvalidMedia. A video has to be H.264 with AAC sound")
     chat.await_twitter(["after it"])

@@ -22,7 +22,7 @@ def gif(width: int = 2, height: int = 2, frames: int = 1, *, trailer: bool = Tru
 
 
 def sub_blocks(start: bytes, content: bytes) -> bytes:
-    """Return a block of a GIF: its start, then the content in pieces of 255 bytes at most."""
+    """Return a block of a GIF: its start, then the content in chunks of 255 bytes at most."""
     raw_events = [content[i : i + 255] for i in range(0, len(content), 255)]
     return start + b"".join(bytes((len(raw_event),)) + raw_event for raw_event in raw_events) + b"\x00"
 

@@ -108,10 +108,10 @@ def measure(way: str, server: Loopback, directory: Path) -> int:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["size"] == SIZE
+    outcome = json.loads(done.stdout)
+    assert outcome["size"] == SIZE
     assert not directory.exists() or list(directory.iterdir()) == []
-    return int(told["added"])
+    return int(outcome["added"])
 
 
 @pytest.mark.parametrize("way", ["inbound", "outbound"])
@@ -124,5 +124,5 @@ def test_a_film_of_25_mb_adds_at_most_12_mb(way: str, server: Loopback, tmp_path
     assert sum(seen.size for seen in sent) > SIZE + MIB, "the film has been sent on"
 
 
-def test_the_measurement_notices_a_film_that_is_held(server: Loopback, tmp_path: Path) -> None:
+def test_the_measurement_notices_a_film_that_is_kept_in_memory(server: Loopback, tmp_path: Path) -> None:
     assert measure("whole", server, tmp_path / "spool") > MOST

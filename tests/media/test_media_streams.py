@@ -1,4 +1,4 @@
-"""Streams over real connections: the total deadline, the ceiling, and bodies that are sent without being held."""
+"""Streams over real connections: the total deadline, the ceiling, and bodies that are not kept in memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def http_client() -> HttpClient:
     return HttpClient(trust_env=False)
 
 
-def test_a_stream_is_handed_on_in_small_pieces_with_what_the_server_said(
+def test_a_stream_is_handed_on_in_small_chunks_with_what_the_server_said(
     server: Loopback, http_client: HttpClient
 ) -> None:
     server.answer = lambda _: Reply(200, zeros(1_000_000), (("Content-Type", "Image/JPEG; q=1"),), length=1_000_000)

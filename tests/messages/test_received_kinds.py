@@ -196,11 +196,11 @@ def test_a_note_names_what_was_sent(kind: str, words: str) -> None:
         (Permanent("media_refused"), ["media refused", "send it again"]),
     ],
 )
-def test_a_note_says_why_and_what_to_do(error: ConnectorError, told: list[str]) -> None:
+def test_a_note_says_why_and_what_to_do(error: ConnectorError, outcome: list[str]) -> None:
     part = part_of(media=PHOTO)
     note = media_note(part, error)
     assert (note.id, note.header, note.type) == (part.id, part.header, "PLAIN")
-    for words in told:
+    for words in outcome:
         assert words in note.body["markdownText"]
     assert note.body["markdownText"].endswith("]")
 

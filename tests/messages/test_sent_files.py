@@ -66,10 +66,10 @@ def test_a_size_is_a_claim_and_refuses_nothing() -> None:
 @pytest.mark.parametrize(
     ("size", "told"), [("2048", 2048), (0, None), (-5, None), (None, None), ("?", None), (True, None)]
 )
-def test_a_size_may_be_written_in_any_way(size: object, told: int | None) -> None:
+def test_a_size_may_be_written_in_any_way(size: object, outcome: int | None) -> None:
     media = t.plan(body("IMAGE", attachment={"size": size})).steps[0].media
     assert media is not None
-    assert media.size_bytes == told
+    assert media.size_bytes == outcome
 
 
 def test_a_sticker_has_its_address_in_the_body() -> None:
@@ -136,8 +136,8 @@ def test_without_a_public_address_a_file_is_refused_with_the_way_out(type_: str)
     with pytest.raises(UnsupportedKind) as refusal:
         to_plan(t.cim(body(type_, "83120_secret-name.pdf", "application/pdf")))
     assert refusal.value.reason == "no_file_link"
-    for told in ("application/pdf", "2 KB", "PUBLIC_FILE_ENGINE_URL", "pictures, GIFs and MP4 videos"):
-        assert told in refusal.value.detail
+    for outcome in ("application/pdf", "2 KB", "PUBLIC_FILE_ENGINE_URL", "pictures, GIFs and MP4 videos"):
+        assert outcome in refusal.value.detail
     assert "secret" not in refusal.value.detail
 
 

@@ -201,8 +201,8 @@ def test_one_is_shown_without_what_it_said(aged: Aged) -> None:
     tree, letter = aged.account.tree, letter_of(aged.inbound[0])
     shown = asked(tree, "GET", f"/{letter['id']}")
     assert (shown.status_code, shown.json()) == (200, letter)
-    told = json.loads(said_by(tree, "show", letter["id"], "--json"))
-    assert {name: told[name] for name in ("id", "reason", "message_id", "tries")} == {
+    outcome = json.loads(said_by(tree, "show", letter["id"], "--json"))
+    assert {name: outcome[name] for name in ("id", "reason", "message_id", "tries")} == {
         name: letter[name] for name in ("id", "reason", "message_id", "tries")
     }
 

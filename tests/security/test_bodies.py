@@ -140,8 +140,8 @@ def test_json_is_read_as_everybody_reads_it_or_refused(value: Any) -> None:
     written = json.dumps(found, allow_nan=False)
     # What is let in can be written as UTF-8; that is all that was ever changed about it.
     assert json.loads(written.encode()) == found
-    mended = json.loads(raw.decode()) if b"\\ud" not in raw else found
-    assert found == mended
+    repaired = json.loads(raw.decode()) if b"\\ud" not in raw else found
+    assert found == repaired
 
 
 @budget(300)

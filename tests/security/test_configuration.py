@@ -195,7 +195,7 @@ def test_it_is_in_force_in_every_process_at_once(
     assert post_event(there, dm("3"), secret=SECRET).status_code == 200
 
 
-def test_it_ends_the_pauses_that_waited_for_it_and_rings(client: FlaskClient, services: Services) -> None:
+def test_it_ends_the_pauses_that_waited_for_it_and_wakes_a_worker(client: FlaskClient, services: Services) -> None:
     until = epoch_ms(datetime.now(UTC) + timedelta(minutes=10))
     for direction in Direction:
         services.lanes.pause(direction, ACCOUNT.id, until, "credentials_rejected", "x")
@@ -341,19 +341,19 @@ def test_credentials_that_were_changed_meanwhile_need_no_asking(registered: Serv
 @pytest.mark.parametrize("others", [True, False])
 def test_an_account_with_other_credentials_waits_a_moment_and_one_without_as_long_as_ever(others: bool) -> None:
     present, later = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
-    told: list[Account] = []
+    outcome: list[Account] = []
 
     def refused(account: Account) -> bool:
-        told.append(account)
+        outcome.append(account)
         return others
 
     with pytest.raises(CredentialsRejected) as raised, others_tried(ACCOUNT, refused, lambda: present):
         raise CredentialsRejected("token_revoked", "x", until=later)
-    assert told == [ACCOUNT]
+    assert outcome == [ACCOUNT]
     assert raised.value.until == (present + TRY_OTHERS_AFTER if others else later)
     with pytest.raises(RateLimited), others_tried(ACCOUNT, refused, lambda: present):
         raise RateLimited("rate_limited", "x", until=later)
-    assert told == [ACCOUNT]
+    assert outcome == [ACCOUNT]
 
 
 # While the account is being looked after

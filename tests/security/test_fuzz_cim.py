@@ -125,10 +125,10 @@ def test_a_configuration_of_any_shape_is_taken_or_refused_by_its_fields(client: 
 @given(_pushes)
 def test_what_a_push_tells_is_usable_as_credentials(body: Any) -> None:
     try:
-        told = load_push(body)
+        outcome = load_push(body)
     except ValidationError:
         return
-    for value in told.values.values():
+    for value in outcome.values.values():
         value.encode("ascii")
         assert value.strip("*")
         assert not any(c.isspace() for c in value)

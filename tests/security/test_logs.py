@@ -68,9 +68,9 @@ def test_an_error_is_told_by_its_kind_and_place_and_not_by_its_words(line: Any) 
     assert "test_logs.py" in written
     # Libraries put the error's words into their message.
     for words in (("Task failed: %s", error), ("Task failed: %s", repr(error))):
-        told = line(*words, name="celery.app.trace", error=error)
-        assert "planted" not in told
-        assert "Task failed" in told
+        outcome = line(*words, name="celery.app.trace", error=error)
+        assert "planted" not in outcome
+        assert "Task failed" in outcome
     assert "planted" not in line("Task %(exc)s", {"exc": repr(error)}, name="celery.app.trace", error=error)
     assert "planted" not in line("retrying after %s", error, name="kombu")
     assert "in 5 s" in line("retrying in %s s", 5, name="kombu")

@@ -20,7 +20,7 @@ from twitter_connector.twitter.http import TwitterHttp
 
 ROWS = [{"key": "API-KEY", "type": "String2000", "value": "ck"}, {"key": "API-KEY-SECRET", "value": "cs"}]
 CHANNEL = {"id": "1", "serviceIdentifier": "7", "channelConnector": {"channelProviderConfigs": ROWS}}
-TOLD = {"api_key": "ck", "api_key_secret": "cs"}
+OUTCOME = {"api_key": "ck", "api_key_secret": "cs"}
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_configuration_is_read_in_every_wrapper(server: Loopback, ccm: CcmClie
     answering(server, configurations=body)
     found = ccm.configuration("732739706")
     assert found is not None
-    assert credentials_in(found) == TOLD
+    assert credentials_in(found) == OUTCOME
     assert [seen.target for seen in server.seen] == ["/ccm/channel-connectors/configurations/732739706"]
 
 
@@ -73,7 +73,7 @@ def test_the_channel_is_asked_where_the_configuration_says_nothing(
     answering(server, configurations=missing, service_identifier=CHANNEL)
     found = ccm.configuration("7")
     assert found is not None
-    assert credentials_in(found) == TOLD
+    assert credentials_in(found) == OUTCOME
     assert [seen.target for seen in server.seen][1:] == ["/ccm/channels/service-identifier/7"]
     answering(server, configurations=missing)
     assert ccm.configuration("7") is None

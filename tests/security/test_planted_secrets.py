@@ -269,13 +269,16 @@ def _refusals(run: Run) -> None:
         assert run.ask("POST", "/cim-messages", json=message).status_code == 400
     assert run.ask("POST", "/cim-messages", data=f'{{"id":"{word}"').status_code == 400
     assert run.ask("POST", "/cim-messages", data=word * 100_000).status_code == 413
-    told = {"serviceIdentifier": account, "connectorConfigurations": [{"key": "API-KEY", "value": f"{word} {word}"}]}
-    assert run.ask("POST", "/connector-configurations", json=told).status_code == 400
+    outcome = {"serviceIdentifier": account, "connectorConfigurations": [{"key": "API-KEY", "value": f"{word} {word}"}]}
+    assert run.ask("POST", "/connector-configurations", json=outcome).status_code == 400
     brand = {"key": "ACCESS-TOKEN", "value": f"999-{run.secret('other')}"}
-    told = {"serviceIdentifier": account, "connectorConfigurations": [brand]}
-    assert run.ask("POST", "/connector-configurations", json=told).status_code == 400
-    told = {"serviceIdentifier": "404", "connectorConfigurations": [{"key": "API-KEY", "value": run.secret("nobodys")}]}
-    assert run.ask("POST", "/connector-configurations", json=told).status_code == 200
+    outcome = {"serviceIdentifier": account, "connectorConfigurations": [brand]}
+    assert run.ask("POST", "/connector-configurations", json=outcome).status_code == 400
+    outcome = {
+        "serviceIdentifier": "404",
+        "connectorConfigurations": [{"key": "API-KEY", "value": run.secret("nobodys")}],
+    }
+    assert run.ask("POST", "/connector-configurations", json=outcome).status_code == 200
     for wrong in (f"Bearer {run.secret('guess')}", "Basic " + base64.b64encode(run.secret("x").encode()).decode()):
         answer = run.ask("GET", "/accounts", headers={"Authorization": wrong})
         assert answer.status_code == 401

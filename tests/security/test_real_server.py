@@ -201,7 +201,7 @@ def test_broken_framing_is_a_4xx_or_a_closed_line_and_never_a_failure_of_ours(we
     assert "Traceback" not in web.log.read_text()
 
 
-LEFTOVERS = [
+UNREAD = [
     # A body longer than it says: its rest is where the next request should begin.
     request(CCM, b'{"id": 1, "text": "plantedtext of a customer"}', length=10),
     request(CCM, b"plantedtext / HTTP/1.1\r\n\r\n", length=0),
@@ -216,7 +216,7 @@ LEFTOVERS = [
 ]
 
 
-@pytest.mark.parametrize("broken", LEFTOVERS, ids=range(len(LEFTOVERS)))
+@pytest.mark.parametrize("broken", UNREAD, ids=range(len(UNREAD)))
 def test_what_is_no_request_is_quoted_neither_in_the_answer_nor_in_the_log(web: Web, broken: bytes) -> None:
     *_, (status, answer) = web.ask(broken)
     assert 400 <= status < 500

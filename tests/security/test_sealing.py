@@ -82,12 +82,12 @@ def test_the_file_may_hold_several_keys_newest_first(tmp_path: Path) -> None:
 )
 def test_a_damaged_key_file_is_named_and_never_replaced(tmp_path: Path, content: str) -> None:
     key_file(tmp_path).write_text(content)
-    with pytest.raises(Permanent) as told:
+    with pytest.raises(Permanent) as outcome:
         keys_of((), tmp_path)
-    assert told.value.reason == "credentials_key_unreadable"
-    assert str(key_file(tmp_path)) in told.value.detail
-    assert "CREDENTIALS_KEY" in told.value.detail
-    assert content.strip() == "" or content not in str(told.value)
+    assert outcome.value.reason == "credentials_key_unreadable"
+    assert str(key_file(tmp_path)) in outcome.value.detail
+    assert "CREDENTIALS_KEY" in outcome.value.detail
+    assert content.strip() == "" or content not in str(outcome.value)
     assert key_file(tmp_path).read_text() == content
 
 
@@ -97,10 +97,10 @@ def test_a_damaged_key_file_is_named_and_never_replaced(tmp_path: Path, content:
 def test_the_right_key_is_known_again_and_a_wrong_one_is_said(inspector: redis.Redis) -> None:
     verify_key(inspector, Vault([OLD]))
     verify_key(inspector, Vault([OLD]))
-    with pytest.raises(Permanent) as told:
+    with pytest.raises(Permanent) as outcome:
         verify_key(inspector, Vault([STRANGE]))
-    assert told.value.reason == "credentials_key_wrong"
-    assert "CREDENTIALS_KEY" in told.value.detail
+    assert outcome.value.reason == "credentials_key_wrong"
+    assert "CREDENTIALS_KEY" in outcome.value.detail
     verify_key(inspector, Vault([STRANGE, OLD]))
 
 
@@ -108,9 +108,9 @@ def test_accounts_that_cannot_be_opened_are_named_even_where_the_check_text_can(
     verify_key(inspector, Vault([NEW]))
     store(inspector, OLD).save(OTHER)
     store(inspector, NEW).save(ACCOUNT)
-    with pytest.raises(Permanent, match=f"account {OTHER.id} ") as told:
+    with pytest.raises(Permanent, match=f"account {OTHER.id} ") as outcome:
         verify_key(inspector, Vault([NEW]))
-    assert ACCOUNT.id not in told.value.detail
+    assert ACCOUNT.id not in outcome.value.detail
     verify_key(inspector, Vault([NEW, OLD]))
 
 
@@ -243,14 +243,14 @@ def test_a_retired_secret_that_leaked_is_dropped_by_command(run: object, inspect
 
 
 def test_secrets_are_in_no_repr() -> None:
-    told: list[object] = [
+    outcome: list[object] = [
         ACCOUNT,
         OTHER,
         OTHER.credentials,
         Vault([OLD]),
         replace(OTHER, retired_secrets=("former-x",)),
     ]
-    for value in told:
+    for value in outcome:
         assert isinstance(value, Account | Credentials | Vault)
         shown = f"{value!r} {value}"
         for secret in (*vars(OTHER.credentials).values(), *vars(ACCOUNT.credentials).values(), "former-x", OLD):

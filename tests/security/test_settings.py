@@ -37,7 +37,7 @@ def test_a_token_no_header_can_carry_as_it_is_stops_the_start(token: str) -> Non
         ("TWITTER_API_URL", "https://user:geheim?12@api.twitter.com"),
     ],
 )
-def test_a_password_that_breaks_its_url_is_told_without_a_piece_of_it(variable: str, value: str) -> None:
+def test_a_password_that_breaks_its_url_is_named_without_a_part_of_it(variable: str, value: str) -> None:
     with pytest.raises(BadSetting) as caught:
         Settings.from_env({variable: value})
     assert str(caught.value).startswith(f"{variable}: ")

@@ -67,11 +67,11 @@ def test_a_plain_url_names_its_account(url: str) -> None:
     ],
 )
 def test_anything_else_is_refused_with_what_to_do(url: str) -> None:
-    with pytest.raises(StepFailed) as told:
+    with pytest.raises(StepFailed) as outcome:
         account_of(url)
-    assert told.value.step == "webhook"
-    assert told.value.mistake
-    assert "WEBHOOK-URL" in told.value.advice
+    assert outcome.value.step == "webhook"
+    assert outcome.value.mistake
+    assert "WEBHOOK-URL" in outcome.value.advice
 
 
 @pytest.mark.parametrize(

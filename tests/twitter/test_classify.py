@@ -21,7 +21,7 @@ from twitter_connector.errors import (
 )
 from twitter_connector.net.answers import Answer
 from twitter_connector.twitter.error_codes import CODES
-from twitter_connector.twitter.http import AUTOMATED_PAUSE, REJECTED_PAUSE, classify, reset_time, told
+from twitter_connector.twitter.http import AUTOMATED_PAUSE, REJECTED_PAUSE, classify, outcome, reset_time
 
 NOW = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
@@ -211,7 +211,7 @@ class TestWhatTwitterSays:
         ids=str,
     )
     def test_in_every_form(self, body: Any, expected: tuple[int | None, str]) -> None:
-        assert told(Answer(400, {}, json.dumps(body).encode())) == expected
+        assert outcome(Answer(400, {}, json.dumps(body).encode())) == expected
 
 
 class TestResetTime:

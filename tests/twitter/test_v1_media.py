@@ -81,8 +81,10 @@ class Twitter:
 
     def answer(self, seen: Seen) -> Reply:
         multipart = seen.headers.get("Content-Type", "").startswith("multipart/")
-        told = {k: v.decode("latin-1") for k, v in parts(seen).items()} if multipart else {**seen.query, **form(seen)}
-        step = told["command"] + (" " + told["segment_index"] if multipart else "")
+        outcome = (
+            {k: v.decode("latin-1") for k, v in parts(seen).items()} if multipart else {**seen.query, **form(seen)}
+        )
+        step = outcome["command"] + (" " + outcome["segment_index"] if multipart else "")
         self.steps.append(step)
         if step == self.fail_at:
             return self.failure
@@ -226,9 +228,9 @@ def test_a_file_that_is_processed_is_waited_for_in_the_lane(twitter: Twitter, up
     ("told", "seconds"), [(None, 5), ("soon", 5), (-1, 5), (0, 0), (300, 300), (301, 300), (1e300, 5)]
 )
 def test_an_odd_waiting_time_is_replaced_by_a_sane_one(
-    twitter: Twitter, uploads: V1Uploads, told: object, seconds: int
+    twitter: Twitter, uploads: V1Uploads, outcome: object, seconds: int
 ) -> None:
-    twitter.after = [{**ANSWER, "processing_info": {"state": "pending", "check_after_secs": told}}]
+    twitter.after = [{**ANSWER, "processing_info": {"state": "pending", "check_after_secs": outcome}}]
     with pytest.raises(MediaProcessing) as wait:
         uploads.carry_on(CREDENTIALS, Upload(), video(10), lambda _: None)
     assert wait.value.until == NOW + timedelta(seconds=seconds)

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ from tests.brokers import Broker, running, services_of
 from tests.web.web_requests import ACCOUNT, HEADER, PATH, cim, dm, is_problem, post_event, signed, stored
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
+from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction
+from twitter_connector.store.accounts import Accounts
+from twitter_connector.web import unknown_accounts
+from twitter_connector.web.webhook_signature import SIGNATURE_HEADER, signature
 
 IN = Direction.IN
 
@@ -355,3 +360,40 @@ def eventually(true: Callable[[], object], seconds: float = 15) -> None:
     while not true():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
+
+
+def test_an_account_registered_a_moment_ago_loses_no_event(client: FlaskClient, services: Services) -> None:
+    """This process was asked for it in vain just before: its answer of that moment must not be used for an event."""
+    young = replace(ACCOUNT, id="2975699999", webhook_url=ACCOUNT.webhook_url.replace(ACCOUNT.id, "2975699999"))
+    body = json.dumps({"for_user_id": young.id, "follow_events": []}).encode()
+    headers = {SIGNATURE_HEADER: signature(young.credentials.api_key_secret, body)}
+    assert client.post(f"/webhook/twitter/{young.id}", data=body, headers=headers).status_code == 404
+    assert client.get(f"/webhook/twitter/{young.id}/status").status_code == 404
+    another_process = Accounts(services.redis, services.accounts._vault)
+    another_process.save(young)
+    assert client.post(f"/webhook/twitter/{young.id}", data=body, headers=headers).status_code == 200
+
+
+def test_guessing_at_accounts_costs_a_bounded_number_of_reads(
+    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = 0
+    get = services.accounts.get
+
+    def counted(account_id: str, *, max_age: float = 30.0) -> Account | None:
+        nonlocal reads
+        reads += max_age == 0
+        return get(account_id, max_age=max_age)
+
+    monkeypatch.setattr(services.accounts, "get", counted)
+    monkeypatch.setattr(unknown_accounts, "READS_PER_SECOND", 0.0)
+    guess = {SIGNATURE_HEADER: signature("a guess", b"{}")}
+    for number in range(50):
+        assert client.post(f"/webhook/twitter/{10**9 + number}", data=b"{}").status_code == 404
+    assert reads == 0, "an event has a signature; without one nothing is read afresh"
+    answers = [
+        client.post(f"/webhook/twitter/{10**9 + number}", data=b"{}", headers=guess).status_code
+        for number in range(unknown_accounts.BURST + 20)
+    ]
+    assert answers == [404] * unknown_accounts.BURST + [503] * 20
+    assert reads == unknown_accounts.BURST

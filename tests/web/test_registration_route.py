@@ -74,11 +74,11 @@ def asked(services: Services) -> Callable[[RegistrationStatus | Exception], tupl
 
 
 Asked = Callable[[RegistrationStatus | Exception], tuple[FlaskClient, Desk]]
-STANDING = RegistrationStatus(ACCOUNT, Webhook("1234", ACCOUNT.webhook_url, True), True, ("created", "subscribed"))
+STATUS = RegistrationStatus(ACCOUNT, Webhook("1234", ACCOUNT.webhook_url, True), True, ("created", "subscribed"))
 
 
 def test_success_answers_with_the_object_of_the_interface(asked: Asked) -> None:
-    client, desk = asked(STANDING)
+    client, desk = asked(STATUS)
     response = client.post(PATH, json=GUIDE)
     assert response.status_code == 200
     assert response.get_json() == {
@@ -136,7 +136,7 @@ def test_a_limit_says_when_to_come_again(asked: Asked) -> None:
 
 @pytest.mark.parametrize("key", [k for k in GUIDE if k != "ENVIRONMENT-NAME"])
 def test_a_missing_key_is_named_and_nothing_is_begun(asked: Asked, key: str) -> None:
-    client, desk = asked(STANDING)
+    client, desk = asked(STATUS)
     response = client.post(PATH, json={k: v for k, v in GUIDE.items() if k != key})
     assert response.status_code == 400
     assert is_problem(response)
@@ -145,7 +145,7 @@ def test_a_missing_key_is_named_and_nothing_is_begun(asked: Asked, key: str) -> 
 
 
 def test_status_and_removal_go_to_the_account_in_the_path(asked: Asked) -> None:
-    client, desk = asked(STANDING)
+    client, desk = asked(STATUS)
     shown = client.get(f"/webhook/twitter/{ACCOUNT.id}/status")
     assert (shown.status_code, shown.get_json()["account_id"]) == (200, ACCOUNT.id)
     removed = client.delete(f"/webhook/twitter/{ACCOUNT.id}")

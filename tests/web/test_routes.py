@@ -247,3 +247,10 @@ class TestAccounts:
         response = client.get("/metrics")
         assert response.content_type.startswith("text/plain; version=0.0.4")
         assert 'twitter_connector_events_total{family="direct_message_events",outcome="accepted"}' in response.text
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_registering_by_another_method_is_405_and_no_challenge(client: FlaskClient, method: str) -> None:
+    response = client.open("/webhook/twitter/register-and-subscribe", method=method)
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    assert "crc_token" not in response.get_data(as_text=True)

@@ -166,3 +166,20 @@ def test_a_signature_is_of_no_use_on_the_routes_of_ccm(client: FlaskClient, insp
     )
     assert response.status_code == 403
     assert stored(inspector) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("", "missing"),
+        ("crc_token=", "missing"),
+        ("crc_token=" + "x" * 5000, "longer than 1000 characters"),
+        ("crc_token={}", "'{'"),
+        ("crc_token=crc_token%3Dx", "crc_token="),
+    ],
+)
+def test_a_token_that_is_not_signed_is_refused_with_the_reason(client: FlaskClient, query: str, says: str) -> None:
+    response = client.get(f"{PATH}?{query}")
+    assert response.status_code == 400
+    assert response.get_json()["type"] == "invalid-crc-token"
+    assert says in response.get_json()["detail"]

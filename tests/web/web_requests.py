@@ -81,5 +81,5 @@ def is_problem(response: TestResponse) -> bool:
     if response.content_type != "application/problem+json":
         return False
     body = json.loads(response.get_data())
-    told = all(isinstance(body.get(k), str) and body[k] for k in ("type", "title", "detail"))
-    return told and body.get("status") == response.status_code
+    outcome = all(isinstance(body.get(k), str) and body[k] for k in ("type", "title", "detail"))
+    return outcome and body.get("status") == response.status_code

@@ -54,5 +54,5 @@ def test_a_worker_that_has_nothing_to_do_does_not_complain(worker: Runtime, capl
 
 def test_a_setting_that_cim_knows_no_form_for_is_told(worker: Runtime, caplog: pytest.LogCaptureFixture) -> None:
     worker.start()
-    (told,) = [record for record in caplog.records if record.message == "native_replies_not_shown"]
-    assert "NATIVE_REPLIES" in told.detail  # type: ignore[attr-defined]
+    (outcome,) = [record for record in caplog.records if record.message == "native_replies_not_shown"]
+    assert "NATIVE_REPLIES" in outcome.detail  # type: ignore[attr-defined]

@@ -1,1 +1,1 @@
-"""The only room that speaks to CIM: CCM and the file engine."""
+"""The only package that calls CIM: CCM and the file engine."""

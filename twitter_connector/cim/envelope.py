@@ -19,7 +19,7 @@ from twitter_connector.model.timestamps import epoch_ms, moment
 CONNECTOR_SENDER_ID = "c1d2b0f4-5b7e-4d0a-8f2e-6a1f7c9e4b35"
 CONNECTOR_NAME = "TWITTER_CONNECTOR"
 
-# Ids become parts of keys and log lines. The longest seen are UUIDs; this leaves room without leaving a hole.
+# Ids become parts of keys and log lines, so their length is limited. The longest known are UUIDs.
 ID_MAX_CHARS = 128
 _an_id = validate.And(
     validate.Length(min=1, max=ID_MAX_CHARS),

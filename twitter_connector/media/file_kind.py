@@ -1,6 +1,5 @@
-"""What Twitter takes as an attachment, told by the bytes: never by a file's name or by what somebody says it is.
+"""Finds out which kind of attachment a file is, from its bytes and never from its name or declared type. Pure.
 
-Pure: looks at bytes and at an open file, and at nothing else.
 https://docs.x.com/x-api/media/quickstart/best-practices
 """
 
@@ -13,8 +12,8 @@ from twitter_connector.errors import MediaTooLarge, Permanent
 
 from . import gif, mp4
 
-# Twitter's page says "5 MB" and its upload host refuses "more than 5242880 bytes", so its megabyte is the binary
-# one. Our own 25 MB is counted the same way, because people who compare the two should find one unit.
+# X's page says "5 MB" and its upload host refuses "more than 5242880 bytes", so its megabyte is the binary one. Our own
+# 25 MB uses the same unit.
 MEGABYTE = 1_048_576
 IMAGE_MAX_BYTES = 5 * MEGABYTE
 GIF_MAX_BYTES = 15 * MEGABYTE
@@ -26,13 +25,13 @@ GIF_MAX_WIDTH = 1280
 GIF_MAX_HEIGHT = 1080
 GIF_MAX_PIXELS = 300_000_000  # width x height x frames
 
-# Enough of the beginning of a file to tell every format below.
+# The first bytes that identify every format below.
 HEAD_BYTES = 64
 
 
 @dataclass(frozen=True)
 class MediaKind:
-    """What a file is. name: for sentences. category: Twitter's `media_category`. max_bytes: how large it may be."""
+    """One kind of file. name: for sentences. category: X's `media_category`. max_bytes: the largest size."""
 
     name: str
     mime_type: str
@@ -50,10 +49,10 @@ MOV = MediaKind("QuickTime video", "video/quicktime", "dm_video", VIDEO_MAX_BYTE
 
 
 def kind_of(head: bytes, size: int) -> MediaKind:
-    """Return what the first HEAD_BYTES of a file of that many bytes say it is. A GIF counts as animated here, since
-    only the whole file tells; see `inspect`.
+    """Return the kind of a file from its first HEAD_BYTES and its size in bytes.
 
-    Raises Permanent("media_refused") for anything Twitter does not carry, MediaTooLarge above the kind's limit.
+    A GIF counts as animated: only `inspect` reads all of it. Raises Permanent("media_refused") for a file that X does
+    not carry, and MediaTooLarge above the kind's limit.
     """
     if size == 0:
         raise _refused("The file is empty.")
@@ -67,10 +66,10 @@ def kind_of(head: bytes, size: int) -> MediaKind:
 
 
 def inspect(file: BinaryIO, size: int) -> MediaKind:
-    """Return what a whole file is, for an upload to Twitter. Leaves the file at its beginning.
+    """Return the kind of a whole file, for an upload to X. Leaves the file at its beginning.
 
-    Beside what `kind_of` tells, it counts the frames and pixels of a GIF, and refuses a video that is surely not
-    H.264. What cannot be told cheaply is left to Twitter's own judgement.
+    Counts the frames and pixels of a GIF, and refuses a video that is certainly not H.264. X judges the rest. Raises
+    what `kind_of` raises.
     """
     file.seek(0)
     kind = kind_of(file.read(HEAD_BYTES), size)
@@ -85,7 +84,7 @@ def inspect(file: BinaryIO, size: int) -> MediaKind:
 
 
 def fitting(kind: MediaKind, size: int) -> MediaKind:
-    """Return the kind where a file of that size may be sent. Raises MediaTooLarge with both sizes otherwise."""
+    """Return the kind if a file of that size may be sent. Raises MediaTooLarge, naming both sizes."""
     if size > kind.max_bytes:
         raise MediaTooLarge(
             "media_too_large",
@@ -95,7 +94,7 @@ def fitting(kind: MediaKind, size: int) -> MediaKind:
 
 
 def megabytes(size: int) -> str:
-    """Return a size for people and for those who count: "5 MB (5,242,880 bytes)"."""
+    """Return a size as text, in megabytes and bytes: "5 MB (5,242,880 bytes)"."""
     return f"{size / MEGABYTE:.4g} MB ({size:,} bytes)"
 
 

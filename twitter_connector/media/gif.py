@@ -1,4 +1,4 @@
-"""Counts the frames of a GIF by stepping over its blocks; no picture is decoded and no more than 64 KB is held.
+"""Counts the frames of a GIF by skipping its blocks. Decodes no picture and keeps at most 64 KB in memory.
 
 https://www.w3.org/Graphics/GIF/spec-gif89a.txt
 """

@@ -1,6 +1,5 @@
-"""Looks into the boxes of an MP4 or QuickTime file for what encodes its picture, by a few short reads.
+"""Finds the video encoding of an MP4 or QuickTime file in its boxes, with a few short reads. Decodes nothing.
 
-Decodes nothing, and says nothing about a file it does not understand.
 ISO/IEC 14496-12; https://developer.apple.com/documentation/quicktime-file-format
 """
 
@@ -10,13 +9,13 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 QUICKTIME = b"qt  "
-# Brands of the same file format that hold stills or sound only, or a picture no player of MP4 shows.
+# Brands of the same file format with still images or sound only, or with a picture that MP4 players do not show.
 NO_VIDEO = frozenset(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"crx ", b"jp2 ")
 ) | frozenset((b"jpm ", b"jpx ", b"M4A ", b"M4B ", b"M4P "))
 
 _H264 = frozenset((b"avc1", b"avc2", b"avc3", b"avc4"))
-# Sample entries that are certainly something else, with their names for people. Others are left to Twitter.
+# Sample entries that are certainly not H.264, with their names. X judges all others.
 _FOREIGN = {
     b"hvc1": "H.265 (HEVC)",
     b"hev1": "H.265 (HEVC)",
@@ -36,12 +35,12 @@ _FOREIGN = {
     b"ap4h": "ProRes",
 }
 _CONTAINERS = frozenset((b"moov", b"trak", b"mdia", b"minf", b"stbl"))
-# A film of a few tracks has some dozens of boxes. A file with more is not worth our time.
+# A video with a few tracks has some dozens of boxes.
 _BOXES_MAX = 1000
 
 
 def foreign_codec(file: BinaryIO, size: int) -> str:
-    """Return the name of the encoding of a film's picture where it is surely not H.264, "" otherwise."""
+    """Return the name of the video encoding if it is certainly not H.264, otherwise ""."""
     found = set(_sample_entries(file, size))
     if found & _H264:
         return ""
@@ -62,7 +61,7 @@ def _sample_entries(file: BinaryIO, size: int) -> Iterator[bytes]:
 
 
 def _boxes(file: BinaryIO, start: int, end: int, budget: Iterator[int]) -> Iterator[tuple[bytes, int, int]]:
-    """Yield type, start and end of the content of each box, until one makes no sense or the budget is used up."""
+    """Yield (type, start, end) of the content of each box. Stops at a malformed box and at the end of the budget."""
     while start + 8 <= end and next(budget, None) is not None:
         file.seek(start)
         header = file.read(16)

@@ -1,6 +1,6 @@
-"""A file between two connections: on disk and nameless, so that it is gone with the process that holds it.
+"""Copies a file into a temporary file without a name, which the system deletes with the process.
 
-Never holds more than a piece of it in memory, and never lets it grow beyond the ceiling.
+Keeps one chunk in memory at a time, and never lets the file grow above the ceiling.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from twitter_connector.errors import MediaTooLarge, Retryable
 
 from .file_kind import HEAD_BYTES, megabytes
 
-# No transfer lasts that long: each has a deadline of a few minutes.
+# Every transfer has a deadline of a few minutes.
 LEFT_BEHIND_SECONDS = 3600.0
 _NAME = re.compile(r"(\d{1,10})-[0-9a-f]{16}\.part")
 
 
 @dataclass(frozen=True)
 class Spooled:
-    """A whole file. file: open for reading, at its beginning. head: its first bytes, for `limits.kind_of`."""
+    """A whole file. file: open for reading, at its beginning. head: its first bytes, for `file_kind.kind_of`."""
 
     file: BinaryIO = field(repr=False)
     size_bytes: int
@@ -35,10 +35,10 @@ class Spooled:
 
 @contextmanager
 def spool(chunks: Iterable[bytes], ceiling: int, directory: Path) -> Iterator[Spooled]:
-    """Copy a stream into a temporary file and yield it; afterwards the file is gone.
+    """Copy a stream into a temporary file and yield it. The file is deleted at the end of the block.
 
-    ceiling: in bytes; reading stops with the first byte above it. Raises MediaTooLarge; Retryable where the disk does
-    not take the file; and whatever reading the chunks raises.
+    ceiling: the largest size in bytes. Raises MediaTooLarge above it, Retryable if the disk refuses the file, and the
+    errors of reading the chunks.
     """
     with _nameless(directory) as file:
         size = 0
@@ -57,10 +57,10 @@ def spool(chunks: Iterable[bytes], ceiling: int, directory: Path) -> Iterator[Sp
 
 
 def sweep(directory: Path, now: float | None = None) -> int:
-    """Remove what a kill -9 between two system calls may have left, and return how many files that were.
+    """Delete files that a kill -9 between two system calls left behind. Return their number.
 
-    A file goes when its owner is dead, or when it is older than LEFT_BEHIND_SECONDS: in a container the owner's
-    number soon belongs to somebody else. Anything with another kind of name is left alone. now: in epoch seconds.
+    Deletes a file if its process is dead or if it is older than LEFT_BEHIND_SECONDS: a container soon reuses the
+    process number. Files with other names stay. now: in epoch seconds.
     """
     now = time.time() if now is None else now
     removed = 0
@@ -81,13 +81,12 @@ def _nameless(directory: Path) -> Iterator[BinaryIO]:
         try:
             file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w+b")
         finally:
-            # Without a name the file lives as long as somebody has it open: nobody else can read it, and the system
-            # frees it even after kill -9.
+            # Nobody else can open a file without a name, and the system frees it even after kill -9.
             path.unlink(missing_ok=True)
     try:
         yield file
     finally:
-        with suppress(OSError):  # a full disk may refuse what is still in the buffer, which nobody wants any more
+        with suppress(OSError):  # a full disk may refuse the rest of the buffer, which is not needed any more
             file.close()
 
 
@@ -98,8 +97,8 @@ def _disk(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise Retryable(
             "spool_unwritable",
-            f"The connector cannot write to {directory.name} below VAR_DIR ({error.strerror}). Make room, or correct "
-            "the access rights.",
+            f"The connector cannot write to {directory.name} below VAR_DIR ({error.strerror}). Free disk space, or "
+            "correct the access rights.",
             ours=True,
         ) from error
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-# https://docs.x.com/fundamentals/x-ids: the upper bits of an id are milliseconds since this moment.
+# The upper bits of an X id are milliseconds since this moment. https://docs.x.com/fundamentals/x-ids
 SNOWFLAKE_EPOCH_MS = 1288834974657
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def moment(ms: int) -> datetime:
-    """Return the aware UTC moment of epoch milliseconds, exactly (no float on the way)."""
+    """Return the aware UTC moment of epoch milliseconds. Exact: no float is used."""
     return _EPOCH + timedelta(milliseconds=ms)
 
 
@@ -19,6 +19,11 @@ def epoch_ms(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
+def iso(at: datetime) -> str:
+    """Return an aware moment as ISO 8601 text with milliseconds, as every answer of this service shows moments."""
+    return at.isoformat(timespec="milliseconds")
+
+
 def first_id_at(ms: int) -> str:
-    """Return the smallest snowflake that could have been made at that epoch millisecond."""
+    """Return the smallest X id (snowflake) of an epoch millisecond."""
     return str(max(0, ms - SNOWFLAKE_EPOCH_MS) << 22)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from .timestamps import iso
+
 
 class Direction(StrEnum):
     """Which way a lane leads. IN is Twitter to CIM (reports included), OUT is CIM to Twitter."""
@@ -116,8 +118,8 @@ class DeadLetter:
             "reason": self.reason,
             "detail": self.detail,
             "tries": self.tries,
-            "accepted_at": self.accepted_at.isoformat(timespec="milliseconds"),
-            "failed_at": self.failed_at.isoformat(timespec="milliseconds"),
+            "accepted_at": iso(self.accepted_at),
+            "failed_at": iso(self.failed_at),
             "message_id": self.message_id,
         }
 

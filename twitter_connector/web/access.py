@@ -1,4 +1,4 @@
-"""Who may call the internal routes, and how much they may send."""
+"""Decides who may call the internal routes, and reads request bodies up to a limit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .token_attempts import Attempts
 log = logging.getLogger(__name__)
 
 INTERNAL_BODY_MAX_BYTES = 64 * 1024
-# What a page of somebody else's may send from the browser of a person inside without asking us first.
+# Content types that a foreign web page may post from a browser inside the network without a preflight request.
 # https://fetch.spec.whatwg.org/#cors-safelisted-request-header
 _UNASKED_TYPES = ("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -32,21 +32,23 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def read_body(most: int) -> bytes:
-    """Return the request's body. Ends with 413 where it is longer, before more than that is read or kept, and with
-    400 where it breaks off."""
+    """Return the request's body, at most `most` bytes.
+
+    Raises RequestEntityTooLarge (413) before more than that is read, and BadRequest (400) if the body breaks off.
+    """
     declared = request.environ.get("CONTENT_LENGTH", "")
     if declared.isascii() and declared.isdecimal() and 0 < int(declared) <= most:
-        # The common case, without the layers that guard against the others: they cost as much as parsing it does.
+        # The common case skips werkzeug's checks: they cost as much as parsing the body.
         return _whole(int(declared))
     g.body_limit = most
-    # A length that was declared is refused by that alone. Without one, the reader stops at the limit and says
-    # nothing, so one byte more tells a body that is too long from one that just fits.
+    # werkzeug refuses a declared length by itself. Without one it stops at the limit without an error, so we allow
+    # one byte more: it tells a body that is too long from one that just fits.
     request.max_content_length = most + 1
     try:
         body = request.get_data(cache=False)
     except HTTPException:
         raise
-    except Exception as error:  # noqa: BLE001 - each server has its own for broken chunks and for callers that hang up
+    except Exception as error:  # noqa: BLE001 - each server raises its own for broken chunks and lost callers
         log.info("body_unreadable", extra={"error": type(error).__name__})
         raise BadRequest("The body could not be read to its end.") from None
     if len(body) > most:
@@ -68,7 +70,7 @@ def _whole(size: int) -> bytes:
 
 
 def internal(view: F) -> F:
-    """Let only those in whom interface section 4 lets in."""
+    """Return the view behind the access check of the internal routes."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -81,7 +83,7 @@ def internal(view: F) -> F:
 
 
 def refuse() -> Response | None:
-    """Return the answer that refuses the present request, or None when it may pass."""
+    """Return the answer that refuses the current request, or None if it may pass."""
     tokens = services().settings.api_tokens
     if tokens:
         return _by_token(tokens)
@@ -109,7 +111,7 @@ def _by_token(tokens: Sequence[str]) -> Response | None:
     attempts: Attempts = current_app.extensions.setdefault("token-attempts", Attempts())
     who = caller(request.remote_addr, request.headers.getlist("X-Forwarded-For"))
     given = request.headers.get("Authorization", "")
-    # Only who guesses is slowed down; a request without any token says nothing about one.
+    # A request without a token is no guess, so it is not counted.
     wait = attempts.wait(who) if given else 0.0
     if wait:
         REFUSED.labels("guessing").inc()
@@ -135,14 +137,18 @@ def _by_token(tokens: Sequence[str]) -> Response | None:
 
 
 def _sent_by_a_foreign_page() -> bool:
-    """A browser inside the network runs pages from outside, and lets them post plain forms to us. It asks us before
-    it sends JSON or another method, and we never say yes."""
+    """Return True for a form that a foreign web page posts from a browser inside the network.
+
+    Browsers send a preflight request before JSON or other methods, and we never grant one.
+    """
     return "Origin" in request.headers and request.method == "POST" and request.mimetype in _UNASKED_TYPES
 
 
 def has_token(authorization: str, tokens: Sequence[str]) -> bool:
-    """Say whether the header carries one of the tokens: as Bearer, or as the password of Basic, which is how a URL
-    with credentials in it (the only place CCM has for a secret) arrives. Constant time per token."""
+    """Return True if the header carries one of the tokens, as Bearer or as the password of Basic.
+
+    CCM can keep a secret only in a URL, and such a URL arrives as Basic. Compares in constant time for each token.
+    """
     scheme, _, value = authorization.partition(" ")
     value = value.strip()
     if scheme.lower() == "basic":

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify
 from twitter_connector import metrics
 from twitter_connector.bootstrap import Services
 from twitter_connector.model.account import Account
-from twitter_connector.model.timestamps import moment
+from twitter_connector.model.timestamps import iso, moment
 from twitter_connector.model.work import Direction
 
 from .access import internal
@@ -63,7 +63,7 @@ def described(svc: Services, account: Account) -> dict[str, Any]:
             else None
         ),
         "subscribed": account.subscribed,
-        "registered_at": account.registered_at.isoformat() if account.registered_at else None,
+        "registered_at": iso(account.registered_at) if account.registered_at else None,
         "last_event_at": _iso(account_status.get("last_event_at")),
         "last_crc_at": _iso(account_status.get("last_crc_at")),
         "lanes_waiting": {d.word: n for d, n in waiting.items()},
@@ -83,4 +83,4 @@ def described(svc: Services, account: Account) -> dict[str, Any]:
 
 
 def _iso(ms: int | None) -> str | None:
-    return moment(ms).isoformat(timespec="milliseconds") if ms is not None else None
+    return iso(moment(ms)) if ms is not None else None

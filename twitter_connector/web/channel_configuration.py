@@ -1,4 +1,4 @@
-"""Configuration from CCM and from operators: check, store, answer. Asks nobody else."""
+"""The routes for configuration from CCM and operators: check, store, answer. Calls no other side."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ bp = Blueprint("configuration", __name__)
 def receive_configuration() -> Response:
     """Take over the credentials CCM pushes when a channel connector is saved. An account nobody registered is
     answered with 200 as well: CCM saves what it likes, and what to do about it is in the answer."""
-    told = load_push(json_body(INTERNAL_BODY_MAX_BYTES))
-    return jsonify(services().configure.push(told).as_json())
+    configuration = load_push(json_body(INTERNAL_BODY_MAX_BYTES))
+    return jsonify(services().configure.push(configuration).as_json())
 
 
 @bp.post("/channel-type-configurations")
 @internal
 def receive_channel_type() -> Response:
-    """Remember the channel type an operator names."""
+    """Store the channel type id that an operator names."""
     channel_type_id = load_channel_type(json_body(INTERNAL_BODY_MAX_BYTES))
     services().configure.name_channel_type(channel_type_id)
     return jsonify({"channelTypeId": channel_type_id})

@@ -1,4 +1,4 @@
-"""Messages from CCM: check, take in, answer. Configuration has a door of its own, configuration.py."""
+"""The routes on which CCM posts messages: check, store, answer. Configuration comes to channel_configuration.py."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ bp = Blueprint("cim_webhook", __name__)
 BODY_MAX_BYTES = 1024 * 1024
 
 
-# CCM appends /cim-messages to the provider webhook, and guides in use have every one of these as the webhook.
+# CCM appends /cim-messages to the provider webhook, and each of these is named as the webhook in some guide.
 @bp.post("/cim-messages")
 @bp.post("/message/receive")
 @bp.post("/message/receive/cim-messages")
@@ -31,7 +31,7 @@ BODY_MAX_BYTES = 1024 * 1024
 @bp.post("/")
 @internal
 def receive_message() -> Response:
-    """Store a message for the customer and answer 202. A repeat of an id answers the same and sends nothing twice."""
+    """Store a message for the customer and answer 202. A repeated id gets the same answer and is not sent again."""
     try:
         message = load_message(json_body(BODY_MAX_BYTES))
     except ValidationError:

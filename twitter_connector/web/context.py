@@ -1,4 +1,4 @@
-"""The services of the running application, for the blueprints."""
+"""Gives the blueprints the services of the running application."""
 
 from __future__ import annotations
 

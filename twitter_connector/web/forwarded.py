@@ -1,7 +1,7 @@
-"""Whom a request comes from, as far as its peer address and the headers of proxies say. Pure; trusts nobody.
+"""Finds out who sent a request, from its peer address and the headers of proxies. Pure.
 
-A proxy's word can only ever keep a caller out: what it says is read to find callers from outside, and what cannot
-be read counts as one.
+Proxy headers can only keep a caller out: they are read to find external callers, and a value that cannot be read counts
+as external.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from twitter_connector.net.addresses import Address, is_internal
 
-# Where some gateways name their caller instead of, or next to, the two headers everybody knows.
+# Other headers in which gateways name their caller.
 ALSO_NAMING = (
     "X-Real-IP",
     "X-Client-IP",
@@ -24,22 +24,22 @@ ALSO_NAMING = (
     "CF-Connecting-IP",
     "Fastly-Client-IP",
 )
-# RFC 7239, section 4. An unquoted value may hold what should have been quoted: an address with a port.
+# RFC 7239, section 4. Some proxies leave an address with a port unquoted.
 _PAIR = re.compile(
     r"[ \t]*(?:(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*"
     r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^",;\s]*)))?[ \t]*(?P<end>[,;]|$)'
 )
-# RFC 7239, section 6: the port may be a number or an obfuscated word; neither changes whose address it is.
+# RFC 7239, section 6: the port may be a number or an obfuscated word. It does not change the address.
 _WITH_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[0-9.]+))(?::(?:[0-9]{1,5}|_[0-9A-Za-z._-]+))?")
-# RFC 6874, section 2: what a zone may be named. Python takes anything for one, a second address included.
+# RFC 6874, section 2: the characters of a zone. Python accepts any, even a second address.
 _ZONE = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 def is_inside(peer: str | None, forwarded_for: Sequence[str], forwarded: Sequence[str]) -> bool:
-    """Say whether the peer and everyone a proxy says it speaks for are loopback or private.
+    """Return True if the peer and every caller named by a proxy are loopback or private.
 
-    forwarded_for: values of `X-Forwarded-For` and of headers like it. forwarded: values of `Forwarded` (RFC 7239).
-    A missing peer address is a unix socket: this machine.
+    forwarded_for: values of `X-Forwarded-For` and similar headers. forwarded: values of `Forwarded` (RFC 7239).
+    A missing peer address means a unix socket, so this machine.
     """
     named = [part for header in forwarded_for for part in header.split(",")]
     for header in forwarded:
@@ -48,10 +48,10 @@ def is_inside(peer: str | None, forwarded_for: Sequence[str], forwarded: Sequenc
 
 
 def caller(peer: str | None, forwarded_for: Sequence[str]) -> str:
-    """Return a name to count a caller's attempts under.
+    """Return the name under which a caller's attempts are counted.
 
-    The peer; but where that is inside, and so may be a gateway, the address it appended last, which its caller
-    cannot choose. An IPv6 network of 64 bits is one caller, since one machine can have all of its addresses.
+    This is the peer. An internal peer may be a gateway: then it is the address that the peer appended last, because
+    the caller cannot choose that one. An IPv6 /64 network is one caller: one machine can have all its addresses.
     """
     address = _address(peer or "")
     if forwarded_for and (address is None or is_internal(address)):
@@ -62,7 +62,7 @@ def caller(peer: str | None, forwarded_for: Sequence[str]) -> str:
 
 
 def _nodes(header: str) -> Iterator[str]:
-    """Yield the `for` of every element; an element without one hides whom it speaks for, and so does an odd one."""
+    """Yield the `for` value of every element, and "unknown" for an element without one or one that is malformed."""
     position, spoken_for = 0, False
     while True:
         pair = _PAIR.match(header, position)
@@ -88,7 +88,7 @@ def _private(text: str) -> bool:
 
 
 def _address(text: str) -> Address | None:
-    """Read an address as peers and proxies write it: with brackets, a zone, a port, or an IPv4 one mapped."""
+    """Return the address in a text, or None. Accepts brackets, a zone, a port, and an IPv4 address mapped to IPv6."""
     found = _WITH_PORT.fullmatch(text)
     try:
         address = ipaddress.ip_address((found["six"] or found["four"] or "") if found else text)

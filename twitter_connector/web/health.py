@@ -1,4 +1,4 @@
-"""Liveness, and readiness with one look at each part a message needs."""
+"""Liveness, and readiness of each part that a message needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def live() -> Response:
 @bp.get("/health/readiness")
 @bp.get("/actuator/health/readiness")
 def ready() -> Response:
-    """Answer 200 when an event could be taken in and would be delivered: the broker stores, a worker is alive."""
+    """Answer 200 if an event would be stored and delivered: the broker stores, a worker is alive."""
     services().inbox.resume()
     heartbeats = services().heartbeats
     try:

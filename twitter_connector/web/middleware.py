@@ -1,7 +1,7 @@
-"""What is left of a body that was refused: read and thrown away, so that the connection can be used again.
+"""WSGI middleware: one form for every path, and reading the rest of a refused body.
 
-A server that closes a connection with unread bytes in it resets it, and whoever sends the next request down the same
-one, a gateway with other callers' messages, loses it: gunicorn answers "keep-alive" and closes beyond 64 KiB.
+A server that closes a connection with unread bytes resets it. A gateway that reuses the connection would lose the next
+request: gunicorn answers "keep-alive" and closes if more than 64 KiB are unread.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any
 
 from werkzeug.wsgi import ClosingIterator
 
-# More than the gateway lets through (6 MiB). Beyond it, and for those who are slow, the connection is closed.
+# More than the gateway lets through (6 MiB). For larger or slower bodies the connection is closed.
 DRAIN_MAX_BYTES = 8 * 1024 * 1024
 DRAIN_SECONDS = 3.0
 _CHUNK = 64 * 1024
-# socket.SHUT_RD, which is the same everywhere; the web side opens no sockets and so imports none.
+# socket.SHUT_RD. The web side opens no sockets, so it does not import the module.
 _INCOMING = 0
-# Set by whoever has read the body to its end: then there is nothing left, and nothing to be done for it.
+# Set in the WSGI environment after the body was read to its end.
 # The API gateway strips the prefix; a plain reverse proxy does not.
 PREFIX = "/twitter-connector"
 BODY_READ = "twitter_connector.body_read"
 
 
 class StripPrefix:
-    """WSGI middleware: every route answers with and without the prefix and a trailing slash, without a redirect."""
+    """Lets every route answer with and without the prefix and a trailing slash, without a redirect."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
@@ -41,7 +41,7 @@ class StripPrefix:
 
 
 class DiscardUnreadBody:
-    """WSGI middleware. It reads only once the answer is out, so nobody waits for it but the thread."""
+    """Reads the rest of the body after the answer was sent. Only the thread waits for it."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
@@ -50,7 +50,7 @@ class DiscardUnreadBody:
         answer = self._app(environ, start_response)
         if BODY_READ in environ:
             return answer
-        # Without either, the body has no end that could be reached.
+        # Without one of these the body has no known end.
         if not (environ.get("wsgi.input_terminated") or environ.get("CONTENT_LENGTH")):
             return answer
         return ClosingIterator(answer, [lambda: _drain(environ)])
@@ -60,8 +60,8 @@ def _drain(environ: dict[str, Any]) -> None:
     end = time.monotonic() + DRAIN_SECONDS
     line = environ.get("gunicorn.socket")
     source = environ["wsgi.input"]
-    # A read waits for all it was asked for, and time-outs count from each byte: a caller that sends one now and then
-    # would keep the thread. Once the line's incoming half is closed, a read ends with what has come.
+    # A read waits for all bytes it asked for, and each byte restarts the time-out. Closing the incoming half of the
+    # connection ends the read, so that a slow sender does not block the thread.
     too_late = threading.Timer(DRAIN_SECONDS, _close_incoming, [line])
     too_late.daemon = True
     too_late.start()
@@ -69,7 +69,7 @@ def _drain(environ: dict[str, Any]) -> None:
         for _ in range(DRAIN_MAX_BYTES // _CHUNK):
             if time.monotonic() > end or not source.read(_CHUNK):
                 return
-    except Exception:  # noqa: BLE001 - gone, slow or malformed: the server closes the connection, whatever it raised
+    except Exception:  # noqa: BLE001 - the server closes the connection, whatever it raised
         return
     finally:
         too_late.cancel()

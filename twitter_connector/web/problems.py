@@ -1,5 +1,4 @@
-"""error -> JSON answer, as application/problem+json (RFC 9457). Says what is wrong and what to do, never what
-is inside."""
+"""Turns errors into application/problem+json answers (RFC 9457). Each says what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -20,21 +19,21 @@ from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLi
 
 log = logging.getLogger(__name__)
 
-# Twitter and CCM both come again; soon enough, and not all at once.
+# Both X and CCM repeat the request.
 STORE_RETRY_SECONDS = 5
 
 
 def problem(
     status: int, detail: str, *, kind: str = "about:blank", headers: Mapping[str, str] | None = None, **more: Any
 ) -> Response:
-    """Return a problem answer. kind: a relative URI naming the problem, for machines."""
+    """Return a problem answer. kind: a relative URI that names the problem, for machines."""
     title = HTTPStatus(status).phrase
     body = json.dumps({"type": kind, "title": title, "status": status, "detail": detail, **more})
     return Response(body, status, headers, content_type="application/problem+json")
 
 
 def install(app: Flask) -> None:
-    """Have every failure of the application answered by this module."""
+    """Register this module's error handlers with the application."""
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(StepFailed, _step)
@@ -92,7 +91,7 @@ def _store(error: StoreUnavailable) -> Response:
 
 def _connector(error: ConnectorError) -> Response:
     log.error("request_failed", extra={"reason": error.reason, "detail": error.detail})
-    return problem(502 if error.status else 500, error.detail or error.reason, kind=error.reason)
+    return problem(502 if error.status else 500, error.detail or error.reason, kind=error.reason.replace("_", "-"))
 
 
 def _unexpected(error: Exception) -> Response:

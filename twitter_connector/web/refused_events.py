@@ -1,7 +1,7 @@
-"""Accounts whose events or challenges this process had to answer 503.
+"""Remembers accounts whose events or challenges this process answered with 503.
 
-Twitter repeats such an event for minutes only, and may switch the webhook off; so once the broker is back the accounts
-are looked at, and what was missed is read back.
+X repeats such an event for some minutes only, and may disable the webhook. When the broker is back, each account gets a
+gap, so that they are checked and the missed messages are read back.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from twitter_connector.model.timestamps import moment
 
 log = logging.getLogger(__name__)
 
-# Ids come from outside, and while the broker is away nobody can say which of them are registered.
+# The ids come from outside, and without the broker nobody knows which of them are registered.
 ACCOUNTS_MAX = 1000
 
 
 class RefusedEvents:
-    """Account id -> epoch ms since which events of it were refused."""
+    """Account id -> epoch ms of the first refused event."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,7 +34,7 @@ class RefusedEvents:
 
     @contextmanager
     def noting(self, account_id: str) -> Iterator[None]:
-        """Note the account where the store is not available; the error goes on."""
+        """Remember the account if the store is not available. The error is raised again."""
         try:
             yield
         except StoreUnavailable:
@@ -44,16 +44,20 @@ class RefusedEvents:
             raise
 
     def tell(self, services: Services) -> None:
-        """Have these accounts looked at, where there are any and the broker is back. Costs nothing otherwise."""
+        """Open a gap for these accounts once the broker is back. Costs nothing if there are none."""
         if not self._since or services.inbox.away:
             return
         with self._lock:
-            told, self._since = self._since, {}
+            refused_since, self._since = self._since, {}
         try:
             accounts = services.accounts.all()
             for account in accounts:
-                # An event comes to the address of one account, and may be another's of the same app.
-                since = [told[a.id] for a in accounts if a.id in told and (a.id == account.id or a.shares_app(account))]
+                # An event for one account's address may belong to another account of the same app.
+                since = [
+                    refused_since[a.id]
+                    for a in accounts
+                    if a.id in refused_since and (a.id == account.id or a.shares_app(account))
+                ]
                 if since:
                     open_gap_at(services.accounts, account, moment(min(since)))
                     log.warning(
@@ -61,10 +65,10 @@ class RefusedEvents:
                     )
         except StoreUnavailable:
             with self._lock:
-                self._since = {**self._since, **told}
+                self._since = {**self._since, **refused_since}
 
 
 def refused() -> RefusedEvents:
-    """Return what this process remembers."""
+    """Return the refused events of this process."""
     found: RefusedEvents = current_app.extensions.setdefault("refused-events", RefusedEvents())
     return found

@@ -1,8 +1,9 @@
-"""Registering an account: the one place of the web side that calls Twitter, while a person waits."""
+"""The routes that register and unregister accounts: the only ones that call X, while a person waits."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
+from werkzeug.exceptions import MethodNotAllowed
 
 from twitter_connector.accounts.registration_request import load_registration
 
@@ -17,9 +18,16 @@ bp = Blueprint("admin", __name__)
 @bp.post("/webhook/twitter/register-and-subscribe")
 @internal
 def register() -> Response:
-    """Bring an account into service; the keys of the body are those of the configuration guide."""
+    """Register and subscribe an account. The keys of the body are those of the configuration guide."""
     wanted = load_registration(json_body(INTERNAL_BODY_MAX_BYTES))
     return jsonify(services().registration.register(wanted).as_json())
+
+
+@bp.route("/webhook/twitter/register-and-subscribe", methods=["GET", "PUT", "PATCH", "DELETE"])
+@internal
+def register_by_another_method() -> Response:
+    """Answer 405. Without this route the path would be taken for the webhook of an account of that name."""
+    raise MethodNotAllowed(["POST"])
 
 
 @bp.get("/webhook/twitter/<account_id>/status")

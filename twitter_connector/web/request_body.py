@@ -1,9 +1,7 @@
-"""Bytes from outside to a JSON value that nothing behind the door can stumble over.
+"""Reads the JSON of request bodies, and refuses JSON that is malformed, too deep or out of range.
 
-Whatever is not well-formed, or so large or deep that handling it would be the attack, is refused here, once. Who
-may send, and how many bytes, is guard.py's affair.
-
-RFC 8259, section 9: a parser may set limits on size, depth and range.
+access.py decides who may send and how many bytes. RFC 8259, section 9: a parser may set limits on size, depth and
+range.
 """
 
 from __future__ import annotations
@@ -17,19 +15,19 @@ from marshmallow import ValidationError
 
 from .access import read_body
 
-# CIM's deepest message and Twitter's deepest event go ten levels down. Far below Python's own limit, so that what
-# is let in can also be written, compared and walked through.
+# CIM's messages and X's events are at most ten levels deep. Far below Python's own limit, so that the value can also
+# be written and compared.
 DEPTH_MAX = 64
 
 _LONE = re.compile("[\ud800-\udfff]")
 
 
 class NotJson(ValueError):
-    """The bytes are not a JSON value that is let in. Its text is a sentence that quotes nothing of them."""
+    """The body is not acceptable JSON. The text is a sentence that quotes nothing of the body."""
 
 
 def json_body(most: int) -> Any:
-    """Return the request's JSON value, of at most `most` bytes. Raises ValidationError where it is none."""
+    """Return the JSON value of the request, read from at most `most` bytes. Raises ValidationError."""
     try:
         return read_json(read_body(most))
     except NotJson as error:
@@ -39,13 +37,13 @@ def json_body(most: int) -> Any:
 def read_json(raw: bytes, *, unambiguous: bool = True) -> Any:
     """Return the JSON value of UTF-8 bytes. Raises NotJson.
 
-    unambiguous: refuse an object that names a key twice with different values, of which others may have read the
-    other one. A repetition with the same value passes; Jackson is known to write `type` twice.
+    unambiguous: refuse an object that has a key twice with different values, because another reader may have used the
+    other one. A repetition with the same value is accepted: Jackson writes `type` twice.
 
-    Halves of surrogate pairs, which no encoding can carry on, become U+FFFD.
+    Halves of surrogate pairs become U+FFFD, because no encoding can carry them.
     """
     try:
-        # Not json.loads(raw): that would also take UTF-16 and UTF-32, which whoever looked before us did not.
+        # Not json.loads(raw): it also accepts UTF-16 and UTF-32, which a gateway before us would not understand.
         value = (_UNAMBIGUOUS if unambiguous else _LAST_WINS).decode(raw.decode("utf-8-sig"))
     except NotJson:
         raise
@@ -54,9 +52,9 @@ def read_json(raw: bytes, *, unambiguous: bool = True) -> Any:
     except RecursionError:
         raise NotJson(_TOO_DEEP) from None
     except ValueError:
-        # Of which one kind is Python's own: an integer of more than 4300 digits.
+        # Also raised for an integer of more than 4300 digits, which is Python's own limit.
         raise NotJson("The body is not JSON.") from None
-    # Most bodies have fewer brackets than that; the others are walked through.
+    # Most bodies have fewer brackets than the limit, so only the others are walked through.
     if raw.count(b"[") + raw.count(b"{") > DEPTH_MAX and _deeper_than(value, DEPTH_MAX):
         raise NotJson(_TOO_DEEP)
     return _repaired_surrogates(value) if b"\\ud" in raw or b"\\uD" in raw else value

@@ -1,4 +1,7 @@
-"""How often a caller may guess at a token. Counts failures only, in this process, in memory of a fixed size."""
+"""Limits how often a caller may try wrong tokens. Counts failures only, in this process, in bounded memory.
+
+docs/decisions/0013 says why this is not the library `limits`.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +10,27 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-# So many wrong tokens at once, then one more every so often. A deployment whose callers still hold a token that
-# was taken out of CONNECTOR_API_TOKEN stays below the first; guessing stays hopeless with the second.
+# A caller may try BURST wrong tokens at once, then one every REFILL_SECONDS. Callers with an outdated token stay
+# below the first number; the second one makes guessing hopeless.
 BURST = 30
 REFILL_SECONDS = 2.0
-# A caller that used a token rightly within this time is not locked out by others behind the same address.
+# A caller with a right token within this time is not blocked by others behind the same address.
 TRUST_SECONDS = 3600.0
 CALLERS_MAX = 4096
 
 
 class Attempts:
-    """Failed attempts by caller. clock: seconds that only grow."""
+    """Failed attempts by caller. clock: monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        # caller -> the moment at which all its failures are forgiven, each having added REFILL_SECONDS.
+        # caller -> the moment when its failures are forgotten. Each failure adds REFILL_SECONDS.
         self._forgiven: OrderedDict[str, float] = OrderedDict()
         self._trusted: OrderedDict[str, float] = OrderedDict()
 
     def wait(self, caller: str) -> float:
-        """Return in how many seconds this caller's next token will be looked at; 0 means now."""
+        """Return the seconds until this caller's next token is checked; 0 means now."""
         with self._lock:
             now = self._clock()
             if now - self._trusted.get(caller, -TRUST_SECONDS) < TRUST_SECONDS:
@@ -35,7 +38,7 @@ class Attempts:
             return self._beyond(self._forgiven.get(caller, now) - now)
 
     def failed(self, caller: str) -> bool:
-        """Count a failure. Return whether it used up the caller's last attempt."""
+        """Count a failure. Return True if it was the caller's last free attempt."""
         with self._lock:
             now = self._clock()
             debt = max(0.0, self._forgiven.get(caller, now) - now)

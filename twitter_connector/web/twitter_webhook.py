@@ -1,4 +1,4 @@
-"""Twitter's two routes: the challenge and the events. Verify, take in, answer; nothing else happens here."""
+"""The two routes that X calls: the challenge and the events. Verify, store, answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.metrics import ACKNOWLEDGED, EVENTS, NATIVE_REPLIES, REFUSED
 from twitter_connector.model.account import Account
-from twitter_connector.model.event import RawEvent
+from twitter_connector.model.event import RawEvent, is_id
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 
 from .access import read_body
@@ -26,7 +26,17 @@ from .context import services
 from .problems import problem
 from .refused_events import refused
 from .request_body import NotJson, read_json
-from .webhook_signature import SIGNATURE_HEADER, genuine, harmless, may_speak_for, note_proof, signature, signer
+from .unknown_accounts import unknown_account_reads
+from .webhook_signature import (
+    SIGNATURE,
+    SIGNATURE_HEADER,
+    genuine,
+    harmless,
+    may_speak_for,
+    note_proof,
+    signature,
+    signer,
+)
 
 log = logging.getLogger(__name__)
 bp = Blueprint("twitter_webhook", __name__)
@@ -37,18 +47,17 @@ CRC_TOKEN_MAX_CHARS = 1000
 
 @bp.get("/webhook/twitter/<account_id>")
 def answer_challenge(account_id: str) -> Response:
-    """Answer Twitter's challenge-response check with the secret of the account in the path."""
+    """Answer X's challenge (CRC) with the consumer secret of the account in the path."""
     token = request.args.get("crc_token", "")
-    if not token or len(token) > CRC_TOKEN_MAX_CHARS or not harmless(token):
-        return problem(
-            400, "The query parameter crc_token is missing or no token: this address answers Twitter's challenge."
-        )
+    refusal = _token_refusal(token)
+    if refusal:
+        return problem(400, f"{refusal} This address answers X's challenge.", kind="invalid-crc-token")
     svc = services()
     with refused().noting(account_id):
         account = _challenged(svc, account_id)
     if account is None:
         return _unknown(account_id)
-    # While keys are being rotated at Twitter, the challenge says which secret it wants proved: it is signed with it.
+    # During a key rotation X signs the challenge with the secret that the answer must prove.
     secret, response = account.credentials.api_key_secret, Response(content_type="application/json")
     if account.retired_secrets and b"crc_token=" in request.query_string:
         wanted = signer(account, request.query_string)
@@ -58,9 +67,20 @@ def answer_challenge(account_id: str) -> Response:
     return response
 
 
+def _token_refusal(token: str) -> str:
+    """Return a sentence that says why a challenge token is not signed; "" if it is."""
+    if not token:
+        return "The query parameter crc_token is missing."
+    if len(token) > CRC_TOKEN_MAX_CHARS:
+        return f"The crc_token is longer than {CRC_TOKEN_MAX_CHARS} characters."
+    if not harmless(token):
+        return "The crc_token contains '{' or 'crc_token=': signed, it could pass for an event or another challenge."
+    return ""
+
+
 def _challenged(svc: Services, account_id: str) -> Account | None:
-    # Read afresh: the challenge of a registration comes to another process than the one that registers, and one
-    # wrong answer makes Twitter switch the webhook off at once.
+    # Read the account from the store: another process may be registering it, and X disables the webhook after one
+    # wrong answer.
     try:
         account = svc.accounts.get(account_id, max_age=0)
         if account is not None:
@@ -74,7 +94,7 @@ def _challenged(svc: Services, account_id: str) -> Account | None:
 
 @bp.post("/webhook/twitter/<account_id>")
 def receive_activity(account_id: str) -> Response:
-    """Acknowledge events once they are stored: one round trip to the broker, no outgoing HTTP."""
+    """Answer 200 once the events are stored: one round trip to the broker, no outgoing HTTP."""
     with refused().noting(account_id):
         response = _received(account_id)
     if response.status_code == 200:
@@ -109,7 +129,7 @@ def _received(account_id: str) -> Response:
     take_in_activities(found, svc.inbox, _count)
     for raw_event in found:
         if raw_event.own and raw_event.app_id and signed_for.app_id and raw_event.app_id != signed_for.app_id:
-            # The brand wrote in another client. CIM knows no form for that, so the desk does not show it.
+            # The brand wrote in another client. CIM has no form for that, so the desk does not show it.
             NATIVE_REPLIES.inc()
         if raw_event.family == "revoke":
             _flag_revoked(svc, raw_event)
@@ -121,7 +141,10 @@ def _received(account_id: str) -> Response:
 
 
 def _account(svc: Services, account_id: str) -> Account | None:
-    """Return the account from this process's cache, or from the store where the cache is old or knows none."""
+    """Return the account from this process's cache, or from the store if the cache is old or does not know it.
+
+    Raises StoreUnavailable if the store does not answer and the cache does not know the account.
+    """
     fresh = svc.accounts.fresh(account_id)
     if fresh is not None:
         return fresh
@@ -130,12 +153,25 @@ def _account(svc: Services, account_id: str) -> Account | None:
         # The event can still be verified, and kept in the journal.
         return known
     try:
-        return svc.accounts.get(account_id) or svc.accounts.get(account_id, max_age=REFRESH_PAUSE_SECONDS)
+        return svc.accounts.get(account_id) or _just_registered(svc, account_id)
     except StoreUnavailable:
         svc.inbox.missed()
         if known is None:
             raise
         return known
+
+
+def _just_registered(svc: Services, account_id: str) -> Account | None:
+    """Return an account that another process registered a moment ago, or None.
+
+    An event always has a signature of this form. Without one, or for an id that cannot be X's, the answer of up to a
+    second ago is good enough. More reads than the limit allows are answered 503, so that X repeats the event.
+    """
+    if not is_id(account_id) or not SIGNATURE.fullmatch(request.headers.get(SIGNATURE_HEADER, "")):
+        return svc.accounts.get(account_id, max_age=REFRESH_PAUSE_SECONDS)
+    if not unknown_account_reads().take():
+        raise StoreUnavailable("too_many_unknown_accounts", "Too many events for unknown accounts. Send it again.")
+    return svc.accounts.get(account_id, max_age=0)
 
 
 def _json_object(body: bytes) -> Mapping[str, Any] | None:
@@ -152,7 +188,7 @@ def _flag_revoked(svc: Services, raw_event: RawEvent) -> None:
         log.error("access_revoked", extra={"account": raw_event.account_id})
 
 
-# Families Twitter documents. Anything else is counted as one, so that a body cannot invent metric series.
+# Event families that X documents. All others are counted as one, so that a body cannot create metric series.
 _FAMILIES = frozenset(
     {
         "direct_message_events",

@@ -1,4 +1,7 @@
-"""Who signed a request of Twitter's, what that proves, and for whom it may speak. How to sign: signature.py."""
+"""Signs challenges, and verifies who signed a request from X and for which accounts that counts.
+
+https://docs.x.com/x-api/webhooks/introduction (challenge-response checks, signature header)
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import logging
+import re
 from collections.abc import Iterable
 
 from flask import Response, request
@@ -19,41 +23,46 @@ from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 log = logging.getLogger(__name__)
 
 _PREFIX = "sha256="
+# SHA-256 in Base64: 43 characters and one for padding.
+SIGNATURE = re.compile(r"sha256=[A-Za-z0-9+/]{43}=")
 SIGNATURE_HEADER = "x-twitter-webhooks-signature"
 
 
 def signature(secret: str, message: bytes) -> str:
-    """Return `sha256=` and the Base64 of the HMAC-SHA256 of a message under the consumer secret."""
+    """Return `sha256=` and the Base64 HMAC-SHA256 of a message under the consumer secret."""
     return _PREFIX + base64.b64encode(hmac.digest(secret.encode(), message, hashlib.sha256)).decode("ascii")
 
 
 def is_genuine(header: str | None, secrets: Iterable[str], body: bytes) -> bool:
-    """Say whether the header is the body's signature under any of the secrets. Fails closed; constant time."""
+    """Return True if the header is the body's signature under one of the secrets. Compares in constant time."""
     if not header:
         return False
     given = header.encode("utf-8", "surrogatepass")
     genuine = False
     for secret in secrets:
-        # An empty secret would accept what anybody can sign.
+        # Anybody can sign with an empty secret.
         if secret and hmac.compare_digest(given, signature(secret, body).encode("ascii")):
             genuine = True
     return genuine
 
 
 def harmless(token: str) -> bool:
-    """Say whether signing the token can do no harm. Anybody may ask for that, so it must never be the signature of
-    an event, which is a JSON object, nor of another challenge."""
+    """Return True if the token may be signed.
+
+    Anybody may send a challenge, so its answer must never be the signature of an event (a JSON object) or of another
+    challenge.
+    """
     return "{" not in token and "crc_token=" not in token
 
 
 def genuine(svc: Services, account: Account, body: bytes) -> Account | None:
-    """Return the account under one of whose secrets the body is signed, as stored now; None where it is not."""
+    """Return the stored account if one of its secrets signed the body, otherwise None."""
     header = request.headers.get(SIGNATURE_HEADER)
     if is_genuine(header, account.consumer_secrets, body):
         return account
     if not header:
         return None
-    # The keys may have been changed in another process; looked up again at most once a second.
+    # Another process may have changed the keys. Read them again, at most once a second.
     try:
         fresh = svc.accounts.get(account.id, max_age=REFRESH_PAUSE_SECONDS)
     except StoreUnavailable:
@@ -64,13 +73,13 @@ def genuine(svc: Services, account: Account, body: bytes) -> Account | None:
 
 
 def signer(account: Account, message: bytes) -> str | None:
-    """Return the one of the account's consumer secrets that signed the message."""
+    """Return the consumer secret of the account that signed the message, or None."""
     header = request.headers.get(SIGNATURE_HEADER)
     return next((s for s in account.consumer_secrets if is_genuine(header, [s], message)), None)
 
 
 def note_proof(response: Response, svc: Services, account: Account, secret: str | None) -> None:
-    """Once the answer is out, note that the newest secret has been seen to work, if it is the one that signed."""
+    """After the answer was sent, store that the newest secret works, if it is the one that signed."""
     if secret != account.credentials.api_key_secret or account.retired_until is not None:
         return
 
@@ -84,8 +93,10 @@ def note_proof(response: Response, svc: Services, account: Account, secret: str 
 
 
 def may_speak_for(svc: Services, signed_for: Account, raw_event: RawEvent) -> bool:
-    """Say whether what was signed with one account's secret may tell of the piece's account: where another app is
-    known to serve that one, it may not."""
+    """Return True if a body signed for one account may contain an event of the raw event's account.
+
+    It may not if that account belongs to another app.
+    """
     if raw_event.account_id == signed_for.id:
         return True
     try:
