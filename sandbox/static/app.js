@@ -1,4 +1,4 @@
-// Chooses the conversation, keeps both sides up to date, and says what stands in the way.
+// Chooses the conversation, updates both sides, and shows what is wrong with the connector.
 
 import * as api from "./api.js";
 import { Desk } from "./desk.js";
@@ -30,15 +30,31 @@ const desk = new Desk(find("#desk"), here);
 async function loadPeople() {
   const before = Object.values(here.pair).join();
   everybody = await api.people();
-  options(accounts, everybody.accounts, here.account.id || everybody.demo.account_id);
+  accountOptions();
   options(customers, everybody.customers, here.customer.id || everybody.demo.customer_id);
   choose();
   return before !== Object.values(here.pair).join();
 }
 
+// Groups the accounts by API. The demo account of API v2 is shown first once it is registered.
+function accountOptions() {
+  const groups = [["v2", "X API v2"], ["v1.1", "API v1.1"]].map(([api, label]) => {
+    const users = everybody.accounts.filter((user) => user.api === api);
+    return element("optgroup", { label }, ...users.map((user) => option(user)));
+  });
+  accounts.replaceChildren(...groups.filter((group) => group.children.length));
+  const { v2_account_id: newer, account_id: older } = everybody.demo;
+  const first = everybody.accounts.some((user) => user.id === newer && user.registered) ? newer : older;
+  const known = everybody.accounts.some((user) => user.id === here.account.id);
+  accounts.value = known ? here.account.id : first;
+}
+
+function option(user) {
+  return element("option", { value: user.id, textContent: `${user.name} (@${user.screen_name})` });
+}
+
 function options(select, users, chosenId) {
-  select.replaceChildren(...users.map((user) => (
-    element("option", { value: user.id, textContent: `${user.name} (@${user.screen_name})` }))));
+  select.replaceChildren(...users.map(option));
   select.value = users.some((user) => user.id === chosenId) ? chosenId : users[0]?.id ?? "";
 }
 
@@ -53,8 +69,9 @@ function choose() {
   find("#desk .who").textContent = account.name;
   find("#desk .face").textContent = initials(account.name);
   find("#banner-register").hidden = account.registered;
+  find("#api").textContent = account.api === "v2" ? "X API v2" : "API v1.1";
   find("#register-text").textContent = `@${account.screen_name} is not registered with the connector: `
-    + "Twitter has no valid webhook and subscription for it, so messages of customers go nowhere.";
+    + "X has no valid webhook and subscription for it, so messages of customers go nowhere.";
 }
 
 // Changes that arrive while a conversation is being fetched; what was fetched may be older than they are.

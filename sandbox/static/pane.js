@@ -9,6 +9,7 @@ export class Pane {
   constructor(root, { build, order, empty }) {
     this.root = root;
     this.log = root.querySelector(".log");
+    this.list = root.querySelector(".messages");
     this.typing = root.querySelector(".typing");
     this.build = build;
     this.order = order;
@@ -31,9 +32,9 @@ export class Pane {
   fill(entries) {
     this.entries.clear();
     this.shown.clear();
-    this.log.replaceChildren();
+    this.list.replaceChildren();
     for (const entry of entries) this.put(entry);
-    if (!entries.length) this.log.append(element("li", { className: "empty", textContent: this.empty() }));
+    if (!entries.length) this.list.append(element("li", { className: "empty", textContent: this.empty() }));
     this.toEnd();
   }
 
@@ -47,7 +48,7 @@ export class Pane {
       known.querySelector(".foot").replaceWith(this.build.foot(entry));
       return false;
     }
-    this.log.querySelector(".empty")?.remove();
+    this.list.querySelector(".empty")?.remove();
     const stay = this.atEnd() || this.build.isMine(entry);
     const made = element("li", { className: this.build.classes(entry) },
       element("div", { className: "bubble" }, ...this.build.contents(entry)),
@@ -77,7 +78,7 @@ export class Pane {
 
   insert(entry, made) {
     const later = [...this.entries.values()].filter((other) => this.order(entry, other) < 0).sort(this.order)[0];
-    this.log.insertBefore(made, later ? this.shown.get(later.key) : null);
+    this.list.insertBefore(made, later ? this.shown.get(later.key) : null);
   }
 
   sorted() {

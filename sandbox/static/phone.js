@@ -1,4 +1,4 @@
-// The customer's side: what Twitter stores, as typed, with what has become of each message.
+// The customer's side: the messages X stores, as typed, with their state.
 
 import * as api from "./api.js";
 import { element, film, outward, picture, prose } from "./dom.js";
@@ -29,7 +29,7 @@ export class Phone {
     this.composer = new Composer(root, {
       send: (said) => api.customerSays(here.pair, said),
       type: () => api.customerTypes(here.pair).catch(() => {}),
-      refuse: (file) => (TAKEN.includes(file.type) ? "" : "Twitter takes pictures, GIFs and MP4 videos only."),
+      refuse: (file) => (TAKEN.includes(file.type) ? "" : "X takes pictures, GIFs and MP4 videos only."),
     });
     this.root = root;
     this.seen = root.querySelector("#seen");

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playmates import ACCOUNT, PAIR, FakeConnector, Sandbox, running_sandbox, until
+from playmates import ACCOUNT, PAIR, V2_ACCOUNT, FakeConnector, Sandbox, running_sandbox, until
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from relay import Relay
 from samples import GIF, MP4, png
@@ -158,11 +158,11 @@ def test_a_film_that_cannot_be_shown_is_a_link(chat: Page, tmp_path: Path) -> No
     expect(desk(chat).get_by_role("link")).to_be_visible()
 
 
-def test_a_file_twitter_does_not_take_is_refused_in_words(chat: Page, tmp_path: Path) -> None:
+def test_a_file_x_does_not_take_is_refused_in_words(chat: Page, tmp_path: Path) -> None:
     document = tmp_path / "letter.txt"
     document.write_text("Dear Sir")
     phone(chat).locator("input[type=file]").set_input_files(document)
-    expect(phone(chat).locator(".note")).to_have_text("Twitter takes pictures, GIFs and MP4 videos only.")
+    expect(phone(chat).locator(".note")).to_have_text("X takes pictures, GIFs and MP4 videos only.")
     expect(phone(chat).get_by_text("letter.txt")).to_be_hidden()
 
 
@@ -244,6 +244,30 @@ def test_another_customer_is_another_conversation(chat: Page) -> None:
     chat.reload()
     expect(message(desk(chat), "from Ada")).to_be_visible()
     expect(message(desk(chat), "from Grace")).to_have_count(0)
+
+
+def test_the_page_has_an_account_of_each_api(chat: Page, sandbox: Sandbox, connector: FakeConnector) -> None:
+    groups = chat.locator("#account optgroup")
+    assert groups.evaluate_all("all => all.map(one => [one.label, one.children.length])") == [
+        ["X API v2", 1],
+        ["API v1.1", 1],
+    ]
+    expect(desk(chat).locator("#api")).to_have_text("API v1.1")
+    chat.get_by_label("Account").select_option(label="Northwind (@northwind)")
+    expect(desk(chat).locator("#api")).to_have_text("X API v2")
+    expect(chat.get_by_text("@northwind is not registered")).to_be_visible()
+    customer_writes(chat, "to Northwind")
+    assert until(lambda: sandbox.get("twitter/messages", account_id=V2_ACCOUNT)["messages"])
+    sandbox.subscribe(connector, "dm.received")
+    expect(chat.get_by_text("@northwind is not registered")).to_be_hidden()
+    chat.reload()
+    expect(chat.get_by_label("Account")).to_have_value(V2_ACCOUNT)
+    expect(message(phone(chat), "to Northwind")).to_be_visible()
+
+
+def test_the_list_of_messages_stands_inside_its_log(chat: Page) -> None:
+    customer_writes(chat, "one")
+    expect(phone(chat).get_by_role("log").get_by_role("list").get_by_role("listitem")).to_have_count(1)
 
 
 def test_a_narrow_screen_shows_one_side_at_a_time(chat: Page, sandbox: Sandbox) -> None:
