@@ -31,6 +31,14 @@ def test_a_machine_can_read_what_a_command_did(name: str) -> None:
     assert "--json" in {option for parameter in ALL[name].params for option in parameter.opts}
 
 
+def test_the_name_of_0_1_0_still_checks_an_account_and_is_not_listed() -> None:
+    assert main.commands["heal"].callback is main.commands["check"].callback
+    assert main.commands["heal"].params == main.commands["check"].params
+    listed = main.get_help(click.Context(main))
+    assert "  check " in listed
+    assert "heal" not in listed
+
+
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_a_command_says_what_it_is_for(name: str) -> None:
     assert ALL[name].help

@@ -23,6 +23,7 @@ for command in (
     accounts.unregister,
     accounts.status,
     accounts.webhooks,
+    check.check,
     check.heal,
     dead_letters.dead_letters,
     doctor.doctor,

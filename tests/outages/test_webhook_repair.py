@@ -20,8 +20,8 @@ def chat(tree: Tree) -> Conversation:
     return Account.registered(tree).customer()
 
 
-def heal(chat: Conversation) -> str:
-    done = chat.account.tree.cli("heal", chat.account.id)
+def check(chat: Conversation) -> str:
+    done = chat.account.tree.cli("check", chat.account.id)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -43,7 +43,7 @@ def at_twitter(account: Account, method: str, path: str) -> requests.Response:
 
 def test_nothing_is_changed_while_all_is_well(chat: Conversation) -> None:
     before = status_of(chat.account)
-    assert "kept" in heal(chat)
+    assert "kept" in check(chat)
     assert status_of(chat.account)["webhook"] == before["webhook"]
 
 
@@ -55,13 +55,13 @@ def test_an_invalid_webhook_is_made_valid_again_and_what_it_missed_arrives(chat:
     for number in range(3):
         chat.customer_says(f"while it was off {number}")
     assert chat.ccm_texts() == ["before"]
-    said = heal(chat)
+    said = check(chat)
     assert "revalidated" in said
     assert "3 of them were missing" in said
     assert status_of(chat.account)["webhook"]["valid"] is True  # type: ignore[index]
     chat.await_ccm(["before", *(f"while it was off {n}" for n in range(3))])
     # Read back once more, nothing is new, and nothing comes twice.
-    assert "0 of them were missing" in heal(chat)
+    assert "0 of them were missing" in check(chat)
     chat.await_round_trip("the end")
     assert chat.ccm_texts() == ["before", *(f"while it was off {n}" for n in range(3)), "the end"]
 
@@ -70,7 +70,7 @@ def test_a_webhook_that_is_gone_is_registered_again(chat: Conversation) -> None:
     listed = at_twitter(chat.account, "GET", "webhooks.json").json()
     assert at_twitter(chat.account, "DELETE", f"webhooks/{listed[0]['id']}.json").status_code == 204
     chat.customer_says("nobody heard this")
-    said = heal(chat)
+    said = check(chat)
     assert "created" in said
     assert "subscribed" in said
     chat.await_ccm(["nobody heard this"])
@@ -79,7 +79,7 @@ def test_a_webhook_that_is_gone_is_registered_again(chat: Conversation) -> None:
 def test_a_missing_subscription_is_made_again(chat: Conversation) -> None:
     assert at_twitter(chat.account, "DELETE", "subscriptions.json").status_code == 204
     chat.customer_says("nobody heard this")
-    assert "subscribed" in heal(chat)
+    assert "subscribed" in check(chat)
     chat.await_ccm(["nobody heard this"])
 
 
@@ -88,7 +88,7 @@ def test_a_first_registration_brings_no_history(tree: Tree) -> None:
     chat = account.customer()
     chat.customer_says("long before anybody registered")
     assert account.register().status_code == 200
-    assert " 0 messages" in heal(chat)
+    assert " 0 messages" in check(chat)
     chat.await_round_trip("and now")
     assert chat.ccm_texts() == ["and now"]
 
@@ -116,7 +116,7 @@ def test_what_does_not_heal_is_said_by_the_account(chat: Conversation) -> None:
         body={"errors": [{"code": 453, "message": "You currently have access to a subset"}]},
     )
     try:
-        done = chat.account.tree.cli("heal", chat.account.id)
+        done = chat.account.tree.cli("check", chat.account.id)
         assert done.returncode == 1
         assert "453" in done.stderr
         looked = chat.account.tree.cli("doctor", "--json")

@@ -27,8 +27,8 @@ def id_of(body: dict[str, str]) -> str:
 
 def push(tree: Tree, account_id: str, **values: str) -> dict[str, Any]:
     rows = [{"key": key.replace("_", "-"), "type": "String2000", "value": value} for key, value in values.items()]
-    outcome = {"serviceIdentifier": account_id, "connectorConfigurations": rows}
-    answer = tree.http.post(f"{tree.url}/connector-configurations", json=outcome, timeout=10)
+    told = {"serviceIdentifier": account_id, "connectorConfigurations": rows}
+    answer = tree.http.post(f"{tree.url}/connector-configurations", json=told, timeout=10)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -123,15 +123,15 @@ def test_replies_of_an_account_nobody_registered_go_out_with_the_credentials_ccm
     assert pulls(tree, account_id) == 1
     # It sends, and does nothing else; what is missing is said wherever somebody may look.
     found = shown(tree, account_id)
-    assert (found["state"], found["webhook"], found.get("environment")) == ("attention", None, None)
+    assert (found["state"], found["webhook"], found["environment"]) == ("attention", None, None)
     assert (found["subscribed"], found["registered_at"]) == (False, None)
     assert "register-and-subscribe" in found["attention"]
     status = tree.http.get(f"{tree.url}/webhook/twitter/{account_id}/status", timeout=20)
     assert (status.status_code, status.json()["subscribed"]) == (200, False)
     findings = [f for f in json.loads(tree.cli("doctor", "--json").stdout) if f["what"] == f"account {account_id}"]
     assert [found["attention"] in f.values() for f in findings].count(True) == 1
-    repaired = tree.cli("heal", account_id)
-    assert (repaired.returncode, found["attention"] in repaired.stderr) == (1, True)
+    checked = tree.cli("check", account_id)
+    assert (checked.returncode, found["attention"] in checked.stderr) == (1, True)
     assert "--file" in tree.cli("webhooks", "list", "--account", account_id).stderr
     asked = tree.sandbox.get("requests", family="twitter", path="account_activity")["requests"]
     assert [r["path"] for r in asked if r["account_id"] == account_id] == []

@@ -1,18 +1,20 @@
-"""Look after an account now, instead of when its turn comes."""
+"""Check and repair one account now, before its regular check."""
 
 from __future__ import annotations
+
+from copy import copy
 
 import click
 
 from .session import account, fail, json_option, plainly, say, services
 
 
-@click.command("heal")
+@click.command("check")
 @click.argument("account_id", required=False)
 @json_option
 @plainly
-def heal(account_id: str | None, as_json: bool) -> None:
-    """Check webhook and subscription, bring back what is missing, and read back messages that did not arrive."""
+def check(account_id: str | None, as_json: bool) -> None:
+    """Check webhook and subscription of an account, repair them, and read missed messages from X."""
     svc = services()
     found = account(svc, account_id)
     # As they are before the repair: what comes with it must not hide what was missed before.
@@ -30,3 +32,8 @@ def heal(account_id: str | None, as_json: bool) -> None:
     say(sentence, as_json, **registration_status.as_json(), read_back=seen, missing=new)
     if registration_status.webhook is None or not registration_status.webhook.valid:
         fail("the webhook is still not valid.")
+
+
+# The command's name in 0.1.0. Scripts may still use it.
+heal = copy(check)
+heal.name, heal.hidden = "heal", True
