@@ -4,6 +4,7 @@ It decides which fault meets a request and keeps count; acting it out is the bus
 """
 
 import itertools
+import random
 import re
 import threading
 import time
@@ -22,6 +23,7 @@ _FIELDS = {
     "customer_id",
     "times",
     "skip",
+    "share",
     "delay",
     "status",
     "headers",
@@ -44,6 +46,7 @@ class Fault:
     customer_id: str | None = None
     times: int | None = None
     skip: int = 0
+    share: float = 1.0
     delay: float = 0.0
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -129,7 +132,7 @@ class Faults:
                 if fault.times is not None and fault.hits >= fault.times:
                     continue
                 fault.met += 1
-                if fault.met <= fault.skip:
+                if fault.met <= fault.skip or (fault.share < 1 and random.random() >= fault.share):
                     continue
                 fault.hits += 1
                 return fault
@@ -153,6 +156,7 @@ def _check(values: dict[str, Any]) -> None:
         "skip": (int,),
         "status": (int,),
         "delay": (int, float),
+        "share": (int, float),
         "headers": (dict,),
         "body": (object,),
     }

@@ -175,3 +175,12 @@ def test_a_fault_of_the_wrong_kind_is_refused_before_it_can_do_harm(sandbox: San
     answer = sandbox.http.post(f"{sandbox.url}/_sandbox/faults", json={"family": "ccm", **fault}, timeout=10)
     assert answer.status_code == 400
     assert to_ccm(sandbox, cim()).status_code == 202
+
+
+def test_a_fault_may_hit_a_share_of_the_requests(sandbox: Sandbox) -> None:
+    sandbox.post("faults", family="twitter", path="events/new", share=0.5)
+    statuses = [sandbox.send_dm({"text": "x"}).status_code for _ in range(60)]
+    assert set(statuses) == {200, 503}
+    sandbox.delete("faults")
+    sandbox.post("faults", family="twitter", path="events/new", share=0)
+    assert {sandbox.send_dm({"text": "x"}).status_code for _ in range(20)} == {200}
