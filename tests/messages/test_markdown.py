@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import tests.unhurried  # noqa: F401 - properties are tried unhurriedly
+import tests.property_settings  # noqa: F401 - properties are tried without a deadline
 from twitter_connector.messages.markdown import plain_text
 
 # Names, addresses, numbers, code, emoticons and prose. None of these characters is a mark.

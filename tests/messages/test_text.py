@@ -9,12 +9,14 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+import tests.property_settings  # noqa: F401 - properties are tried without a deadline
+from twitter_connector.messages.markdown import plain_text
 from twitter_connector.messages.text import (
     DM_MAX_CHARS,
     fingerprint,
     graphemes,
+    holds_link,
     only_link,
-    plain_text,
     readable_text,
     sent_fingerprint,
     shortened,
@@ -100,6 +102,42 @@ class TestReadableText:
     def test_a_link_nobody_explains_stays(self) -> None:
         assert readable_text(f"{T1} {T2}", [Link(T2, "https://b.example")]) == f"{T1} https://b.example"
 
+    @pytest.mark.parametrize(
+        "before", ["", "これは", "请看", "여기", "ดู", "انظر", "смотри", "é", "_", "（", "「", "“", "😀", "x"]
+    )
+    @pytest.mark.parametrize(
+        "after",
+        [
+            "",
+            "を見てください",
+            "吧",
+            "를",
+            "นะ",
+            "هنا",
+            "здесь",
+            "é",
+            "_",
+            "）。",
+            "」",
+            "”",
+            "😀",
+            "/",
+            "-",
+            "'s",
+            "!",
+        ],
+    )
+    def test_a_short_link_ends_with_its_id_whatever_script_stands_beside_it(self, before: str, after: str) -> None:
+        links = [Link(T1, "https://example.com/a")]
+        assert readable_text(f"{before}{T1}{after}", links) == f"{before}https://example.com/a{after}"
+        assert readable_text(f"{before}{T1}{after}", [], drop=T1) == f"{before}{after}"
+
+    @given(st.text(max_size=8), st.text(max_size=8))
+    def test_a_short_link_is_written_out_between_any_two_texts(self, before: str, after: str) -> None:
+        assume(not after[:1].isalnum() or not after[:1].isascii())
+        shown = escaped(before) + T1 + escaped(after)
+        assert readable_text(shown, [Link(T1, "https://example.com/a")]) == f"{before}https://example.com/a{after}"
+
     def test_the_link_of_an_attachment_is_dropped_with_the_space_before_it(self) -> None:
         media = Link(T1, "https://twitter.com/messages/media/1")
         assert readable_text(f" {T1}", [media], drop=T1) == ""
@@ -134,7 +172,7 @@ class TestPlainText:
             ("*open", "*open"),
             ("[our page](https://example.com/a_b_c)", "our page (https://example.com/a_b_c)"),
             ("https://example.com/_a_/*b*", "https://example.com/_a_/*b*"),
-            ("see *https://example.com/x*", "see *https://example.com/x*"),
+            ("see *https://example.com/x*", "see https://example.com/x"),
             ("", ""),
             ("\u00fcn*\u00efc\u00f6*d\u00eb", "ün*ïcö*dë"),
         ],
@@ -261,6 +299,25 @@ class TestFingerprint:
         assert fingerprint(shown, [Link(T1, "http://example.com")]) == sent_fingerprint(sent)
         assert fingerprint(shown) == sent_fingerprint(sent)
 
+    @pytest.mark.parametrize("link", ["https://example.com/a", "example.com/a", "example.com"])
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ("これは", "を見てください"),
+            ("详情请看", "。谢谢"),
+            ("여기 ", "에서"),
+            ("ดู", "นะ"),
+            ("(", ")."),
+            ("「", "」"),
+            ("_", "_"),
+        ],
+    )
+    def test_a_link_between_letters_of_any_script_keeps_it(self, before: str, link: str, after: str) -> None:
+        sent, shown = f"はい {before}{link}{after} ok", f"はい {before}{T1}{after} ok"
+        expanded = link if link.startswith("https") else f"http://{link}"
+        assert fingerprint(shown, [Link(T1, expanded)]) == sent_fingerprint(sent)
+        assert fingerprint(shown) == sent_fingerprint(sent)
+
     @given(prose)
     def test_white_space_at_the_ends_and_its_kind_keep_it(self, text: str) -> None:
         assert fingerprint(f"  {escaped(text)}\n") == sent_fingerprint(text)
@@ -296,3 +353,38 @@ class TestOnlyLink:
         assert only_link(T2, links) is None
         assert only_link("", links) is None
         assert only_link(T1, [Link(T1, "ftp://example.com")]) is None
+
+    @pytest.mark.parametrize("around", ["{}。", "「{}」", "{}を見て", "{}!", "({})", "{} {}"])
+    def test_a_link_with_anything_beside_it_is_a_text(self, around: str) -> None:
+        assert only_link(around.replace("{}", T1), [Link(T1, "https://example.com/help")]) is None
+
+
+class TestHoldsLink:
+    """X's own examples: https://github.com/twitter/twitter-text/tree/master/conformance"""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "text http://google.com/#foo",
+            "http://✪df.ws/ejp",
+            "foo.co.jp",
+            "t.co/abcde",
+            "これは日本語です。example.com/path/index.html中国語",
+            "中国語example.com/path한국",
+            "twitter.comこれは日本語です。",
+            "example.com中国語",
+            "한국twitter.com example2",
+            "twitter.jp日本語it.so",
+            "MLB.tv",
+            "ELPAÍS.com",
+            "Find my page at name.al-lastname.com",
+        ],
+    )
+    def test_what_x_takes_for_a_link_is_one(self, text: str) -> None:
+        assert holds_link(text)
+
+    @pytest.mark.parametrize(
+        "text", ["", "Yes", "3.5", "v2.0", "1.000,50 CHF", "はい。いいえ", "Ja. Nein.", "a…b", "z.B."]
+    )
+    def test_what_is_none_stays_on_a_label(self, text: str) -> None:
+        assert not holds_link(text)

@@ -10,7 +10,8 @@ from twitter_connector.model.plan import MediaRef
 
 from .body_fields import Body, mapping_of, number_of, text_of
 from .kinds.text import written_text
-from .text import one_line, plain_text
+from .markdown import plain_text
+from .text import one_line
 
 _mime = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+*-]*")
 # The file engine puts a tag of the uploader before every name.

@@ -11,7 +11,8 @@ from twitter_connector.model.plan import Choice, LinkButton, QuickReply
 
 from .body_fields import Body, items_of, mapping_of, spelling, text_of
 from .kinds.button_click import metadata
-from .text import holds_link, one_line, plain_text, shortened
+from .markdown import plain_text
+from .text import holds_link, one_line, shortened
 
 # https://developer.x.com/en/docs/twitter-api/v1/direct-messages/quick-replies/api-reference/options
 QUICK_REPLIES_MAX = 20

@@ -89,7 +89,7 @@ class _Reader:
             return self._end_of(start, end, touching=False)
         elif kind == "name":
             lead = len(token[0]) - len(token[0].lstrip("_"))
-            if lead and self._text.startswith("_" * lead, end) and self._edge_after("_", lead, end + lead):
+            if lead and self._text.startswith("_" * lead, end) and tokens.AFTER["_", 1].match(self._text, end + lead):
                 self._marks(start, start + lead)
                 return int(start + lead)
             return self._end_of(start, end, touching=True)
@@ -115,7 +115,7 @@ class _Reader:
             mark, count = run[0][0], len(run[0])
             if count > (3 if mark in "*_" else 2):
                 continue
-            may_close = not tokens.OPENING_ONLY.fullmatch(before) and self._edge_after(mark, count, end)
+            may_close = not tokens.OPENING_ONLY.fullmatch(before) and tokens.AFTER[mark, count].match(self._text, end)
             if may_close and self._close(mark, run.start(), count, end):
                 continue
             if tokens.BEFORE[mark, count].fullmatch(before) and tokens.FIRST.match(self._text, end):
@@ -168,9 +168,6 @@ class _Reader:
         return any(
             o.depth == self._depth and o.count in (count, 3) and inside in (None, o.inside) for o in self._open[mark]
         )
-
-    def _edge_after(self, mark: str, count: int, end: int) -> bool:
-        return tokens.AFTER[mark, count].match(self._text, end) is not None
 
     def _char_before(self, start: int) -> str:
         while start and tokens.INVISIBLE.fullmatch(self._text[start - 1]):

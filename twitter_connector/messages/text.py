@@ -1,4 +1,4 @@
-"""Text between Twitter and CIM: links and escapes on the way in, marks and length on the way out. Pure."""
+"""Text between X and CIM: links and escapes of X's texts, the length of a message, and fingerprints of texts. Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ DM_MAX_CHARS = 10_000
 _grapheme = regex.compile(r"\X")
 _url = re.compile(r"https?://\S+")
 _url_or_domain = re.compile(r"https?://\S+|\b[\w-]+(?:\.[\w-]+)+(?:/\S*)?", re.IGNORECASE)
-# A mark stands at the edge of words: `2*3*4`, snake_case and "Hi! Yes!" keep theirs.
-_marks = [
-    re.compile(rf"(?<![\w{m}])({m}{{1,2}})(?=\S)([^\n{m}]*?[^\s{m}])\1(?![\w{m}])") for m in (r"\*", "_", "~", "!")
-]
-# What Twitter may take for a link: with a scheme, with www, or a bare domain. Its last word is of letters, so that
-# "3.5" and "v2.0" are none.
-_link = re.compile(r"https?://|\bwww\.\S|(?<![\w.-])(?:[^\W_][\w-]*\.)+[^\W\d_]{2,}(?!\w)", re.IGNORECASE)
-_labelled_link = re.compile(r"\[([^\[\]\n]+)\]\((https?://[^\s()]+)\)")
+# What X may take for a link: with a scheme, with www, or a bare domain. Its last word is of letters, so that "3.5" and
+# "v2.0" are none. A domain of ASCII letters is one beside letters of other scripts too: これはexample.comです
+# https://github.com/twitter/twitter-text/tree/master/conformance
+_link = re.compile(
+    r"https?://|\bwww\.\S|(?<![\w.-])(?:[^\W_][\w-]*\.)+[^\W\d_]{2,}(?!\w)"
+    r"|(?<![a-z0-9_.@#$-])(?:[a-z0-9][a-z0-9_-]*\.)+[a-z]{2,}(?![a-z0-9_])",
+    re.IGNORECASE,
+)
+# A t.co link ends where its id of ASCII letters and digits ends, whatever script goes on there.
+_tco = re.compile(r"https?://t\.co/[A-Za-z0-9]+")
 
 
 def readable_text(text: str, links: Iterable[Link] = (), drop: str = "") -> str:
@@ -40,28 +42,14 @@ def readable_text(text: str, links: Iterable[Link] = (), drop: str = "") -> str:
         known[drop] = ""
     if not known:
         return html.unescape(text)
-    pattern = "|".join(re.escape(short) + r"(?![\w/])" for short in sorted(known, key=len, reverse=True))
+    pattern = "|".join(map(_in_text, sorted(known, key=len, reverse=True)))
     parts = re.split(f"({pattern})", text)
     whole = "".join(known[part] if i % 2 else html.unescape(part) for i, part in enumerate(parts))
     return whole.strip() if drop else whole
 
 
-def plain_text(text: str) -> str:
-    """Return the text without Markdown marks: *bold*, _italic_, ~strike~, !highlight! as agents' desks write them,
-    doubled as bots do, and labelled links. Links stay whole."""
-    text = _labelled_link.sub(r"\1 (\2)", text)
-    parts = re.split(r"(https?://\S+)", text)
-    return "".join(part if i % 2 else _without_marks(part) for i, part in enumerate(parts))
-
-
-def _without_marks(text: str) -> str:
-    for _ in range(len(_marks)):  # marks may be nested, each kind once
-        before = text
-        for mark in _marks:
-            text = mark.sub(r"\2", text)
-        if text == before:
-            break
-    return text
+def _in_text(short: str) -> str:
+    return re.escape(short) + (r"(?![A-Za-z0-9])" if _tco.fullmatch(short) else r"(?![A-Za-z0-9_/])")
 
 
 def split_text(text: str, limit: int = DM_MAX_CHARS) -> list[str]:

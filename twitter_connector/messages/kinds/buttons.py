@@ -11,7 +11,7 @@ from twitter_connector.model.plan import Asked, Plan
 from ..body_fields import mapping_of, text_of
 from ..button_options import Button, choices_of, link_buttons, numbered_list, quick_replies, read_buttons
 from ..kind import Kind
-from ..text import plain_text
+from ..markdown import plain_text
 from .text import lines_steps, text_steps, written_text
 
 # Twitter wants a text above buttons. Where CIM gives none, a sign that needs no language.

@@ -22,7 +22,8 @@ from ..button_options import (
     read_buttons,
 )
 from ..kind import Kind
-from ..text import one_line, plain_text
+from ..markdown import plain_text
+from ..text import one_line
 from .buttons import NO_PROMPT
 from .text import lines_steps, text_steps, written_text
 

@@ -10,7 +10,8 @@ from twitter_connector.model.plan import Plan
 
 from ..body_fields import Body, items_of, mapping_of, mappings_of, text_of
 from ..kind import Kind
-from ..text import one_line, plain_text
+from ..markdown import plain_text
+from ..text import one_line
 from .text import lines_steps, written_text
 
 _ADDRESS = ("street", "zip", "city", "state", "country")

@@ -10,7 +10,7 @@ from twitter_connector.model.plan import Plan
 
 from ..body_fields import text_of
 from ..kind import Kind
-from ..text import plain_text
+from ..markdown import plain_text
 from .text import text_steps, written_text
 
 

@@ -12,7 +12,8 @@ from twitter_connector.model.plan import Plan
 from ..body_fields import items_of, mapping_of, text_of
 from ..button_options import read_buttons
 from ..kind import Kind
-from ..text import one_line, plain_text
+from ..markdown import plain_text
+from ..text import one_line
 from .buttons import menu
 from .text import lines_steps, written_text
 

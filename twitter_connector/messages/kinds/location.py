@@ -11,7 +11,7 @@ from twitter_connector.model.plan import Plan, Point
 
 from ..body_fields import mapping_of, number_of, text_of
 from ..kind import Kind
-from ..text import plain_text
+from ..markdown import plain_text
 from .text import text_steps, written_text
 
 LATITUDE_MAX, LONGITUDE_MAX = 90, 180

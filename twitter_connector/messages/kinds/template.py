@@ -11,7 +11,7 @@ from twitter_connector.model.plan import Plan
 
 from ..body_fields import Body, mapping_of, mappings_of, spelling, text_of
 from ..kind import Kind
-from ..text import plain_text
+from ..markdown import plain_text
 from .text import text_steps, written_text
 
 _PLACES = ("header", "body", "button")

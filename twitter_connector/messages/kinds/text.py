@@ -12,7 +12,8 @@ from twitter_connector.model.plan import MediaRef, Plan, SendDm
 
 from ..body_fields import spelling
 from ..kind import Kind
-from ..text import plain_text, split_lines, split_text
+from ..markdown import plain_text
+from ..text import split_lines, split_text
 
 # A Direct Message cannot be edited, so the new wording is a new message that says what it is.
 EDITED_MARK = "(edited) "
