@@ -185,7 +185,7 @@ def test_a_note_names_what_was_sent(kind: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "outcome"),
     [
         (
             MediaTooLarge("media_too_large", "It has 26.0 MB; the limit is 25.0 MB."),

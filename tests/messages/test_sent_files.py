@@ -64,7 +64,7 @@ def test_a_size_is_a_claim_and_refuses_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "told"), [("2048", 2048), (0, None), (-5, None), (None, None), ("?", None), (True, None)]
+    ("size", "outcome"), [("2048", 2048), (0, None), (-5, None), (None, None), ("?", None), (True, None)]
 )
 def test_a_size_may_be_written_in_any_way(size: object, outcome: int | None) -> None:
     media = t.plan(body("IMAGE", attachment={"size": size})).steps[0].media
