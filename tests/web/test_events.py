@@ -22,6 +22,7 @@ from twitter_connector.bootstrap import Services
 from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction
 from twitter_connector.store.accounts import Accounts
+from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.web import unknown_accounts
 from twitter_connector.web.webhook_signature import SIGNATURE_HEADER, signature
 
@@ -369,7 +370,8 @@ def test_an_account_registered_a_moment_ago_loses_no_event(client: FlaskClient, 
     headers = {SIGNATURE_HEADER: signature(young.credentials.api_key_secret, body)}
     assert client.post(f"/webhook/twitter/{young.id}", data=body, headers=headers).status_code == 404
     assert client.get(f"/webhook/twitter/{young.id}/status").status_code == 404
-    another_process = Accounts(services.redis, services.accounts._vault)
+    vault = Vault(keys_of(services.settings.credentials_keys, services.settings.var_dir))
+    another_process = Accounts(services.redis, vault)
     another_process.save(young)
     assert client.post(f"/webhook/twitter/{young.id}", data=body, headers=headers).status_code == 200
 

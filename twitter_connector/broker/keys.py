@@ -60,6 +60,7 @@ LEDGER = PREFIX + "ledger:{account}:{id}"  # HASH step -> JSON, and LEDGER_QUOTE
 SENT = PREFIX + "sent:{account}:{customer}"  # ZSET padded dm id|cim id, score 0
 SCHEDULING = PREFIX + "sent:{account}:{customer}:scheduling"  # HASH cim id -> JSON that its reports carry
 ACCOUNTS = PREFIX + "accounts"  # HASH account id -> JSON, credentials encrypted
+ACCOUNTS_FORM = PREFIX + "accounts-form"  # how their rows are written; missing on a broker of 0.1.0
 ACCOUNT_STATUS = PREFIX + "signs:{account}"  # HASH last_event_at, last_crc_at, ...
 TYPING_INDICATOR = PREFIX + "flash:{direction}:{account}:{customer}"  # mark: one was let in lately
 TYPING_INDICATORS = PREFIX + "flashes"  # LIST of moment (ms), space, JSON; oldest last

@@ -35,13 +35,16 @@ def check() -> None:
 
 
 @credentials.command("reseal")
-@click.option("--forget-unreadable", is_flag=True, help="Take out accounts that no key opens; register them again.")
+@click.option("--forget-unreadable", is_flag=True, help="Remove accounts that no key opens; register them again.")
+@click.option("--new-form", "form", flag_value="new", help="Store accounts as this release does; 0.1.0 is gone.")
+@click.option("--old-form", "form", flag_value="old", help="Store accounts as 0.1.0 did, before going back to it.")
 @json_option
 @plainly
-def reseal_all(forget_unreadable: bool, as_json: bool) -> None:
-    """Encrypt everything stored anew, with the newest key. Afterwards older keys are needed no more."""
+def reseal_all(forget_unreadable: bool, form: str | None, as_json: bool) -> None:
+    """Encrypt all stored credentials again, with the newest key. Older keys are not needed afterwards."""
     svc = services()
-    done = reseal(svc.redis, _vault(svc), forget_unreadable=forget_unreadable)
+    new_form = None if form is None else form == "new"
+    done = reseal(svc.redis, _vault(svc), forget_unreadable=forget_unreadable, new_form=new_form)
     show({k: list(v) if isinstance(v, tuple) else v for k, v in done.__dict__.items()}, as_json)
     if done.unreadable and not done.forgotten:
         fail("some accounts cannot be opened with any key; add their key, or use --forget-unreadable.")

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import redis
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.logs import hide
-from twitter_connector.model.account import V1, Account, Credentials, Webhook
-from twitter_connector.model.timestamps import epoch_ms, moment
+from twitter_connector.model.account import Account
 
+from .account_rows import AccountRows
 from .vault import Vault
 
 # How long a process may act on what it last read. Registration in one process is seen by the others within
@@ -36,7 +33,7 @@ def utc_now() -> datetime:
 class Accounts:
     """The registered accounts. Raises StoreUnavailable when the broker does not answer and the cache is empty.
 
-    clock: seconds that only grow, for the cache. now: the present moment, for retired secrets.
+    clock: monotonic seconds, for the cache. now: the present moment, for retired secrets.
     """
 
     def __init__(
@@ -47,7 +44,7 @@ class Accounts:
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
-        self._vault = vault
+        self._rows = AccountRows(vault, now)
         self._clock = clock
         self._now = now
         self._cache: dict[str, tuple[float, Account | None]] = {}
@@ -59,7 +56,7 @@ class Accounts:
             return known[1]
         with store_errors():
             row: str | None = self._client.hget(keys.ACCOUNTS, account_id)  # type: ignore[assignment]
-        account = self._load(row) if row else None
+        account = self._rows.load(row) if row else None
         if account is None and len(self._cache) > 10_000:
             self._cache.clear()  # ids nobody registered come from outside; their number has a limit
         self._cache[account_id] = (self._clock(), account)
@@ -78,7 +75,7 @@ class Accounts:
     def all(self) -> list[Account]:
         with store_errors():
             rows: dict[str, str] = self._client.hgetall(keys.ACCOUNTS)  # type: ignore[assignment]
-        return [self._load(row) for _, row in sorted(rows.items())]
+        return [self._rows.load(row) for _, row in sorted(rows.items())]
 
     def refresh(self) -> None:
         """Read every account anew, so that events can be verified without asking, and while the broker is away."""
@@ -90,41 +87,54 @@ class Accounts:
                 self._cache[account_id] = (asked, found.get(account_id))
 
     def save(self, account: Account) -> None:
-        with store_errors(), self._client.pipeline(transaction=True) as pipe:
-            pipe.hset(keys.ACCOUNTS, account.id, self._dump(account))
-            pipe.srem(keys.UNREGISTERED, account.id)
-            pipe.execute()
-        self._cache[account.id] = (self._clock(), account)
+        """Store an account, whatever is stored under its id. Raises Permanent(stored_form_old); see AccountRows."""
+        self._write(account.id, lambda row: account, registered=True)
 
     def add(self, account: Account) -> bool:
-        """Save an account unless there is one of that id by now; return whether it was saved."""
-        with store_errors():
-            added = bool(self._client.hsetnx(keys.ACCOUNTS, account.id, self._dump(account)))
-        self._cache.pop(account.id, None)
-        return added
+        """Store an account unless one of that id is stored. Return whether it was stored."""
+        return self._write(account.id, lambda row: None if row else account) is not None
 
-    def change(self, account_id: str, how: Callable[[Account], Account]) -> Account | None:
-        """Replace an account by what `how` makes of it, unless somebody else changed it meanwhile: then make it of
-        that. Return the account as it is now, or None where nobody registered it."""
+    def change(self, account_id: str, change: Callable[[Account], Account]) -> Account | None:
+        """Apply `change` to the stored account and save it. If another process saved it meanwhile, apply `change` to
+        the newer one. Return the account as it is stored now, or None if nobody registered it."""
+        stored: Account | None = None
+
+        def changed(row: str | None) -> Account | None:
+            nonlocal stored
+            before = self._rows.load(row) if row else None
+            stored = change(before) if before else None
+            return stored if stored != before else None
+
+        self._write(account_id, changed)
+        self._cache[account_id] = (self._clock(), stored)
+        return stored
+
+    def _write(
+        self, account_id: str, new: Callable[[str | None], Account | None], *, registered: bool = False
+    ) -> Account | None:
+        """Store what `new` returns for the stored row, unless it returns None. Return what it returned."""
         with store_errors(), self._client.pipeline(transaction=True) as pipe:
             for _ in range(_CHANGE_TRIES):
                 try:
-                    pipe.watch(keys.ACCOUNTS)  # type: ignore[no-untyped-call]
+                    pipe.watch(keys.ACCOUNTS, keys.ACCOUNTS_FORM)  # type: ignore[no-untyped-call]
                     row: str | None = pipe.hget(keys.ACCOUNTS, account_id)  # type: ignore[assignment]
-                    account = self._load(row) if row else None
-                    changed = how(account) if account else None
-                    if account is not None and changed is not None and changed != account:
+                    mark: str | None = pipe.get(keys.ACCOUNTS_FORM)  # type: ignore[assignment]
+                    account = new(row)
+                    if account is not None:
                         pipe.multi()
-                        pipe.hset(keys.ACCOUNTS, account_id, self._dump(changed))
+                        pipe.hset(keys.ACCOUNTS, account_id, self._rows.dump(account, mark))
+                        if registered:
+                            pipe.srem(keys.UNREGISTERED, account_id)
                         pipe.execute()
                     pipe.reset()
                 except redis.WatchError:
                     continue
-                self._cache[account_id] = (self._clock(), changed)
-                return changed
-        raise StoreUnavailable(
-            "account_contended", f"Account {account_id} is being changed by many at once.", ours=True
-        )
+                if account is None:
+                    self._cache.pop(account_id, None)
+                else:
+                    self._cache[account_id] = (self._clock(), account)
+                return account
+        raise StoreUnavailable("account_contended", f"Many processes are changing account {account_id}.", ours=True)
 
     def proved(self, account_id: str) -> None:
         """Note that the newest consumer secret has been seen to work. Those before it end a while later."""
@@ -141,14 +151,11 @@ class Accounts:
         is. Return the accounts that had one."""
         with store_errors():
             rows: dict[str, str] = self._client.hgetall(keys.ACCOUNTS)  # type: ignore[assignment]
-        over = [account_id for account_id, row in rows.items() if self._is_over(json.loads(row).get("retired_until"))]
+        over = [account_id for account_id, row in rows.items() if self._rows.retirement_is_over(row)]
         for account_id in over:
             # Loaded without it already, so that writing it back is enough; unless there are new ones by now.
             self.change(account_id, lambda a: a if a.retired_secrets else replace(a, retired_until=None))
         return sorted(over)
-
-    def _is_over(self, until_ms: int | None) -> bool:
-        return until_ms is not None and moment(until_ms) <= self._now()
 
     def remove(self, account_id: str) -> None:
         with store_errors():
@@ -177,60 +184,3 @@ class Accounts:
         with store_errors():
             found: dict[str, str] = self._client.hgetall(keys.ACCOUNT_STATUS.format(account=account_id))  # type: ignore[assignment]
         return {k: int(v) for k, v in found.items()}
-
-    def _dump(self, account: Account) -> str:
-        c = account.credentials
-        secrets = [
-            c.api_key,
-            c.api_key_secret,
-            c.access_token,
-            c.access_token_secret,
-            c.bearer_token,
-            list(account.retired_secrets),
-        ]
-        fields: dict[str, Any] = {
-            "id": account.id,
-            "screen_name": account.screen_name,
-            "name": account.name,
-            "webhook_url": account.webhook_url,
-            # 0.1.0 reads this key and no other; what it writes has no `flavour` and no `settings`.
-            "environment": account.settings.get("environment"),
-            "flavour": account.flavour,
-            "settings": dict(account.settings),
-            "webhook": [account.webhook.id, account.webhook.url, account.webhook.valid] if account.webhook else None,
-            "subscribed": account.subscribed,
-            "attention": account.attention,
-            "app_id": account.app_id,
-            "registered_at": epoch_ms(account.registered_at) if account.registered_at else None,
-            "retired_until": epoch_ms(account.retired_until) if account.retired_until else None,
-            "sealed": self._vault.seal(json.dumps(secrets)),
-        }
-        return json.dumps(fields)
-
-    def _load(self, row: str) -> Account:
-        fields = json.loads(row)
-        *four_and_bearer, retired = json.loads(self._vault.open(fields["sealed"]))
-        hide(*(value for value in (*four_and_bearer, *retired) if value))
-        until = fields.get("retired_until")
-        return Account(
-            id=fields["id"],
-            credentials=Credentials(*four_and_bearer),
-            webhook_url=fields["webhook_url"],
-            settings=_settings(fields),
-            flavour=fields.get("flavour", V1),
-            screen_name=fields["screen_name"],
-            name=fields["name"],
-            webhook=Webhook(*fields["webhook"]) if fields["webhook"] else None,
-            subscribed=fields["subscribed"],
-            attention=fields["attention"],
-            app_id=fields.get("app_id", ""),
-            registered_at=moment(fields["registered_at"]) if fields["registered_at"] is not None else None,
-            retired_secrets=() if self._is_over(until) else tuple(retired),
-            retired_until=moment(until) if until is not None else None,
-        )
-
-
-def _settings(fields: Mapping[str, Any]) -> dict[str, str]:
-    if "settings" in fields:
-        return dict(fields["settings"])
-    return {"environment": fields["environment"]} if fields["environment"] else {}

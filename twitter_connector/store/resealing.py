@@ -1,12 +1,13 @@
-"""Is the credentials key the right one? And everything sealed anew with the newest, so that old ones can go.
+"""Checks the credentials key, seals all credentials again with the newest key, and changes the stored form.
 
-Works on the stored rows themselves: it must also say what is wrong where no account can be loaded.
+Works on the stored rows, since it must say what is wrong when no account can be loaded.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import redis
@@ -15,6 +16,7 @@ from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.errors import Permanent, StoreUnavailable
 
+from .account_rows import NAMED_FIELDS, AccountRows
 from .vault import Vault, wrong_key
 
 _KNOWN_TEXT = "twitter-connector"
@@ -23,7 +25,7 @@ _TRIES = 50
 
 @dataclass(frozen=True)
 class Resealed:
-    """What came of sealing anew. unreadable: accounts no key opens. forgotten: whether those were taken out."""
+    """The outcome of `reseal`. unreadable: accounts that no key opens. forgotten: whether those were removed."""
 
     accounts: tuple[str, ...]
     unreadable: tuple[str, ...]
@@ -31,9 +33,9 @@ class Resealed:
 
 
 def verify_key(client: redis.Redis, vault: Vault) -> None:
-    """Return when everything in the store can be opened; the first time, leave something that proves it next time.
+    """Return if the keys open everything that is stored. On an empty broker, store what later starts compare with.
 
-    Raises Permanent(credentials_key_wrong) naming the accounts that cannot be, and StoreUnavailable.
+    Raises Permanent(credentials_key_wrong), which names the accounts, and StoreUnavailable.
     """
     with store_errors():
         check: str | None = client.get(keys.KEY_CHECK)  # type: ignore[assignment]
@@ -41,39 +43,56 @@ def verify_key(client: redis.Redis, vault: Vault) -> None:
     unreadable = _unreadable(vault, rows)
     if unreadable:
         raise wrong_key(f"The credentials of account {', '.join(unreadable)} were encrypted with another key.")
-    if check is None:
-        with store_errors():
-            client.set(keys.KEY_CHECK, vault.seal(_KNOWN_TEXT), nx=True)
-    else:
+    if check is not None:
         vault.open(check)
+        return
+    with store_errors(), client.pipeline(transaction=True) as pipe:
+        pipe.set(keys.KEY_CHECK, vault.seal(_KNOWN_TEXT), nx=True)
+        if not rows:
+            # No process of 0.1.0 has used this broker: it would have left the text above.
+            pipe.set(keys.ACCOUNTS_FORM, NAMED_FIELDS)
+        pipe.execute()
 
 
-def reseal(client: redis.Redis, vault: Vault, *, forget_unreadable: bool = False) -> Resealed:
+def reseal(
+    client: redis.Redis, vault: Vault, *, forget_unreadable: bool = False, new_form: bool | None = None
+) -> Resealed:
     """Seal every account's credentials with the newest key. Safe to run twice, and while the service runs.
 
-    forget_unreadable: take out of the store what no key opens. Otherwise it is left as it is. Raises
-    StoreUnavailable, and then some may be sealed anew and some not.
+    forget_unreadable: remove the accounts that no key opens. Otherwise their rows stay as they are. new_form: write
+    all rows in the present form from now on (True), or in that of 0.1.0 (False); None keeps the form. Raises
+    StoreUnavailable, and Permanent(stored_form_old) where an account has no form in 0.1.0. Nothing is changed then.
     """
+    forms = AccountRows(vault, lambda: datetime.now(UTC))
     for _ in range(_TRIES):
         with store_errors(), client.pipeline(transaction=True) as pipe:
             try:
-                pipe.watch(keys.ACCOUNTS)  # type: ignore[no-untyped-call]
+                pipe.watch(keys.ACCOUNTS, keys.ACCOUNTS_FORM)  # type: ignore[no-untyped-call]
                 rows: dict[str, str] = pipe.hgetall(keys.ACCOUNTS)  # type: ignore[assignment]
                 unreadable = _unreadable(vault, rows)
-                anew = {i: _resealed(vault, row) for i, row in rows.items() if i not in unreadable}
+                readable = {i: row for i, row in rows.items() if i not in unreadable}
+                mark = NAMED_FIELDS if new_form else None
+                if new_form is None:
+                    resealed = {i: _resealed(vault, row) for i, row in readable.items()}
+                else:
+                    resealed = {i: forms.dump(forms.load(row), mark) for i, row in readable.items()}
                 pipe.multi()
-                if anew:
-                    pipe.hset(keys.ACCOUNTS, mapping=anew)  # type: ignore[arg-type]
+                if resealed:
+                    pipe.hset(keys.ACCOUNTS, mapping=resealed)  # type: ignore[arg-type]
+                if mark is not None:
+                    pipe.set(keys.ACCOUNTS_FORM, mark)
+                elif new_form is False:
+                    pipe.delete(keys.ACCOUNTS_FORM)
                 if unreadable and forget_unreadable:
                     pipe.hdel(keys.ACCOUNTS, *unreadable)
                 if not unreadable or forget_unreadable:
                     pipe.set(keys.KEY_CHECK, vault.seal(_KNOWN_TEXT))
                 pipe.execute()
             except redis.WatchError:
-                continue  # an account was changed in between; seal that one
-            return Resealed(tuple(sorted(anew)), tuple(unreadable), bool(unreadable) and forget_unreadable)
+                continue  # an account was changed in between
+            return Resealed(tuple(sorted(resealed)), tuple(unreadable), bool(unreadable) and forget_unreadable)
     raise StoreUnavailable(
-        "accounts_contended", "The accounts are being changed without a pause. Try again.", ours=True
+        "accounts_contended", "Accounts are being changed all the time. Run the command again.", ours=True
     )
 
 
