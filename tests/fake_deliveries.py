@@ -13,6 +13,7 @@ from tests.fakes import (
     FakeCim,
     FakeClock,
     FakeConversations,
+    FakeCredentials,
     FakeDeadLetters,
     FakeLanes,
     FakeSendLedger,
@@ -25,7 +26,9 @@ from twitter_connector.delivery.consumer import Consumer
 from twitter_connector.delivery.inbound import InboundRoute
 from twitter_connector.delivery.intake import take_in_activities, take_in_message
 from twitter_connector.delivery.lease_renewal import LeaseRenewal
+from twitter_connector.delivery.limits import Endpoints
 from twitter_connector.delivery.outbound import OutboundRoute
+from twitter_connector.delivery.retry_policy import RetryPolicy
 from twitter_connector.errors import ConnectorError
 from twitter_connector.messages.to_cim import media_message
 from twitter_connector.model.account import Account, Credentials
@@ -58,16 +61,14 @@ class FakeMediaTransfer:
         self.brought_in: list[str] = []
         self.taken_out: list[str] = []
 
-    def bring_in(self, part: MediaPart, owner: Account | None, *, tries: int = 0) -> CimMessage:
+    def bring_in(self, part: MediaPart, owner: Account | None) -> CimMessage:
         if self.failures:
             raise self.failures.pop(0)
         self.brought_in.append(part.id)
         stored = StoredFile("1_photo.jpg", "https://cx.example.com/file-engine?filename=1_photo.jpg", "image/jpeg", 5)
         return media_message(part, stored)
 
-    def take_out(
-        self, ref: MediaRef, owner: Account, upload: Upload, keep: Callable[[Upload], None], *, tries: int = 0
-    ) -> str:
+    def take_out(self, ref: MediaRef, owner: Account, upload: Upload, keep: Callable[[Upload], None]) -> str:
         if not upload.media_id:
             upload = Upload("710511363345354753", 1, "processing")
             keep(upload)
@@ -92,6 +93,8 @@ class FakeDeliveries:
         self.cim = FakeCim()
         self.media_transfer = FakeMediaTransfer()
         self.watch = FakeWatch()
+        self.credentials: Any = FakeCredentials()
+        self.endpoints = Endpoints(self.clock)
         self.skipped: list[str] = []
         self.counted: list[tuple[str, str]] = []
         self.stopping = False
@@ -115,6 +118,7 @@ class FakeDeliveries:
             conversations=self.conversations,
             ledger=self.ledger,
             record_of=SendRecord,
+            endpoints=self.endpoints,
             clock=self.clock,
             skipped=self.skipped.append,
         )
@@ -138,9 +142,12 @@ class FakeDeliveries:
             clock=self.clock,
             watch=self.watch,
             max_age=MAX_AGE,
+            policy=self.policy(way),
             stopping=lambda: self.stopping,
-            chance=lambda: 0.0,
         )
+
+    def policy(self, way: Direction = OUT) -> RetryPolicy:
+        return RetryPolicy(way, self.clock, self.endpoints, self.credentials, lambda: 0.0)
 
     def serve(self, *ways: Direction) -> None:
         """Work on what is due now, in both directions unless told otherwise."""

@@ -14,7 +14,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from twitter_connector.broker import keys
-from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, StoreUnavailable
+from twitter_connector.errors import (
+    ConnectorError,
+    CredentialsRejected,
+    Endpoint,
+    Permanent,
+    Scope,
+    StoreUnavailable,
+)
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.event import DM, DmEchoed, DmReceived, RawEvent
 from twitter_connector.model.plan import Asked, SendDm
@@ -556,6 +563,31 @@ class FakeCim:
         return [m["body"]["markdownText"] for m in self.received]
 
 
+def at_endpoint(error: Exception, endpoint: Endpoint) -> Exception:
+    """Return the error as the real gateway raises it from this endpoint."""
+    if isinstance(error, ConnectorError):
+        return error.waiting(scope=Scope.ENDPOINT, endpoint=endpoint)
+    return error
+
+
+class FakeCredentials:
+    """What X and CCM say about the accounts' credentials. By default X rejects whatever was rejected before."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, ConnectorError | None] = {}
+        self.replaced: set[str] = set()
+        self.asked: list[str] = []
+
+    def newer(self, account: Account, *, ask: bool = False) -> bool:
+        return account.id in self.replaced
+
+    def rejection(self, account: Account) -> ConnectorError | None:
+        self.asked.append(account.id)
+        if account.id in self.answers:
+            return self.answers[account.id]
+        return CredentialsRejected("credentials_rejected", "X does not accept them.", status=401, code=32)
+
+
 @dataclass
 class Sent:
     """A Direct Message as it lies at the fake Twitter."""
@@ -577,6 +609,8 @@ class FakeTwitter:
         self.failures: list[Exception] = []
         self.swallowed: list[Exception] = []
         self.look_failures: list[Exception] = []
+        self.mark_failures: list[Exception] = []
+        self.typing_failures: list[Exception] = []
         self.looks = 0
         self.written: dict[str, DmReceived] = {}
         self.show_failures: list[Exception] = []
@@ -604,19 +638,19 @@ class FakeTwitter:
         return str(self._next_id)
 
     def mark_read(self, recipient_id: str, event_id: str) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
+        if self.mark_failures:
+            raise at_endpoint(self.mark_failures.pop(0), Endpoint.MARK_READ)
         self.read_marks.append((recipient_id, event_id))
 
     def show_typing(self, recipient_id: str) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
+        if self.typing_failures:
+            raise at_endpoint(self.typing_failures.pop(0), Endpoint.TYPING)
         self.typed_to.append(recipient_id)
 
     def shown(self, event_id: str) -> DmReceived | DmEchoed:
         self.asked_for.append(event_id)
         if self.show_failures:
-            raise self.show_failures.pop(0)
+            raise at_endpoint(self.show_failures.pop(0), Endpoint.SHOW)
         for dm in (*self.written.values(), *self._own()):
             if dm.event_id == event_id:
                 return dm
@@ -630,7 +664,7 @@ class FakeTwitter:
     def sent_since(self, since: datetime) -> list[DmEchoed]:
         self.looks += 1
         if self.look_failures:
-            raise self.look_failures.pop(0)
+            raise at_endpoint(self.look_failures.pop(0), Endpoint.LIST)
         if self.hidden:
             return []
         return [dm for dm in self._own() if dm.created_at >= since]

@@ -69,9 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 TO_REMOVE: set[str] = {
     "twitter_connector.accounts.registration -> twitter_connector.delivery.ports",
     "twitter_connector.accounts.webhook_check -> twitter_connector.delivery.ports",
-    "twitter_connector.delivery.outbound -> twitter_connector.accounts.credentials",
-    "twitter_connector.delivery.outbound -> twitter_connector.accounts.send_only",
-    "twitter_connector.web.problems -> twitter_connector.delivery.retry_policy",
+    "twitter_connector.web.problems -> twitter_connector.delivery.limits",
     "workers.runtime -> twitter_connector.broker.keys",
     "workers.runtime -> twitter_connector.media.spool",
     "workers.runtime -> twitter_connector.queue.send_ledger",

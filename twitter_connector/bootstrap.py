@@ -11,7 +11,7 @@ import redis
 
 from twitter_connector import logs
 from twitter_connector.accounts.credentials import Configure
-from twitter_connector.accounts.refused_media import RefusedFile
+from twitter_connector.accounts.credentials_check import CredentialsCheck
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.send_only import SendOnlyAccounts
 from twitter_connector.accounts.webhook_check import Upkeep
@@ -19,6 +19,8 @@ from twitter_connector.broker.connection import Line, connect
 from twitter_connector.cim.client import CcmClient
 from twitter_connector.cim.files import Files
 from twitter_connector.config import Settings
+from twitter_connector.delivery.concurrency import places
+from twitter_connector.delivery.limits import Endpoints
 from twitter_connector.delivery.media import MediaTransfer
 from twitter_connector.media.spool import spool
 from twitter_connector.net.http_client import HttpClient
@@ -63,24 +65,27 @@ class Services:
     cim: CcmClient
     registration: AccountRegistration
     configure: Configure
+    credentials: CredentialsCheck
+    endpoints: Endpoints
     send_only_account: SendOnlyAccounts
     upkeep: Upkeep
     wakeups: Wakeups
 
 
 def _media_transfer(
-    settings: Settings, http_client: HttpClient, twitter: Flavours, refused_file: RefusedFile
+    settings: Settings, http_client: HttpClient, twitter: Flavours, credentials: CredentialsCheck, endpoints: Endpoints
 ) -> MediaTransfer:
     directory = spool_directory(settings)
     return MediaTransfer(
         downloads=Downloads(http_client, settings.twitter_media_hosts, now),
-        files=Files(http_client, settings.file_engine_url, settings.public_file_engine_url),
+        files=Files(http_client, settings.file_engine_url, settings.public_file_engine_url, now),
         # The sandbox plays the public on loopback; nowhere else is an address of this machine a public one.
         fetcher=Fetcher(allow_loopback=settings.use_sandbox),
         uploads=twitter.media,
         spool=lambda chunks, ceiling: spool(chunks, ceiling, directory),
         outgoing=Outgoing,
-        judge=refused_file.judge,
+        credentials=credentials,
+        endpoints=endpoints,
     )
 
 
@@ -124,7 +129,8 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     cim = CcmClient(http_client, settings.ccm_url, now)
     enquiries = Enquiries(client)
     configure = Configure(accounts, lanes, enquiries, cim.configuration)
-    refused_file = RefusedFile(lanes.pauses, twitter.registration, configure.refused, now, random.random)
+    credentials = CredentialsCheck(lanes.pauses, twitter.registration, configure.newer, now, random.random)
+    endpoints = Endpoints(now, *places(settings.worker_concurrency))
     return Services(
         settings=settings,
         redis=client,
@@ -133,7 +139,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         inbox=inbox,
         ledger=SendLedger(client, line),
         conversations=Conversations(client),
-        media_transfer=_media_transfer(settings, http_client, twitter, refused_file),
+        media_transfer=_media_transfer(settings, http_client, twitter, credentials, endpoints),
         accounts=accounts,
         dead_letters=DeadLetters(client),
         rate_limits=rate_limits,
@@ -143,6 +149,8 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         cim=cim,
         registration=registration,
         configure=configure,
+        credentials=credentials,
+        endpoints=endpoints,
         send_only_account=SendOnlyAccounts(accounts, enquiries, cim.configuration, twitter.registration, now),
         upkeep=upkeep,
         wakeups=wakeups,

@@ -1,13 +1,49 @@
-"""Every failure the relay knows, in three families that say what to do about it.
+"""Every failure the connector knows: its family says what to do, its scope says who waits.
 
-Sorted where they happen (`twitter/http.py`, `cim/answers.py`, `media/spool.py`), acted on in `delivery/consumer.py`
-only, which asks `delivery/retry_policy.py`. Nothing in between catches them. Each one survives pickling, because every
-constructor argument reaches `Exception.__init__`.
+Errors are sorted where they happen (`twitter/http.py`, `cim/answers.py`, `cim/files.py`, `media/spool.py`). One place
+acts on them: `delivery/retry_policy.py`, asked by `delivery/consumer.py`. Errors are frozen; `waiting` returns a copy.
+They survive pickling.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Self, TypeVar
+
+
+class Scope(StrEnum):
+    """Who waits because of an error."""
+
+    # Only the conversation whose message failed.
+    LANE = "lane"
+    # Everything of the account that needs the same endpoint. Its other messages go on.
+    ENDPOINT = "endpoint"
+    # Everything of the account in this direction.
+    ACCOUNT = "account"
+    # Everything of the account in this direction, and after some failures in a row only probes are sent.
+    OTHER_SIDE = "other_side"
+
+
+class Endpoint(StrEnum):
+    """The calls that X and CIM limit, refuse or leave unanswered one by one."""
+
+    SEND = "send"
+    MARK_READ = "mark_read"
+    TYPING = "typing"
+    SHOW = "show"
+    LIST = "list"
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+    # Asks X whose credentials these are.
+    CREDENTIALS = "credentials"
+    REGISTRATION = "registration"
+    FILE_ENGINE = "file_engine"
+    # A file at an address that is neither X's nor the file engine's.
+    PUBLIC_FILE = "public_file"
+
+
+_Error = TypeVar("_Error", bound="ConnectorError")
 
 
 class ConnectorError(Exception):
@@ -15,30 +51,64 @@ class ConnectorError(Exception):
 
     reason: a stable snake_case code, for metrics, dead letters and alarms.
     detail: one or two sentences for a person: what happened, and what to do. Never holds a secret or a text.
+    scope:  who waits; each family has a usual one. endpoint: the call that failed, if it matters.
+    until:  the moment from which a retry makes sense, if the other side named one.
     ours:   worth waking someone who runs the connector, as opposed to a refusal that is the customer's affair.
     code:   the provider's own error code, if it gave one. status: the HTTP status, if there was one.
     words:  the provider's own message, for the person who asked; never logged, since it may quote a text.
     """
+
+    usual_scope: ClassVar[Scope] = Scope.LANE
+
+    reason: str
+    detail: str
+    scope: Scope
+    endpoint: str
+    until: datetime | None
+    ours: bool
+    code: int | None
+    status: int | None
+    words: str
 
     def __init__(
         self,
         reason: str,
         detail: str = "",
         *,
+        scope: Scope | None = None,
+        endpoint: str = "",
+        until: datetime | None = None,
         ours: bool = False,
         code: int | None = None,
         status: int | None = None,
-        until: datetime | None = None,
         words: str = "",
     ) -> None:
         super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-        self.ours = ours
-        self.code = code
-        self.status = status
-        self.until = until
-        self.words = words
+        self.__dict__.update(
+            reason=reason,
+            detail=detail,
+            scope=scope or self.usual_scope,
+            endpoint=endpoint,
+            until=until,
+            ours=ours,
+            code=code,
+            status=status,
+            words=words,
+        )
+
+    def waiting(
+        self, *, scope: Scope | None = None, endpoint: str | None = None, until: datetime | None = None
+    ) -> Self:
+        """Return a copy with another scope, endpoint or end of the wait. What is not given stays as it is."""
+        changes = {"scope": scope, "endpoint": endpoint, "until": until}
+        given = {name: value for name, value in changes.items() if value is not None}
+        return _rebuild(type(self), self.reason, self.detail, {**self.__dict__, **given})
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # Python itself sets __traceback__, __cause__ and __notes__.
+        if not name.startswith("__"):
+            raise AttributeError(f"Errors are frozen; use waiting() instead of setting {name!r}.")
+        super().__setattr__(name, value)
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.reason, self.detail, self.__dict__.copy()))
@@ -47,7 +117,7 @@ class ConnectorError(Exception):
         return f"{self.reason}: {self.detail}" if self.detail else self.reason
 
 
-def _rebuild(kind: type[ConnectorError], reason: str, detail: str, state: dict[str, object]) -> ConnectorError:
+def _rebuild(kind: type[_Error], reason: str, detail: str, state: dict[str, object]) -> _Error:
     error = kind.__new__(kind)
     Exception.__init__(error, reason, detail)
     error.__dict__.update(state)
@@ -55,7 +125,7 @@ def _rebuild(kind: type[ConnectorError], reason: str, detail: str, state: dict[s
 
 
 class Permanent(ConnectorError):
-    """It will never work as it stands. The message is buried, and CIM hears FAILED when it was outbound."""
+    """It will never work as it stands. The message becomes a dead letter, and CIM hears FAILED if it was outbound."""
 
 
 class UnsupportedKind(Permanent):
@@ -63,11 +133,11 @@ class UnsupportedKind(Permanent):
 
 
 class MediaTooLarge(Permanent):
-    """More bytes than Twitter's category, or our own ceiling, allows. Not raised for a declared size alone."""
+    """More bytes than X's category, or our own ceiling, allows. Not raised for a declared size alone."""
 
 
 class RecipientRefused(Permanent):
-    """This one customer cannot be written to. Never raised for a fault of the account or the app."""
+    """X does not let the account write to this customer. Never raised for a fault of the account or the app."""
 
 
 class Retryable(ConnectorError):
@@ -77,39 +147,52 @@ class Retryable(ConnectorError):
 class ServiceUnavailable(Retryable):
     """The other side did not answer, or answered that it cannot now. The request had no effect."""
 
+    usual_scope = Scope.OTHER_SIDE
+
 
 class StoreUnavailable(Retryable):
-    """The broker did not take or give what was asked. Nothing may be acknowledged on the strength of it."""
+    """The broker did not take or give what was asked. Nothing may be acknowledged because of it."""
+
+    usual_scope = Scope.OTHER_SIDE
 
 
 class MediaProcessing(Retryable):
-    """Twitter is still working on an upload and has said when to look again."""
+    """X is still working on an upload and has said when to look again."""
 
 
 class OutcomeUnknown(Retryable):
-    """A send left us and its answer never came, so it may have happened.
+    """A send left us and its answer never came, so X may have delivered the message.
 
-    Look for its echo before sending again: a second send is a second Direct Message. `refusal` is set where
-    Twitter's answer was a refusal that is known to come with delivered messages too (code 151): then a message
-    that cannot be found is not sent again but given up with that reason.
+    Look for its echo before sending again: a second send is a second Direct Message.
     """
 
-    refusal: bool = False
+
+class OverCapacity(OutcomeUnknown):
+    """X answered a send with "over capacity". X may have delivered the message, but it rarely has."""
+
+
+class RefusedOrDelivered(OutcomeUnknown):
+    """X refused a send with an error that it also gives for delivered messages (code 151).
+
+    A message that cannot be found is not sent again: it is given up with this reason.
+    """
 
 
 class RateLimited(ConnectorError):
-    """The whole account has to wait until `until`. Spends no try; nothing is dropped meanwhile."""
+    """X or CCM limits how often we may call. Spends no try; nothing is dropped meanwhile."""
+
+    usual_scope = Scope.ACCOUNT
 
 
 class CredentialsRejected(RateLimited):
-    """Twitter no longer lets this account or app act. Its messages are sound and wait for an operator.
+    """X does not let this account or app act. Its messages wait for an operator.
 
     Of the waiting family, not the permanent one: see docs/decisions/0004-an-account-that-may-not-act-waits.md.
     """
 
 
 class LeaseLost(Exception):
-    """The lane was handed to somebody else meanwhile: nothing may be sent, settled or reported by us any more.
+    """Another worker has the lane now: this one must not send, settle or report anything.
 
-    Not a failure of the message, so of none of the families: whoever holds the lane now brings it to its end.
+    Not a failure of the message, so of none of the families: the other worker brings the message to its end.
     """

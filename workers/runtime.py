@@ -17,6 +17,7 @@ from twitter_connector.delivery.consumer import Consumer
 from twitter_connector.delivery.inbound import InboundRoute
 from twitter_connector.delivery.lease_renewal import LeaseRenewal
 from twitter_connector.delivery.outbound import OutboundRoute
+from twitter_connector.delivery.retry_policy import RetryPolicy
 from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.media.spool import sweep
@@ -58,6 +59,7 @@ class Runtime:
                 clock=now,
                 watch=metrics.Outcomes(),
                 max_age=max_age,
+                policy=RetryPolicy(direction, now, svc.endpoints, svc.credentials),
                 stopping=self._stopping.is_set,
             )
 
@@ -83,7 +85,7 @@ class Runtime:
             clock=now,
             skipped=_skipped(Direction.OUT),
             public_base=settings.link_base,
-            refused=svc.configure.refused,
+            endpoints=svc.endpoints,
             send_only_account=svc.send_only_account,
         )
         self._consumers = {

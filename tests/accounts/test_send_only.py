@@ -24,6 +24,7 @@ from twitter_connector.errors import (
     Permanent,
     RateLimited,
     Retryable,
+    Scope,
     ServiceUnavailable,
 )
 from twitter_connector.model.account import V1, Account
@@ -84,9 +85,10 @@ class Place(FakeDeliveries):
         assert self.accounts.get(STRANGER) is None
         return caught.value.detail
 
-    def delayed(self, since: timedelta = timedelta()) -> Retryable:
-        with pytest.raises(Retryable) as caught:
+    def delayed(self, since: timedelta = timedelta()) -> ConnectorError:
+        with pytest.raises((Retryable, RateLimited)) as caught:
             self.send_only_account(STRANGER, self.clock() - since)
+        assert caught.value.scope is Scope.LANE
         assert self.accounts.get(STRANGER) is None
         return caught.value
 

@@ -173,7 +173,13 @@ class TestAnswers:
         error = outcome(429, None, retry_after="7")
         assert isinstance(error, RateLimited)
         assert error.until == NOW + timedelta(seconds=7)
-        for odd in ("", "soon", "-1", "9" * 9, "Wed, 21 Oct 2026 07:28:00 GMT"):
+        later = ("Mon, 02 Mar 2026 09:00:07 GMT", 7), ("9" * 9, 900), ("Wed, 21 Oct 2026 07:28:00 GMT", 900)
+        for named, seconds in later:
+            for status in (429, 503):
+                error = outcome(status, None, retry_after=named)
+                assert error is not None
+                assert error.until == NOW + timedelta(seconds=seconds)
+        for odd in ("", "soon", "-1"):
             error = outcome(429, None, retry_after=odd)
             assert isinstance(error, RateLimited)
             assert error.until is not None

@@ -50,17 +50,17 @@ class TestSlots:
         with ExitStack() as stack:
             for n in range(24):
                 assert concurrency.full(IN) == [], n
-                stack.enter_context(concurrency.holding(IN, "acme"))
+                stack.enter_context(concurrency.leased(IN, "acme"))
             assert concurrency.full(IN) == ["acme"]
             assert concurrency.full(OUT) == []
-            stack.enter_context(concurrency.holding(IN, "other"))
+            stack.enter_context(concurrency.leased(IN, "other"))
             assert concurrency.full(IN) == ["acme"]
         assert concurrency.full(IN) == []
 
     def test_even_the_smallest_worker_can_hold_a_lane(self) -> None:
         concurrency = Concurrency(1)
         assert concurrency.full(IN) == []
-        with concurrency.holding(IN, "acme"):
+        with concurrency.leased(IN, "acme"):
             assert concurrency.full(IN) == ["acme"]
 
 

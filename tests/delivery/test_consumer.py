@@ -11,7 +11,7 @@ import pytest
 
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveries, failing
 from twitter_connector.broker import keys
-from twitter_connector.delivery.consumer import CLAIMS_MAX, SLICE
+from twitter_connector.delivery.consumer import CLAIMS_MAX, SLICE, Attempt
 from twitter_connector.errors import (
     ConnectorError,
     CredentialsRejected,
@@ -38,12 +38,16 @@ class Script:
     def fail(self, entry_id: str, *errors: BaseException) -> None:
         self.failures.setdefault(entry_id, []).extend(errors)
 
-    def deliver(self, lease: Lease) -> Sequence[Entry]:
+    def deliver(self, attempt: Attempt) -> Sequence[Entry]:
+        lease = attempt.lease
         self.during(lease)
         if self.failures.get(lease.entry_id):
             raise self.failures[lease.entry_id].pop(0)
         self.seen.append(lease.entry_id)
         return self.follow_ups.get(lease.entry_id, ())
+
+    def is_signal(self, lease: Lease) -> bool:
+        return lease.lane.endswith("~signs")
 
     def given_up(self, lease: Lease, error: ConnectorError) -> Sequence[Entry]:
         self.gave_up.append((lease.entry_id, error.reason))
@@ -179,7 +183,7 @@ class TestWaiting:
             started.append(lease)
         consume = fakes.consume(OUT, route)
         for lease in started:
-            consume._failed(lease, failing(ServiceUnavailable), keep=False)
+            consume._failed(Attempt(lease), failing(ServiceUnavailable), keep=False)
         fakes.clock.advance(2)
         serve(fakes, route)
         fakes.clock.advance(1)
@@ -447,7 +451,7 @@ class TestTrouble:
         work(fakes, "2", account=OTHER)
         lease: list[Any] = []
         while ACME not in fakes.concurrency.full(OUT):
-            lease.append(fakes.concurrency.holding(OUT, ACME))
+            lease.append(fakes.concurrency.leased(OUT, ACME))
             lease[-1].__enter__()
         serve(fakes, route)
         assert route.seen == ["2"]

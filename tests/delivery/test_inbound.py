@@ -9,6 +9,7 @@ import pytest
 
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveries, failing
 from twitter_connector.broker import keys
+from twitter_connector.delivery.consumer import Attempt
 from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.errors import LeaseLost, Permanent, RateLimited, Retryable, ServiceUnavailable
 from twitter_connector.model.work import Direction
@@ -188,7 +189,7 @@ class TestPictures:
         fakes.clock.advance(keys.LEASE_MS / 1000)
         assert fakes.lanes.claim(IN) is not None
         with pytest.raises(LeaseLost):
-            fakes.inbound.deliver(lease)
+            fakes.inbound.deliver(Attempt(lease))
         assert [m["body"]["type"] for m in fakes.cim.received] == ["PLAIN"]
 
 

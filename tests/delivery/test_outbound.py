@@ -18,6 +18,7 @@ from twitter_connector.errors import (
     Permanent,
     RateLimited,
     RecipientRefused,
+    RefusedOrDelivered,
     ServiceUnavailable,
 )
 from twitter_connector.twitter.v1.messages import message_data
@@ -26,9 +27,9 @@ FIRST, SECOND = (w / timedelta(seconds=1) for w in LOOKS_AFTER)
 
 
 def unknown(refusal: bool = False) -> OutcomeUnknown:
-    error = OutcomeUnknown("send_refused" if refusal else "outcome_unknown", "Twitter reports an error (151).")
-    error.refusal = refusal
-    return error
+    if refusal:
+        return RefusedOrDelivered("send_refused", "Twitter reports an error (151).")
+    return OutcomeUnknown("outcome_unknown", "Twitter did not answer.")
 
 
 def settle_uncertainty(fakes: FakeDeliveries) -> None:

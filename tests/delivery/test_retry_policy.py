@@ -1,82 +1,297 @@
-"""What is decided about a failure: pure, so every corner can be asked."""
+"""What is decided about an error: family, scope and `until`, endpoint by endpoint."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fake_deliveries import account
+from tests.fakes import FakeClock, FakeCredentials
+from twitter_connector.delivery.limits import OPEN_LIMIT_PAUSE, PROBE_LONGEST, STRIKES, Endpoints
 from twitter_connector.delivery.retry_policy import (
     FIRST_WAIT,
     LONGEST_WAIT,
-    OPEN_LIMIT_PAUSE,
     OWN_FAULT_TRIES,
+    PUBLIC_FILE_TRIES,
+    REJECTED_TRIES,
+    TRY_NEWER_AFTER,
+    Decision,
     GiveUp,
     Pause,
+    RetryPolicy,
     Wait,
     backoff,
-    decide,
     too_old,
 )
 from twitter_connector.errors import (
     ConnectorError,
     CredentialsRejected,
+    Endpoint,
     MediaProcessing,
     MediaTooLarge,
     OutcomeUnknown,
+    OverCapacity,
     Permanent,
     RateLimited,
     RecipientRefused,
+    RefusedOrDelivered,
     Retryable,
+    Scope,
     ServiceUnavailable,
     UnsupportedKind,
 )
+from twitter_connector.model.work import Direction, Lease
 
-NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+IN, OUT = Direction.IN, Direction.OUT
+ACCOUNT = account()
+CLOCK = FakeClock()
+NOW = CLOCK()
+OF_X = [e for e in Endpoint if e not in (Endpoint.SEND, Endpoint.FILE_ENGINE, Endpoint.PUBLIC_FILE)]
+AGREES = object()
 
 
-def decided(error: Exception, tries: int = 0, chance: float = 0.0) -> Wait | Pause | GiveUp:
-    return decide(error, tries=tries, now=NOW, chance=chance)
+class Asked:
+    """A policy with its collaborators, and one question."""
+
+    def __init__(self, direction: Direction = OUT, *, answer: object = AGREES, newer: bool = False) -> None:
+        self.credentials = FakeCredentials()
+        if answer is not AGREES:
+            assert answer is None or isinstance(answer, ConnectorError)
+            self.credentials.answers[ACCOUNT.id] = answer
+        if newer:
+            self.credentials.replaced.add(ACCOUNT.id)
+        self.endpoints = Endpoints(CLOCK)
+        self.chance = 0.0
+        self.policy = RetryPolicy(direction, CLOCK, self.endpoints, self.credentials, lambda: self.chance)
+
+    def __call__(self, error: Exception, tries: int = 0) -> Decision:
+        lease = Lease(self.policy.direction, ACCOUNT.id, "17", "1", "1|m", "", NOW, claims=1, tries=tries)
+        return self.policy.decide(error, lease, ACCOUNT)
+
+    def may_call(self, endpoint: Endpoint) -> bool:
+        try:
+            with self.endpoints.using(ACCOUNT.id, endpoint):
+                return True
+        except Retryable as error:
+            return error.scope is not Scope.LANE
+
+
+def decided(error: Exception, tries: int = 0) -> Decision:
+    return Asked()(error, tries)
+
+
+def at(endpoint: Endpoint, family: type[ConnectorError], **facts: object) -> ConnectorError:
+    """Return the error as X's gateways raise it from this endpoint."""
+    return family("reason", "Sentence.", endpoint=endpoint, scope=Scope.ENDPOINT, **facts)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("family", [Permanent, UnsupportedKind, MediaTooLarge, RecipientRefused])
 @pytest.mark.parametrize("tries", [0, 1, 1000])
-def test_what_will_never_work_is_buried_at_once(family: type[ConnectorError], tries: int) -> None:
+def test_what_will_never_work_is_given_up_at_once(family: type[ConnectorError], tries: int) -> None:
     error = family("reason")
     assert decided(error, tries) == GiveUp(error)
 
 
-@pytest.mark.parametrize("family", [Retryable, ServiceUnavailable, OutcomeUnknown, MediaProcessing])
+LATER = [Retryable, OutcomeUnknown, OverCapacity, RefusedOrDelivered, MediaProcessing]
+
+
+@pytest.mark.parametrize("family", LATER)
 def test_what_may_work_later_waits_and_spends_a_try(family: type[ConnectorError]) -> None:
     assert decided(family("reason")) == Wait(FIRST_WAIT, spend=True)
 
 
-@pytest.mark.parametrize("family", [Retryable, ServiceUnavailable, OutcomeUnknown, MediaProcessing])
-def test_who_says_when_is_waited_for_without_spending_a_try(family: type[ConnectorError]) -> None:
+def test_a_side_that_does_not_answer_counts_as_unreached() -> None:
+    assert decided(ServiceUnavailable("reason")) == Wait(FIRST_WAIT, spend=True, unreached=True)
+
+
+@pytest.mark.parametrize("family", LATER)
+def test_an_error_that_names_a_moment_is_waited_for_without_spending_a_try(family: type[ConnectorError]) -> None:
     later = family("reason", until=NOW + timedelta(seconds=7))
     assert decided(later) == Wait(timedelta(seconds=7), spend=False)
     past = family("reason", until=NOW - timedelta(seconds=7))
     assert decided(past) == Wait(timedelta(), spend=False)
 
 
-@pytest.mark.parametrize("family", [RateLimited, CredentialsRejected])
-def test_a_limit_pauses_the_account(family: type[ConnectorError]) -> None:
-    assert decided(family("reason", until=NOW + timedelta(minutes=10))) == Pause(NOW + timedelta(minutes=10))
-    assert decided(family("reason")) == Pause(NOW + OPEN_LIMIT_PAUSE)
-    assert decided(family("reason", until=NOW - timedelta(minutes=1))) == Pause(NOW)
+def test_a_side_that_names_a_moment_is_left_alone_until_then() -> None:
+    error = ServiceUnavailable("ccm_unavailable", until=NOW + timedelta(seconds=25))
+    assert Asked(IN)(error) == Pause(NOW + timedelta(seconds=25), error, IN)
+
+
+@pytest.mark.parametrize("direction", [IN, OUT])
+def test_a_limit_pauses_the_account_in_this_direction(direction: Direction) -> None:
+    for until, expected in ((600, 600), (-60, 0), (None, OPEN_LIMIT_PAUSE.total_seconds())):
+        moment = None if until is None else NOW + timedelta(seconds=until)
+        error = RateLimited("reason", until=moment)
+        assert Asked(direction)(error) == Pause(NOW + timedelta(seconds=expected), error, direction)
 
 
 @given(st.floats(0, 1), st.integers(-3600, 86400))
 def test_a_pause_never_ends_early_and_at_most_a_second_late(chance: float, seconds: int) -> None:
     until = NOW + timedelta(seconds=seconds)
-    decision = decided(RateLimited("reason", until=until), chance=chance)
+    asked = Asked()
+    asked.chance = chance
+    decision = asked(RateLimited("reason", until=until))
     assert isinstance(decision, Pause)
     assert max(until, NOW) <= decision.until <= max(until, NOW) + timedelta(seconds=1)
 
 
-def test_a_fault_of_our_own_is_tried_a_few_times_and_then_buried_without_its_words() -> None:
+class TestOneEndpoint:
+    """A limit, a silence or a refusal of one endpoint concerns only the work that needs it."""
+
+    @pytest.mark.parametrize("endpoint", [*OF_X, Endpoint.FILE_ENGINE])
+    def test_a_limit_makes_its_lane_wait_and_keeps_the_others_from_calling(self, endpoint: Endpoint) -> None:
+        asked = Asked()
+        error = at(endpoint, RateLimited, until=NOW + timedelta(seconds=40))
+        assert asked(error) == Wait(timedelta(seconds=40), spend=False)
+        assert not asked.may_call(endpoint)
+        assert all(asked.may_call(other) for other in Endpoint if other is not endpoint)
+        with asked.endpoints.using("another account", endpoint):
+            pass
+
+    @pytest.mark.parametrize("endpoint", [*OF_X, Endpoint.FILE_ENGINE])
+    def test_a_limit_without_an_end_grows_for_itself(self, endpoint: Endpoint) -> None:
+        asked = Asked()
+        assert asked(at(endpoint, RateLimited)) == Wait(OPEN_LIMIT_PAUSE, spend=False)
+        decision = asked(RateLimited("of_sending"))
+        assert isinstance(decision, Pause)
+        assert decision.until == NOW + OPEN_LIMIT_PAUSE
+
+    @pytest.mark.parametrize("endpoint", [*OF_X, Endpoint.FILE_ENGINE])
+    def test_silence_spends_tries_and_never_counts_against_sending(self, endpoint: Endpoint) -> None:
+        asked = Asked()
+        for tries in range(STRIKES):
+            decision = asked(at(endpoint, ServiceUnavailable), tries)
+            assert decision == Wait(backoff(tries, 0), spend=True)
+        assert not asked.may_call(endpoint)
+        CLOCK.advance(PROBE_LONGEST.total_seconds())
+        try:
+            assert asked.may_call(endpoint)
+        finally:
+            CLOCK.advance(-PROBE_LONGEST.total_seconds())
+        # It answered, so it counts as there again.
+        assert asked.may_call(endpoint)
+
+    @pytest.mark.parametrize("endpoint", [*OF_X, Endpoint.FILE_ENGINE])
+    def test_an_overloaded_endpoint_that_names_a_moment_is_left_alone_until_then(self, endpoint: Endpoint) -> None:
+        asked = Asked()
+        error = at(endpoint, ServiceUnavailable, until=NOW + timedelta(seconds=25))
+        assert asked(error) == Wait(timedelta(seconds=25), spend=False)
+        assert not asked.may_call(endpoint)
+
+    @pytest.mark.parametrize("endpoint", [e for e in OF_X if e is not Endpoint.CREDENTIALS])
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_a_refusal_stops_the_account_only_if_x_rejects_its_credentials(
+        self, endpoint: Endpoint, status: int
+    ) -> None:
+        asked = Asked()
+        error = at(endpoint, CredentialsRejected, status=status, until=NOW + timedelta(minutes=10))
+        decision = asked(error)
+        assert isinstance(decision, Pause)
+        assert (decision.until, decision.direction) == (error.until, OUT)
+        assert decision.error.reason == ("reason" if status == 401 else "credentials_rejected")
+        assert asked.credentials.asked == [ACCOUNT.id]
+
+    @pytest.mark.parametrize("endpoint", [e for e in OF_X if e is not Endpoint.CREDENTIALS])
+    def test_a_refusal_of_an_accepted_account_is_final_for_the_message(self, endpoint: Endpoint) -> None:
+        decision = Asked(answer=None)(at(endpoint, CredentialsRejected, status=403, code=453))
+        assert isinstance(decision, GiveUp)
+        assert isinstance(decision.error, Permanent)
+        assert (decision.error.code, decision.error.status) == (453, 403)
+
+    @pytest.mark.parametrize("endpoint", [e for e in OF_X if e is not Endpoint.CREDENTIALS])
+    def test_a_401_of_an_accepted_account_is_retried_and_then_final(self, endpoint: Endpoint) -> None:
+        asked = Asked(answer=None)
+        error = at(endpoint, CredentialsRejected, status=401, code=32)
+        for tries in range(REJECTED_TRIES):
+            assert asked(error, tries) == Wait(backoff(tries, 0), spend=True)
+        assert isinstance(asked(error, REJECTED_TRIES), GiveUp)
+
+    @pytest.mark.parametrize("endpoint", [e for e in OF_X if e is not Endpoint.CREDENTIALS])
+    @pytest.mark.parametrize("trouble", [RateLimited("x"), ServiceUnavailable("x")])
+    def test_a_refusal_waits_while_x_cannot_be_asked(self, endpoint: Endpoint, trouble: ConnectorError) -> None:
+        asked = Asked(answer=trouble)
+        assert asked(at(endpoint, CredentialsRejected, status=403)) == Wait(FIRST_WAIT, spend=True)
+
+    @pytest.mark.parametrize("family", [Permanent, CredentialsRejected])
+    def test_an_uncertain_send_that_cannot_be_looked_for_is_a_matter_for_a_person(
+        self, family: type[ConnectorError]
+    ) -> None:
+        decision = Asked(answer=None)(at(Endpoint.LIST, family, status=403, code=87))
+        assert isinstance(decision, GiveUp)
+        assert (decision.error.reason, decision.error.ours, decision.error.code) == ("outcome_unknown", True, 87)
+        assert "check the conversation" in decision.error.detail
+
+    def test_an_upload_that_is_refused_says_so_to_the_agent(self) -> None:
+        decision = Asked(answer=None)(at(Endpoint.UPLOAD, CredentialsRejected, status=403, code=453))
+        assert isinstance(decision, GiveUp)
+        assert "the file was not sent" in decision.error.detail
+        assert "Sentence." in decision.error.detail
+
+    def test_a_public_file_is_waited_for_half_a_minute(self) -> None:
+        error = ServiceUnavailable("media_host_unreachable", endpoint=Endpoint.PUBLIC_FILE, scope=Scope.LANE)
+        for tries in range(PUBLIC_FILE_TRIES):
+            assert decided(error, tries) == Wait(backoff(tries, 0), spend=True)
+        decision = decided(error, PUBLIC_FILE_TRIES)
+        assert isinstance(decision, GiveUp)
+        assert decision.error.reason == "media_unreachable"
+        named = error.waiting(until=NOW + timedelta(seconds=30))
+        assert decided(named) == Wait(timedelta(seconds=30), spend=True)
+
+
+class TestRefusedSends:
+    """A send that X refuses with 401 or 403."""
+
+    REFUSED = CredentialsRejected(
+        "write_permission_missing", "x", status=403, endpoint=Endpoint.SEND, until=NOW + timedelta(minutes=10)
+    )
+    ONCE = CredentialsRejected(
+        "credentials_rejected", "x", status=401, code=32, endpoint=Endpoint.SEND, until=NOW + timedelta(minutes=10)
+    )
+
+    def test_a_403_stops_the_account_without_a_question(self) -> None:
+        asked = Asked()
+        assert asked(self.REFUSED) == Pause(NOW + timedelta(minutes=10), self.REFUSED, OUT)
+        assert asked.credentials.asked == []
+
+    def test_a_401_that_x_confirms_stops_the_account(self) -> None:
+        assert Asked()(self.ONCE) == Pause(NOW + timedelta(minutes=10), self.ONCE, OUT)
+
+    @pytest.mark.parametrize("answer", [None, RateLimited("x"), ServiceUnavailable("x")])
+    def test_a_401_that_x_does_not_confirm_costs_seconds(self, answer: ConnectorError | None) -> None:
+        asked = Asked(answer=answer)
+        waits = [asked(self.ONCE, tries) for tries in range(REJECTED_TRIES)]
+        assert waits == [Wait(backoff(tries, 0), spend=True) for tries in range(REJECTED_TRIES)]
+        assert asked(self.ONCE, REJECTED_TRIES) == Pause(NOW + timedelta(minutes=10), self.ONCE, OUT)
+
+    @pytest.mark.parametrize("error", [REFUSED, ONCE])
+    def test_newer_credentials_are_tried_a_moment_later(self, error: CredentialsRejected) -> None:
+        assert Asked(newer=True)(error) == Pause(NOW + TRY_NEWER_AFTER, error, OUT)
+
+    def test_a_message_to_cim_stops_the_accounts_sending(self) -> None:
+        rejected = self.ONCE.waiting(endpoint=Endpoint.CREDENTIALS, scope=Scope.ENDPOINT)
+        assert Asked(IN)(rejected) == Pause(NOW + timedelta(minutes=10), rejected, OUT)
+
+
+def test_a_slow_endpoint_leaves_threads_for_other_messages() -> None:
+    endpoints = Endpoints(CLOCK, places=2, total=3)
+    with endpoints.using("a", Endpoint.UPLOAD), endpoints.using("a", Endpoint.UPLOAD):
+        with pytest.raises(Retryable) as busy, endpoints.using("a", Endpoint.UPLOAD):
+            pass
+        assert busy.value.until is not None
+        with (
+            endpoints.using("a", Endpoint.MARK_READ),
+            pytest.raises(Retryable),
+            endpoints.using("b", Endpoint.UPLOAD),
+        ):
+            pass
+    with endpoints.using("a", Endpoint.UPLOAD), endpoints.using("b", Endpoint.UPLOAD):
+        pass
+
+
+def test_a_fault_of_our_own_is_tried_a_few_times_and_then_given_up_without_its_words() -> None:
     error = KeyError("planted words")
     for tries in range(OWN_FAULT_TRIES - 1):
         assert isinstance(decided(error, tries), Wait)

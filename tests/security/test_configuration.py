@@ -15,13 +15,13 @@ from flask.testing import FlaskClient
 
 from tests.brokers import Broker, services_of
 from tests.web.web_requests import ACCOUNT, SECRET, dm, is_problem, post_event
-from twitter_connector.accounts.credentials import TRY_OTHERS_AFTER, Configure, others_tried
+from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.registration_steps import SENDS_ONLY
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
-from twitter_connector.errors import CredentialsRejected, RateLimited, ServiceUnavailable
-from twitter_connector.model.account import Account, Credentials, Webhook
+from twitter_connector.errors import RateLimited, ServiceUnavailable
+from twitter_connector.model.account import Credentials, Webhook
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction
 from twitter_connector.store.enquiries import Enquiries
@@ -189,7 +189,7 @@ def test_it_is_in_force_in_every_process_at_once(
 
     there = create_app(elsewhere.settings, elsewhere).test_client()
     assert post_event(there, dm("1"), secret=SECRET).status_code == 200
-    assert elsewhere.configure.refused(ACCOUNT) is True
+    assert elsewhere.configure.newer(ACCOUNT) is True
     assert credentials(elsewhere).api_key_secret == NEW.api_key_secret
     assert post_event(there, dm("2"), secret=NEW.api_key_secret).status_code == 200
     assert post_event(there, dm("3"), secret=SECRET).status_code == 200
@@ -286,7 +286,7 @@ def registered(services: Services) -> Services:
 
 def test_other_credentials_at_ccm_are_taken_over(registered: Services) -> None:
     ccm = Ccm({"connectorConfigurations": rows(SOCIAL)})
-    assert configure(registered, ccm).refused(ACCOUNT) is True
+    assert configure(registered, ccm).newer(ACCOUNT) is True
     assert ccm.asked == [ACCOUNT.id]
     account = registered.accounts.get(ACCOUNT.id, max_age=0)
     assert account is not None
@@ -308,7 +308,7 @@ def test_other_credentials_at_ccm_are_taken_over(registered: Services) -> None:
     ],
 )
 def test_nothing_better_at_ccm_changes_nothing(registered: Services, answer: Any) -> None:
-    assert configure(registered, Ccm(answer)).refused(ACCOUNT) is False
+    assert configure(registered, Ccm(answer)).newer(ACCOUNT) is False
     assert credentials(registered) == ACCOUNT.credentials
 
 
@@ -318,42 +318,24 @@ def test_ccm_is_asked_once_in_a_while_however_often_twitter_refuses(
     ccm = Ccm()
     here, there = configure(registered, ccm), configure(services_of(broker_process.settings), ccm)
     for _ in range(5):
-        assert here.refused(ACCOUNT) is False
-        assert there.refused(ACCOUNT) is False
+        assert here.newer(ACCOUNT) is False
+        assert there.newer(ACCOUNT) is False
     assert len(ccm.asked) == 1
     lasts = inspector.ttl(keys.PULLED.format(account=ACCOUNT.id))
     assert 590 < lasts <= 600
     inspector.delete(keys.PULLED.format(account=ACCOUNT.id))
-    here.refused(ACCOUNT)
+    here.newer(ACCOUNT)
     assert len(ccm.asked) == 2
 
 
 def test_credentials_that_were_changed_meanwhile_need_no_asking(registered: Services) -> None:
     ccm = Ccm()
     registered.accounts.save(replace(ACCOUNT, credentials=NEW))
-    assert configure(registered, ccm).refused(ACCOUNT) is True
+    assert configure(registered, ccm).newer(ACCOUNT) is True
     assert ccm.asked == []
     registered.accounts.remove(ACCOUNT.id)
-    assert configure(registered, ccm).refused(ACCOUNT) is False
+    assert configure(registered, ccm).newer(ACCOUNT) is False
     assert ccm.asked == []
-
-
-@pytest.mark.parametrize("others", [True, False])
-def test_an_account_with_other_credentials_waits_a_moment_and_one_without_as_long_as_ever(others: bool) -> None:
-    present, later = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
-    outcome: list[Account] = []
-
-    def refused(account: Account) -> bool:
-        outcome.append(account)
-        return others
-
-    with pytest.raises(CredentialsRejected) as raised, others_tried(ACCOUNT, refused, lambda: present):
-        raise CredentialsRejected("token_revoked", "x", until=later)
-    assert outcome == [ACCOUNT]
-    assert raised.value.until == (present + TRY_OTHERS_AFTER if others else later)
-    with pytest.raises(RateLimited), others_tried(ACCOUNT, refused, lambda: present):
-        raise RateLimited("rate_limited", "x", until=later)
-    assert outcome == [ACCOUNT]
 
 
 # While the account is being looked after

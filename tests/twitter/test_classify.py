@@ -12,16 +12,20 @@ import pytest
 from twitter_connector.errors import (
     ConnectorError,
     CredentialsRejected,
+    Endpoint,
     OutcomeUnknown,
+    OverCapacity,
     Permanent,
     RateLimited,
     RecipientRefused,
+    RefusedOrDelivered,
     Retryable,
+    Scope,
     ServiceUnavailable,
 )
 from twitter_connector.net.answers import Answer
-from twitter_connector.twitter.error_codes import CODES
-from twitter_connector.twitter.http import AUTOMATED_PAUSE, REJECTED_PAUSE, classify, outcome, reset_time
+from twitter_connector.twitter.error_codes import CODES, PAUSES, PROBLEMS
+from twitter_connector.twitter.http import REJECTED_PAUSE, classify, outcome, reset_time
 
 NOW = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
@@ -48,7 +52,7 @@ WEBHOOK_ROWS: dict[tuple[int, int | None], type[ConnectorError]] = {
 SEND_ROWS: dict[tuple[int, int | None], type[ConnectorError]] = {
     (403, 349): RecipientRefused,
     (403, 150): RecipientRefused,
-    (403, 151): OutcomeUnknown,
+    (403, 151): RefusedOrDelivered,
     (403, 389): RecipientRefused,
     (403, 476): RecipientRefused,
     (403, 108): RecipientRefused,
@@ -60,6 +64,10 @@ SEND_ROWS: dict[tuple[int, int | None], type[ConnectorError]] = {
     (403, 64): CredentialsRejected,
     (403, 326): CredentialsRejected,
     (403, 226): RateLimited,
+    (403, 161): RateLimited,
+    (403, 185): RateLimited,
+    (403, 205): RateLimited,
+    (403, 344): RateLimited,
     (403, 354): Permanent,
     (400, 214): Permanent,
     (403, 214): Permanent,
@@ -79,7 +87,7 @@ SEND_ROWS: dict[tuple[int, int | None], type[ConnectorError]] = {
     (429, 88): RateLimited,
     (429, None): RateLimited,
     (420, None): RateLimited,
-    (503, 130): OutcomeUnknown,
+    (503, 130): OverCapacity,
     (500, 131): OutcomeUnknown,
     (502, None): OutcomeUnknown,
     (504, None): OutcomeUnknown,
@@ -89,6 +97,14 @@ SEND_ROWS: dict[tuple[int, int | None], type[ConnectorError]] = {
 def answer(status: int, code: int | None = None, message: str = "Twitter's words", **headers: str) -> Answer:
     body = json.dumps({"errors": [{"code": code, "message": message}]}).encode() if code is not None else b""
     return Answer(status, {k.replace("_", "-"): v for k, v in headers.items()}, body)
+
+
+def used_up(*, quarter: int, remaining: str, day: int = 0) -> dict[str, str]:
+    """Return the headers of limits that end after so many seconds. day: of the daily one, which is used up."""
+    headers = {"x-rate-limit-reset": str(EPOCH + quarter), "x-rate-limit-remaining": remaining}
+    if day:
+        headers |= {"x-app-limit-24hour-reset": str(EPOCH + day), "x-app-limit-24hour-remaining": "0"}
+    return headers
 
 
 def failure(found: ConnectorError | None) -> ConnectorError:
@@ -143,15 +159,14 @@ class TestFamilies:
 
     def test_a_send_that_was_refused_although_it_may_have_arrived_says_so(self) -> None:
         error = failure(classify(answer(403, 151), NOW, acts=True))
-        assert isinstance(error, OutcomeUnknown)
-        assert error.refusal
+        assert isinstance(error, RefusedOrDelivered)
         assert isinstance(classify(answer(403, 151), NOW, acts=False), Permanent)
 
     def test_trouble_of_twitters_own_leaves_a_send_open_and_nothing_else(self) -> None:
         for status in (500, 502, 503, 504, 599):
             sent = failure(classify(answer(status), NOW, acts=True))
             assert isinstance(sent, OutcomeUnknown)
-            assert not sent.refusal
+            assert not isinstance(sent, RefusedOrDelivered)
             assert type(classify(answer(status), NOW, acts=False)) is ServiceUnavailable
 
     @pytest.mark.parametrize("status", [408, 425])
@@ -166,7 +181,7 @@ class TestFamilies:
 
     def test_taken_for_a_robot_the_account_rests(self) -> None:
         error = failure(classify(answer(403, 226), NOW, acts=True))
-        assert error.until == NOW + AUTOMATED_PAUSE
+        assert error.until == NOW + PAUSES["looks_automated"] == NOW + timedelta(minutes=15)
 
     @pytest.mark.parametrize(
         ("status", "family"), [(400, Permanent), (401, CredentialsRejected), (403, Permanent), (404, Permanent)]
@@ -190,6 +205,81 @@ class TestFamilies:
         assert len(error.words) == 300
         assert "planted" not in str(error)
         assert "planted" not in error.detail
+
+
+def problem(status: int, kind: str, **headers: str) -> Answer:
+    body = {"title": "Title", "detail": "Detail", "type": f"https://api.x.com/2/problems/{kind}", "status": status}
+    return Answer(status, {k.replace("_", "-"): v for k, v in headers.items()}, json.dumps(body).encode())
+
+
+class TestLater:
+    """Every answer of X that means "later" makes the account wait, whatever its status."""
+
+    @pytest.mark.parametrize(
+        ("found", "reason", "until"),
+        [
+            (answer(403, 344), "daily_limit", None),
+            (answer(403, 185), "daily_limit", None),
+            (answer(403, 161), "daily_limit", None),
+            (answer(403, 205), "daily_limit", None),
+            (answer(403, 88), "rate_limited", None),
+            (answer(403, 344, x_rate_limit_reset=str(EPOCH + 40)), "daily_limit", 40),
+            (answer(403, 344, retry_after="40"), "daily_limit", 40),
+            (answer(403, 226), "looks_automated", 900),
+            (answer(429), "rate_limited", None),
+            (answer(420), "rate_limited", None),
+            (answer(429, retry_after="40"), "rate_limited", 40),
+            (answer(402), "credits_depleted", 3600),
+            (problem(402, "credits-depleted"), "credits_depleted", 3600),
+            (problem(402, "credits"), "credits_depleted", 3600),
+            (problem(429, "usage-capped", x_rate_limit_reset=str(EPOCH + 40)), "usage_capped", 3600),
+            (problem(403, "usage-capped"), "usage_capped", 3600),
+            (problem(429, "rate-limits", x_rate_limit_reset=str(EPOCH + 40)), "rate_limited", 40),
+            (problem(429, "streaming-connection"), "stream_open_elsewhere", None),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("acts", [True, False])
+    def test_is_a_limit(self, found: Answer, reason: str, until: int | None, acts: bool) -> None:
+        error = failure(classify(found, NOW, acts=acts, endpoint=Endpoint.SEND))
+        assert type(error) is RateLimited
+        assert (error.reason, error.scope) == (reason, Scope.ACCOUNT)
+        assert error.until == (None if until is None else NOW + timedelta(seconds=until))
+
+    def test_covers_every_row_of_the_tables(self) -> None:
+        codes = {code for code, (family, _, _) in CODES.items() if family is RateLimited}
+        assert codes == {88, 161, 185, 205, 226, 344}
+        problems = {kind for kind, (family, _, _) in PROBLEMS.items() if family is RateLimited}
+        assert problems == {"usage-capped", "credits-depleted", "credits", "rate-limits", "streaming-connection"}
+
+    @pytest.mark.parametrize("kind", ["internal-error", "operational-disconnect"])
+    def test_a_fault_of_xs_own_is_retried(self, kind: str) -> None:
+        assert type(failure(classify(problem(400, kind), NOW, acts=False))) is Retryable
+
+
+class TestScope:
+    @pytest.mark.parametrize("status", [401, 429, 500, 503, 408, 302])
+    @pytest.mark.parametrize("endpoint", [e for e in Endpoint if e is not Endpoint.SEND])
+    def test_only_work_that_needs_the_endpoint_waits(self, endpoint: Endpoint, status: int) -> None:
+        error = failure(classify(answer(status), NOW, acts=False, endpoint=endpoint))
+        assert (error.scope, error.endpoint) == (Scope.ENDPOINT, endpoint)
+
+    def test_a_refused_send_concerns_the_account_and_an_uncertain_one_its_conversation(self) -> None:
+        scopes = {
+            status: failure(classify(answer(status), NOW, acts=True, endpoint=Endpoint.SEND)).scope
+            for status in (401, 429, 503)
+        }
+        assert scopes == {401: Scope.ACCOUNT, 429: Scope.ACCOUNT, 503: Scope.LANE}
+
+    @pytest.mark.parametrize(
+        ("header", "seconds"),
+        [("25", 25), ("Mon, 02 Mar 2026 09:00:25 GMT", 25), ("999999999", 900), ("soon", None), ("-5", None)],
+    )
+    def test_an_overloaded_x_says_when_to_come_back(self, header: str, seconds: int | None) -> None:
+        until = None if seconds is None else NOW + timedelta(seconds=seconds)
+        for acts in (True, False):
+            for code in (None, 130):
+                assert failure(classify(answer(503, code, retry_after=header), NOW, acts=acts)).until == until
 
 
 class TestWhatTwitterSays:
@@ -235,7 +325,14 @@ class TestResetTime:
             ({"x-rate-limit-reset": "-5"}, None),
             ({"x-rate-limit-reset": "١٢٣"}, None),
             ({"x-rate-limit-reset": "0", "retry-after": "7"}, NOW + timedelta(seconds=7)),
-            ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+            ({"retry-after": "Mon, 02 Mar 2026 09:00:40 GMT"}, NOW + timedelta(seconds=40)),
+            # Later than any limit lasts: the bound.
+            ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, NOW + timedelta(days=1)),
+            # API v2 names three limits; the one that is used up counts, the latest of several.
+            (used_up(quarter=900, remaining="3", day=3600), NOW + timedelta(hours=1)),
+            (used_up(quarter=900, remaining="0", day=3600), NOW + timedelta(hours=1)),
+            (used_up(quarter=900, remaining="0"), NOW + timedelta(minutes=15)),
+            (used_up(quarter=900, remaining="3"), NOW + timedelta(minutes=15)),
             ({}, None),
         ],
         ids=str,

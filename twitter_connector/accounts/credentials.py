@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from marshmallow import ValidationError
 
 from twitter_connector.cim.channel_configuration import PushedConfiguration, credentials_in
-from twitter_connector.errors import ConnectorError, CredentialsRejected
+from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import is_id
 from twitter_connector.model.work import Direction
@@ -28,10 +26,6 @@ log = logging.getLogger(__name__)
 _OWNED_TOKEN = re.compile(r"(?P<owner>\d{1,20})-.+")
 # Pauses that other credentials, or another look by an operator, do not shorten: Twitter said until when.
 _TIMED = frozenset({"rate_limited", "looks_automated"})
-
-
-# Other credentials are tried this soon: at once, but for the lanes that still fail with the former ones.
-TRY_OTHERS_AFTER = timedelta(seconds=1)
 
 
 class AccountsPort(Protocol):
@@ -116,17 +110,15 @@ class Configure:
         log.info("configuration_pushed", extra={"account": account.id, "changed": changed})
         return Taken(account.id, not account.sends_only, changed, account.sends_only)
 
-    def refused(self, account: Account) -> bool:
-        """Twitter refused this account's credentials: say whether there are others by now.
-
-        They may have been changed since `account` was read; otherwise CCM is asked, once in a while.
-        """
+    def newer(self, account: Account, *, ask: bool = True) -> bool:
+        """Return whether the account has other credentials than `account` holds. ask: if they are the same, ask CCM
+        for some, at most once in PULL_SECONDS."""
         fresh = self._accounts.get(account.id, max_age=0)
         if fresh is None:
             return False
         if fresh.credentials != account.credentials:
             return True
-        if not self._enquiries.may_pull(account.id):
+        if not ask or not self._enquiries.may_pull(account.id):
             return False
         try:
             found = self._pull(account.id)
@@ -188,15 +180,3 @@ def refuse_token_of_another(account_id: str, values: Mapping[str, str]) -> None:
         raise ValidationError(
             {"ACCESS-TOKEN": [f"This token belongs to account {owned['owner']}, not to {account_id}."]}
         )
-
-
-@contextmanager
-def others_tried(account: Account, refused: Callable[[Account], bool], clock: Callable[[], datetime]) -> Iterator[None]:
-    """Act with an account's credentials; where Twitter refuses them and there are others by now, the account waits a
-    moment instead of minutes. refused: Configure.refused."""
-    try:
-        yield
-    except CredentialsRejected as error:
-        if refused(account):
-            error.until = clock() + TRY_OTHERS_AFTER
-        raise

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Protocol
 from marshmallow import ValidationError
 
 from twitter_connector.cim.channel_configuration import credentials_in
-from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, Retryable
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, Retryable, Scope
 from twitter_connector.logs import hide
 from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.event import is_id
@@ -175,8 +175,8 @@ class SendOnlyAccounts:
     def _wait(self, account_id: str, waiting_since: datetime, error: ConnectorError, until: datetime) -> NoReturn:
         if self._clock() - waiting_since > LONGEST:
             raise _unknown(account_id, f"For an hour, its credentials could not be had from CCM: {error.detail}")
-        # Not the error as it came: one that pauses the account, or opens its breaker, would be of no use here.
-        raise Retryable(error.reason, error.detail, until=until, status=error.status) from error
+        # Only this conversation waits: the account that would have to pause is not there yet.
+        raise error.waiting(scope=Scope.LANE, until=until)
 
 
 def not_registered(account_id: str, waiting_since: datetime) -> Account:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from twitter_connector.errors import ConnectorError, Permanent, RateLimited, Retryable, ServiceUnavailable
 from twitter_connector.net.answers import Answer
+from twitter_connector.net.retry_after import retry_after
 from twitter_connector.net.status import Meaning, meaning_of
 
 # The gateway before CCM cuts off after ten seconds, so an answer after that will not come.
@@ -32,11 +33,14 @@ def classify(answer: Answer, now: datetime) -> ConnectorError | None:
             return RateLimited(
                 "ccm_rate_limited",
                 "The gateway before CCM limits the rate.",
-                until=_retry_after(answer, now),
+                until=retry_after(answer.headers, now) or now + _GATEWAY_PAUSE,
                 status=status,
             )
         case Meaning.UNAVAILABLE:
-            return ServiceUnavailable("ccm_unavailable", f"CCM is not available (HTTP {status}).", status=status)
+            later = retry_after(answer.headers, now)
+            return ServiceUnavailable(
+                "ccm_unavailable", f"CCM is not available (HTTP {status}).", until=later, status=status
+            )
         case Meaning.UNAUTHORIZED:
             # Nothing is wrong with the message: it waits until the gateway lets us in.
             return Retryable(
@@ -98,10 +102,3 @@ def _failed(reason_code: str, status: int) -> ConnectorError:
         code=code,
         status=status,
     )
-
-
-def _retry_after(answer: Answer, now: datetime) -> datetime:
-    after = answer.headers.get("retry-after", "")
-    if after.isascii() and after.isdecimal() and len(after) < 6:
-        return now + timedelta(seconds=int(after))
-    return now + _GATEWAY_PAUSE

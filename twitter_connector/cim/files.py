@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import BinaryIO, Protocol
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote
 
-from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, Retryable, ServiceUnavailable
+from twitter_connector.errors import (
+    ConnectorError,
+    Endpoint,
+    MediaTooLarge,
+    Permanent,
+    Retryable,
+    Scope,
+    ServiceUnavailable,
+)
 from twitter_connector.model.message import StoredFile
 from twitter_connector.net.answers import Answer, Incoming, NoAnswer, NotSent, file_chunks
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.multipart import FilePart, Multipart
+from twitter_connector.net.retry_after import retry_after
 from twitter_connector.net.status import Meaning, meaning_of
 
 from .file_names import clean_name, filename, safe_name
@@ -26,6 +36,8 @@ from .file_names import clean_name, filename, safe_name
 # A virus scanner may look at an upload before it is answered.
 STORE_SECONDS = 120.0
 READ_SECONDS = 60.0
+# Only messages with files wait for the file engine.
+_WHERE: dict[str, Any] = {"scope": Scope.ENDPOINT, "endpoint": Endpoint.FILE_ENGINE}
 
 
 class WholeFile(Protocol):
@@ -40,10 +52,17 @@ class WholeFile(Protocol):
 class Files:
     """base_url: FILE_ENGINE_URL, None where there is none. public_base: PUBLIC_FILE_ENGINE_URL, for agents."""
 
-    def __init__(self, http_client: HttpClient, base_url: str | None, public_base: str | None = None) -> None:
+    def __init__(
+        self,
+        http_client: HttpClient,
+        base_url: str | None,
+        public_base: str | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._http_client = http_client
         self._base = base_url
         self._public = public_base or base_url
+        self._clock = clock
 
     @staticmethod
     def filename(media_url: str) -> str | None:
@@ -69,7 +88,7 @@ class Files:
             raise _unreachable(error) from error
         stored = _stored_name(answer)
         if stored is None:
-            raise _failure(answer.status, reading=False)
+            raise _failure(answer.status, answer.headers, self._clock(), reading=False)
         url = f"{self._public}/api/downloadFileStream?filename={quote(stored, safe='')}"
         return StoredFile(stored, url, mime_type, whole.size_bytes)
 
@@ -89,14 +108,18 @@ class Files:
             except (NotSent, NoAnswer) as error:
                 raise _unreachable(error) from error
             if incoming.status != 200:
-                raise _failure(incoming.status, reading=True)
+                raise _failure(incoming.status, incoming.headers, self._clock(), reading=True)
             if incoming.is_web_page:
                 # A customer's own HTML file cannot be meant: no Direct Message carries one.
                 raise _wrong_address("it answers with a web page", incoming.status)
             yield replace(
                 incoming,
                 chunks=file_chunks(
-                    incoming.chunks, file="The file", server="The file engine", reason="file_engine_no_answer"
+                    incoming.chunks,
+                    file="The file",
+                    server="The file engine",
+                    reason="file_engine_no_answer",
+                    endpoint=Endpoint.FILE_ENGINE,
                 ),
             )
 
@@ -125,11 +148,12 @@ def _stored_name(answer: Answer) -> str | None:
             "The file engine's answer to an upload names no file. Check FILE_ENGINE_URL.",
             ours=True,
             status=answer.status,
+            **_WHERE,
         )
     return name
 
 
-def _failure(status: int, *, reading: bool) -> ConnectorError:
+def _failure(status: int, headers: Mapping[str, str], now: datetime, *, reading: bool) -> ConnectorError:
     meaning = meaning_of(status)
     if reading and meaning is Meaning.GONE:
         return Permanent(
@@ -150,12 +174,17 @@ def _failure(status: int, *, reading: bool) -> ConnectorError:
             "inside the cluster as FILE_ENGINE_URL.",
             ours=True,
             status=status,
+            **_WHERE,
         )
     if meaning is Meaning.REDIRECT or status == 404:
         return _wrong_address(f"HTTP {status}", status)
     if meaning in (Meaning.UNAVAILABLE, Meaning.LIMITED, Meaning.SUCCESS):
         return ServiceUnavailable(
-            "file_engine_unavailable", f"The file engine is not available (HTTP {status}).", status=status
+            "file_engine_unavailable",
+            f"The file engine is not available (HTTP {status}).",
+            until=retry_after(headers, now),
+            status=status,
+            **_WHERE,
         )
     return Permanent("file_engine_refused", f"The file engine refused the file (HTTP {status}).", status=status)
 
@@ -167,8 +196,9 @@ def _wrong_address(answer: str, status: int) -> ServiceUnavailable:
         "files wait.",
         ours=True,
         status=status,
+        **_WHERE,
     )
 
 
 def _unreachable(error: Exception) -> ServiceUnavailable:
-    return ServiceUnavailable("file_engine_unreachable", f"The file engine cannot be reached: {error}.")
+    return ServiceUnavailable("file_engine_unreachable", f"The file engine cannot be reached: {error}.", **_WHERE)

@@ -9,24 +9,38 @@ from contextlib import contextmanager
 
 from twitter_connector.model.work import Direction
 
-# Of a direction's slots, an account may hold this share; the rest stays free for the others.
+# Of a direction's slots, an account may use this share; the rest stays free for the other accounts.
 ACCOUNT_SHARE = 0.75
 
 
+# Of an account's slots, one slow endpoint may take this share; the rest stays free for messages that do not need it.
+ENDPOINT_SHARE = 0.6
+
+
+def places(threads: int) -> tuple[int, int]:
+    """Return how many calls of a slow endpoint may run at the same time, for one account and for all of them."""
+    per_direction, per_account = _slots(threads)
+    return max(1, int(per_account * ENDPOINT_SHARE)), max(1, per_direction - 1)
+
+
+def _slots(threads: int) -> tuple[int, int]:
+    # One thread each way is left for scheduled chores and for the other direction's first consumer.
+    per_direction = max(1, threads // 2 - 1)
+    return per_direction, max(1, int(per_direction * ACCOUNT_SHARE))
+
+
 class Concurrency:
-    """Places for drains, counted per direction, and for lanes held, counted per account."""
+    """Counts the consumers at work per direction and the leased lanes per account."""
 
     def __init__(self, threads: int) -> None:
-        # One thread each way is left for scheduled chores and for the other direction's first drain.
-        self._per_direction = max(1, threads // 2 - 1)
-        self._per_account = max(1, int(self._per_direction * ACCOUNT_SHARE))
+        self._per_direction, self._per_account = _slots(threads)
         self._lock = threading.Lock()
         self._consumers: Counter[Direction] = Counter()
         self._leased: Counter[tuple[Direction, str]] = Counter()
 
     @contextmanager
     def consume(self, direction: Direction) -> Iterator[bool]:
-        """Take a place for a drain. Yields False where none is free: then the drains at work will find the work."""
+        """Take a place for a consumer. Yields False if none is free: the consumers at work will find the work."""
         with self._lock:
             free = self._consumers[direction] < self._per_direction
             if free:
@@ -39,7 +53,7 @@ class Concurrency:
                     self._consumers[direction] -= 1
 
     @contextmanager
-    def holding(self, direction: Direction, account_id: str) -> Iterator[None]:
+    def leased(self, direction: Direction, account_id: str) -> Iterator[None]:
         key = (direction, account_id)
         with self._lock:
             self._leased[key] += 1
@@ -52,6 +66,6 @@ class Concurrency:
                     del self._leased[key]
 
     def full(self, direction: Direction) -> list[str]:
-        """Return the accounts that hold their whole share."""
+        """Return the accounts that use their whole share."""
         with self._lock:
             return [a for (d, a), n in self._leased.items() if d is direction and n >= self._per_account]

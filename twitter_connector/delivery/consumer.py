@@ -1,63 +1,68 @@
-"""The loop: hold a lane, take its head, deliver, settle or postpone or bury. The one place that acts on errors."""
+"""The loop: lease a lane, deliver its head, then settle it, postpone it or make it a dead letter.
+
+The one place that acts on errors; `retry_policy` decides what to do about each.
+"""
 
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import NAMESPACE_URL, uuid5
 
-from twitter_connector.errors import (
-    ConnectorError,
-    CredentialsRejected,
-    LeaseLost,
-    Permanent,
-    RateLimited,
-    ServiceUnavailable,
-    StoreUnavailable,
-)
+from twitter_connector.errors import ConnectorError, CredentialsRejected, LeaseLost, Permanent, StoreUnavailable
 from twitter_connector.logs import bound
+from twitter_connector.model.account import Account
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import DeadLetter, Direction, Effect, Lease
 
 from .concurrency import Concurrency
 from .lease_renewal import LeaseRenewal
-from .open_ended_limits import OpenEndedLimits
 from .ports import LanesPort
-from .retry_policy import GiveUp, Pause, Wait, decide, too_old
+from .retry_policy import GiveUp, Pause, RetryPolicy, Wait, too_old
 
 log = logging.getLogger(__name__)
 
-# A slice of one lane, then the others have their turn: a chatty conversation starves nobody.
+# So many messages of one lane, then the other lanes have their turn.
 SLICE = 10
-# A message handed out this often without any outcome has taken its worker down each time.
+# A message that was handed out this often without any outcome has killed its worker each time.
 CLAIMS_MAX = 5
-# Given up without the other side having said anything, so it may be as unreachable as before.
+# Reasons to give up a message without asking the other side, which may be as unreachable as before.
 UNASKED = frozenset({"too_old", "worker_died", "internal_error"})
+
+
+@dataclass
+class Attempt:
+    """One try at delivering the head of a lane. account: whose credentials the route used; None until it used any."""
+
+    lease: Lease
+    account: Account | None = None
 
 
 class Route(Protocol):
     """One direction's use case."""
 
-    def deliver(self, lease: Lease) -> Sequence[Effect]:
-        """Deliver the head of the lane; return what is to be taken in along with settling it."""
+    def deliver(self, attempt: Attempt) -> Sequence[Effect]:
+        """Deliver the head of the lane; return the effects that settling it has."""
+
+    def is_signal(self, lease: Lease) -> bool:
+        """Return whether the head is a read mark or the like: nobody waits for it, so it is dropped if it fails."""
 
     def given_up(self, lease: Lease, error: ConnectorError) -> Sequence[Effect]:
-        """Return what is to be taken in when the head is buried: outbound, the report that it FAILED."""
+        """Return the effects of giving up the head: outbound, the report that it FAILED."""
 
     def message_id(self, lease: Lease) -> str:
-        """Return the CIM id the head has or would have, for dead letters."""
+        """Return the CIM id that the head has or would have, for dead letters."""
 
     def replayable(self, lease: Lease) -> str:
-        """Return the payload with which a buried head can be sent again. Raises StoreUnavailable."""
+        """Return the payload with which a dead letter can be sent again. Raises StoreUnavailable."""
 
 
 class Watch(Protocol):
-    """What is told about outcomes, for metrics."""
+    """Hears of outcomes, for metrics."""
 
     def delivered(self, lease: Lease, seconds: float) -> None: ...
     def failed(self, lease: Lease, reason: str, outcome: str) -> None: ...
@@ -66,8 +71,7 @@ class Watch(Protocol):
 
 @dataclass
 class Consumer:
-    """Serves the due lanes of one direction. Any number may run at once, anywhere; running one twice, late or
-    never loses nothing."""
+    """Serves the due lanes of one direction. Any number may run at the same time, in any process."""
 
     direction: Direction
     lanes: LanesPort
@@ -77,15 +81,14 @@ class Consumer:
     clock: Callable[[], datetime]
     watch: Watch
     max_age: timedelta
+    policy: RetryPolicy
     stopping: Callable[[], bool] = lambda: False
-    chance: Callable[[], float] = random.random
-    open_ended_limits: OpenEndedLimits = field(default_factory=OpenEndedLimits)
 
     def serve(self, budget_seconds: float) -> int:
         """Work until nothing is due or the time is used up. Return how many messages were tried."""
         done = 0
         with self.concurrency.consume(self.direction) as free:
-            # Only then look: whatever becomes due from here on may ring anew, so nothing is missed.
+            # Before the first claim: work that becomes due from here on may send a new wake-up.
             self.lanes.wakeup_received(self.direction)
             if not free:
                 self.lanes.suppress_wakeups(self.direction)
@@ -100,10 +103,10 @@ class Consumer:
                     return done
                 if lease.more:
                     self.lanes.wake_if_due(self.direction)
-                with self.concurrency.holding(self.direction, lease.account_id), self.lease_renewal.renewing(lease):
+                with self.concurrency.leased(self.direction, lease.account_id), self.lease_renewal.renewing(lease):
                     done += self._work(lease, end)
                 if time.monotonic() >= end:
-                    # The rest is somebody's: a fresh drain's, or the sweeper's at the latest.
+                    # Another consumer serves the rest, at the latest the one that the sweeper wakes.
                     self.lanes.wake_if_due(self.direction)
                     return done
         return done
@@ -119,24 +122,25 @@ class Consumer:
         return done
 
     def _one(self, lease: Lease, keep: bool) -> Lease | None:
-        """Bring the head to an outcome. Return the lane's next head while the lane stays ours."""
+        """Bring the head to an outcome. Return the lane's next head, None once the lane was given back."""
         started = time.monotonic()
+        attempt = Attempt(lease)
         try:
             refusal = self._refusal(lease)
             if refusal is not None:
                 raise refusal
-            follow_ups = self.route.deliver(lease)
+            follow_ups = self.route.deliver(attempt)
         except StoreUnavailable:
-            # Nothing can be written down now. The lease runs out and the message is handed out again.
+            # Nothing can be stored now. The lease runs out and the message is handed out again.
             raise
         except LeaseLost:
             log.warning("lease_lost", extra={"claims": lease.claims})
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, the lane must go on
-            return self._failed(lease, error, keep)
-        # Outside the try: a broker error after a success must not be booked as a failed delivery.
+            return self._failed(attempt, error, keep)
+        # Outside the try: a broker error after a success must not count as a failed delivery.
         self.watch.delivered(lease, time.monotonic() - started)
-        self.open_ended_limits.over(lease.account_id)
+        self.policy.succeeded(lease)
         return self.lanes.settle(lease, follow_ups, keep=keep)
 
     def _refusal(self, lease: Lease) -> Permanent | None:
@@ -144,58 +148,63 @@ class Consumer:
             return Permanent(
                 "worker_died",
                 f"The message was handed to a worker {lease.claims - 1} times and the worker died each time. "
-                "This is a fault of the connector: report it, and replay the dead letter once it is mended.",
+                "This is a fault of the connector: report it, and replay the dead letter once it is fixed.",
                 ours=True,
             )
         return too_old(lease.accepted_at, self.clock(), self.max_age)
 
-    def _failed(self, lease: Lease, error: Exception, keep: bool) -> Lease | None:
-        now = self.clock()
-        if isinstance(error, RateLimited) and error.until is None:
-            error.until = self.open_ended_limits.until(lease.account_id, now)
-        decision = decide(error, tries=lease.tries, now=now, chance=self.chance())
+    def _failed(self, attempt: Attempt, error: Exception, keep: bool) -> Lease | None:
+        lease = attempt.lease
+        decision = self.policy.decide(error, lease, attempt.account)
         reason = error.reason if isinstance(error, ConnectorError) else "internal_error"
         detail = error.detail if isinstance(error, ConnectorError) else ""
         facts = {"reason": reason, "tries": lease.tries + 1, "claims": lease.claims}
         if not isinstance(error, ConnectorError):
             log.error("internal_error", exc_info=error, extra=facts)
-        if isinstance(decision, Pause):
-            rejected = isinstance(error, CredentialsRejected)
-            # What Twitter refuses an account stops its sending. A message to CIM that needs it too, for its picture,
-            # waits in its own lane: the other conversations, and reports, still reach CIM.
-            paused = Direction.OUT if rejected else self.direction
-            self.lanes.pause(paused, lease.account_id, epoch_ms(decision.until), reason, detail)
-            wait = timedelta() if paused is self.direction else decision.until - now
-            self.lanes.postpone(lease, int(wait / timedelta(milliseconds=1)), spend=False)
-            facts |= {"pauses": paused.word, "until": decision.until.isoformat(), "detail": detail}
-            log.log(logging.ERROR if rejected else logging.WARNING, "account_paused", extra=facts)
-            self.watch.failed(lease, reason, "paused")
-            return None
-        if isinstance(decision, Wait):
-            if isinstance(error, ServiceUnavailable) and self.lanes.unreached(self.direction, lease.account_id):
-                # From here on the account's probes set the pace; the lane must not add a wait of its own.
-                decision = replace(decision, delay=timedelta())
-            self.lanes.postpone(lease, int(decision.delay / timedelta(milliseconds=1)), spend=decision.spend)
-            log.warning(
-                "delivery_postponed", extra={**facts, "seconds": decision.delay.total_seconds(), "detail": detail}
-            )
-            self.watch.failed(lease, reason, "waits")
-            return None
-        return self._dead_letter(lease, decision, now, keep)
+        match decision:
+            case Pause():
+                self._pause(lease, decision)
+            case Wait():
+                delay = decision.delay
+                if decision.unreached and self.lanes.unreached(self.direction, lease.account_id):
+                    # The account's probes set the pace now; the lane must not add a wait of its own.
+                    delay = timedelta()
+                self.lanes.postpone(lease, _ms(delay), spend=decision.spend)
+                log.warning("delivery_postponed", extra={**facts, "seconds": delay.total_seconds(), "detail": detail})
+                self.watch.failed(lease, reason, "waits")
+            case GiveUp() if self.route.is_signal(lease):
+                log.warning("signal_not_delivered", extra={**facts, "detail": decision.error.detail})
+                self.watch.failed(lease, decision.error.reason, "dropped")
+                return self._settled(lease, decision.error, (), keep)
+            case GiveUp():
+                return self._dead_letter(lease, decision.error, keep)
+        return None
 
-    def _dead_letter(self, lease: Lease, decision: GiveUp, now: datetime, keep: bool) -> Lease | None:
+    def _pause(self, lease: Lease, decision: Pause) -> None:
         error = decision.error
+        self.lanes.pause(decision.direction, lease.account_id, epoch_ms(decision.until), error.reason, error.detail)
+        # A message of the other direction waits in its own lane; the account's gate does not hold it.
+        wait = timedelta() if decision.direction is self.direction else decision.until - self.clock()
+        self.lanes.postpone(lease, _ms(wait), spend=False)
+        facts = {"reason": error.reason, "tries": lease.tries + 1, "claims": lease.claims, "detail": error.detail}
+        facts |= {"pauses": decision.direction.word, "until": decision.until.isoformat()}
+        level = logging.ERROR if isinstance(error, CredentialsRejected) else logging.WARNING
+        log.log(level, "account_paused", extra=facts)
+        self.watch.failed(lease, error.reason, "paused")
+
+    def _dead_letter(self, lease: Lease, error: ConnectorError, keep: bool) -> Lease | None:
+        now = self.clock()
         message_id, payload, reports = lease.entry_id, lease.payload, list[Effect]()
         try:
             message_id = self.route.message_id(lease)
             reports += self.route.given_up(lease, error)
             payload = self.route.replayable(lease)
         except StoreUnavailable:
-            raise  # nothing can be settled now either; it is handed out again
-        except Exception as fault:  # what fails even at being given up must not hold its lane for ever
+            raise  # nothing can be settled now either: the message is handed out again
+        except Exception as fault:  # the lane must go on
             log.error("internal_error", exc_info=fault, extra={"reason": error.reason, "tries": lease.tries + 1})
         letter = DeadLetter(
-            # The same message buried twice, by a holder that was cut off in between, is one dead letter.
+            # A message that becomes a dead letter twice, because its worker was cut off in between, is one dead letter.
             id=str(uuid5(NAMESPACE_URL, f"{lease.direction}:{lease.account_id}:{lease.lane}:{lease.entry_id}")),
             direction=lease.direction,
             account_id=lease.account_id,
@@ -218,4 +227,11 @@ class Consumer:
             extra={**facts, "code": error.code, "status": error.status, "tries": lease.tries + 1},
         )
         self.watch.dead_lettered(lease, error.reason)
-        return self.lanes.settle(lease, [letter, *reports], keep=keep, answered=error.reason not in UNASKED)
+        return self._settled(lease, error, [letter, *reports], keep)
+
+    def _settled(self, lease: Lease, error: ConnectorError, effects: Sequence[Effect], keep: bool) -> Lease | None:
+        return self.lanes.settle(lease, effects, keep=keep, answered=error.reason not in UNASKED)
+
+
+def _ms(wait: timedelta) -> int:
+    return int(wait / timedelta(milliseconds=1))

@@ -19,7 +19,8 @@ from twitter_connector.model.plan import Asked, Skip
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Effect, Lease, Link, QuestionClosed
 
-from .intake import report_entry, work_in
+from .consumer import Attempt
+from .intake import REPORTS, report_entry, work_in
 from .media import MediaTransfer
 from .ports import CimPort, ConversationsPort, SendLedgerPort, SendRecordPort
 
@@ -50,7 +51,8 @@ class InboundRoute:
     skipped: Callable[[str], None]
     lease_is_valid: Callable[[Lease], bool] = lambda _: True
 
-    def deliver(self, lease: Lease) -> Sequence[Effect]:
+    def deliver(self, attempt: Attempt) -> Sequence[Effect]:
+        lease = attempt.lease
         work = work_in(lease.payload)
         if "message" in work:
             self._post(lease, work["message"])
@@ -64,7 +66,7 @@ class InboundRoute:
             log.info("message_skipped", extra={"reason": made.reason})
             return ()
         assert isinstance(activity, DmReceived)
-        posted = self._post_all(lease, activity, made)
+        posted = self._post_all(attempt, activity, made)
         links = [Link(lease.account_id, cim_id, activity.event_id) for cim_id in posted]
         return (*links, QuestionClosed(lease.account_id, activity.customer_id))
 
@@ -72,6 +74,9 @@ class InboundRoute:
         """Pass on a sign that is worth nothing later. Raises whatever CCM's silence raises; nobody tries again."""
         if isinstance(activity, CustomerTyping):
             self.cim.post_message(dump_message(typing_notice(activity)), seconds=TYPING_SECONDS)
+
+    def is_signal(self, lease: Lease) -> bool:
+        return lease.lane.endswith(REPORTS) and lease.entry_id.startswith("read:")
 
     def given_up(self, lease: Lease, error: ConnectorError) -> Sequence[Effect]:
         return ()
@@ -86,8 +91,9 @@ class InboundRoute:
         _, _, event_id = lease.entry_id.partition(":")
         return message_id(lease.account_id, event_id)
 
-    def _post_all(self, lease: Lease, activity: DmReceived, made: Sequence[CimMessage | MediaPart]) -> list[str]:
+    def _post_all(self, attempt: Attempt, activity: DmReceived, made: Sequence[CimMessage | MediaPart]) -> list[str]:
         """Post the parts in their order; those that an earlier try posted are not posted again."""
+        lease = attempt.lease
         several = len(made) > 1
         done = self.ledger.steps(lease.account_id, lease.entry_id) if several else {}
         for number, part in enumerate(made):
@@ -95,7 +101,8 @@ class InboundRoute:
                 continue
             message = part
             if isinstance(part, MediaPart):
-                message = self.media_transfer.bring_in(part, self.account(lease.account_id))
+                attempt.account = self.account(lease.account_id)
+                message = self.media_transfer.bring_in(part, attempt.account)
             assert isinstance(message, CimMessage)
             self._post(lease, dump_message(message))
             facts = {"cim_id": message.id, "type": message.type, "tries": lease.tries + 1}

@@ -11,14 +11,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from twitter_connector.errors import (
-    ConnectorError,
-    MediaTooLarge,
-    Permanent,
-    RateLimited,
-    Retryable,
-    ServiceUnavailable,
-)
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, MediaTooLarge, Permanent, Scope
 from twitter_connector.media.file_kind import VIDEO_MAX_BYTES, MediaKind, inspect, kind_of
 from twitter_connector.messages.to_cim import media_message, media_note
 from twitter_connector.model.account import Account, Credentials
@@ -26,11 +19,11 @@ from twitter_connector.model.event import Media, Variant
 from twitter_connector.model.message import CimMessage, MediaPart, StoredFile
 from twitter_connector.model.plan import MediaRef, Upload
 
+from .limits import Endpoints
+from .ports import CredentialsPort
+
 # The one refusal that may be about the account as well as about the file.
 _REFUSED = "media_refused_by_twitter"
-# A server of somebody else's that holds a picture is waited for about this many tries, half a minute in all; the file
-# engine, which is CIM's own, for as long as a message may wait.
-FOREIGN_TRIES = 6
 
 
 class Stream(Protocol):
@@ -71,9 +64,8 @@ class UploadsPort(Protocol):
 
 @dataclass(frozen=True)
 class MediaTransfer:
-    """Carries files. spool: a stream and a ceiling -> a whole temporary file. outgoing: makes what uploads take.
-    judge: RefusedFile.judge.
-    """
+    """Carries files. spool: turns a stream and a ceiling into a whole temporary file. outgoing: makes what uploads
+    take."""
 
     downloads: DownloadsPort
     files: FilesPort
@@ -81,26 +73,35 @@ class MediaTransfer:
     uploads: Callable[[Account], UploadsPort]
     spool: Callable[[Iterable[bytes], int], AbstractContextManager[WholeFile]]
     outgoing: Callable[[BinaryIO, int, str, str], Any]
-    judge: Callable[[Account], None]
+    credentials: CredentialsPort
+    endpoints: Endpoints
 
     def bring_in(self, part: MediaPart, account: Account | None) -> CimMessage:
-        """Return the message for a customer's file, stored in the file engine; or the note that tells the agent why
-        it could not be had. Raises Retryable where waiting helps, and CredentialsRejected where Twitter refuses the
-        account, so that the file waits for an operator as the account's replies do."""
+        """Return the message for a customer's file, stored in the file engine; or a note that tells the agent why the
+        file is missing. Raises Retryable or RateLimited if waiting helps, and CredentialsRejected if X refuses the
+        account: then the file waits for an operator, as the account's replies do."""
+        if account is None:
+            gone = Permanent("unknown_account", "The account it was sent to is no longer registered here.")
+            return media_note(part, gone)
         try:
-            if account is None:
-                raise Permanent("unknown_account", "The account it was sent to is no longer registered here.")
-            return media_message(part, self._stored(part, account))
-        except (RateLimited, ServiceUnavailable) as error:
-            # Not CCM's silence, nor a limit of the account's: it must not hold up anybody's texts.
-            raise _waiting(error) from error
+            with self.endpoints.using(account.id, Endpoint.DOWNLOAD, Endpoint.FILE_ENGINE):
+                return media_message(part, self._stored(part, account))
         except Permanent as error:
-            if account is not None and error.reason == _REFUSED:
-                self.judge(account)
+            if error.reason == _REFUSED:
+                self._raise_if_rejected(account)
             return media_note(part, error)
 
+    def _raise_if_rejected(self, account: Account) -> None:
+        """Raise an error if X refused the file because it refuses the account, or if that cannot be known yet."""
+        rejection = self.credentials.rejection(account)
+        if isinstance(rejection, CredentialsRejected):
+            raise rejection
+        if rejection is not None:
+            # Only this conversation waits: X limits or does not answer the question, not the account's messages.
+            raise rejection.waiting(scope=Scope.LANE)
+
     def _stored(self, part: MediaPart, account: Account) -> StoredFile:
-        # Without a place to put it, nothing is fetched, and nobody waits for Twitter to hand it out.
+        # Raises before anything is fetched if there is no file engine.
         self.files.base()
         variants = self.downloads.best_variant(part.media, VIDEO_MAX_BYTES)
         failure: ConnectorError = Permanent("media_without_file", "Twitter names no file for it.")
@@ -120,39 +121,24 @@ class MediaTransfer:
             name = urlsplit(url).path.rsplit("/", 1)[-1].partition(":")[0]
             return self.files.store(whole, name, kind.mime_type, tag=part.id)
 
-    def take_out(
-        self, ref: MediaRef, account: Account, upload: Upload, keep: Callable[[Upload], None], *, tries: int
-    ) -> str:
-        """Return the media id of a file that Twitter has taken whole. Raises MediaProcessing while it works on it;
-        Permanent with a sentence for the agent where it cannot be sent. tries: how many failed before."""
+    def take_out(self, ref: MediaRef, account: Account, upload: Upload, keep: Callable[[Upload], None]) -> str:
+        """Return the media id of a file that X has taken whole. Raises MediaProcessing while X works on it, and
+        Permanent with a sentence for the agent if it cannot be sent."""
         uploads = self.uploads(account)
         if upload.state != "uploading":
-            return uploads.carry_on(account.credentials, upload, None, keep)
-        with ExitStack() as stack:
-            try:
-                stream = stack.enter_context(self._opened(ref))
-                whole = stack.enter_context(self.spool(stream.chunks, VIDEO_MAX_BYTES))
-            except ServiceUnavailable as error:
-                if self.files.filename(ref.url) is None and tries >= FOREIGN_TRIES:
-                    raise Permanent(
-                        "media_unreachable",
-                        "The address of the file did not answer, so it was not sent to the customer. Upload the file "
-                        "instead of linking to it, or send it again later.",
-                    ) from error
-                # Not Twitter's silence: the account's other conversations go on.
-                raise _waiting(error) from error
+            with self.endpoints.using(account.id, Endpoint.UPLOAD):
+                return uploads.carry_on(account.credentials, upload, None, keep)
+        source = Endpoint.PUBLIC_FILE if self.files.filename(ref.url) is None else Endpoint.FILE_ENGINE
+        with self.endpoints.using(account.id, source, Endpoint.UPLOAD), ExitStack() as stack:
+            stream = stack.enter_context(self._opened(ref))
+            whole = stack.enter_context(self.spool(stream.chunks, VIDEO_MAX_BYTES))
             kind: MediaKind = inspect(whole.file, whole.size_bytes)
             outgoing = self.outgoing(whole.file, whole.size_bytes, kind.mime_type, kind.category)
             return uploads.carry_on(account.credentials, upload, outgoing, keep)
 
     def _opened(self, ref: MediaRef) -> AbstractContextManager[Stream]:
-        # The public host is never asked for what the file engine has: its name may not even resolve in here.
+        # A file of the file engine is never fetched by its public address, which may not even resolve in here.
         name = self.files.filename(ref.url)
         if name is not None:
             return self.files.read(name, ceiling=VIDEO_MAX_BYTES)
         return self.fetcher.open(ref.url, ceiling=VIDEO_MAX_BYTES)
-
-
-def _waiting(error: ConnectorError) -> Retryable:
-    """Return the same failure as one that only this lane waits for."""
-    return Retryable(error.reason, error.detail, ours=error.ours, until=error.until, status=error.status)

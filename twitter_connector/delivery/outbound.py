@@ -7,10 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from twitter_connector.accounts.credentials import others_tried
-from twitter_connector.accounts.send_only import not_registered
 from twitter_connector.cim.envelope import load_message
-from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited, Retryable
+from twitter_connector.errors import ConnectorError, Endpoint, Permanent
 from twitter_connector.messages.kinds.delivery_report import delivered, failed
 from twitter_connector.messages.kinds.reply_quote import quoted_id, with_quote
 from twitter_connector.messages.to_twitter import to_plan
@@ -20,7 +18,9 @@ from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MarkRead, Plan, SendDm, ShowTyping, Skip
 from twitter_connector.model.work import Effect, Lease, QuoteForgotten
 
-from .intake import encoded, report_entry, work_in
+from .consumer import Attempt
+from .intake import READ_MARKS, encoded, report_entry, work_in
+from .limits import Endpoints
 from .media import MediaTransfer
 from .ports import ConversationsPort, SendLedgerPort, SendRecordPort, TwitterFor
 from .reply_quote import ReplyQuotes
@@ -30,12 +30,22 @@ from .sent_lookup import SentLookups
 log = logging.getLogger(__name__)
 
 
+def not_registered(account_id: str, waiting_since: datetime) -> Account:
+    """Raise Permanent `unknown_account` at once: for installations and tests without a CCM to ask."""
+    raise Permanent(
+        "unknown_account",
+        f"Twitter account {account_id} is not registered with the connector. Register it with "
+        "POST /webhook/twitter/register-and-subscribe, then replay the dead letter.",
+        ours=True,
+    )
+
+
 @dataclass
 class OutboundRoute:
     """The way from CIM to Twitter. public_base: where customers reach the file engine, for links; None: nowhere.
 
-    refused: told that Twitter refused an account's credentials; says whether there are others by now.
-    adopt: told an account that is not registered, and since when a message of it has waited; see adopt.py.
+    send_only_account: called with the id of an account that is not registered, and since when a message of it has
+    waited; returns the account or raises (accounts/send_only.py).
     """
 
     account: Callable[[str], Account | None]
@@ -44,14 +54,15 @@ class OutboundRoute:
     conversations: ConversationsPort
     ledger: SendLedgerPort
     record_of: Callable[..., SendRecordPort]
+    endpoints: Endpoints
     clock: Callable[[], datetime]
     skipped: Callable[[str], None]
     public_base: str | None = None
-    refused: Callable[[Account], bool] = lambda _: False
     send_only_account: Callable[[str, datetime], Account] = not_registered
     sent_lookups: SentLookups = field(default_factory=SentLookups)
 
-    def deliver(self, lease: Lease) -> Sequence[Effect]:
+    def deliver(self, attempt: Attempt) -> Sequence[Effect]:
+        lease = attempt.lease
         message = self._message(lease)
         plan = to_plan(message, public_base=self.public_base)
         if isinstance(plan, ShowTyping):
@@ -61,8 +72,8 @@ class OutboundRoute:
             log.info("message_skipped", extra={"reason": plan.reason, "cim_id": message.id})
             return ()
         account = self.account(lease.account_id) or self.send_only_account(lease.account_id, lease.accepted_at)
-        with others_tried(account, self.refused, self.clock):
-            return self._carry_out(lease, message, plan, account)
+        attempt.account = account
+        return self._carry_out(lease, message, plan, account)
 
     def _carry_out(
         self, lease: Lease, message: CimMessage, plan: Plan | MarkRead, account: Account
@@ -86,11 +97,20 @@ class OutboundRoute:
         return (report_entry(delivered(message, self.clock())), *_forgotten(message))
 
     def deliver_typing(self, message: CimMessage) -> None:
-        """Show the customer that the agent is typing. Raises what Twitter's refusal raises; nobody tries again."""
+        """Show the customer that the agent is typing. Raises a ConnectorError if X does not show it."""
         plan = to_plan(message)
         account = self.account(message.header.account_id)
-        if isinstance(plan, ShowTyping) and account is not None:
-            self.twitter_for(account).show_typing(message.header.customer_id)
+        if not isinstance(plan, ShowTyping) or account is None:
+            return
+        with self.endpoints.using(account.id, Endpoint.TYPING):
+            try:
+                self.twitter_for(account).show_typing(message.header.customer_id)
+            except ConnectorError as error:
+                self.endpoints.note(account.id, error)
+                raise
+
+    def is_signal(self, lease: Lease) -> bool:
+        return lease.lane.endswith(READ_MARKS)
 
     def given_up(self, lease: Lease, error: ConnectorError) -> Sequence[Effect]:
         message = self._message(lease)
@@ -115,20 +135,15 @@ class OutboundRoute:
         self, lease: Lease, message: CimMessage, number: int, step: SendDm, account: Account, twitter: Messages
     ) -> SendStep:
         how = (self.ledger, self.media_transfer, self.record_of, self.clock)
-        return SendStep(*how, lease, message, number, step, account, twitter, self.sent_lookups)
+        return SendStep(*how, lease, message, number, step, account, twitter, self.sent_lookups, self.endpoints)
 
     def _mark_read(self, lease: Lease, message: CimMessage, plan: MarkRead, twitter: Messages) -> None:
         event_id = self.conversations.event_of(lease.account_id, plan.message_id)
         if event_id is None:
             self.skipped("read_of_unknown_message")
             return
-        try:
+        with self.endpoints.using(lease.account_id, Endpoint.MARK_READ):
             twitter.mark_read(message.header.customer_id, event_id)
-        except CredentialsRejected:
-            raise
-        except RateLimited as error:
-            # A limit of its own; sending must not wait for it.
-            raise Retryable(error.reason, error.detail, until=error.until, status=error.status) from error
 
 
 def _forgotten(message: CimMessage) -> tuple[QuoteForgotten, ...]:

@@ -1,10 +1,11 @@
-"""What the relay needs from the edges, as Protocols. Fakes and real edges pass the same contract suites."""
+"""The interfaces that delivery needs, as Protocols. Fakes and real ones pass the same contract suites."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.plan import Asked, Upload
@@ -37,6 +38,17 @@ class LanesPort(Protocol):
     def wake_if_due(self, direction: Direction) -> bool: ...
     def wakeup_received(self, direction: Direction) -> None: ...
     def suppress_wakeups(self, direction: Direction) -> None: ...
+
+
+class CredentialsPort(Protocol):
+    """What the retry policy asks before it stops an account."""
+
+    def newer(self, account: Account, *, ask: bool = False) -> bool:
+        """Return whether the account has other credentials by now. ask: also ask CCM for some, if it is time to."""
+
+    def rejection(self, account: Account) -> ConnectorError | None:
+        """Ask X whether it accepts the account's credentials. Return None if it does, CredentialsRejected if not, and
+        RateLimited or Retryable if X could not be asked."""
 
 
 class SendRecordPort(Protocol):

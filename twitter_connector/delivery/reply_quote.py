@@ -21,7 +21,7 @@ from .ports import ConversationsPort, SendLedgerPort
 
 log = logging.getLogger(__name__)
 
-# Here Twitter refuses this one call rather than the account: what it thinks of the account, the send will tell.
+# X refuses this one call rather than the account. Whether it refuses the account, the send will show.
 _THIS_CALL_ONLY = frozenset({"not_permitted", "plan_too_small"})
 
 
@@ -43,7 +43,7 @@ class ReplyQuotes:
         quote = work_in(lease.payload).get("quote")
         if not isinstance(quote, str):
             # What began without a quote has to end without one, or its text would not be known again.
-            quote = "" if begun else self._looked_up(message, twitter)
+            quote = "" if begun else self._looked_up(lease, message, twitter)
         if not self.ledger.write_quote(lease, message.id, quote):
             raise LeaseLost
         return quote
@@ -53,14 +53,14 @@ class ReplyQuotes:
         StoreUnavailable."""
         return self.ledger.quote(message.header.account_id, message.id) if quoted_id(message) else None
 
-    def _looked_up(self, message: CimMessage, twitter: Messages) -> str:
+    def _looked_up(self, lease: Lease, message: CimMessage, twitter: Messages) -> str:
         event_id = self._event_of(message)
         if event_id is None:
             return _none(message, "unknown_message")
         try:
             dm = twitter.shown(event_id)
         except CredentialsRejected as error:
-            if error.reason not in _THIS_CALL_ONLY:
+            if error.reason not in _THIS_CALL_ONLY and not lease.tries:
                 raise
             return _none(message, error.reason)
         except ConnectorError as error:

@@ -1,33 +1,56 @@
-"""(error, tries, age, now) -> wait until, pause the account, or bury. Pure: chance comes in as an argument."""
+"""What to do about an error: wait, pause the account, or give up. Only here are family, scope and `until` read."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from twitter_connector.errors import ConnectorError, Permanent, RateLimited, Retryable
+from twitter_connector.errors import (
+    ConnectorError,
+    CredentialsRejected,
+    Endpoint,
+    Permanent,
+    RateLimited,
+    Retryable,
+    Scope,
+    ServiceUnavailable,
+)
+from twitter_connector.model.account import Account
+from twitter_connector.model.work import Direction, Lease
+
+from .limits import OPEN_LIMIT_PAUSE, Endpoints, OpenEndedLimits
+from .ports import CredentialsPort
 
 FIRST_WAIT = timedelta(milliseconds=500)
 LONGEST_WAIT = timedelta(seconds=60)
-# Where Twitter limits us without saying until when. https://docs.x.com/x-api/fundamentals/rate-limits
-OPEN_LIMIT_PAUSE = timedelta(seconds=60)
 # A failure of our own code is tried again, in case the world was odd for a moment, but not for a day.
 OWN_FAULT_TRIES = 4
+# X sometimes answers 401 once to credentials that it accepts.
+REJECTED_TRIES = 3
+# Newer credentials are tried this soon: at once, except for the lanes that still fail with the former ones.
+TRY_NEWER_AFTER = timedelta(seconds=1)
+# A server that is neither X's nor CIM's is waited for about half a minute.
+PUBLIC_FILE_TRIES = 6
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Leave the message at the head of its lane. spend: it counts as a try."""
+    """Leave the message at the head of its lane. spend: it counts as a try. unreached: the other side was silent."""
 
     delay: timedelta
     spend: bool
+    unreached: bool = False
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Leave everything of this account where it is until then."""
+    """Leave everything of this account in this direction where it is until then. error: the reason to show."""
 
     until: datetime
+    error: ConnectorError
+    direction: Direction
 
 
 @dataclass(frozen=True)
@@ -37,27 +60,150 @@ class GiveUp:
     error: ConnectorError
 
 
-def decide(error: Exception, *, tries: int, now: datetime, chance: float) -> Wait | Pause | GiveUp:
-    """Return what to do about a failure. tries: how many came before it; chance: from 0 to 1, spreads retries."""
-    if isinstance(error, RateLimited):
-        until = error.until or now + OPEN_LIMIT_PAUSE
-        # Spread over a second, so that the lanes of an account do not all wake in the same instant.
-        return Pause(max(until, now) + timedelta(seconds=chance))
-    if isinstance(error, Permanent):
-        return GiveUp(error)
-    if isinstance(error, Retryable):
-        if error.until is not None:
-            return Wait(max(error.until - now, timedelta()), spend=False)
-        return Wait(backoff(tries, chance), spend=True)
-    if tries + 1 < OWN_FAULT_TRIES:
-        return Wait(backoff(tries, chance), spend=True)
-    return GiveUp(
-        Permanent(
-            "internal_error",
-            f"The connector failed on this message ({type(error).__name__}). This is a fault of the connector: "
-            "keep the dead letter, report it, and replay it once it is mended.",
-            ours=True,
+Decision = Wait | Pause | GiveUp
+
+
+@dataclass
+class RetryPolicy:
+    """Decides about the errors of one direction. chance: from 0 to 1, spreads retries."""
+
+    direction: Direction
+    clock: Callable[[], datetime]
+    endpoints: Endpoints
+    credentials: CredentialsPort
+    chance: Callable[[], float] = random.random
+    open_ended: OpenEndedLimits = field(default_factory=OpenEndedLimits)
+
+    def decide(self, error: Exception, lease: Lease, account: Account | None = None) -> Decision:
+        """Return what to do about a failed try. account: whose credentials the try used, if any."""
+        if isinstance(error, CredentialsRejected):
+            return self._rejected(error, lease, account)
+        if isinstance(error, RateLimited):
+            return self._limited(error, lease)
+        if isinstance(error, Permanent):
+            return GiveUp(_cannot_look(error) if error.endpoint == Endpoint.LIST else error)
+        if isinstance(error, Retryable):
+            return self._retried(error, lease)
+        if lease.tries + 1 < OWN_FAULT_TRIES:
+            return self._backoff(lease)
+        return GiveUp(
+            Permanent(
+                "internal_error",
+                f"The connector failed on this message ({type(error).__name__}). This is a fault of the connector: "
+                "keep the dead letter, report it, and replay it once it is fixed.",
+                ours=True,
+            )
         )
+
+    def succeeded(self, lease: Lease) -> None:
+        """Note that a message went through."""
+        self.open_ended.over(lease.account_id)
+
+    def _limited(self, error: RateLimited, lease: Lease) -> Decision:
+        if error.scope is Scope.LANE and error.until is None:
+            return self._backoff(lease)
+        now = self.clock()
+        endpoint = error.endpoint if error.scope is Scope.ENDPOINT else ""
+        until = max(error.until or self.open_ended.until(lease.account_id, now, endpoint), now)
+        if error.scope is Scope.ENDPOINT:
+            self.endpoints.closed(lease.account_id, error, until)
+        if error.scope in (Scope.ENDPOINT, Scope.LANE):
+            return self._waits_until(until)
+        return Pause(self._spread(until), error, self.direction)
+
+    def _retried(self, error: Retryable, lease: Lease) -> Decision:
+        now = self.clock()
+        if error.endpoint == Endpoint.PUBLIC_FILE:
+            return self._public_file(error, lease)
+        if error.until is not None:
+            if error.scope is Scope.OTHER_SIDE:
+                return Pause(self._spread(max(error.until, now)), error, self.direction)
+            if error.scope is Scope.ENDPOINT:
+                self.endpoints.closed(lease.account_id, error, error.until)
+            return self._waits_until(error.until)
+        if error.scope is Scope.ENDPOINT and isinstance(error, ServiceUnavailable):
+            self.endpoints.failed(lease.account_id, error)
+        return self._backoff(lease, unreached=error.scope is Scope.OTHER_SIDE)
+
+    def _public_file(self, error: Retryable, lease: Lease) -> Decision:
+        if lease.tries >= PUBLIC_FILE_TRIES:
+            return GiveUp(
+                Permanent(
+                    "media_unreachable",
+                    "The address of the file did not answer, so it was not sent to the customer. Upload the file "
+                    "instead of linking to it, or send it again later.",
+                    status=error.status,
+                )
+            )
+        named = error.until - self.clock() if error.until is not None else timedelta()
+        return Wait(max(self._backoff(lease).delay, named), spend=True)
+
+    def _rejected(self, error: CredentialsRejected, lease: Lease, account: Account | None) -> Decision:
+        now = self.clock()
+        if error.scope is Scope.LANE:
+            return self._waits_until(error.until or now)
+        if account is None:
+            return self._paused(error, error.until)
+        if self.credentials.newer(account):
+            return self._paused(error, now + TRY_NEWER_AFTER)
+        sends = error.scope is not Scope.ENDPOINT
+        if error.endpoint != Endpoint.CREDENTIALS and (not sends or error.status == 401):
+            # Before the whole account stops, ask X whether it accepts the credentials at all.
+            rejection = self.credentials.rejection(account)
+            if not isinstance(rejection, CredentialsRejected):
+                if (rejection is not None or error.status == 401) and lease.tries < REJECTED_TRIES:
+                    return self._backoff(lease)
+                return self._paused(error, error.until) if sends else GiveUp(_refused(error))
+            until = rejection.until or error.until
+            # A 403 of this endpoint is not why X rejects the credentials.
+            error = error if sends or error.status == 401 else rejection.waiting(until=until)
+        if self.credentials.newer(account, ask=True):
+            return self._paused(error, now + TRY_NEWER_AFTER)
+        return self._paused(error, error.until)
+
+    def _paused(self, error: CredentialsRejected, until: datetime | None) -> Pause:
+        # X refuses the account. Its sending stops, also if a message to CIM met the refusal: that one waits in its own
+        # lane, and the other conversations and reports still reach CIM.
+        return Pause(self._spread(max(until or self.clock() + OPEN_LIMIT_PAUSE, self.clock())), error, Direction.OUT)
+
+    def _spread(self, until: datetime) -> datetime:
+        # Over a second, so that the lanes of an account do not all wake in the same instant.
+        return until + timedelta(seconds=self.chance())
+
+    def _waits_until(self, until: datetime) -> Wait:
+        return Wait(max(until - self.clock(), timedelta()), spend=False)
+
+    def _backoff(self, lease: Lease, *, unreached: bool = False) -> Wait:
+        return Wait(backoff(lease.tries, self.chance()), spend=True, unreached=unreached)
+
+
+def _refused(error: CredentialsRejected) -> Permanent:
+    """Return the reason to give up a message because X refuses one endpoint to an account that it accepts."""
+    if error.endpoint == Endpoint.LIST:
+        return _cannot_look(error)
+    detail = error.detail
+    if error.endpoint == Endpoint.UPLOAD:
+        detail = f"X refuses uploads of this account, so the file was not sent: {detail}"
+    return Permanent(
+        error.reason,
+        detail,
+        endpoint=error.endpoint,
+        ours=True,
+        code=error.code,
+        status=error.status,
+        words=error.words,
+    )
+
+
+def _cannot_look(error: ConnectorError) -> Permanent:
+    return Permanent(
+        "outcome_unknown",
+        "Twitter did not answer when this message was sent, and does not let us look for it. It may or may not have "
+        "reached the customer: check the conversation before sending it again.",
+        endpoint=error.endpoint,
+        ours=True,
+        code=error.code,
+        status=error.status,
     )
 
 
@@ -71,6 +217,6 @@ def too_old(accepted_at: datetime, now: datetime, max_age: timedelta) -> Permane
 
 
 def backoff(tries: int, chance: float) -> timedelta:
-    """Return a wait that doubles with every try up to a ceiling, of which chance takes up to half away."""
+    """Return a wait that doubles with every try up to a ceiling; chance shortens it by up to half."""
     whole: timedelta = min(FIRST_WAIT * 2 ** min(tries, 20), LONGEST_WAIT)
     return whole * (1 - chance / 2)

@@ -13,11 +13,11 @@ from typing import Any
 
 from twitter_connector.errors import (
     ConnectorError,
-    CredentialsRejected,
+    Endpoint,
     LeaseLost,
     OutcomeUnknown,
     Permanent,
-    RateLimited,
+    RefusedOrDelivered,
     Retryable,
 )
 from twitter_connector.messages.text import fingerprint, sent_fingerprint
@@ -28,6 +28,7 @@ from twitter_connector.model.plan import MediaRef, SendDm, Upload
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import Lease
 
+from .limits import Endpoints
 from .media import MediaTransfer
 from .ports import SendLedgerPort, SendRecordPort
 from .sent_lookup import SentLookups
@@ -58,6 +59,7 @@ class SendStep:
     account: Account
     twitter: Messages
     sent_lookups: SentLookups
+    endpoints: Endpoints
 
     def perform(self, begun: SendRecordPort | None) -> None:
         """Bring the step to its end. begun: what an earlier try wrote down of it."""
@@ -77,19 +79,17 @@ class SendStep:
         try:
             dm_id = self.twitter.send_dm(self.message.header.customer_id, self._attached(media_id))
         except OutcomeUnknown as error:
-            if error.refusal:
+            if isinstance(error, RefusedOrDelivered):
                 self._write(upload, started_ms=started, sends=sends, refusal=f"{error.reason}\n{error.detail}")
-            # Each send that comes to nothing is followed by a longer wait, while Twitter has trouble of its own.
-            error.until = self.clock() + LOOKS_AFTER[0] * 2 ** min(sends - 1, SENDS_DOUBLED)
-            raise
+            # Wait longer after each failed send: X is probably overloaded. X may also name a later moment.
+            look_at = self.clock() + LOOKS_AFTER[0] * 2 ** min(sends - 1, SENDS_DOUBLED)
+            raise error.waiting(until=max(look_at, error.until or look_at)) from error
         except ConnectorError as error:
-            # Sorted at the edge: every other error is certain that nothing was sent. What is uploaded stays so.
+            # Every other error is certain that nothing was sent. The upload stays usable.
             if error.reason == "media_refused" and self.step.media is not None and self.lease.tries == 0:
-                # An upload is good for one message and for a day; a lost send may have used it up.
+                # An upload serves one message, for a day; a lost send may have used it up.
                 self._write(Upload())
-                raise Retryable(
-                    "upload_lost", "Twitter does not take the upload any more, so it begins anew."
-                ) from error
+                raise Retryable("upload_lost", "X does not take the upload any more, so it starts again.") from error
             self._write(upload)
             raise
         self._done(dm_id, "dm_sent")
@@ -101,7 +101,7 @@ class SendStep:
             latest[0] = now
             self._write(now)
 
-        media_id = self.media_transfer.take_out(ref, self.account, upload, keep, tries=self.lease.tries)
+        media_id = self.media_transfer.take_out(ref, self.account, upload, keep)
         return latest[0], media_id
 
     def _attached(self, media_id: str) -> SendDm:
@@ -139,24 +139,8 @@ class SendStep:
         now, customer = self.clock(), self.message.header.customer_id
         # The first look wants a list from after the send; the second one another list than the first had.
         made_after = now - LOOKS_AFTER[begun.looks] / 2 if begun.looks else moment(begun.started_ms) + LOOKS_AFTER[0]
-        try:
+        with self.endpoints.using(self.account.id, Endpoint.LIST):
             dms = self.sent_lookups.sent(self.account.id, self.twitter, since, made_after, now)
-        except CredentialsRejected:
-            raise
-        except RateLimited as error:
-            # This limit is the listing's alone (15 in 15 minutes); sending goes on for everybody else.
-            raise Retryable(
-                "cannot_look", "Twitter limits how often sent messages may be listed.", until=error.until
-            ) from error
-        except Permanent as error:
-            raise Permanent(
-                "outcome_unknown",
-                "Twitter did not answer when this message was sent, and does not let us look for it. It may or may "
-                "not have reached the customer: check the conversation before sending it again.",
-                ours=True,
-                code=error.code,
-                status=error.status,
-            ) from error
         return [
             (d.event_id, fingerprint(d.text, d.links), epoch_ms(d.created_at)) for d in dms if d.customer_id == customer
         ]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from twitter_connector.errors import RateLimited, Retryable
+from twitter_connector.errors import RateLimited, Retryable, ServiceUnavailable
 from twitter_connector.model.event import DmEchoed
 from twitter_connector.model.flavour import Messages
 
@@ -75,6 +75,10 @@ class SentLookups:
                 dms = twitter.sent_since(since)
             except RateLimited as error:
                 known.refused_until = error.until or now + BETWEEN_SPREAD
+                raise
+            except ServiceUnavailable as error:
+                # The lanes that wait for this list must not ask one after another, each for the whole deadline.
+                known.refused_until = error.until or now + BETWEEN_CLOSE
                 raise
             known.at, known.since, known.dms = now, since, dms
             return dms

@@ -1,10 +1,11 @@
-"""Signs of typing: passed on once, at once, or not at all."""
+"""Typing indicators: passed on at once or not at all."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from twitter_connector.cim.envelope import load_message
 from twitter_connector.errors import ConnectorError, StoreUnavailable
@@ -19,15 +20,29 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class TypingDelivery:
-    """Passes on what flashed. count: told passed or the reason why not, for the metric."""
+    """Passes on who is typing. count: called with "passed_on", or with the reason why not, for the metric."""
 
     lanes: LanesPort
     inbound: InboundRoute
     outbound: OutboundRoute
     count: Callable[[str], None]
+    _at_work: threading.Lock = field(default_factory=threading.Lock)
 
     def pass_on(self) -> None:
-        for payload in self.lanes.typing_indicators():
+        """Pass on the typing indicators of the last seconds. Raises StoreUnavailable.
+
+        One thread does this at a time: while X or CCM is slow, messages need the others.
+        """
+        if not self._at_work.acquire(blocking=False):
+            return
+        try:
+            while payloads := self.lanes.typing_indicators():
+                self._pass_on(payloads)
+        finally:
+            self._at_work.release()
+
+    def _pass_on(self, payloads: list[str]) -> None:
+        for payload in payloads:
             try:
                 work = work_in(payload)
                 if "activity" in work:
@@ -37,11 +52,11 @@ class TypingDelivery:
             except StoreUnavailable:
                 raise
             except ConnectorError as error:
-                # Nobody waits for it, and a later one comes within seconds.
+                # Typing indicators are not retried: the next one comes within seconds.
                 log.info("typing_not_delivered", extra={"reason": error.reason})
                 self.count(error.reason)
             except Exception as error:
-                # The others of this batch are out of the store already; they must not go with it.
+                # The others of this batch are no longer in the store: go on with them.
                 log.error("internal_error", exc_info=error)
                 self.count("internal_error")
             else:

@@ -11,7 +11,7 @@ from typing import Any
 
 import urllib3
 
-from twitter_connector.errors import MediaTooLarge, ServiceUnavailable
+from twitter_connector.errors import MediaTooLarge, Scope, ServiceUnavailable
 
 CHUNK_BYTES = 64 * 1024
 WEB_PAGES = ("text/html", "application/xhtml+xml")
@@ -120,14 +120,14 @@ def body_chunks(raw: Any, end: float, ceiling: int) -> Iterator[bytes]:
         raise NoAnswer("an answer that did not end in time" if late else "an answer that broke off") from error
 
 
-def file_chunks(chunks: Iterator[bytes], *, file: str, server: str, reason: str) -> Iterator[bytes]:
+def file_chunks(chunks: Iterator[bytes], *, file: str, server: str, reason: str, endpoint: str) -> Iterator[bytes]:
     """Yield the chunks of a file. Raises MediaTooLarge, and ServiceUnavailable(reason) if the file breaks off.
 
-    file, server: how sentences name them, e.g. "The attachment" and "X's media host".
+    file, server: how sentences name them, e.g. "The attachment" and "X's media host". endpoint: whose users wait.
     """
     try:
         yield from chunks
     except TooMuch as error:
         raise MediaTooLarge("media_too_large", f"{file} has {error}, which is the limit.") from error
     except NoAnswer as error:
-        raise ServiceUnavailable(reason, f"{server} gave {error}.") from error
+        raise ServiceUnavailable(reason, f"{server} gave {error}.", scope=Scope.ENDPOINT, endpoint=endpoint) from error

@@ -11,6 +11,8 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urljoin
 
 import urllib3
@@ -18,15 +20,18 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import HTTPError, LocationParseError, SSLError
 from urllib3.util import Url, parse_url
 
-from twitter_connector.errors import ConnectorError, Permanent, ServiceUnavailable
+from twitter_connector.errors import ConnectorError, Endpoint, Permanent, Scope, ServiceUnavailable
 
 from .addresses import is_loopback, is_public
 from .answers import WEB_PAGES, Incoming, body_chunks, file_chunks, lower, media_type
 from .deadline import Pool, TlsPool, deadline
 from .http_client import CONNECT_SECONDS
+from .retry_after import retry_after
 from .status import Meaning, meaning_of
 
 SECONDS = 60.0
+# A stranger's server cannot make a conversation wait longer than this between two tries.
+LONGEST_WAIT = timedelta(minutes=1)
 REDIRECTS_MAX = 3
 ADDRESSES_MAX = 4
 URL_MAX_CHARS = 4096
@@ -82,6 +87,7 @@ class Fetcher:
                     file="The file",
                     server="The file's server",
                     reason="media_host_no_answer",
+                    endpoint=Endpoint.PUBLIC_FILE,
                 )
                 yield Incoming(answer.status, lower(answer.headers), chunks)
                 return
@@ -103,9 +109,8 @@ class Fetcher:
                 except (HTTPError, OSError) as error:
                     # A host may have addresses of a kind this network does not reach; another one may do.
                     if last == 0 or time.monotonic() > end:
-                        raise ServiceUnavailable(
-                            "media_host_unreachable",
-                            f"The file's server does not answer ({type(error).__name__}).",
+                        raise _unavailable(
+                            "media_host_unreachable", f"does not answer ({type(error).__name__})"
                         ) from error
                     continue
                 with closing(answer):
@@ -128,7 +133,7 @@ class Fetcher:
         except socket.gaierror as error:
             if error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)):
                 raise Permanent("media_host_unknown", "The file's server does not exist under this name.") from error
-            raise ServiceUnavailable("media_host_unreachable", "The name of the file's server is not found.") from error
+            raise _unavailable("media_host_unreachable", "has a name that cannot be looked up now") from error
         except (OSError, UnicodeError) as error:
             raise _refused("The file's address has no valid host name.") from error
         # One address that is not public among others is how a name is made to change sides, so all of them count.
@@ -185,8 +190,9 @@ def _failure(answer: urllib3.BaseHTTPResponse) -> ConnectorError | None:
                 "media_gone", f"The file's server does not have it (any more) (HTTP {status}).", status=status
             )
         case Meaning.UNAVAILABLE | Meaning.LIMITED:
-            return ServiceUnavailable(
-                "media_host_unavailable", f"The file's server is not available (HTTP {status}).", status=status
+            later = retry_after(lower(answer.headers), datetime.now(UTC), LONGEST_WAIT)
+            return _unavailable(
+                "media_host_unavailable", f"is not available (HTTP {status})", until=later, status=status
             )
     return Permanent("media_refused", f"The file's server did not hand it out (HTTP {status}).", status=status)
 
@@ -194,7 +200,14 @@ def _failure(answer: urllib3.BaseHTTPResponse) -> ConnectorError | None:
 def _untrusted(error: SSLError) -> ConnectorError:
     if any(isinstance(cause, ssl.SSLCertVerificationError | ssl.CertificateError) for cause in error.args):
         return Permanent("media_refused", "The file's server has no valid certificate, so the file was not fetched.")
-    return ServiceUnavailable("media_host_unreachable", "The file's server breaks off the encryption.")
+    return _unavailable("media_host_unreachable", "breaks off the encryption")
+
+
+def _unavailable(reason: str, what: str, **more: Any) -> ServiceUnavailable:
+    """Return an error for which only the conversation waits: nothing else needs this server."""
+    return ServiceUnavailable(
+        reason, f"The file's server {what}.", scope=Scope.LANE, endpoint=Endpoint.PUBLIC_FILE, **more
+    )
 
 
 def _refused(detail: str) -> Permanent:

@@ -5,7 +5,7 @@ https://docs.x.com/fundamentals/authentication/oauth-2-0/application-only
 
 from __future__ import annotations
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint
 from twitter_connector.model.account import Credentials
 
 from .http import TwitterHttp
@@ -18,7 +18,9 @@ def app_token(http: TwitterHttp, base_url: str, credentials: Credentials) -> str
         return credentials.bearer_token
     form = {"grant_type": "client_credentials"}
     try:
-        body = http.basic("POST", f"{base_url}/oauth2/token", credentials, data=form).json()
+        body = http.basic(
+            "POST", f"{base_url}/oauth2/token", credentials, endpoint=Endpoint.REGISTRATION, data=form
+        ).json()
     except ConnectorError as error:
         if not isinstance(error, CredentialsRejected) and error.status not in NOT_OFFERED:
             raise

@@ -1,17 +1,19 @@
-"""Twitter's error codes, one line each: which family, our reason, and the sentence for a person.
+"""X's error codes and problem types, one line each: which family, our reason, and the sentence for a person.
 
 https://docs.x.com/x-api/fundamentals/response-codes-and-errors
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from twitter_connector.errors import (
     ConnectorError,
     CredentialsRejected,
-    OutcomeUnknown,
     Permanent,
     RateLimited,
     RecipientRefused,
+    RefusedOrDelivered,
     Retryable,
 )
 
@@ -39,8 +41,8 @@ CODES: dict[int, tuple[type[ConnectorError], str, str]] = {
     324: (Permanent, "media_refused", "Twitter did not accept the attachment"),
     325: (Permanent, "media_refused", "Twitter does not find the attachment (any more)"),
     34: (Permanent, "not_found", "Twitter does not know this address, customer or environment"),
-    # Known to be answered to messages that did arrive: look before believing it.
-    151: (OutcomeUnknown, "send_refused", "Twitter reports an error while sending this message"),
+    # X is known to answer so to messages that did arrive: look before believing it.
+    151: (RefusedOrDelivered, "send_refused", "Twitter reports an error while sending this message"),
     # The account or the app may not act; nothing is wrong with the messages, so they wait.
     32: (CredentialsRejected, "credentials_rejected", f"Twitter does not accept the credentials. {_TOKENS}"),
     89: (CredentialsRejected, "token_revoked", "The access token is invalid, expired or revoked. Make a new one"),
@@ -65,9 +67,38 @@ CODES: dict[int, tuple[type[ConnectorError], str, str]] = {
     200: (CredentialsRejected, "not_permitted", "The app has no access to the Account Activity API. Apply for it"),
     348: (CredentialsRejected, "not_permitted", "The app may not read this user's activity. Make new access tokens"),
     453: (CredentialsRejected, "plan_too_small", "The app's plan does not include this part of the API. Upgrade it"),
-    # Later.
+    # Later, whatever the status: X answers some limits with 403.
     88: (RateLimited, "rate_limited", "Twitter's rate limit is reached"),
+    161: (RateLimited, "daily_limit", "The account has reached a daily limit of Twitter's"),
+    185: (RateLimited, "daily_limit", "The account has reached a daily limit of Twitter's"),
+    205: (RateLimited, "daily_limit", "The account has reached a daily limit of Twitter's"),
+    344: (RateLimited, "daily_limit", "The account has reached Twitter's daily limit"),
     226: (RateLimited, "looks_automated", "Twitter takes the account's behaviour for automated and wants a pause"),
     130: (Retryable, "twitter_over_capacity", "Twitter is over capacity"),
     131: (Retryable, "twitter_error", "Twitter has an internal error"),
+}
+# The code of an answer that says "over capacity".
+OVER_CAPACITY = 130
+
+# The last part of a v2 problem's type, then as above. Only those that mean "later".
+PROBLEMS: dict[str, tuple[type[ConnectorError], str, str]] = {
+    "usage-capped": (
+        RateLimited,
+        "usage_capped",
+        "The app has used up what its plan allows for this month. Raise the plan or the spending limit at X",
+    ),
+    "credits-depleted": (RateLimited, "credits_depleted", "The app has no credit left at X. Buy credits"),
+    "credits": (RateLimited, "credits_depleted", "The app has no credit left at X. Buy credits"),
+    "rate-limits": (RateLimited, "rate_limited", "Twitter's rate limit is reached"),
+    "streaming-connection": (RateLimited, "stream_open_elsewhere", "Another process of this app has the stream open"),
+    "operational-disconnect": (Retryable, "twitter_error", "Twitter ended the connection"),
+    "internal-error": (Retryable, "twitter_error", "Twitter has an internal error"),
+}
+
+# How long the limits last whose end X does not name. The others get longer pauses each time (delivery/retry_policy).
+PAUSES = {
+    # X wants "minutes to hours" for an account whose behaviour looks automated.
+    "looks_automated": timedelta(minutes=15),
+    "usage_capped": timedelta(hours=1),
+    "credits_depleted": timedelta(hours=1),
 }

@@ -1,4 +1,4 @@
-"""Requests to Twitter: signing, deadlines, and the sorting of every answer into one of the error families."""
+"""Requests to X: signing, deadlines, and the sorting of every answer into one of the error families."""
 
 from __future__ import annotations
 
@@ -9,32 +9,37 @@ from typing import Any
 from twitter_connector.errors import (
     ConnectorError,
     CredentialsRejected,
+    Endpoint,
     OutcomeUnknown,
+    OverCapacity,
     Permanent,
     RateLimited,
-    Retryable,
+    RefusedOrDelivered,
+    Scope,
     ServiceUnavailable,
 )
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.timestamps import moment
 from twitter_connector.net.answers import Answer, NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
+from twitter_connector.net.retry_after import retry_after
 
-from .error_codes import CODES
+from .error_codes import CODES, OVER_CAPACITY, PAUSES, PROBLEMS
 from .oauth1 import signature
 
 SECONDS = 15.0
-# An account that may not act is tried again this often: a person may have unlocked it at Twitter's own site.
+# An account that may not act is tried again this often: a person may have unlocked it at X's own site.
 REJECTED_PAUSE = timedelta(minutes=10)
-# Twitter wants "minutes to hours" where it takes an account for a robot.
-AUTOMATED_PAUSE = timedelta(minutes=15)
-_RESET_SANE = timedelta(days=1)
+# A limit ends within a day at the latest. A header that names a later moment is wrong.
+LONGEST_LIMIT = timedelta(days=1)
 _RESET_PAST_WAIT = timedelta(seconds=2)
+# The limits whose end X names: of 15 minutes, and of 24 hours for the user and for the app.
+_LIMITS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
 WORDS_MAX_CHARS = 300
 
 
 class TwitterHttp:
-    """Sends signed requests. The clock is only used to date pauses that Twitter leaves open."""
+    """Sends signed requests. The clock dates the pauses whose length X does not name."""
 
     def __init__(self, http_client: HttpClient, clock: Callable[[], datetime]) -> None:
         self._http_client = http_client
@@ -46,86 +51,122 @@ class TwitterHttp:
         url: str,
         credentials: Credentials,
         *,
+        endpoint: str = "",
         acts: bool = False,
         seen: Callable[[Mapping[str, str]], None] | None = None,
         **kwargs: Any,
     ) -> Answer:
         """Send with OAuth 1.0a in the Authorization header and return a 2xx answer; raises what `classify` does.
 
+        endpoint: named in every error, so that only the work that needs this call waits; see `scope_of`.
         acts: the request does something that must not be done twice, so a missing answer is OutcomeUnknown.
-        seen: told the headers of whatever answer came. seconds: for all of it, where it is less than SECONDS.
+        seen: called with the headers of the answer. seconds: the deadline for the whole exchange.
         https://docs.x.com/fundamentals/authentication/oauth-1-0a/creating-a-signature
         """
-        return self._send(method, url, acts, seen, auth=signature(credentials), **kwargs)
+        return self._send(method, url, endpoint, acts, seen, auth=signature(credentials), **kwargs)
 
-    def bearer(self, method: str, url: str, token: str, **kwargs: Any) -> Answer:
+    def bearer(self, method: str, url: str, token: str, *, endpoint: str = "", **kwargs: Any) -> Answer:
         """Send with an app-only bearer token; otherwise like `signed`."""
-        return self._send(method, url, False, None, headers={"Authorization": f"Bearer {token}"}, **kwargs)
+        return self._send(method, url, endpoint, False, None, headers={"Authorization": f"Bearer {token}"}, **kwargs)
 
-    def basic(self, method: str, url: str, credentials: Credentials, **kwargs: Any) -> Answer:
+    def basic(self, method: str, url: str, credentials: Credentials, *, endpoint: str = "", **kwargs: Any) -> Answer:
         """Send with the app's key and secret as HTTP Basic; only /oauth2/token takes that."""
-        return self._send(method, url, False, None, auth=(credentials.api_key, credentials.api_key_secret), **kwargs)
+        auth = (credentials.api_key, credentials.api_key_secret)
+        return self._send(method, url, endpoint, False, None, auth=auth, **kwargs)
 
     def _send(
         self,
         method: str,
         url: str,
+        endpoint: str,
         acts: bool,
         seen: Callable[[Mapping[str, str]], None] | None,
         *,
         seconds: float = SECONDS,
         **kwargs: Any,
     ) -> Answer:
+        where: dict[str, Any] = {"endpoint": endpoint, "scope": scope_of(endpoint)}
         try:
             answer = self._http_client.exchange(method, url, seconds=seconds, **kwargs)
         except NotSent as error:
-            raise ServiceUnavailable("twitter_unreachable", f"Twitter cannot be reached: {error}.") from error
+            raise ServiceUnavailable("twitter_unreachable", f"Twitter cannot be reached: {error}.", **where) from error
         except NoAnswer as error:
             if acts:
-                raise OutcomeUnknown("outcome_unknown", f"Twitter did not answer: {error}.") from error
-            raise ServiceUnavailable("twitter_no_answer", f"Twitter did not answer: {error}.") from error
+                raise OutcomeUnknown(
+                    "outcome_unknown", f"Twitter did not answer: {error}.", endpoint=endpoint
+                ) from error
+            raise ServiceUnavailable("twitter_no_answer", f"Twitter did not answer: {error}.", **where) from error
         if seen is not None:
             seen(answer.headers)
-        failure = classify(answer, self._clock(), acts=acts)
+        failure = classify(answer, self._clock(), acts=acts, endpoint=endpoint)
         if failure is not None:
             raise failure
         return answer
 
 
-def classify(answer: Answer, now: datetime, *, acts: bool) -> ConnectorError | None:
-    """Return the error an answer stands for, or None for success. Looks at status and code, never at wording."""
+def scope_of(endpoint: str) -> Scope | None:
+    """Return who waits for a call that fails: whoever needs it. None, the family's own scope, for sends."""
+    return Scope.ENDPOINT if endpoint and endpoint != Endpoint.SEND else None
+
+
+def classify(answer: Answer, now: datetime, *, acts: bool, endpoint: str = "") -> ConnectorError | None:
+    """Return the error an answer stands for, or None for success. Reads status, code and problem type, never wording.
+
+    acts: the request must not be repeated blindly. endpoint: see `scope_of`.
+    """
     status = answer.status
     if 200 <= status < 300:
         return None
-    code, message = told(answer)
-    facts: dict[str, Any] = {"code": code, "status": status, "words": message[:WORDS_MAX_CHARS]}
+    code, message = outcome(answer)
+    facts: dict[str, Any] = {"code": code, "status": status, "words": message[:WORDS_MAX_CHARS], "endpoint": endpoint}
     named = f" (Twitter error {code})" if code is not None else f" (HTTP {status})"
-    if status in (420, 429) or code == 88:
-        until = reset_time(answer.headers, now)
-        return RateLimited("rate_limited", f"Twitter's rate limit is reached{named}.", until=until, **facts)
+    family, reason, sentence = _meaning(status, code, _problem(answer))
+    detail = f"{sentence}{named}."
+    later = retry_after(answer.headers, now)
+    if issubclass(family, OutcomeUnknown) and acts:
+        return family(reason, detail, until=later, **facts)
+    facts["scope"] = scope_of(endpoint)
+    if family is RefusedOrDelivered:
+        return Permanent(reason, detail, **facts)
+    if issubclass(family, OutcomeUnknown):
+        return ServiceUnavailable(reason, detail, until=later, **facts)
+    if issubclass(family, CredentialsRejected):
+        return family(reason, detail, ours=True, until=later or now + REJECTED_PAUSE, **facts)
+    if issubclass(family, RateLimited):
+        if reason in PAUSES:
+            # The headers speak of another limit, which is not used up.
+            return family(reason, detail, until=later or now + PAUSES[reason], **facts)
+        return family(reason, detail, until=reset_time(answer.headers, now), **facts)
+    if issubclass(family, ServiceUnavailable):
+        return family(reason, detail, until=later, ours=reason == "twitter_redirects", **facts)
+    return family(reason, detail, **facts)
+
+
+_Meaning = tuple[type[ConnectorError], str, str]
+
+
+def _meaning(status: int, code: int | None, problem: str) -> _Meaning:
+    """Return family, reason and sentence of an answer that is no success."""
+    known = CODES.get(code or 0) or PROBLEMS.get(problem)
+    if known is not None and issubclass(known[0], RateLimited) and not issubclass(known[0], CredentialsRejected):
+        # "Later" whatever the status: X answers some limits with 403.
+        return known
+    if status in (420, 429):
+        return RateLimited, "rate_limited", "Twitter's rate limit is reached"
+    if status == 402:
+        return PROBLEMS["credits-depleted"]
     if status >= 500:
-        kind = OutcomeUnknown if acts else ServiceUnavailable
-        return kind("twitter_unavailable", f"Twitter has trouble of its own{named}.", **facts)
-    if status < 400:
-        return ServiceUnavailable(
-            "twitter_redirects", f"Twitter's address answers with a redirect{named}. Check the *_API_URL.", ours=True
+        return (
+            OverCapacity if code == OVER_CAPACITY else OutcomeUnknown,
+            "twitter_unavailable",
+            "Twitter has trouble of its own",
         )
-    family, reason, sentence = CODES.get(code or 0, _by_status(status))
-    error = family(reason, f"{sentence}{named}.", **facts)
-    if isinstance(error, CredentialsRejected):
-        error.ours, error.until = True, now + REJECTED_PAUSE
-    elif code == 226:
-        error.until = now + AUTOMATED_PAUSE
-    if isinstance(error, OutcomeUnknown):
-        if not acts:
-            return Permanent(reason, f"{sentence}{named}.", **facts)
-        error.refusal = True
-    if isinstance(error, Retryable | RateLimited) and error.until is None and "retry-after" in answer.headers:
-        error.until = reset_time(answer.headers, now)
-    return error
+    if status < 400:
+        return ServiceUnavailable, "twitter_redirects", "Twitter's address answers with a redirect. Check *_API_URL"
+    return known or _by_status(status)
 
 
-def _by_status(status: int) -> tuple[type[ConnectorError], str, str]:
+def _by_status(status: int) -> _Meaning:
     if status == 401:
         return CredentialsRejected, "credentials_rejected", "Twitter does not accept the credentials. Check them"
     if status in (408, 425):
@@ -135,8 +176,22 @@ def _by_status(status: int) -> tuple[type[ConnectorError], str, str]:
     return Permanent, "request_refused", "Twitter refused the request"
 
 
-def told(answer: Answer) -> tuple[int | None, str]:
-    """Return Twitter's own code and words; (None, "") where the body says nothing.
+def _problem(answer: Answer) -> str:
+    """Return the last part of a v2 problem's type, "" without one.
+
+    https://docs.x.com/x-api/fundamentals/response-codes-and-errors
+    """
+    body = answer.json()
+    kind = body.get("type") if isinstance(body, Mapping) else None
+    if not isinstance(kind, str) and isinstance(body, Mapping):
+        errors = body.get("errors")
+        first = errors[0] if isinstance(errors, list) and errors else None
+        kind = first.get("type") if isinstance(first, Mapping) else None
+    return kind.rstrip("/").rpartition("/")[2] if isinstance(kind, str) else ""
+
+
+def outcome(answer: Answer) -> tuple[int | None, str]:
+    """Return X's own code and words; (None, "") if the body has neither.
 
     Most answers hold `errors`; some v1.1 endpoints say `{"error": "…"}`, and v2 uses problem JSON.
     """
@@ -152,7 +207,7 @@ def told(answer: Answer) -> tuple[int | None, str]:
 
 
 def budget_in(headers: Mapping[str, str]) -> tuple[int, int, int] | None:
-    """Return limit, remaining and reset (epoch seconds) of an answer; None where it does not say them."""
+    """Return limit, remaining and reset (epoch seconds) of an answer; None if one of them is missing."""
     told = [headers.get(f"x-rate-limit-{name}", "") for name in ("limit", "remaining", "reset")]
     if not all(t.isascii() and t.isdecimal() and len(t) < 12 for t in told):
         return None
@@ -161,15 +216,25 @@ def budget_in(headers: Mapping[str, str]) -> tuple[int, int, int] | None:
 
 
 def reset_time(headers: Mapping[str, str], now: datetime) -> datetime | None:
-    """Return when the limit ends. https://docs.x.com/x-api/fundamentals/rate-limits"""
-    reset = headers.get("x-rate-limit-reset", "")
-    if reset.isascii() and reset.isdecimal() and len(reset) < 12:
-        at = moment(int(reset) * 1000)
-        # A header that is long past or far away is a fault; then the policy's own pause holds. One that has just
-        # passed may be a matter of clocks, and must not have us ask again every moment.
-        if now - timedelta(seconds=60) <= at <= now + _RESET_SANE:
-            return max(at, now + _RESET_PAST_WAIT)
-    after = headers.get("retry-after", "")
-    if after.isascii() and after.isdecimal() and len(after) < 6:
-        return now + timedelta(seconds=int(after))
-    return None
+    """Return when the limit ends: the latest reset of a limit that is used up, else Retry-After; None without either.
+
+    https://docs.x.com/x-api/fundamentals/rate-limits
+    """
+    used_up = [at for name in _LIMITS if (at := _reset(headers, name, now, used_up=True)) is not None]
+    # v1.1 does not always say how much remains.
+    ends = max(used_up, default=_reset(headers, _LIMITS[0], now))
+    if ends is not None:
+        return max(ends, now + _RESET_PAST_WAIT)
+    return retry_after(headers, now, LONGEST_LIMIT)
+
+
+def _reset(headers: Mapping[str, str], limit: str, now: datetime, *, used_up: bool = False) -> datetime | None:
+    reset = headers.get(f"{limit}-reset", "")
+    if not (reset.isascii() and reset.isdecimal() and len(reset) < 12):
+        return None
+    if used_up and headers.get(f"{limit}-remaining") != "0":
+        return None
+    at = moment(int(reset) * 1000)
+    # A moment that is long past or far away is an error of the header. One that has just passed may be a matter of
+    # clocks.
+    return at if now - timedelta(seconds=60) <= at <= now + LONGEST_LIMIT else None

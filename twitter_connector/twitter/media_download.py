@@ -11,14 +11,16 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from twitter_connector.errors import ConnectorError, Permanent, RateLimited, ServiceUnavailable
+from twitter_connector.errors import ConnectorError, Endpoint, Permanent, RateLimited, Scope, ServiceUnavailable
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.event import Media, Variant
 from twitter_connector.net.addresses import is_loopback
 from twitter_connector.net.answers import Incoming, NoAnswer, NotSent, file_chunks
 from twitter_connector.net.http_client import HttpClient
+from twitter_connector.net.retry_after import retry_after
 from twitter_connector.net.status import Meaning, meaning_of
 
 from .http import reset_time
@@ -32,6 +34,8 @@ HOPELESS = 2
 # parsers disagree, make it no URL of Twitter's.
 _PLAIN_URL = re.compile(r"https?://([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?/[!#-\[\]-~]*")
 _SIGNED_PATH = "/1.1/ton/"
+# Only messages with files wait for the media hosts.
+_WHERE: dict[str, Any] = {"scope": Scope.ENDPOINT, "endpoint": Endpoint.DOWNLOAD}
 
 
 class Downloads:
@@ -72,7 +76,11 @@ class Downloads:
             yield replace(
                 incoming,
                 chunks=file_chunks(
-                    incoming.chunks, file="The attachment", server="X's media host", reason="twitter_no_answer"
+                    incoming.chunks,
+                    file="The attachment",
+                    server="X's media host",
+                    reason="twitter_no_answer",
+                    endpoint=Endpoint.DOWNLOAD,
                 ),
             )
 
@@ -96,7 +104,9 @@ class Downloads:
                 stack.close()
                 incoming = answer(True)
         except (NotSent, NoAnswer) as error:
-            raise ServiceUnavailable("twitter_media_unreachable", f"Twitter's media host failed: {error}.") from error
+            raise ServiceUnavailable(
+                "twitter_media_unreachable", f"Twitter's media host failed: {error}.", **_WHERE
+            ) from error
         return incoming
 
     def _allowed(self, url: str) -> SplitResult:
@@ -146,11 +156,15 @@ def _failure(incoming: Incoming, now: datetime) -> ConnectorError | None:
         case Meaning.LIMITED:
             until = reset_time(incoming.headers, now)
             return RateLimited(
-                "rate_limited", f"X's rate limit is reached (HTTP {status}).", until=until, status=status
+                "rate_limited", f"X's rate limit is reached (HTTP {status}).", until=until, status=status, **_WHERE
             )
         case Meaning.UNAVAILABLE:
             return ServiceUnavailable(
-                "twitter_unavailable", f"X's media host is not available (HTTP {status}).", status=status
+                "twitter_unavailable",
+                f"X's media host is not available (HTTP {status}).",
+                until=retry_after(incoming.headers, now),
+                status=status,
+                **_WHERE,
             )
         case Meaning.REDIRECT:
             # In practice the way to a login page.

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.bootstrap import now
-from twitter_connector.delivery.retry_policy import OPEN_LIMIT_PAUSE
+from twitter_connector.delivery.limits import OPEN_LIMIT_PAUSE
 from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited, StoreUnavailable
 
 log = logging.getLogger(__name__)

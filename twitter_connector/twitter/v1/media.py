@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, ServiceUnavailable
+from twitter_connector.errors import ConnectorError, Endpoint, MediaTooLarge, Permanent, ServiceUnavailable
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.plan import Upload
 from twitter_connector.net.answers import Answer, NoAnswer, NotSent
@@ -20,7 +20,7 @@ from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.multipart import FilePart, Multipart
 
 from ..chunked_upload import Outgoing, carry_on
-from ..http import WORDS_MAX_CHARS, classify
+from ..http import WORDS_MAX_CHARS, classify, scope_of
 from ..oauth1 import signature
 
 PATH = "/1.1/media/upload.json"
@@ -61,7 +61,7 @@ class V1Uploads:
         # The number beside it has more digits than some JSON readers keep.
         media_id = str(body.get("media_id_string") or body.get("media_id") or "")
         if not media_id.isascii() or not media_id.isdecimal():
-            raise ServiceUnavailable("twitter_odd_answer", "Twitter's answer to an upload names no media id.")
+            raise _unavailable("twitter_odd_answer", "Twitter's answer to an upload names no media id.")
         return Upload(media_id)
 
     def append(self, credentials: Credentials, upload: Upload, outgoing: Outgoing) -> Upload:
@@ -90,8 +90,8 @@ class V1Uploads:
                 method, self._url, seconds=seconds, auth=signature(credentials), **kwargs
             )
         except (NotSent, NoAnswer) as error:
-            raise ServiceUnavailable("twitter_unreachable", f"Twitter's upload host failed: {error}.") from error
-        failure = _about_media(classify(answer, self._clock(), acts=False))
+            raise _unavailable("twitter_unreachable", f"Twitter's upload host failed: {error}.") from error
+        failure = _about_media(classify(answer, self._clock(), acts=False, endpoint=Endpoint.UPLOAD))
         if failure is not None:
             raise failure
         return answer
@@ -130,13 +130,18 @@ def _about_media(failure: ConnectorError | None) -> ConnectorError | None:
         return failure
     named = f" (HTTP {failure.status})" if failure.code is None else f" (Twitter error {failure.code})"
     facts: dict[str, Any] = {"code": failure.code, "status": failure.status, "words": failure.words}
+    facts["endpoint"] = Endpoint.UPLOAD
     if failure.status == 413:
         return MediaTooLarge("media_too_large", f"The file is larger than Twitter accepts{named}.", **facts)
     return Permanent("media_refused", f"Twitter did not accept the file{named}.", **facts)
 
 
+def _unavailable(reason: str, detail: str) -> ServiceUnavailable:
+    return ServiceUnavailable(reason, detail, scope=scope_of(Endpoint.UPLOAD), endpoint=Endpoint.UPLOAD)
+
+
 def _told(answer: Answer) -> Mapping[str, Any]:
     body = answer.json()
     if not isinstance(body, Mapping):
-        raise ServiceUnavailable("twitter_odd_answer", "Twitter's answer to an upload is not JSON.")
+        raise _unavailable("twitter_odd_answer", "Twitter's answer to an upload is not JSON.")
     return body

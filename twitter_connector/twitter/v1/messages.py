@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from twitter_connector.errors import OutcomeUnknown, ServiceUnavailable
+from twitter_connector.errors import Endpoint, OutcomeUnknown, Scope, ServiceUnavailable
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import DM, DmEchoed, DmReceived, RawEvent
 from twitter_connector.model.plan import QuickReply, SendDm
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 PAGES_MAX = 10
 # A reply waits for the message it quotes no longer than this.
 SHOW_SECONDS = 3.0
+# A typing indicator that takes longer is not worth a thread.
+TYPING_SECONDS = 3.0
 _DM_PATH = "/1.1/direct_messages/"
 
 
@@ -50,7 +52,7 @@ class V1Messages:
         message = {"target": {"recipient_id": recipient_id}, "message_data": message_data(step)}
         event = {"event": {"type": "message_create", "message_create": message}}
         begun_ms = int(time.time() * 1000)
-        answer = self._signed("POST", "/1.1/direct_messages/events/new.json", acts=True, json=event)
+        answer = self._signed("POST", "/1.1/direct_messages/events/new.json", Endpoint.SEND, acts=True, json=event)
         body = answer.json()
         sent = body.get("event") if isinstance(body, dict) else None
         dm_id = sent.get("id") if isinstance(sent, dict) else None
@@ -61,24 +63,29 @@ class V1Messages:
             # this one, so that who has read up to it has read the message.
             return first_id_at(begun_ms)
         # A success whose body is not Twitter's: whether it is out, and under which id, is for the echo to tell.
-        raise OutcomeUnknown("outcome_unknown", "Twitter's answer to a send names no message id.")
+        raise OutcomeUnknown(
+            "outcome_unknown", "Twitter's answer to a send names no message id.", endpoint=Endpoint.SEND
+        )
 
     def mark_read(self, recipient_id: str, event_id: str) -> None:
         # Form fields, which are part of the signature; the documents' own header line says otherwise, wrongly.
         form = {"last_read_event_id": event_id, "recipient_id": recipient_id}
-        self._signed("POST", "/1.1/direct_messages/mark_read.json", data=form)
+        self._signed("POST", "/1.1/direct_messages/mark_read.json", Endpoint.MARK_READ, data=form)
 
     def show_typing(self, recipient_id: str) -> None:
-        self._signed("POST", "/1.1/direct_messages/indicate_typing.json", data={"recipient_id": recipient_id})
+        form = {"recipient_id": recipient_id}
+        path = "/1.1/direct_messages/indicate_typing.json"
+        self._signed("POST", path, Endpoint.TYPING, seconds=TYPING_SECONDS, data=form)
 
     def shown(self, event_id: str) -> DmReceived | DmEchoed:
         """Return one of the account's messages of either direction. Twitter allows 15 calls in 15 minutes."""
         params = {"id": event_id}
-        body = self._signed("GET", f"{_DM_PATH}events/show.json", params=params, seconds=SHOW_SECONDS).json()
+        path = f"{_DM_PATH}events/show.json"
+        body = self._signed("GET", path, Endpoint.SHOW, params=params, seconds=SHOW_SECONDS).json()
         event = body.get("event") if isinstance(body, dict) else None
         dm = load({"for_user_id": self._account_id, DM: [event], "users": {}})
         if not isinstance(dm, DmReceived | DmEchoed):
-            raise ServiceUnavailable("twitter_odd_answer", "Twitter shows something else than a message.")
+            raise _odd("X shows something else than a message.", Endpoint.SHOW)
         return dm
 
     def sent_since(self, since: datetime) -> list[DmEchoed]:
@@ -95,9 +102,9 @@ class V1Messages:
         cursor = ""
         for _ in range(PAGES_MAX):
             params = {"count": "50", **({"cursor": cursor} if cursor else {})}
-            body = self._signed("GET", "/1.1/direct_messages/events/list.json", params=params).json()
+            body = self._signed("GET", "/1.1/direct_messages/events/list.json", Endpoint.LIST, params=params).json()
             if not isinstance(body, dict):
-                raise ServiceUnavailable("twitter_odd_answer", "X's list of messages is not JSON.")
+                raise _odd("X's list of messages is not JSON.", Endpoint.LIST)
             for item in body.get("events") or []:
                 event = raw_event(DM, item, self._account_id, {})
                 if not event.readable:
@@ -113,13 +120,18 @@ class V1Messages:
             "backfill_cut_off", extra={"account": self._account_id, "pages": PAGES_MAX, "since": since.isoformat()}
         )
 
-    def _signed(self, method: str, path: str, *, acts: bool = False, **kwargs: Any) -> Answer:
+    def _signed(self, method: str, path: str, endpoint: Endpoint, *, acts: bool = False, **kwargs: Any) -> Answer:
         def seen(headers: Mapping[str, str]) -> None:
             position = budget_in(headers)
             if position is not None and path.startswith(_DM_PATH):
                 self._budget(self._account_id, path.removeprefix(_DM_PATH).removesuffix(".json"), *position)
 
-        return self._http.signed(method, f"{self._base}{path}", self._credentials, acts=acts, seen=seen, **kwargs)
+        url = f"{self._base}{path}"
+        return self._http.signed(method, url, self._credentials, endpoint=endpoint, acts=acts, seen=seen, **kwargs)
+
+
+def _odd(detail: str, endpoint: Endpoint) -> ServiceUnavailable:
+    return ServiceUnavailable("twitter_odd_answer", detail, scope=Scope.ENDPOINT, endpoint=endpoint)
 
 
 def message_data(step: SendDm) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from typing import Any
 from urllib.parse import quote
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, ServiceUnavailable
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, Scope, ServiceUnavailable
 from twitter_connector.model.account import Account, Webhook
 from twitter_connector.net.answers import Answer
 
@@ -44,7 +44,9 @@ class V1Registration:
 
     def who_am_i(self) -> tuple[str, str, str]:
         """Return (id, screen name, name) of the access token's owner. Values X does not return are ""."""
-        return owner_of(self._account.credentials.access_token, lambda path: self._signed("GET", path))
+        return owner_of(
+            self._account.credentials.access_token, lambda path: self._signed("GET", path, Endpoint.CREDENTIALS)
+        )
 
     def user_id(self, username: str) -> str | None:
         """Return the id of a user name, or None where there is no such user.
@@ -66,7 +68,7 @@ class V1Registration:
         answer = self._signed("POST", f"{self._env_path()}/webhooks.json", params={"url": url})
         created = _webhook(answer.json()) or next((w for w in self.webhooks() if w.url == url), None)
         if created is None:
-            raise ServiceUnavailable("twitter_odd_answer", "X's answer to the registration names no webhook.")
+            raise _odd("X's answer to the registration names no webhook.")
         return created
 
     def check_webhook(self, webhook_id: str) -> None:
@@ -111,8 +113,9 @@ class V1Registration:
     def _env_path(self) -> str:
         return f"/1.1/account_activity/all/{quote(self._environment, safe='')}"
 
-    def _signed(self, method: str, path: str, **kwargs: Any) -> Answer:
-        return self._http.signed(method, f"{self._base}{path}", self._account.credentials, **kwargs)
+    def _signed(self, method: str, path: str, endpoint: Endpoint = Endpoint.REGISTRATION, **kwargs: Any) -> Answer:
+        url = f"{self._base}{path}"
+        return self._http.signed(method, url, self._account.credentials, endpoint=endpoint, **kwargs)
 
     def _as_app(self, method: str, path: str) -> Answer:
         """Ask with the app's bearer token, or with the account's signature where X gives no such token: X documents
@@ -120,11 +123,15 @@ class V1Registration:
         token = app_token(self._http, self._base, self._account.credentials)
         if token:
             try:
-                return self._http.bearer(method, f"{self._base}{path}", token)
+                return self._http.bearer(method, f"{self._base}{path}", token, endpoint=Endpoint.REGISTRATION)
             except ConnectorError as error:
                 if not isinstance(error, CredentialsRejected) and error.status not in (401, 403):
                     raise
         return self._signed(method, path)
+
+
+def _odd(detail: str) -> ServiceUnavailable:
+    return ServiceUnavailable("twitter_odd_answer", detail, scope=Scope.ENDPOINT, endpoint=Endpoint.REGISTRATION)
 
 
 def _listed(answer: Answer) -> list[Any]:
@@ -134,7 +141,7 @@ def _listed(answer: Answer) -> list[Any]:
     environments = body.get("environments") if isinstance(body, dict) else None
     if not isinstance(environments, list):
         # Read as an empty list, it would make us register a second webhook.
-        raise ServiceUnavailable("twitter_odd_answer", "X's list of webhooks cannot be read. Try again later.")
+        raise _odd("X's list of webhooks cannot be read. Try again later.")
     return [w for e in environments if isinstance(e, dict) for w in e.get("webhooks") or []]
 
 

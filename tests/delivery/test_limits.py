@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.fakes import START
-from twitter_connector.delivery.open_ended_limits import OpenEndedLimits
+from twitter_connector.delivery.limits import OpenEndedLimits
 
 
 def test_all_that_are_refused_at_once_get_the_same_answer() -> None:

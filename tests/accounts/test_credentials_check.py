@@ -1,4 +1,4 @@
-"""A customer's file that Twitter does not hand out: is it the file, or the account? And what follows from either."""
+"""A customer's file that X does not hand out: does X refuse the file or the account, and what follows from either?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, failing
 from tests.fakes import FakePlatform
 from twitter_connector.accounts.credentials import Configure
-from twitter_connector.accounts.refused_media import SPREAD, RefusedFile
+from twitter_connector.accounts.credentials_check import SPREAD, CredentialsCheck
 from twitter_connector.cim.channel_configuration import PushedConfiguration
 from twitter_connector.delivery.media import MediaTransfer
 from twitter_connector.errors import ConnectorError, Permanent, RateLimited, Retryable, ServiceUnavailable
@@ -87,11 +87,17 @@ class Scene(FakeDeliveries):
     def __init__(self) -> None:
         super().__init__()
         self.platform = FakePlatform()
-        self.credentials = self.platform.token(ACME)
-        self.accounts.change(ACME, lambda now: now.rekeyed(self.credentials))
+        self.token = self.platform.token(ACME)
+        self.accounts.change(ACME, lambda now: now.rekeyed(self.token))
         self.media_host = Stored()
         self.configure = Configure(self.accounts, self.lanes, Enquiries(), lambda _: None)
-        judge = RefusedFile(self.lanes.pauses, self.platform, self.configure.refused, self.clock, lambda: 0.5)
+        self.credentials = CredentialsCheck(
+            self.lanes.pauses,
+            self.platform,
+            self.configure.newer,
+            self.clock,
+            lambda: 0.5,
+        )
         self.inbound.media_transfer = MediaTransfer(
             downloads=self.media_host,
             files=Files(),  # type: ignore[arg-type]
@@ -99,7 +105,8 @@ class Scene(FakeDeliveries):
             uploads=None,  # type: ignore[arg-type]
             spool=whole,
             outgoing=None,  # type: ignore[arg-type]
-            judge=judge.judge,
+            credentials=self.credentials,
+            endpoints=self.endpoints,
         )
 
     def photo(self, event_id: str, customer: str = ADA) -> None:
@@ -116,7 +123,7 @@ class Scene(FakeDeliveries):
     def lose_rights(self) -> None:
         """Twitter accepts the token nowhere any more."""
         self.platform.owners.clear()
-        self.media_host.refuses[self.credentials.access_token] = REFUSED
+        self.media_host.refuses[self.token.access_token] = REFUSED
 
     def lookups(self) -> int:
         return self.platform.calls.count("who_am_i")
@@ -128,7 +135,7 @@ def scene() -> Scene:
 
 
 def test_a_refusal_of_one_file_is_a_note_where_the_api_accepts_the_credentials(scene: Scene) -> None:
-    scene.media_host.refuses[scene.credentials.access_token] = REFUSED
+    scene.media_host.refuses[scene.token.access_token] = REFUSED
     scene.photo("17")
     scene.customer_writes("18", "after")
     scene.serve()
@@ -150,7 +157,7 @@ def test_without_a_file_engine_a_file_is_a_note_at_once_and_twitter_is_not_asked
 
 
 def test_a_file_that_is_gone_is_a_note_and_nobody_is_asked(scene: Scene) -> None:
-    scene.media_host.refuses[scene.credentials.access_token] = Permanent("media_gone", "Gone.", status=404)
+    scene.media_host.refuses[scene.token.access_token] = Permanent("media_gone", "Gone.", status=404)
     scene.photo("17")
     scene.serve()
     assert scene.types() == ["PLAIN"]
@@ -190,7 +197,7 @@ def test_other_files_meanwhile_do_not_ask_again(scene: Scene) -> None:
 @pytest.mark.parametrize("reason", ["rate_limited", "write_permission_missing", "plan_too_small"])
 def test_a_pause_that_does_not_concern_files_holds_none_up(scene: Scene, reason: str) -> None:
     scene.lanes.pause(OUT, ACME, epoch_ms(scene.clock() + timedelta(minutes=10)), reason, "")
-    scene.media_host.refuses[scene.credentials.access_token] = REFUSED
+    scene.media_host.refuses[scene.token.access_token] = REFUSED
     scene.photo("17")
     scene.serve(IN)
     assert scene.types() == ["PLAIN"]
@@ -230,7 +237,7 @@ def test_credentials_changed_a_moment_ago_are_tried_a_moment_later(scene: Scene)
     ],
 )
 def test_while_the_api_cannot_say_only_this_conversation_waits(scene: Scene, trouble: ConnectorError) -> None:
-    scene.media_host.refuses[scene.credentials.access_token] = REFUSED
+    scene.media_host.refuses[scene.token.access_token] = REFUSED
     scene.platform.failing["who_am_i"] = trouble
     scene.photo("17")
     scene.customer_writes("18", "from another", customer=GRACE)
