@@ -225,7 +225,7 @@ def test_a_file_that_is_processed_is_waited_for_in_the_lane(twitter: Twitter, up
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"), [(None, 5), ("soon", 5), (-1, 5), (0, 0), (300, 300), (301, 300), (1e300, 5)]
+    ("outcome", "seconds"), [(None, 5), ("soon", 5), (-1, 5), (0, 0), (300, 300), (301, 300), (1e300, 5)]
 )
 def test_an_odd_waiting_time_is_replaced_by_a_sane_one(
     twitter: Twitter, uploads: V1Uploads, outcome: object, seconds: int
