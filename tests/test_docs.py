@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 from urllib.parse import unquote
 
 import click
@@ -17,7 +20,9 @@ from tests.brokers import services_of, settings_in
 from twitter_connector import create_app
 from twitter_connector.cli import main
 from twitter_connector.config import Settings
-from twitter_connector.messages import registry
+from twitter_connector.messages import kinds, registry
+from twitter_connector.messages.kind import Kind
+from twitter_connector.model.event import Activity
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = "docs/reference.md"
@@ -248,6 +253,41 @@ class TestKinds:
     def test_every_type_has_a_row_for_an_integrator(self, type_: str) -> None:
         first_cells = [r[0].upper() for r in rows(text_of("docs/message-kinds.md"))]
         assert any(f"`{type_}`" in cell for cell in first_cells), f"docs/message-kinds.md has no row for {type_}"
+
+
+class TestModulesOfKinds:
+    PAGE = "docs/message-kinds.md"
+
+    def modules(self) -> dict[str, set[str]]:
+        """Return the CIM types that each module of messages/kinds handles, by the module's name."""
+        names = [module.name for module in pkgutil.iter_modules(kinds.__path__)]
+        return {
+            name: {
+                type_
+                for value in vars(importlib.import_module(f"{kinds.__name__}.{name}")).values()
+                if isinstance(value, Kind)
+                for type_ in value.types
+            }
+            for name in names
+        }
+
+    def test_the_table_names_the_module_of_every_type(self) -> None:
+        documented = {
+            re.findall(r"\w+", cells[0])[0]: set(re.findall(r"`(\w+)`", cells[-1]))
+            for cells in rows(text_of(self.PAGE).partition("\n## ")[0])
+            if cells[0].startswith("`")
+        }
+        handled = {type_: name for name, types in self.modules().items() for type_ in types}
+        assert {type_ for type_, name in handled.items() if name not in documented[type_.upper()]} == set()
+        assert {type_ for type_, names in documented.items() if names and type_ not in handled} == set()
+
+    def test_the_tables_name_every_module_and_no_other(self) -> None:
+        named = {name for cells in rows(text_of(self.PAGE)) for name in re.findall(r"`([a-z_]+)`", cells[-1])}
+        assert sorted(named) == sorted(self.modules())
+
+    def test_the_table_of_events_has_every_event_of_x(self) -> None:
+        documented = [cells[0].strip("`") for cells in rows(section(self.PAGE, "Events from X"))[2:] if cells[0]]
+        assert sorted(documented) == sorted(event.__name__ for event in get_args(Activity))
 
 
 class TestMetrics:
