@@ -369,6 +369,11 @@ class TestDocuments:
         }
         assert missing == set()
 
+    def test_each_decision_has_a_number_of_its_own_and_says_it(self) -> None:
+        pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+        assert [path.name[:4] for path in pages] == [f"{number:04}" for number in range(1, len(pages) + 1)]
+        assert [path.name for path in pages if not path.read_text("utf-8").startswith(f"# {path.name[:4]} ")] == []
+
     def test_decisions_named_by_number_are_there(self) -> None:
         numbers = {path.name[:4] for path in (ROOT / "docs" / "decisions").glob("*.md")}
         sources = [*(ROOT / "twitter_connector").rglob("*.py"), *(ROOT / "workers").rglob("*.py"), *DOCUMENTS]
@@ -377,7 +382,7 @@ class TestDocuments:
 
 
 def links(path: Path) -> Iterator[str]:
-    document = re.sub(r"```.*?```", "", path.read_text("utf-8"), flags=re.DOTALL)
+    document = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text("utf-8"), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)", document):
         if not re.match(r"[a-z][a-z0-9+.-]*:", target):
             yield target

@@ -23,7 +23,7 @@ def test_every_kind_of_key_stands_in_the_retention_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "told", "seconds"),
+    ("family", "kept_for", "seconds"),
     [
         ("seen:", "7 d", keys.SEEN_SECONDS),
         ("ledger:", "7 d", keys.LEDGER_SECONDS),
@@ -35,8 +35,8 @@ def test_every_kind_of_key_stands_in_the_retention_table() -> None:
         ("flash:", "3 s", keys.TYPING_MS // 1000),
     ],
 )
-def test_the_times_in_the_table_are_those_of_the_code(family: str, outcome: str, seconds: int) -> None:
-    number, unit = outcome.split()
+def test_the_times_in_the_table_are_those_of_the_code(family: str, kept_for: str, seconds: int) -> None:
+    number, unit = kept_for.split()
     assert int(number) * UNITS[unit] == seconds
     (row,) = [line for line in TABLE.splitlines() if line.startswith("|") and f"`{family}`" in line.split("|")[2]]
-    assert outcome in row
+    assert kept_for in row

@@ -1,7 +1,7 @@
 """Remove the marks that agents' desks and bots put into text, and change nothing else. Pure.
 
 The marks are *bold*, _italic_, ~strike~ and !highlight!, each also doubled, links with a label, and backslash escapes.
-A Direct Message shows them as plain characters. Why this is no CommonMark parser: docs/decisions/0013-marks-in-text.md.
+A Direct Message shows them as plain characters. Why this is no CommonMark parser: docs/decisions/0014-marks-in-text.md.
 """
 
 from __future__ import annotations
