@@ -28,6 +28,7 @@ from twitter_connector.model.event import (
     UnknownActivity,
     order_of,
 )
+from twitter_connector.model.message import CimMessage, MediaPart
 from twitter_connector.model.plan import Skip
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.twitter.v1.events import load
@@ -321,10 +322,12 @@ class TestReading:
         assert isinstance(activity, DmRead)
         assert (activity.account_id, activity.customer_id) == (ACCOUNT, CUSTOMER)
 
-    @pytest.mark.parametrize("stamp", ["99999999999999999999", 10**30, -(10**18), "soon", 1e300])
-    def test_an_absurd_moment_is_unreadable_and_nothing_worse(self, stamp: object) -> None:
-        with pytest.raises(Permanent, match="unreadable_event"):
-            load(only(text_dm(created_timestamp=stamp)).envelope)
+    @pytest.mark.parametrize("stamp", ["99999999999999999999", 10**30, -(10**18), "soon", 1e300, [], {}, True, ""])
+    def test_an_absurd_moment_is_replaced_by_the_one_inside_the_id(self, stamp: object) -> None:
+        raw_event = only(text_dm(created_timestamp=stamp))
+        activity = load(raw_event.envelope)
+        assert isinstance(activity, DmReceived)
+        assert epoch_ms(activity.created_at) == raw_event.created_ms == 1576540475925
 
     def test_an_error_names_the_place_and_quotes_nothing(self) -> None:
         payload = text_dm(message_create__message_data__text=["planted words"])
@@ -366,6 +369,96 @@ BASES = [came_in(name) for name in PAIRS] + [
     with_location({"type": "shared_coordinate", "shared_coordinate": {"coordinates": {"coordinates": [1.0, 2.0]}}}),
     with_location({"type": "shared_place", "shared_place": {"place": {"id": "1", "attributes": {"x": "y"}}}}),
 ]
+
+
+# Without these an event says nothing; every other field may be missing, null or of any type.
+NEEDED = {
+    DM: {
+        ("id",),
+        ("message_create",),
+        ("message_create", "sender_id"),
+        ("message_create", "target"),
+        ("message_create", "target", "recipient_id"),
+        ("message_create", "message_data"),
+        ("message_create", "message_data", "text"),
+    },
+    READ: {("sender_id",), ("target",), ("target", "recipient_id"), ("last_read_event_id",)},
+    TYPING: {("sender_id",), ("target",), ("target", "recipient_id")},
+}
+FIXTURES = sorted(path for path in PAYLOADS.parent.rglob("*.json") if path.parent.name in ("activity", "x-events"))
+
+
+def events_in(value: Any) -> list[dict[str, Any]]:
+    """Return the bodies of webhooks in a file: the whole file, or what the documents show of one event."""
+    if isinstance(value, dict) and any(family in value for family in (DM, TYPING, READ)):
+        return [value]
+    if isinstance(value, dict) and "message_create" in value:
+        create = {"sender_id": CUSTOMER, **value["message_create"]}
+        account = create["target"]["recipient_id"]
+        return [{"for_user_id": account, DM: [{"id": "1206724334791753732", **value, "message_create": create}]}]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [event for entry in inner for event in events_in(entry)]
+
+
+def changed(payload: dict[str, Any], path: tuple[Any, ...], instead: Any) -> dict[str, Any]:
+    payload = copy.deepcopy(payload)
+    inner: Any = payload
+    for key in path[:-1]:
+        inner = inner[key]
+    if instead is ...:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = copy.deepcopy(instead)
+    return payload
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name)
+def test_every_optional_field_may_be_missing_null_or_of_any_type(path: Path) -> None:
+    for payload in events_in(json.loads(path.read_bytes())):
+        family = next(f for f in (DM, TYPING, READ) if f in payload)
+        whole = load(only(payload).envelope)
+        for place in places(payload):
+            # An event that is gone is no event; an account's own id is read from the path then.
+            if place == (family,) or (place[0] == family and (place[2:] in NEEDED[family] or place[2:] == ())):
+                continue
+            for instead in (..., *ODDITIES):
+                for raw_event in raw_events(changed(payload, place, instead), only(payload).account_id):
+                    if raw_event.family == "x" or not raw_event.envelope:
+                        continue
+                    assert raw_event.readable, (place, instead)
+                    activity = load(raw_event.envelope)
+                    if place[0] == "for_user_id" and isinstance(whole, DmEchoed):
+                        continue
+                    assert type(activity) is type(whole), (place, instead)
+                    if isinstance(activity, DmReceived):
+                        assert activity.text == whole.text  # type: ignore[union-attr]
+                        made = to_cim(activity)
+                        assert not isinstance(made, Skip)
+                        assert made
+                        for message in made:
+                            if not isinstance(message, MediaPart):
+                                json.dumps(dump_message(message)).encode()
+
+
+@pytest.mark.parametrize("media", [None, [], "x", 7, {}, {"media_url_https": None, "type": None}])
+def test_an_attached_file_that_cannot_be_read_becomes_a_note_to_the_agent(media: Any) -> None:
+    attachment = {"type": "media", "media": media}
+    made = to_cim(load(only(text_dm(message_create__message_data__attachment=attachment)).envelope))
+    assert isinstance(made, tuple)
+    text, note = made
+    assert isinstance(text, CimMessage)
+    assert isinstance(note, CimMessage)
+    assert text.body["markdownText"] == came_in("text")[DM][0]["message_create"]["message_data"]["text"]
+    assert note.body["markdownText"].startswith("[The customer sent an attachment that cannot be shown here. ")
+
+
+@pytest.mark.parametrize("location", [None, [], "x", 7, {}, {"shared_coordinate": None}])
+def test_a_shared_place_that_cannot_be_read_becomes_a_note_to_the_agent(location: Any) -> None:
+    attachment = {"type": "location", "location": location}
+    made = to_cim(load(only(text_dm(message_create__message_data__attachment=attachment)).envelope))
+    assert isinstance(made, tuple)
+    assert isinstance(made[1], CimMessage)
+    assert made[1].body["markdownText"].startswith("[The customer shared a place ")
 
 
 @settings(max_examples=400, deadline=None)

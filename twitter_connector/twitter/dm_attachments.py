@@ -1,0 +1,57 @@
+"""Media and locations of X's Direct Message objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twitter_connector.model.event import Media, Place, Variant, id_text
+
+from .lenient_fields import integer_of, mapping_of, mappings_of, text_of
+
+
+def has(attachment: Mapping[str, Any], kind: str) -> bool:
+    """Return whether an attachment is of this kind, "media" or "location".
+
+    Its type is enough: an attachment that cannot be read becomes a note to the agent.
+    """
+    return bool(attachment.get(kind)) or attachment.get("type") == kind
+
+
+def media_of(media: Mapping[str, Any]) -> Media:
+    """Return a photo, GIF or video. Its kind and addresses are "" where X's event does not name them."""
+    variants = mappings_of(media, "video_info", "variants")
+    url = text_of(media.get("media_url_https")) or text_of(media.get("media_url"))
+    return Media(
+        id=id_text(media.get("id_str")) or id_text(media.get("id")),
+        kind=text_of(media.get("type")) or ("video" if variants else "photo" if url else ""),
+        url=url,
+        link=text_of(media.get("url")),
+        variants=tuple(
+            Variant(text_of(variant["url"]), text_of(variant.get("content_type")), integer_of(variant.get("bitrate")))
+            for variant in variants
+            if text_of(variant.get("url"))
+        ),
+        duration_ms=integer_of(mapping_of(media.get("video_info")).get("duration_millis")),
+    )
+
+
+def place_of(location: Mapping[str, Any]) -> Place:
+    """Return a shared location. Its coordinates are None where the event names only a place."""
+    point = mapping_of(location.get("shared_coordinate"))
+    # GeoJSON: longitude first.
+    pair = mapping_of(point.get("coordinates")).get("coordinates")
+    longitude, latitude = pair if isinstance(pair, list) and len(pair) == 2 else (None, None)
+    place = mapping_of(mapping_of(location.get("shared_place")).get("place"))
+    return Place(
+        latitude=_degrees(latitude),
+        longitude=_degrees(longitude),
+        name=text_of(place.get("full_name")) or text_of(place.get("name")),
+        address=text_of(mapping_of(place.get("attributes")).get("street_address")),
+        place_id=text_of(place.get("id")),
+    )
+
+
+def _degrees(value: object) -> float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 360
+    return float(value) if number else None  # type: ignore[arg-type]
