@@ -27,7 +27,7 @@ from twitter_connector.processes import embedded_broker
 from twitter_connector.queue.lanes import Lanes
 from twitter_connector.queue.send_ledger import SendLedger, SendRecord
 from twitter_connector.queue.wakeups import Wakeups
-from twitter_connector.twitter.v1.webhook_body import raw_events
+from twitter_connector.twitter.account_activity import raw_events
 
 CONVERSATIONS = 100_000
 # So many of them get a reply as well. A reply leaves more behind, and a tenth tells how much.

@@ -18,7 +18,7 @@ from twitter_connector.model.account import V1, Account
 from twitter_connector.model.event import RawEvent
 from twitter_connector.model.timestamps import epoch_ms, first_id_at
 from twitter_connector.model.work import Direction
-from twitter_connector.twitter.v1.webhook_body import raw_events
+from twitter_connector.twitter.account_activity import raw_events
 
 ACME, OTHER, ADA = "732739706", "2975699229", "210375291"
 BASE = "https://cx.example.com/twitter-connector/webhook/twitter"

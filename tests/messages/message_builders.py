@@ -16,9 +16,8 @@ from twitter_connector.model.event import Activity, DmReceived, Link, Person
 from twitter_connector.model.message import CimMessage, Header, MediaPart, StoredFile
 from twitter_connector.model.plan import Asked, Choice, MarkRead, Plan, SendDm, ShowTyping, Skip
 from twitter_connector.model.timestamps import epoch_ms
-from twitter_connector.twitter.v1.events import load
+from twitter_connector.twitter.account_activity import load, raw_events
 from twitter_connector.twitter.v1.messages import message_data
-from twitter_connector.twitter.v1.webhook_body import raw_events
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 PUBLIC_BASE = "https://cx.example.com/file-engine"

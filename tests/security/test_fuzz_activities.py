@@ -19,8 +19,7 @@ from twitter_connector.delivery.intake import work_in
 from twitter_connector.errors import Permanent
 from twitter_connector.messages.to_cim import to_cim
 from twitter_connector.model.message import CimMessage
-from twitter_connector.twitter.v1.events import load
-from twitter_connector.twitter.v1.webhook_body import raw_events
+from twitter_connector.twitter.account_activity import load, raw_events
 from twitter_connector.web.request_body import NotJson, read_json
 from twitter_connector.web.webhook_signature import is_genuine, signature
 

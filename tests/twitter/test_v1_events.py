@@ -31,8 +31,7 @@ from twitter_connector.model.event import (
 from twitter_connector.model.message import CimMessage, MediaPart
 from twitter_connector.model.plan import Skip
 from twitter_connector.model.timestamps import epoch_ms
-from twitter_connector.twitter.v1.events import load
-from twitter_connector.twitter.v1.webhook_body import raw_events
+from twitter_connector.twitter.account_activity import load, raw_events
 
 PAYLOADS = Path(__file__).parents[1] / "payloads" / "activity"
 PAIRS = sorted(path.name.removesuffix(".in.json") for path in PAYLOADS.glob("*.in.json"))

@@ -12,6 +12,8 @@ from .timestamps import first_id_at
 DM = "direct_message_events"
 TYPING = "direct_message_indicate_typing_events"
 READ = "direct_message_mark_read_events"
+# An encrypted message of X Chat.
+CHAT = "chat.received"
 
 _ID_MAX_DIGITS = 20
 

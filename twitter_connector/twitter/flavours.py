@@ -14,12 +14,13 @@ from twitter_connector.model.event import Activity, RawEvent
 from twitter_connector.model.flavour import Events, Flavour, Messages, Registration, Uploads
 from twitter_connector.net.http_client import HttpClient
 
+from .account_activity import load
+from .account_activity import raw_events as account_activity_events
 from .http import TwitterHttp
-from .v1 import events as v1_events
 from .v1.media import V1Uploads
 from .v1.messages import V1Messages
 from .v1.registration import V1Registration
-from .v1.webhook_body import raw_events as v1_raw_events
+from .v2.webhook_body import raw_events as v2_raw_events
 
 
 class Flavours:
@@ -40,7 +41,7 @@ class Flavours:
         self._by_name = {
             V1: Flavour(
                 name=V1,
-                events=Events(v1_raw_events, v1_events.load),
+                events=Events(account_activity_events, load),
                 messages=lambda account: V1Messages(http, v1_url, account, budget),
                 registration=lambda account: V1Registration(http, v1_url, account),
                 media=V1Uploads(http_client, settings.twitter_upload_url, clock),
@@ -74,7 +75,8 @@ class Flavours:
 
         path_account_id: the account of the webhook's path, for bodies that name none.
         """
-        return self._by_name[V1].events.raw_events(payload, path_account_id)
+        # API v2 hands bodies in the form of Account Activity on to the reader of API v1.1.
+        return v2_raw_events(payload, path_account_id)
 
     def load(self, envelope: Mapping[str, Any]) -> Activity:
         """Return one stored event, read in full. Raises Permanent(unreadable_event)."""

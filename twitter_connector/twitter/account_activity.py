@@ -1,6 +1,6 @@
-"""Divides the body of an Account Activity webhook into events, reading only what their lanes need to know.
+"""Webhook bodies of Account Activity, which API v1.1 and Account Activity v2 share, and one stored event of them.
 
-Runs while X waits for an answer, so it is quick and has no schema. AAA v2 sends the same body.
+`raw_events` reads only ids, while X waits for an answer. `load` reads one event in full, in a worker.
 
 https://docs.x.com/x-api/enterprise-gnip-2.0/fundamentals/account-activity
 """
@@ -10,9 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from twitter_connector.model.event import DM, READ, TYPING, RawEvent, id_text
+from twitter_connector.model.event import (
+    DM,
+    READ,
+    TYPING,
+    AccessRevoked,
+    Activity,
+    RawEvent,
+    UnknownActivity,
+    id_text,
+)
 
-from ..dm_objects import raw_event
+from . import dm_objects
+from .dm_objects import raw_event
 
 _FAMILIES = (DM, TYPING, READ)
 _NOT_EVENTS = frozenset({"for_user_id", "users", "apps", "user_has_blocked", "is_blocked_by"})
@@ -35,3 +45,19 @@ def raw_events(payload: Mapping[str, Any], path_account_id: str) -> Iterator[Raw
             yield RawEvent(kind, user_id or path_account_id, envelope={family: value})
         elif family not in _NOT_EVENTS:
             yield RawEvent(family, account_id)
+
+
+def load(envelope: Mapping[str, Any]) -> Activity:
+    """Return the one event of an envelope of `raw_events`. Raises Permanent(unreadable_event)."""
+    event = dm_objects.load(envelope)
+    if event is not None:
+        return event
+    if "user_event" in envelope:
+        revoke = _mapping(_mapping(envelope["user_event"]).get("revoke"))
+        source, target = _mapping(revoke.get("source")), _mapping(revoke.get("target"))
+        return AccessRevoked(id_text(source.get("user_id")), id_text(target.get("app_id")))
+    return UnknownActivity(next(iter(envelope), ""))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,157 @@
+"""Direct Messages of API v2: what each call sends, and what each answer is taken for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import responses
+
+from twitter_connector.errors import ConnectorError, OutcomeUnknown, Permanent, ServiceUnavailable, UnsupportedKind
+from twitter_connector.model.account import V2, Account, Credentials
+from twitter_connector.model.event import DmReceived
+from twitter_connector.model.plan import SendDm
+from twitter_connector.net.http_client import HttpClient
+from twitter_connector.twitter.http import TwitterHttp
+from twitter_connector.twitter.v2.messages import V2Messages
+
+API = "https://api.x.com"
+SEND = f"{API}/2/dm_conversations/with/111111111/messages"
+EVENTS = f"{API}/2/dm_events"
+NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+ACCOUNT = Account("222222222", Credentials("app key", "app secret", "222222222-token", "token secret"), "", flavour=V2)
+SAMPLES = Path(__file__).parents[1] / "payloads" / "x-v2"
+
+
+def row(event_id: str, at: str = "2026-11-27T11:59:00.000Z", **more: Any) -> dict[str, Any]:
+    known = {"id": event_id, "sender_id": "111111111", "text": "hi", "event_type": "MessageCreate", "created_at": at}
+    return {**known, "dm_conversation_id": "111111111-222222222", **more}
+
+
+@pytest.fixture
+def http() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock() as mock:
+        yield mock
+
+
+@pytest.fixture
+def budget() -> list[tuple[Any, ...]]:
+    return []
+
+
+@pytest.fixture
+def x(budget: list[tuple[Any, ...]]) -> V2Messages:
+    return V2Messages(TwitterHttp(HttpClient(), lambda: NOW), API, ACCOUNT, lambda *position: budget.append(position))
+
+
+def query(call: Any) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(call.request.url).query).items()}
+
+
+class TestSending:
+    def test_a_text_and_a_file_go_to_the_customer_and_nothing_else(
+        self, http: responses.RequestsMock, x: V2Messages
+    ) -> None:
+        http.post(SEND, status=201, json=json.loads((SAMPLES / "dm_send_201.json").read_text()))
+        assert x.send_dm("111111111", SendDm("Hello 😀", media_id="5")) == "1582103724607971332"
+        sent = json.loads(http.calls[0].request.body or b"")
+        assert sent == {"text": "Hello 😀", "attachments": [{"media_id": "5"}]}
+        assert "OAuth" in str(http.calls[0].request.headers["Authorization"])
+
+    def test_a_file_alone_has_no_empty_text(self, http: responses.RequestsMock, x: V2Messages) -> None:
+        http.post(SEND, status=201, json={"data": {"dm_event_id": 7}})
+        assert x.send_dm("111111111", SendDm("", media_id="5")) == "7"
+        assert json.loads(http.calls[0].request.body or b"") == {"attachments": [{"media_id": "5"}]}
+
+    @pytest.mark.parametrize("body", ["", "<html>", "{}", '{"data":{}}', '{"data":[]}', '{"data":{"dm_event_id":"x"}}'])
+    def test_a_success_without_an_id_may_have_been_sent(
+        self, http: responses.RequestsMock, x: V2Messages, body: str
+    ) -> None:
+        http.post(SEND, status=201, body=body)
+        with pytest.raises(OutcomeUnknown):
+            x.send_dm("111111111", SendDm("a"))
+
+    def test_what_the_api_lacks_is_said(self, x: V2Messages) -> None:
+        for call in (lambda: x.mark_read("1", "2"), lambda: x.show_typing("1")):
+            with pytest.raises(UnsupportedKind) as failure:
+                call()
+            assert failure.value.reason == "not_offered_by_x"
+
+
+class TestLooking:
+    def test_a_page_asks_for_everything_a_message_needs(
+        self, http: responses.RequestsMock, x: V2Messages, budget: list[tuple[Any, ...]]
+    ) -> None:
+        headers = {"x-rate-limit-limit": "15", "x-rate-limit-remaining": "14", "x-rate-limit-reset": "1795780000"}
+        http.get(EVENTS, json={"data": [row("5"), row("4")], "meta": {"next_token": "older"}}, headers=headers)
+        page = x.page(20, "token")
+        assert [event.id for event in page.events] == ["5", "4"]
+        assert (page.next_token, page.whole) == ("older", True)
+        asked = query(http.calls[0])
+        assert (asked["max_results"], asked["pagination_token"]) == ("20", "token")
+        assert {"sender_id", "attachments.media_keys"} == set(asked["expansions"].split(","))
+        assert {"sender_id", "entities", "created_at", "text"} < set(asked["dm_event.fields"].split(","))
+        assert budget == [("222222222", "dm_events", 15, 14, 1795780000)]
+
+    def test_a_refused_field_is_left_out_and_the_call_repeated(
+        self, http: responses.RequestsMock, x: V2Messages
+    ) -> None:
+        message = "The `dm_event.fields` query parameter value [sender_id] is not one of [id,text]"
+        http.get(EVENTS, status=400, json={"errors": [{"message": message}], "title": "Invalid Request"})
+        http.get(EVENTS, json={"data": [row("5")], "meta": {}})
+        assert [event.id for event in x.page(10).events] == ["5"]
+        assert "sender_id" not in query(http.calls[1])["dm_event.fields"]
+        assert "sender_id" in query(http.calls[1])["expansions"]
+
+    def test_another_refusal_is_one(self, http: responses.RequestsMock, x: V2Messages) -> None:
+        http.get(EVENTS, status=400, json={"errors": [{"message": "pagination_token is invalid"}]})
+        with pytest.raises(Permanent):
+            x.page(10)
+
+    @pytest.mark.parametrize(
+        ("kind", "whole"), [("user", True), ("media", True), ("tweet", True), ("dm_event", False), (None, False)]
+    )
+    def test_a_partial_answer_is_whole_unless_messages_are_missing(
+        self, http: responses.RequestsMock, x: V2Messages, kind: str | None, whole: bool
+    ) -> None:
+        error = {"title": "Not Found Error", **({"resource_type": kind} if kind else {})}
+        http.get(EVENTS, json={"data": [row("5")], "errors": [error], "meta": {}})
+        page = x.page(10)
+        assert ([event.id for event in page.events], page.whole) == (["5"], whole)
+
+    def test_an_empty_list_has_no_data(self, http: responses.RequestsMock, x: V2Messages) -> None:
+        http.get(EVENTS, json={"meta": {"result_count": 0}})
+        assert x.page(10).events == ()
+
+    @pytest.mark.parametrize("body", ["", "<html>", "[]", "7"])
+    def test_what_is_no_list_is_waited_for(self, http: responses.RequestsMock, x: V2Messages, body: str) -> None:
+        http.get(EVENTS, body=body)
+        with pytest.raises(ConnectorError) as failure:
+            x.page(10)
+        assert isinstance(failure.value, ServiceUnavailable)
+
+    def test_messages_since_a_moment_are_read_page_by_page_and_no_further(
+        self, http: responses.RequestsMock, x: V2Messages
+    ) -> None:
+        http.get(EVENTS, json={"data": [row("9"), row("8")], "meta": {"next_token": "2"}})
+        http.get(EVENTS, json={"data": [row("7"), row("6", "2026-11-27T10:00:00Z")], "meta": {"next_token": "3"}})
+        events = list(x.events_since(datetime(2026, 11, 27, 11, 0, tzinfo=UTC)))
+        assert [event.id for event in events] == ["9", "8", "7"]
+        assert len(http.calls) == 2
+
+    def test_only_own_messages_are_sent_ones(self, http: responses.RequestsMock, x: V2Messages) -> None:
+        http.get(EVENTS, json={"data": [row("9", sender_id="222222222", text="ours"), row("8")], "meta": {}})
+        (own,) = x.sent_since(datetime(2026, 11, 27, 11, 0, tzinfo=UTC))
+        assert (own.event_id, own.text, own.customer_id) == ("9", "ours", "111111111")
+
+    def test_one_message_is_shown(self, http: responses.RequestsMock, x: V2Messages) -> None:
+        http.get(f"{EVENTS}/5", json={"data": row("5", text="quoted")})
+        shown = x.shown("5")
+        assert isinstance(shown, DmReceived)
+        assert shown.text == "quoted"
+        assert "event_types" not in query(http.calls[0])

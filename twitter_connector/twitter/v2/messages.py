@@ -1,0 +1,174 @@
+"""Direct Messages of API v2: paths and bodies. One object serves one account.
+
+https://docs.x.com/x-api/direct-messages/manage/introduction
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from twitter_connector.errors import OutcomeUnknown, Permanent, ServiceUnavailable, UnsupportedKind
+from twitter_connector.model.account import Account
+from twitter_connector.model.event import DmEchoed, DmReceived, RawEvent, id_text
+from twitter_connector.model.plan import SendDm
+from twitter_connector.model.timestamps import epoch_ms, moment
+from twitter_connector.net.answers import Answer
+
+from ..dm_objects import load
+from ..http import SECONDS, TwitterHttp, budget_in
+from .dm_events import EXPANSIONS, FIELDS, FIELDS_WITHOUT_SENDER, MEDIA_FIELDS, USER_FIELDS, page_events
+
+log = logging.getLogger(__name__)
+
+LOOKUP_PATH = "/2/dm_events"
+# One page of up to 100 messages costs one of the 15 calls that X allows in 15 minutes.
+PAGE_MAX = 100
+PAGES_MAX = 10
+# A reply waits no longer than this for the message that it quotes.
+SHOW_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a look-up. events: newest first. next_token: of the next, older page; "" on the last.
+
+    whole: False if X says that it left out messages of this page.
+    """
+
+    events: tuple[RawEvent, ...]
+    next_token: str
+    whole: bool
+
+
+class V2Messages:
+    """Raises what twitter/http.classify returns. budget: called with account id, endpoint, limit, remaining and reset
+    (epoch seconds) of each answer that has them."""
+
+    def __init__(
+        self,
+        http: TwitterHttp,
+        base_url: str,
+        account: Account,
+        budget: Callable[[str, str, int, int, int], None],
+    ) -> None:
+        self._http = http
+        self._base = base_url
+        self._credentials = account.credentials
+        self._account_id = account.id
+        self._budget = budget
+
+    def send_dm(self, recipient_id: str, step: SendDm) -> str:
+        """Send one message and return its id. Raises OutcomeUnknown if it may have been sent."""
+        body: dict[str, Any] = {}
+        if step.text:
+            body["text"] = step.text
+        if step.media_id:
+            body["attachments"] = [{"media_id": step.media_id}]
+        path = f"/2/dm_conversations/with/{quote(recipient_id, safe='')}/messages"
+        answer = self._as_user("POST", path, "dm_conversations/with/messages", acts=True, json=body).json()
+        data = answer.get("data") if isinstance(answer, Mapping) else None
+        dm_id = id_text(data.get("dm_event_id")) if isinstance(data, Mapping) else ""
+        if not dm_id:
+            raise OutcomeUnknown("outcome_unknown", "X's answer to a send names no message id.")
+        return dm_id
+
+    def mark_read(self, recipient_id: str, event_id: str) -> None:
+        """Raise UnsupportedKind: API v2 has no read marks for unencrypted messages."""
+        raise UnsupportedKind("not_offered_by_x", "X API v2 has no read marks for Direct Messages.")
+
+    def show_typing(self, recipient_id: str) -> None:
+        """Raise UnsupportedKind: API v2 has no typing indicator for unencrypted messages."""
+        raise UnsupportedKind("not_offered_by_x", "X API v2 has no typing indicator for Direct Messages.")
+
+    def shown(self, event_id: str) -> DmReceived | DmEchoed:
+        """Return one message of the account. X allows 15 calls in 15 minutes."""
+        path = f"{LOOKUP_PATH}/{quote(event_id, safe='')}"
+        events = page_events(self._looked_up(path, {}, SHOW_SECONDS), self._account_id)
+        dm = load(events[0].envelope) if events else None
+        if not isinstance(dm, DmReceived | DmEchoed):
+            raise ServiceUnavailable("twitter_odd_answer", "X returned something else than a message.")
+        return dm
+
+    def sent_since(self, since: datetime) -> list[DmEchoed]:
+        """Return the account's own messages since a moment, newest first. X allows 15 calls in 15 minutes."""
+        return [
+            DmEchoed(self._account_id, e.customer_id, e.id, moment(e.created_ms), e.text, e.links, e.app_id or None)
+            for e in self.events_since(since)
+            if e.own
+        ]
+
+    def events_since(self, since: datetime) -> Iterator[RawEvent]:
+        """Yield the account's messages of both directions since a moment, newest first. Each page is one call.
+
+        Raises ServiceUnavailable after a partial page, so that the caller asks again.
+        """
+        token = ""
+        for _ in range(PAGES_MAX):
+            page = self.page(PAGE_MAX, token)
+            for event in page.events:
+                if event.created_ms < epoch_ms(since):
+                    return
+                yield event
+            if not page.whole:
+                raise ServiceUnavailable("twitter_partial_answer", "X returned only a part of the messages.")
+            token = page.next_token
+            if not token:
+                return
+        log.error(
+            "backfill_cut_off", extra={"account": self._account_id, "pages": PAGES_MAX, "since": since.isoformat()}
+        )
+
+    def page(self, size: int, token: str = "") -> Page:
+        """Return one page of messages. size: 1 to 100 messages; X bills each one."""
+        params = {"max_results": str(size), **({"pagination_token": token} if token else {})}
+        body = self._looked_up(LOOKUP_PATH, params)
+        token = str(_mapping(body.get("meta")).get("next_token") or "")
+        return Page(tuple(page_events(body, self._account_id)), token, whole=not _lacks_messages(body))
+
+    def _looked_up(self, path: str, params: dict[str, str], seconds: float = SECONDS) -> Mapping[str, Any]:
+        query = {
+            **params,
+            "event_types": "MessageCreate",
+            "dm_event.fields": FIELDS,
+            "expansions": EXPANSIONS,
+            "media.fields": MEDIA_FIELDS,
+            "user.fields": USER_FIELDS,
+        }
+        if path != LOOKUP_PATH:
+            del query["event_types"]
+        try:
+            answer = self._as_user("GET", path, "dm_events", params=query, seconds=seconds)
+        except Permanent as error:
+            if error.status != 400 or "sender_id" not in error.words:
+                raise
+            # X's documentation and its OpenAPI document disagree about this field; the expansion names the sender too.
+            query["dm_event.fields"] = FIELDS_WITHOUT_SENDER
+            answer = self._as_user("GET", path, "dm_events", params=query, seconds=seconds)
+        body = answer.json()
+        if not isinstance(body, Mapping):
+            raise ServiceUnavailable("twitter_odd_answer", "X's list of messages is not JSON.")
+        return body
+
+    def _as_user(self, method: str, path: str, endpoint: str, *, acts: bool = False, **kwargs: Any) -> Answer:
+        def seen(headers: Mapping[str, str]) -> None:
+            position = budget_in(headers)
+            if position is not None:
+                self._budget(self._account_id, endpoint, *position)
+
+        return self._http.signed(method, f"{self._base}{path}", self._credentials, acts=acts, seen=seen, **kwargs)
+
+
+def _lacks_messages(body: Mapping[str, Any]) -> bool:
+    """Return True if a partial answer lacks messages. Errors about an expansion (a user, a file) lack none."""
+    errors = body.get("errors")
+    rows = errors if isinstance(errors, list) else []
+    return any(isinstance(row, Mapping) and row.get("resource_type") in ("dm_event", None) for row in rows)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,80 @@
+"""Webhook bodies and stream lines of API v2: the envelope of the X Activity API, and bodies of Account Activity.
+
+Every event becomes a `RawEvent` whose envelope has the form of Account Activity, so that one reader loads them all.
+
+https://docs.x.com/x-api/activity/introduction
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from twitter_connector.model.event import CHAT, DM, READ, TYPING, RawEvent, id_text
+
+from .. import account_activity
+from ..dm_objects import raw_event
+
+# X names its arrays differently in its documents than in its bodies, and has published no body of the last two.
+_FAMILIES = (DM, TYPING, READ)
+REVOKE = "oauth.revoke"
+# An array's entry that lacks what its kind needs. It is counted, and its neighbours are handled.
+INCOMPLETE = "incomplete"
+
+
+def raw_events(payload: Mapping[str, Any], path_account_id: str) -> Iterator[RawEvent]:
+    """Yield every event of a body. path_account_id: the account of the webhook's path, for bodies that name none."""
+    data = payload.get("data")
+    if not isinstance(data, Mapping):
+        yield from account_activity.raw_events(payload, path_account_id)
+        return
+    body = _mapping(data.get("payload"))
+    event_type = data.get("event_type")
+    account_id = id_text(_mapping(data.get("filter")).get("user_id"))
+    if event_type == REVOKE:
+        user_id = id_text(body.get("user_id"))
+        source = {"user_id": user_id}
+        envelope = {"user_event": {"revoke": {"source": source, "target": {"app_id": id_text(body.get("app_id"))}}}}
+        yield RawEvent("revoke", user_id or account_id or path_account_id, envelope=envelope)
+        return
+    families = [family for family in _FAMILIES if family in body]
+    if not families:
+        yield _other(str(event_type or "unknown"), body, account_id or path_account_id)
+    for family in families:
+        events = body[family]
+        for event in events if isinstance(events, list) else [events]:
+            found = raw_event(family, event, account_id or _participant(family, event, path_account_id), _users(body))
+            yield found if found.readable else RawEvent(INCOMPLETE, found.account_id)
+
+
+def _other(event_type: str, body: Mapping[str, Any], account_id: str) -> RawEvent:
+    """Return an encrypted message as far as it names its sender, or an event that is only counted."""
+    sender = id_text(body.get("sender_id"))
+    if event_type == CHAT and sender:
+        created = str(body.get("created_at_msec") or "")
+        created_ms = int(created) if created.isascii() and created.isdecimal() and len(created) < 16 else 0
+        return RawEvent(CHAT, account_id, sender, str(body.get("id") or ""), created_ms, own=sender == account_id)
+    return RawEvent(event_type, account_id)
+
+
+def _participant(family: str, event: object, path_account_id: str) -> str:
+    """Return the account of an event without a filter: the path's account if it takes part, else the recipient."""
+    body = _mapping(_mapping(event).get("message_create")) if family == DM else _mapping(event)
+    recipient = id_text(_mapping(body.get("target")).get("recipient_id"))
+    taking_part = (id_text(body.get("sender_id")), recipient)
+    return path_account_id if path_account_id in taking_part else recipient or path_account_id
+
+
+def _users(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return X's map of profiles with the field names of API v1.1. Profiles come with and without a `data` wrapper."""
+    profiles = {}
+    for user_id, value in _mapping(body.get("users")).items():
+        profile = _mapping(_mapping(value).get("data")) or _mapping(value)
+        if profile:
+            name = profile.get("screen_name") or profile.get("username")
+            profiles[str(user_id)] = {**profile, "screen_name": name} if name else dict(profile)
+    return profiles
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
