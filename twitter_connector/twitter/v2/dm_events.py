@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from twitter_connector.model.event import DM, RawEvent, id_text
-from twitter_connector.model.timestamps import id_ms, epoch_ms
+from twitter_connector.model.timestamps import epoch_ms, id_ms
 
 from ..dm_objects import raw_event
 
