@@ -54,8 +54,9 @@ class Answer:
     @property
     def is_web_page(self) -> bool:
         """True if the body is an HTML page: a sign-in page or a web application answered instead of the API."""
+        # Some servers name a page's type for an answer without a body.
         if media_type(self.headers) in WEB_PAGES:
-            return True
+            return self.body != b""
         return re.match(rb"\s*(<!doctype\s+html|<html[\s>])", self.body[:512], re.IGNORECASE) is not None
 
 
