@@ -1,8 +1,9 @@
-"""Web entry: builds the application from the environment; nothing else."""
+"""The web application, for any WSGI server: `gunicorn wsgi:app`, `flask --app wsgi run`."""
 
-from twitter_connector import create_app, logs
+from twitter_connector import create_app
+from twitter_connector.bootstrap import start_logging
 from twitter_connector.config import Settings
 
-settings = Settings.from_env()
-logs.configure(settings.log_level, settings.log_format)
+settings = Settings.from_env_or_exit()
+start_logging(settings)
 app = create_app(settings)

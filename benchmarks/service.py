@@ -77,15 +77,19 @@ class EmptyView:
     """The empty view under the service's own gunicorn settings."""
 
     def __init__(self) -> None:
-        from dataclasses import replace
-
         from twitter_connector.processes import command_lines
 
         self._directory = tempfile.TemporaryDirectory(prefix="tc-bench-")
         self.port = free_port()
-        settings = replace(Settings.from_env({}), host="127.0.0.1", port=self.port, var_dir=Path(self._directory.name))
-        command = [part.replace("wsgi:app", "benchmarks.empty:app") for part in command_lines.web(settings)]
-        self._process = subprocess.Popen(command)
+        env = {
+            **os.environ,
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "CCM_URL": "http://127.0.0.1:9",
+            "VAR_DIR": self._directory.name,
+        }
+        command = [part.replace("wsgi:app", "benchmarks.empty:app") for part in command_lines.web()]
+        self._process = subprocess.Popen(command, env=env)
         end = time.monotonic() + 30
         while True:
             try:

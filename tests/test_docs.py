@@ -85,6 +85,7 @@ DEFAULT_WORDS = {
     "CREDENTIALS_KEY": "unset",
     "LOG_FORMAT": "json",
     "SANDBOX_PORT": "8090",
+    "SANDBOX": "checkout",
     "VAR_DIR": "var",
     "TWITTER_MEDIA_HOSTS": ",".join(Settings.twitter_media_hosts),
     "INBOUND_MAX_AGE": "24h",
@@ -112,7 +113,7 @@ class TestSettings:
     @pytest.mark.parametrize("name", ["INBOUND_MAX_AGE", "OUTBOUND_MAX_AGE", "DEAD_LETTERS_MAX_AGE"])
     def test_durations_in_words_are_those_in_force(self, name: str) -> None:
         named, default = (
-            getattr(Settings.from_env({"VAR_DIR": "/nowhere", **env}), name.lower())
+            getattr(Settings.from_env({"VAR_DIR": "/nowhere", "SANDBOX": "1", **env}), name.lower())
             for env in ({name: DEFAULT_WORDS[name]}, {})
         )
         assert named == default

@@ -74,6 +74,8 @@ class Shell:
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         (folder / ".venv").mkdir()
+        for name in ("wsgi.py", "sandbox"):
+            (folder / name).symlink_to(ROOT / name)
         (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
         self._process = subprocess.Popen(
             ["sh"], cwd=folder, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -117,7 +119,7 @@ def shell(new_tree: Callable[[], Tree], tmp_path: Path) -> Iterator[Shell]:
     tree = new_tree()
     tree.start()
     # The tree's own settings, for the command line; an operator with the default ports needs none.
-    shell = Shell(tmp_path, {**tree.env, "NO_PROXY": "*", "PORTS": f"{tree.port} {tree.sandbox_port}"})
+    shell = Shell(tmp_path, {**tree.env, "NO_PROXY": "*", "GUIDE_PORTS": f"{tree.port} {tree.sandbox_port}"})
     yield shell
     shell.close()
 
@@ -125,7 +127,7 @@ def shell(new_tree: Callable[[], Tree], tmp_path: Path) -> Iterator[Shell]:
 @pytest.mark.integration
 def test_each_command_of_the_guide_answers_what_the_guide_shows(shell: Shell) -> None:
     guide = steps(GUIDE.read_text())
-    _, ports = shell.run('echo "$PORTS"')
+    _, ports = shell.run('echo "$GUIDE_PORTS"')
     fixed = "\n".join(step.command for step in guide)
     for step in guide:
         command, answer = (_on_ports(text, ports) for text in (step.command, step.answer))

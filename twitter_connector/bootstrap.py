@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,6 +44,8 @@ from twitter_connector.twitter.chunked_upload import Outgoing
 from twitter_connector.twitter.flavours import Flavours
 from twitter_connector.twitter.media_download import Downloads
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Services:
@@ -50,6 +53,7 @@ class Services:
 
     settings: Settings
     redis: redis.Redis
+    vault: Vault
     http_client: HttpClient
     lanes: Lanes
     inbox: Inbox
@@ -99,12 +103,28 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def start_logging(settings: Settings, *, level: str | None = None, file: str | None = None) -> None:
+    """Set up this process's log, and log a warning for each variable that has no effect.
+
+    level, file: from a command line; they win over the settings.
+    """
+    logs.configure(level or settings.log_level, settings.log_format, file)
+    for warning in settings.warnings:
+        log.warning("variable_has_no_effect", extra={"detail": warning})
+
+
 def check_key(settings: Settings, *, patient: bool) -> None:
     """Return where the credentials key opens what is stored. Raises Permanent saying what to do where it does not, and
     StoreUnavailable."""
     vault = Vault(keys_of(settings.credentials_keys, settings.var_dir))
     with connect(settings.redis_url, patient=patient) as client:
         verify_key(client, vault)
+
+
+def living_workers(settings: Settings) -> list[str]:
+    """Return the names of the living workers, "host:pid" each. Builds no services. Raises StoreUnavailable."""
+    with connect(settings.redis_url, patient=False) as client:
+        return Heartbeats(client).workers()
 
 
 def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeups | None = None) -> Services:
@@ -115,7 +135,8 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     keys = keys_of(settings.credentials_keys, settings.var_dir)
     logs.hide(*keys, *settings.api_tokens)
     client = connect(settings.redis_url, patient=patient)
-    accounts = Accounts(client, Vault(keys))
+    vault = Vault(keys)
+    accounts = Accounts(client, vault)
     line = Line(client, patient=patient)
     wakeups = wakeups or Wakeups(celery_app(settings, patient=patient))
     lanes = Lanes(client, line, wakeups)
@@ -134,6 +155,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     return Services(
         settings=settings,
         redis=client,
+        vault=vault,
         http_client=http_client,
         lanes=lanes,
         inbox=inbox,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from twitter_connector.commands import accounts, check, credentials, dead_letters, doctor, run
+from twitter_connector.commands import accounts, alive, check, credentials, dead_letters, doctor, run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,6 +18,7 @@ for command in (
     run.worker,
     run.beat,
     run.run_broker,
+    alive.alive,
     accounts.account_id,
     accounts.register,
     accounts.unregister,

@@ -1,37 +1,37 @@
-"""Every setting: its variable, default and meaning. The only module that touches the process environment."""
+"""Every setting with its variable and default. The only module that reads the process environment."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import SplitResult, urlsplit
+
+from . import config_values as parse
 
 T = TypeVar("T")
 
 # The longest path that fits sockaddr_un on Linux and macOS, with room for a terminating zero.
 SOCKET_PATH_MAX_BYTES = 103
-
-# What NATIVE_REPLIES=note comes to, until CIM documents a form.
-NATIVE_REPLIES_NOT_SHOWN = (
-    "NATIVE_REPLIES=note has no effect: CIM has no form in which the desk would show the brand's own words as the "
-    "brand's. They are counted and ignored."
-)
+# Variables that other programs read: the platform's charts set TZ, prometheus_client reads the other.
+_READ_BY_OTHERS = {"TZ", "PROMETHEUS_MULTIPROC_DIR"}
+# Variables of earlier versions that have no effect any more, with the values that never had one.
+_REMOVED = {"NATIVE_REPLIES": ("", "ignore")}
+# Set by the supervisor for its children, so that they do not repeat its warnings.
+_SUPERVISED = "TWITTER_CONNECTOR_SUPERVISED"
 
 
 class BadSetting(Exception):
-    """A variable that cannot be understood. Its text is one line that names the variable; never its value
-    where that may be a secret."""
+    """A variable has a value that cannot be used. The text is one line that names the variable. It quotes the value
+    only where that cannot be a secret."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the process was told, understood once at start. Secrets are left out of its repr."""
+    """The settings of this process, read once at start. Its repr contains no secrets."""
 
     host: str = "0.0.0.0"  # noqa: S104 - the contract's default: a container must be reachable
     port: int = 8080
@@ -54,7 +54,6 @@ class Settings:
     worker_concurrency: int = 128
     inbound_max_age: timedelta = timedelta(hours=24)
     outbound_max_age: timedelta = timedelta(hours=24)
-    native_replies: str = "ignore"
     dead_letters_max: int = 100_000
     dead_letters_max_age: timedelta = timedelta(days=30)
     log_level: str = "INFO"
@@ -62,63 +61,113 @@ class Settings:
     var_dir: Path = Path("var")
     sandbox_port: int = 8090
     use_sandbox: bool = False
+    warnings: tuple[str, ...] = ()
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Return the settings of this environment. Raises BadSetting for the first one it cannot understand."""
-        read = _Reader(os.environ if env is None else env)
+    def from_env(
+        cls, env: Mapping[str, str] | None = None, *, sandbox_in_checkout: bool = False, needs_ccm: bool = True
+    ) -> Settings:
+        """Return the settings of this environment. Raises BadSetting for the first variable that cannot be used.
+
+        sandbox_in_checkout: use the sandbox if neither CCM_URL nor SANDBOX is set and the working directory contains
+        the repository. Without it, the sandbox needs SANDBOX=1. needs_ccm: raise BadSetting if there is no CCM, neither
+        a real one nor the sandbox's.
+        """
+        env = os.environ if env is None else env
+        read = _Reader(env)
         var_dir = Path(read("VAR_DIR", str, "var")).absolute()
-        ccm_url = read("CCM_URL", _ccm_base)
-        use_sandbox = ccm_url is None
-        sandbox_port = read("SANDBOX_PORT", _port, 8090)
+        ccm_url = read("CCM_URL", parse.ccm_url)
+        by_default = sandbox_in_checkout and ccm_url is None and is_checkout(Path.cwd())
+        use_sandbox = read("SANDBOX", parse.switch, by_default)
+        sandbox_port = read("SANDBOX_PORT", parse.port, 8090)
         sandbox = f"http://127.0.0.1:{sandbox_port}"
-        # Without a CCM the whole other side is the sandbox, unless a variable says otherwise.
+        # The sandbox also plays CCM and the file engine, unless CCM_URL names a real CCM.
+        plays_ccm = use_sandbox and ccm_url is None
         twitter = sandbox if use_sandbox else None
-        file_engine = read("FILE_ENGINE_URL", _http_url) or (f"{sandbox}/file-engine" if use_sandbox else None)
+        file_engine = read("FILE_ENGINE_URL", parse.http_url) or (f"{sandbox}/file-engine" if plays_ccm else None)
         default_hosts = (f"127.0.0.1:{sandbox_port}",) if use_sandbox else cls.twitter_media_hosts
-        redis_url = read("REDIS_URL", _redis_url)
+        redis_url = read("REDIS_URL", parse.redis_url)
         terminal = sys.stderr.isatty()
-        return cls(
-            host=read("HOST", _host, cls.host),
-            port=read("PORT", _port, cls.port),
-            ccm_url=ccm_url or f"{sandbox}/ccm",
+        settings = cls(
+            host=read("HOST", parse.host, cls.host),
+            port=read("PORT", parse.port, cls.port),
+            ccm_url=ccm_url or (f"{sandbox}/ccm" if plays_ccm else None),
             file_engine_url=file_engine,
-            public_file_engine_url=read("PUBLIC_FILE_ENGINE_URL", _http_url) or file_engine,
-            # Only an address that was named as public is put into messages to customers.
-            link_base=read("PUBLIC_FILE_ENGINE_URL", _http_url) or (file_engine if use_sandbox else None),
-            public_url=read("PUBLIC_URL", _http_url),
+            public_file_engine_url=read("PUBLIC_FILE_ENGINE_URL", parse.http_url) or file_engine,
+            # Messages to customers contain only an address that was named as public.
+            link_base=read("PUBLIC_FILE_ENGINE_URL", parse.http_url) or (file_engine if plays_ccm else None),
+            public_url=read("PUBLIC_URL", parse.http_url),
             redis_url=redis_url or f"unix://{broker_socket(var_dir)}",
             embedded_broker=redis_url is None,
-            broker_fsync=read("BROKER_FSYNC", _one_of("always", "everysec"), cls.broker_fsync),
-            twitter_api_url=read("TWITTER_API_URL", _http_url) or twitter or cls.twitter_api_url,
-            twitter_upload_url=read("TWITTER_UPLOAD_URL", _http_url) or twitter or cls.twitter_upload_url,
-            x_api_url=read("X_API_URL", _http_url) or twitter or cls.x_api_url,
-            twitter_media_hosts=read("TWITTER_MEDIA_HOSTS", _media_hosts, default_hosts),
-            api_tokens=read("CONNECTOR_API_TOKEN", _tokens, ()),
-            credentials_keys=read("CREDENTIALS_KEY", _fernet_keys, ()),
-            web_workers=read("WEB_WORKERS", _at_least(1), cls.web_workers),
-            # One thread waits inside the registration call while Twitter's challenge needs another.
-            web_threads=read("WEB_THREADS", _at_least(2), cls.web_threads),
-            worker_concurrency=read("WORKER_CONCURRENCY", _at_least(4), cls.worker_concurrency),
-            inbound_max_age=read("INBOUND_MAX_AGE", _duration, cls.inbound_max_age),
-            outbound_max_age=read("OUTBOUND_MAX_AGE", _duration, cls.outbound_max_age),
-            native_replies=read("NATIVE_REPLIES", _one_of("ignore", "note"), cls.native_replies),
-            dead_letters_max=read("DEAD_LETTERS_MAX", _at_least(1), cls.dead_letters_max),
-            dead_letters_max_age=read("DEAD_LETTERS_MAX_AGE", _duration, cls.dead_letters_max_age),
-            log_level=read("LOG_LEVEL", _log_level, cls.log_level),
-            log_format=read("LOG_FORMAT", _one_of("json", "text"), "text" if terminal else "json"),
+            broker_fsync=read("BROKER_FSYNC", parse.one_of("always", "everysec"), cls.broker_fsync),
+            twitter_api_url=read("TWITTER_API_URL", parse.http_url) or twitter or cls.twitter_api_url,
+            twitter_upload_url=read("TWITTER_UPLOAD_URL", parse.http_url) or twitter or cls.twitter_upload_url,
+            x_api_url=read("X_API_URL", parse.http_url) or twitter or cls.x_api_url,
+            twitter_media_hosts=read("TWITTER_MEDIA_HOSTS", parse.media_hosts, default_hosts),
+            api_tokens=read("CONNECTOR_API_TOKEN", parse.tokens, ()),
+            credentials_keys=read("CREDENTIALS_KEY", parse.fernet_keys, ()),
+            web_workers=read("WEB_WORKERS", parse.at_least(1), cls.web_workers),
+            # While a registration waits in one thread, X's challenge needs another.
+            web_threads=read("WEB_THREADS", parse.at_least(2), cls.web_threads),
+            worker_concurrency=read("WORKER_CONCURRENCY", parse.at_least(4), cls.worker_concurrency),
+            inbound_max_age=read("INBOUND_MAX_AGE", parse.duration, cls.inbound_max_age),
+            outbound_max_age=read("OUTBOUND_MAX_AGE", parse.duration, cls.outbound_max_age),
+            dead_letters_max=read("DEAD_LETTERS_MAX", parse.at_least(1), cls.dead_letters_max),
+            dead_letters_max_age=read("DEAD_LETTERS_MAX_AGE", parse.duration, cls.dead_letters_max_age),
+            log_level=read("LOG_LEVEL", parse.log_level, cls.log_level),
+            log_format=read("LOG_FORMAT", parse.one_of("json", "text"), "text" if terminal else "json"),
             var_dir=var_dir,
             sandbox_port=sandbox_port,
             use_sandbox=use_sandbox,
+            warnings=read.warnings(),
         )
+        if settings.ccm_url is None and needs_ccm:
+            raise BadSetting(
+                "CCM_URL is not set. Set it to CCM's base URL, or set SANDBOX=1 to use the sandbox as X and CCM."
+                + "".join(f" {warning}" for warning in settings.warnings if "CCM_URL" in warning)
+            )
+        return settings
+
+    @classmethod
+    def from_env_or_exit(cls) -> Settings:
+        """Return the settings of this environment. Print one line and end the process if a variable cannot be used."""
+        try:
+            return cls.from_env()
+        except BadSetting as error:
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201 - before logging is set up
+            raise SystemExit(2) from None
 
     @property
     def metrics_dir(self) -> Path:
         return self.var_dir / "metrics"
 
+    @property
+    def worker_locks(self) -> Path:
+        """Return the folder in which each running worker process holds a locked file."""
+        return self.var_dir / "workers"
+
+    @property
+    def listening_url(self) -> str:
+        """Return the service's base URL with the address that it listens on."""
+        return _base_url(self.host, self.port)
+
+    @property
+    def local_url(self) -> str:
+        """Return the service's base URL for callers on this machine."""
+        return _base_url({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host), self.port)  # noqa: S104
+
+
+def _base_url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/twitter-connector"
+
+
+def is_checkout(directory: Path) -> bool:
+    """Return whether a directory contains this repository."""
+    return (directory / "wsgi.py").is_file() and (directory / "sandbox" / "__init__.py").is_file()
+
 
 def broker_socket(var_dir: Path) -> Path:
-    """Return where the embedded broker listens: inside VAR_DIR, unless that path is too long for a socket."""
+    """Return the path of the embedded broker's socket: in VAR_DIR, unless that path is too long for a socket."""
     inside = var_dir / "broker" / "kv.sock"
     if len(os.fsencode(inside)) <= SOCKET_PATH_MAX_BYTES:
         return inside
@@ -130,9 +179,9 @@ def broker_socket(var_dir: Path) -> Path:
 
 
 def share_metrics_directory() -> None:
-    """Point prometheus_client at the directory all web and worker processes write to.
+    """Set the directory in which all web and worker processes share their counters.
 
-    It reads its own variable while it is imported, so this must run before that import.
+    prometheus_client reads its variable while it is imported, so call this before.
     """
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         directory = Path(os.environ.get("VAR_DIR", "var")).absolute() / "metrics"
@@ -140,16 +189,28 @@ def share_metrics_directory() -> None:
     Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
 
 
-def child_environment(**changes: str) -> dict[str, str]:
-    """Return this process's environment with changes, for a child process."""
-    return {**os.environ, **changes}
+def child_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment for a child process of the supervisor, with the supervisor's decisions spelled out."""
+    decided = {
+        "VAR_DIR": str(settings.var_dir),
+        "PROMETHEUS_MULTIPROC_DIR": str(settings.metrics_dir),
+        "LOG_FORMAT": settings.log_format,
+        "SANDBOX": "1" if settings.use_sandbox else "0",
+        _SUPERVISED: "1",
+    }
+    proxy = {"NO_PROXY": "127.0.0.1,localhost"} if settings.use_sandbox else {}
+    return {**os.environ, **decided, **proxy}
 
 
 class _Reader:
+    """Reads variables and remembers their names."""
+
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
+        self._names = set(_READ_BY_OTHERS)
 
     def __call__(self, name: str, understand: Callable[[str], T], default: T | None = None) -> T:
+        self._names.add(name)
         raw = self._env.get(name, "").strip()
         if not raw:
             return default  # type: ignore[return-value]  # None is a value only where no default is given
@@ -158,107 +219,19 @@ class _Reader:
         except ValueError as error:
             raise BadSetting(f"{name}: {error}") from None
 
-
-def _port(raw: str) -> int:
-    if not raw.isdecimal() or not 0 < int(raw) < 65536:
-        raise ValueError(f"a port between 1 and 65535 is needed, not {raw!r}")
-    return int(raw)
-
-
-def _host(raw: str) -> str:
-    if re.search(r"[\s/@]", raw):
-        raise ValueError(f"an address or host name to listen on is needed, not {raw!r}")
-    return raw
-
-
-def _http_url(raw: str) -> str:
-    parts = urlsplit(raw)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("an http:// or https:// URL is needed")
-    if parts.username or parts.password:
-        raise ValueError("credentials do not belong into the URL")
-    if parts.query or parts.fragment:
-        raise ValueError("a base URL has no query and no fragment")
-    _port_of(parts)
-    return raw.rstrip("/")
-
-
-def _port_of(parts: SplitResult) -> int | None:
-    # Its own error quotes what stands there: a piece of the password, where that has a slash in it.
-    try:
-        return parts.port
-    except ValueError:
-        raise ValueError(
-            "the port is no number between 0 and 65535; in a password, / ? # @ and % are written as %2F and so on"
-        ) from None
-
-
-def _ccm_base(raw: str) -> str:
-    # All these forms stand in guides in use: bare host, with /ccm, and the complete receive or configuration URL.
-    url = _http_url(raw)
-    for tail in ("/message/receive", "/channel-connectors/configurations"):
-        url = url.removesuffix(tail).rstrip("/")
-    return url
-
-
-def _redis_url(raw: str) -> str:
-    parts = urlsplit(raw)
-    if parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path):
-        raise ValueError("a redis://, rediss:// or unix:// URL is needed")
-    if parts.scheme != "unix":
-        _port_of(parts)
-    return raw
-
-
-def _media_hosts(raw: str) -> tuple[str, ...]:
-    hosts = tuple(h.strip().lower() for h in raw.split(",") if h.strip())
-    for host in hosts:
-        if not re.fullmatch(r"[a-z0-9.\-]+(:\d{1,5})?|\[[0-9a-f:]+\](:\d{1,5})?", host):
-            raise ValueError(f"host or host:port, comma separated, is needed, not {host!r}")
-    if not hosts:
-        raise ValueError("host or host:port, comma separated, is needed")
-    return hosts
-
-
-def _tokens(raw: str) -> tuple[str, ...]:
-    tokens = tuple(t.strip() for t in raw.split(",") if t.strip())
-    # Of commas alone: who meant to set a token must not run without one.
-    if not tokens or any(not re.fullmatch(r"[\x21-\x7e]{8,}", t) for t in tokens):
-        raise ValueError("each token needs at least 8 visible ASCII characters")
-    return tokens
-
-
-def _fernet_keys(raw: str) -> tuple[str, ...]:
-    keys = tuple(k.strip() for k in raw.split(",") if k.strip())
-    if not keys or any(not re.fullmatch(r"[A-Za-z0-9_\-]{43}=", k) for k in keys):
-        raise ValueError("Fernet keys (44 characters of URL-safe Base64), comma separated, are needed")
-    return keys
-
-
-def _log_level(raw: str) -> str:
-    return _one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")(raw.upper())
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def understand(raw: str) -> str:
-        if raw not in choices:
-            raise ValueError(f"one of {', '.join(choices)} is needed, not {raw!r}")
-        return raw
-
-    return understand
-
-
-def _duration(raw: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,9})\s*([smhd]?)", raw)
-    if not found or int(found[1]) == 0:
-        raise ValueError(f"a time such as 90s, 30m, 24h or 7d is needed, not {raw!r}")
-    return timedelta(seconds=int(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]])
-
-
-def _at_least(minimum: int) -> Callable[[str], int]:
-    def understand(raw: str) -> int:
-        if not raw.isdecimal() or int(raw) < minimum:
-            raise ValueError(f"a whole number, {minimum} or more, is needed, not {raw!r}")
-        return int(raw)
-
-    return understand
+    def warnings(self) -> tuple[str, ...]:
+        """Return a sentence for each variable whose name is probably mistyped. Call this after the last read."""
+        if _SUPERVISED in self._env:
+            return ()
+        mistyped = parse.typing_errors(set(self._env), self._names | set(_REMOVED))
+        return (
+            *(
+                f"The variable {name} is set and has no effect. Did you mean {known}?"
+                for name, known in mistyped.items()
+            ),
+            *(
+                f"The variable {name} has no effect any more. Remove it."
+                for name, harmless in _REMOVED.items()
+                if self._env.get(name, "").strip() not in harmless
+            ),
+        )

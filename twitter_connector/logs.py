@@ -22,6 +22,8 @@ _secrets: set[str] = set()
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "taskName"}
 _OURS = ("twitter_connector", "workers")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+# What a library's argument may look like beside an error: a name, an id, an address, or Celery's own sentence.
+_PLAIN = re.compile(r"[\w.:/@*+\-\[\]<>]{1,200}|Trying (again|to reconnect)[\w .()/]{0,80}")
 # Shorter strings would blank out ordinary words; no credential of Twitter's or ours is that short.
 _SECRET_MIN_LENGTH = 8
 
@@ -43,9 +45,9 @@ def bound(**fields: Any) -> Iterator[None]:
         _context.reset(token)
 
 
-def configure(level: str, fmt: str) -> None:
-    """Send all logging to stderr in one format. Call once per process."""
-    handler = logging.StreamHandler(sys.stderr)
+def configure(level: str, fmt: str, file: str | None = None) -> None:
+    """Send all logging to stderr, or to a file, in one format. Call once per process."""
+    handler = logging.FileHandler(file) if file else logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines() if fmt == "json" else _TextLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -65,10 +67,38 @@ def safe_trace(error: BaseException) -> str:
 
 
 def _event(record: logging.LogRecord) -> str:
-    """Return the message; where a library quotes an error in it, only the library's own part of it."""
+    """Return the message of a record. If a library quotes an error in it, only the error's class is in the result:
+    its text may be a customer's."""
     arguments = record.args.values() if isinstance(record.args, dict) else record.args or ()
-    quotes = record.exc_info is not None or any(isinstance(a, BaseException) for a in arguments)
-    return str(record.msg) if quotes and not record.name.startswith(_OURS) else record.getMessage()
+    errors = [a for a in arguments if isinstance(a, BaseException)]
+    if record.exc_info and record.exc_info[1] is not None:
+        errors.append(record.exc_info[1])
+    if not errors or record.name.startswith(_OURS):
+        return record.getMessage()
+    if isinstance(record.args, dict):
+        return str(record.msg) % {name: _without_quotes(value, errors) for name, value in record.args.items()}
+    return str(record.msg) % tuple(_without_quotes(value, errors) for value in record.args or ())
+
+
+def _without_quotes(argument: object, errors: list[BaseException]) -> object:
+    """Return an argument of a library's log line if it cannot quote an error; otherwise its class, or "..."."""
+    if isinstance(argument, BaseException):
+        return type(argument).__name__
+    if isinstance(argument, int | float):
+        return argument
+    text = str(argument)
+    words = {str(word) for error in errors for link in _chain(error) for word in (link, *link.args)}
+    quotes = any(word and word in text for word in words)
+    return text if _PLAIN.fullmatch(text) and not quotes else "..."
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those it came from."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _thread_died(args: threading.ExceptHookArgs) -> None:

@@ -1,67 +1,151 @@
-"""The Celery application: settings, schedule, one Runtime per process, and the sweeper that needs no bell."""
+"""The Celery application of the workers and the scheduler, as `celery -A workers.app worker` and `beat` start it.
+
+The values here make the plain commands right; the flags of the command line win over them.
+Reasons for each value: docs/decisions/0002-celery-and-redis.md.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import logging
 import os
 import socket
+import sys
 import warnings
-from typing import Any
+from contextlib import suppress
+from dataclasses import replace
+from typing import IO, Any
 
+import click
 from celery import Celery
+from celery.apps.worker import Worker
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
-from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import celeryd_after_setup, setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
-from twitter_connector import logs
+from twitter_connector.bootstrap import check_key, start_logging
 from twitter_connector.config import Settings
-from twitter_connector.queue.wakeups import BACKFILL_TASK, UPKEEP_QUEUE, UPKEEP_TASK, celery_app
+from twitter_connector.errors import ConnectorError, StoreUnavailable
+from twitter_connector.queue.wakeups import BACKFILL_TASK, QUEUES, UPKEEP_QUEUE, UPKEEP_TASK, celery_app
 
 from .runtime import Runtime
 
-# Celery warns root off because of pickle; this application accepts JSON only.
+# Celery warns root about pickle; this application accepts JSON only.
 warnings.filterwarnings("ignore", category=SecurityWarning)
-# And of a coming default: to cancel running tasks when the broker is lost. A drain goes on with the lane it holds.
+# Celery warns about a future default: cancel running tasks when the broker is lost. Our tasks go on with their lane.
 warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
-settings = Settings.from_env()
+settings = Settings.from_env_or_exit()
 app: Celery = celery_app(settings, patient=True)
 app.conf.update(
     include=["workers.inbound", "workers.outbound", "workers.flash", "workers.upkeep"],
+    task_queues={name: {"exchange": name, "routing_key": name} for name in (*QUEUES.values(), UPKEEP_QUEUE)},
+    # Threads: every delivery waits for another side's answer.
+    worker_pool="threads",
+    worker_concurrency=settings.worker_concurrency,
+    worker_enable_remote_control=True,
+    # The schedule has one entry, so the scheduler keeps it in memory and writes no file.
+    beat_scheduler="celery.beat:Scheduler",
     beat_schedule={
         "upkeep": {
             "task": UPKEEP_TASK,
             "schedule": 60.0,
-            # One that waits longer than the next is due has nothing left to say.
+            # The next one is due after 60 s, so an older one is worthless.
             "options": {"queue": UPKEEP_QUEUE, "expires": 55},
         }
     },
 )
+
+
+class QuietWorker(Worker):  # type: ignore[misc]
+    """Celery's worker without gossip, mingle and event heartbeats, which nothing here uses.
+
+    Celery has flags for these and no settings.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "without_gossip": True, "without_mingle": True, "without_heartbeat": True})
+
+
+# `Celery.Worker` is a cached property, made to be replaced: https://docs.celeryq.dev/en/stable/userguide/extending.html
+app.Worker = app.subclass_with_self(QuietWorker)
+log = logging.getLogger(__name__)
 _runtime: Runtime | None = None
+_lock: IO[bytes] | None = None
+_concurrency = settings.worker_concurrency
 
 
 def runtime() -> Runtime:
-    """Return this process's runtime, built when first asked for."""
+    """Return this process's runtime. The first call builds it."""
     global _runtime  # noqa: PLW0603 - one per process, and Celery offers no other place for it
     if _runtime is None:
-        _runtime = Runtime(settings, name=f"{socket.gethostname()}:{os.getpid()}")
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        _runtime = Runtime(replace(settings, worker_concurrency=_concurrency), name, queues=_served_queues)
     return _runtime
 
 
+def _served_queues() -> list[str]:
+    """Return the queues this worker takes tasks from at this moment; remote control may change them."""
+    return list(app.amqp.queues.consume_from)
+
+
 @setup_logging.connect  # type: ignore[untyped-decorator]
-def _configure_logging(**_: Any) -> None:
-    logs.configure(settings.log_level, settings.log_format)
+def _configure_logging(logfile: str | None = None, **_: Any) -> None:
+    start_logging(settings, level=_typed_level(), file=logfile)
+
+
+def _typed_level() -> str | None:
+    """Return the level of `-l`, or None if it was not typed; Celery passes its default in the same place."""
+    context = click.get_current_context(silent=True)
+    if context is None or "loglevel" not in context.params:
+        return None
+    typed = context.get_parameter_source("loglevel") is click.core.ParameterSource.COMMANDLINE
+    return logging.getLevelName(context.params["loglevel"]) if typed else None
+
+
+@celeryd_after_setup.connect  # type: ignore[untyped-decorator]
+def _note_concurrency(instance: Any, **_: Any) -> None:
+    global _concurrency  # noqa: PLW0603 - see runtime()
+    _concurrency = instance.concurrency
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
+    try:
+        check_key(settings, patient=True)
+    except StoreUnavailable:
+        pass  # the broker was there a moment ago; readiness checks the key all the time
+    except ConnectorError as error:
+        # With a wrong key, the worker would turn every message into a dead letter.
+        print(f"error: {error.detail}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+    _hold_lock()
     runtime().start()
     app.send_task(BACKFILL_TASK, queue=UPKEEP_QUEUE, expires=300)
 
 
+def _hold_lock() -> None:
+    """Lock a file for as long as this process lives: `twitter-connector alive --worker` looks at it if the broker is
+    away. Files of workers that have ended are removed."""
+    global _lock  # noqa: PLW0603 - see runtime()
+    try:
+        settings.worker_locks.mkdir(mode=0o700, exist_ok=True)
+        for path in settings.worker_locks.glob("*.lock"):
+            with path.open("rb") as file, suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+        _lock = (settings.worker_locks / f"{os.getpid()}.lock").open("wb")
+        fcntl.flock(_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        log.warning("worker_lock_not_held", extra={"error": type(error).__name__, "path": str(settings.worker_locks)})
+
+
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _stop(**_: Any) -> None:
-    # Drains look at this after every message, so a plain SIGTERM is quick.
-    runtime().stop()
+    # Consumers check this after every message, so a plain SIGTERM is quick.
+    if _runtime is not None:
+        _runtime.stop()
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _gone(**_: Any) -> None:
-    runtime().leave()
+    if _runtime is not None:
+        _runtime.leave()

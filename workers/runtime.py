@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from twitter_connector import metrics
 from twitter_connector.bootstrap import Services, build_services, now, spool_directory
 from twitter_connector.broker import keys
-from twitter_connector.config import NATIVE_REPLIES_NOT_SHOWN, Settings
+from twitter_connector.config import Settings
 from twitter_connector.delivery.concurrency import Concurrency
 from twitter_connector.delivery.consumer import Consumer
 from twitter_connector.delivery.inbound import InboundRoute
@@ -40,9 +40,10 @@ SILENT_SECONDS = 5.0
 class Runtime:
     """One worker process."""
 
-    def __init__(self, settings: Settings, name: str) -> None:
+    def __init__(self, settings: Settings, name: str, queues: Callable[[], Collection[str]] = tuple) -> None:
         self.services: Services = build_services(settings, patient=True)
         self.name = name
+        self._queues = queues
         self._stopping = threading.Event()
         self._served_at = dict.fromkeys(Direction, time.monotonic())
         svc = self.services
@@ -116,8 +117,6 @@ class Runtime:
         if left:
             log.info("spool_swept", extra={"files": left})
         threading.Thread(target=self._sweep, name="sweeper", daemon=True).start()
-        if self.services.settings.native_replies == "note":
-            log.warning("native_replies_not_shown", extra={"detail": NATIVE_REPLIES_NOT_SHOWN})
         log.info("worker_ready", extra={"worker": self.name})
 
     def stop(self) -> None:
@@ -141,7 +140,7 @@ class Runtime:
                     if self.services.lanes.wake_if_due(direction):
                         self._stand_in_if_needed(direction)
                 if silent >= PULSE_SECONDS:
-                    self.services.heartbeats.beat(self.name)
+                    self.services.heartbeats.beat(self.name, self._queues())
                     silent = 0.0
             except StoreUnavailable as error:
                 log.warning("sweep_failed", extra={"reason": error.reason})

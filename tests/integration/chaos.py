@@ -212,7 +212,11 @@ def another_worker(tree: Tree) -> Iterator[Any]:
     """Run a second worker on the tree's broker, as a second replica would, started and minded by nobody else."""
     with tree.log.open("ab") as out:
         process = subprocess.Popen(
-            [str(COMMAND), "worker", "--name", "second"], cwd=ROOT, env=tree.env, stdout=out, stderr=out
+            [str(COMMAND), "worker", "--name", "second"],
+            cwd=ROOT,
+            env={"SANDBOX": "1", **tree.env},
+            stdout=out,
+            stderr=out,
         )
     try:
         yield process

@@ -76,6 +76,20 @@ def test_an_error_is_told_by_its_kind_and_place_and_not_by_its_words(line: Any) 
     assert "in 5 s" in line("retrying in %s s", 5, name="kombu")
 
 
+def test_a_line_of_celery_about_the_broker_is_whole(line: Any) -> None:
+    refused = ConnectionError("planted text")
+    written = line(
+        "consumer: Cannot connect to %s: %s.\n%s\n",
+        "redis://:**@127.0.0.1:6379/0",
+        refused,
+        "Trying again in 2.00 seconds... (1/None)",
+        name="celery.worker.consumer.consumer",
+    )
+    assert "Cannot connect to redis://:**@127.0.0.1:6379/0: ConnectionError." in written
+    assert "Trying again in 2.00 seconds... (1/None)" in written
+    assert "planted" not in written
+
+
 def test_a_thread_that_dies_says_so_without_the_errors_words(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -78,10 +78,7 @@ def served(broker_process: Broker, home: Path, **env: str) -> Iterator[Web]:
     build_services(settings).accounts.save(ACCOUNT)
     (home / "metrics").mkdir(exist_ok=True)
     log = home / "log"
-    command = [
-        variables.get("BIND_INSTEAD", part) if part.startswith("127.0.0.1:") else part
-        for part in command_lines.web(settings)
-    ]
+    command = [*command_lines.web(), *(["--bind", variables["BIND_INSTEAD"]] if "BIND_INSTEAD" in variables else [])]
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=variables, stdout=out, stderr=out, cwd=Path(__file__).parents[2])
     try:

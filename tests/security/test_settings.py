@@ -46,8 +46,67 @@ def test_a_password_that_breaks_its_url_is_named_without_a_part_of_it(variable: 
 
 def test_a_password_written_as_urls_want_it_is_taken() -> None:
     url = "redis://:a%2Fb%40c@127.0.0.1:6379/0"
-    assert Settings.from_env({"REDIS_URL": url}).redis_url == url
-    assert Settings.from_env({"REDIS_URL": "unix:///tmp/kv.sock"}).redis_url == "unix:///tmp/kv.sock"
+    assert Settings.from_env({"SANDBOX": "1", "REDIS_URL": url}).redis_url == url
+    assert Settings.from_env({"SANDBOX": "1", "REDIS_URL": "unix:///tmp/kv.sock"}).redis_url == "unix:///tmp/kv.sock"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("CCM_ULR", "CCM_URL"),
+        ("CMM_URL", "CCM_URL"),
+        ("PROT", "PORT"),
+        ("REDIS_UR", "REDIS_URL"),
+        ("LOG_LEVEL_", "LOG_LEVEL"),
+        ("CREDENTIAL_KEYS", "CREDENTIALS_KEY"),
+        ("CONECTOR_API_TOKN", "CONNECTOR_API_TOKEN"),
+        ("SANBOX", "SANDBOX"),
+    ],
+)
+def test_a_name_that_differs_by_a_letter_or_two_is_named_in_a_warning(typed: str, meant: str) -> None:
+    (warning,) = Settings.from_env({"SANDBOX": "1", typed: "geheim"}).warnings
+    assert warning == f"The variable {typed} is set and has no effect. Did you mean {meant}?"
+
+
+def test_other_variables_are_nobodys_business() -> None:
+    names = ["PATH", "HOME", "HOSTNAME", "PWD", "TZ", "TERM", "LANG", "SHELL", "PROMETHEUS_MULTIPROC_DIR", "NO_PROXY"]
+    names += ["CCM_SVC_SERVICE_PORT", "REDIS_PORT", "PYTHONPATH", "WEB_CONCURRENCY", "JOURNAL_STREAM"]
+    assert Settings.from_env({"SANDBOX": "1", **dict.fromkeys(names, "1")}).warnings == ()
+
+
+def test_a_variable_of_an_earlier_version_is_accepted_with_a_warning() -> None:
+    assert Settings.from_env({"SANDBOX": "1", "NATIVE_REPLIES": "ignore"}).warnings == ()
+    (warning,) = Settings.from_env({"SANDBOX": "1", "NATIVE_REPLIES": "note"}).warnings
+    assert "NATIVE_REPLIES" in warning
+
+
+def _checkout(folder: Path) -> Path:
+    (folder / "sandbox").mkdir()
+    (folder / "sandbox" / "__init__.py").touch()
+    (folder / "wsgi.py").touch()
+    return folder
+
+
+def test_without_ccm_url_the_sandbox_is_used_in_a_checkout_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadSetting, match="CCM_URL is not set"):
+        Settings.from_env({}, sandbox_in_checkout=True)
+    monkeypatch.chdir(_checkout(tmp_path))
+    assert Settings.from_env({}, sandbox_in_checkout=True).use_sandbox
+    with pytest.raises(BadSetting, match="CCM_URL is not set"):
+        Settings.from_env({"SANDBOX": "0"}, sandbox_in_checkout=True)
+    # A process that is started alone has to be told.
+    with pytest.raises(BadSetting, match="CCM_URL is not set"):
+        Settings.from_env({})
+
+
+def test_the_sandbox_can_play_x_beside_a_real_ccm() -> None:
+    settings = Settings.from_env({"SANDBOX": "1", "CCM_URL": "https://ccm.example"})
+    assert settings.ccm_url == "https://ccm.example"
+    assert settings.twitter_api_url == "http://127.0.0.1:8090"
+    assert settings.file_engine_url is None
 
 
 @pytest.mark.parametrize("command", ["up", "web", "worker", "beat", "broker", "doctor"])
@@ -55,7 +114,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path, com
     """The first thing to go wrong in a container whose root file system is read-only."""
     (tmp_path / "file").write_text("in the way")
     folder = tmp_path / "file" / "var"
-    done = CliRunner().invoke(main, [command], env={"VAR_DIR": str(folder)})
+    done = CliRunner().invoke(main, [command], env={"VAR_DIR": str(folder), "SANDBOX": "1"})
     assert done.exit_code == 2
     assert done.output.splitlines() == [
         f"error: VAR_DIR: {folder} cannot be written. Mount a folder there that belongs to this user, or name another."

@@ -69,7 +69,7 @@ def test_a_wrong_key_stops_the_start_with_a_sentence_and_the_right_one_goes_on()
 
         # Each process alone, as in a deployment of one container for each.
         for part in ("web", "worker"):
-            alone = tree.cli(part, CREDENTIALS_KEY=strange)
+            alone = tree.cli(part, CREDENTIALS_KEY=strange, SANDBOX="1")
             assert alone.returncode == 1
             assert alone.stderr.startswith("error: ")
             assert "CREDENTIALS_KEY" in alone.stderr

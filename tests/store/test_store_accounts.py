@@ -135,3 +135,16 @@ def test_workers_are_alive_until_they_fall_silent(
     assert services.heartbeats.workers() == ["one"]
     inspector.zadd(keys.WORKERS, {"one": inspector.zscore(keys.WORKERS, "one") - 60})  # type: ignore[operator]
     assert services.heartbeats.workers() == []
+
+
+def test_a_queue_is_unserved_if_no_living_worker_takes_tasks_from_it(services: Services) -> None:
+    assert services.heartbeats.unserved(["inbound", "outbound"]) == ["inbound", "outbound"]
+    services.heartbeats.beat("one", ["inbound", "upkeep"])
+    assert services.heartbeats.unserved(["inbound", "outbound"]) == ["outbound"]
+    # A worker of 0.1.0 writes its name alone, and serves every queue.
+    services.heartbeats.beat("old")
+    assert services.heartbeats.unserved(["inbound", "outbound"]) == []
+    assert services.heartbeats.workers() == ["old", "one"]
+    services.heartbeats.forget("old")
+    services.heartbeats.forget("one")
+    assert services.heartbeats.workers() == []

@@ -28,7 +28,7 @@ def ccm() -> Iterator[Loopback]:
 def worker(tmp_path: Path, ccm: Loopback, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     monkeypatch.setattr(runtime_module, "SILENT_SECONDS", 0.5)
     with brokers.running(tmp_path) as broker:
-        worker = Runtime(replace(broker.settings, ccm_url=ccm.url, native_replies="note"), name="alone")
+        worker = Runtime(replace(broker.settings, ccm_url=ccm.url), name="alone")
         # Bells are published, but no consumer is there to bring any of them.
         yield worker
         worker.stop()
@@ -50,9 +50,3 @@ def test_a_worker_that_has_nothing_to_do_does_not_complain(worker: Runtime, capl
     worker.start()
     eventually(lambda: worker.services.heartbeats.workers() == ["alone"], what="a sign of life")
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
-
-
-def test_a_setting_that_cim_knows_no_form_for_is_told(worker: Runtime, caplog: pytest.LogCaptureFixture) -> None:
-    worker.start()
-    (outcome,) = [record for record in caplog.records if record.message == "native_replies_not_shown"]
-    assert "NATIVE_REPLIES" in outcome.detail  # type: ignore[attr-defined]

@@ -47,11 +47,17 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        raise StoreUnavailable(
-            "broker_unavailable",
-            f"The broker did not do its part ({type(error).__name__}). Check that it runs, has memory and disk.",
-            ours=True,
-        ) from error
+        raise unavailable(error) from error
+
+
+def unavailable(error: redis.RedisError) -> StoreUnavailable:
+    """Return the error with which this service describes a failed request to the broker."""
+    return StoreUnavailable(
+        "broker_unavailable",
+        f"The broker did not store or return data ({type(error).__name__}). Check that it is running, is the primary, "
+        "and has free memory and disk space.",
+        ours=True,
+    )
 
 
 class Line:

@@ -7,9 +7,7 @@ from dataclasses import replace
 import click
 from cryptography.fernet import Fernet
 
-from twitter_connector.bootstrap import Services
 from twitter_connector.store.resealing import reseal, verify_key
-from twitter_connector.store.vault import Vault, keys_of
 
 from .session import account, fail, json_option, plainly, services, show
 
@@ -30,7 +28,7 @@ def new_key() -> None:
 def check() -> None:
     """Say whether everything stored can be opened with the configured keys."""
     svc = services()
-    verify_key(svc.redis, _vault(svc))
+    verify_key(svc.redis, svc.vault)
     click.echo("everything stored can be opened.")
 
 
@@ -44,7 +42,7 @@ def reseal_all(forget_unreadable: bool, form: str | None, as_json: bool) -> None
     """Encrypt all stored credentials again, with the newest key. Older keys are not needed afterwards."""
     svc = services()
     new_form = None if form is None else form == "new"
-    done = reseal(svc.redis, _vault(svc), forget_unreadable=forget_unreadable, new_form=new_form)
+    done = reseal(svc.redis, svc.vault, forget_unreadable=forget_unreadable, new_form=new_form)
     show({k: list(v) if isinstance(v, tuple) else v for k, v in done.__dict__.items()}, as_json)
     if done.unreadable and not done.forgotten:
         fail("some accounts cannot be opened with any key; add their key, or use --forget-unreadable.")
@@ -59,7 +57,3 @@ def drop_retired(account_id: str) -> None:
     found = account(svc, account_id)
     svc.accounts.change(found.id, lambda a: replace(a, retired_secrets=(), retired_until=None))
     click.echo(f"{len(found.retired_secrets)} retired secret(s) of account {found.id} dropped; in force within 30 s.")
-
-
-def _vault(svc: Services) -> Vault:
-    return Vault(keys_of(svc.settings.credentials_keys, svc.settings.var_dir))

@@ -10,11 +10,11 @@ import click
 
 from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.bootstrap import Services
-from twitter_connector.config import NATIVE_REPLIES_NOT_SHOWN
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
 from twitter_connector.net.answers import NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
+from twitter_connector.queue.wakeups import QUEUES, UPKEEP_QUEUE
 
 from .session import json_option, plainly, services, show
 
@@ -51,14 +51,19 @@ def look(svc: Services) -> Iterator[Finding]:
     """Yield a finding for each part, in the order in which they depend on each other."""
     settings = svc.settings
     where = "embedded, in VAR_DIR" if settings.embedded_broker else "REDIS_URL"
-    advice = NATIVE_REPLIES_NOT_SHOWN if settings.native_replies == "note" else ""
-    yield Finding("environment", True, f"understood; broker {where}; VAR_DIR {settings.var_dir}", advice)
+    summary = f"understood; broker {where}; VAR_DIR {settings.var_dir}"
+    yield Finding("environment", not settings.warnings, summary, " ".join(settings.warnings))
     broker = _tried("broker", svc.heartbeats.store, "stores", "Start the service (`make run`), or correct REDIS_URL.")
     yield broker
     if broker.ok:
         workers = svc.heartbeats.workers()
-        advice = "" if workers else "No worker runs, so nothing is delivered: start `twitter-connector worker`."
-        yield Finding("workers", bool(workers), f"{len(workers)} alive", advice)
+        unserved = svc.heartbeats.unserved([*QUEUES.values(), UPKEEP_QUEUE])
+        advice = ""
+        if not workers:
+            advice = "No worker is alive, so nothing is delivered. Start `twitter-connector worker`."
+        elif unserved:
+            advice = f"No worker serves the queue {', '.join(unserved)}. Start a worker without -Q."
+        yield Finding("workers", not advice, f"{len(workers)} alive", advice)
         dead = svc.dead_letters.count()
         advice = "`twitter-connector dead-letters list` tells why; `replay` sends them again." if dead else ""
         yield Finding("dead letters", dead == 0, str(dead), advice)

@@ -1,8 +1,9 @@
-"""Start the service: all of it, or one process alone."""
+"""Start the service: all of it, or one process."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import click
@@ -18,7 +19,7 @@ from .session import fail, settings
 
 @click.command()
 def up() -> None:
-    """Start everything in the foreground: embedded_broker, web, workers, scheduler, sandbox."""
+    """Start everything in the foreground: embedded broker, web, worker, scheduler, sandbox."""
     try:
         status = Supervisor(settings(), click.echo).run()
     except embedded_broker.NoBroker as error:
@@ -30,10 +31,12 @@ def _become(command: list[str]) -> None:
     os.execv(command[0], command)  # noqa: S606 - our own command lines
 
 
-def _with_the_right_key() -> Settings:
-    """Return the settings. Ends the command where the credentials key does not fit what is stored: a process alone
-    would refuse every event and give every message up. A broker that is away is waited for by the process itself."""
-    found = settings()
+def _settings_with_the_right_key() -> Settings:
+    """Return the settings. End the command if the credentials key does not fit what is stored.
+
+    If the broker is away, the process itself waits for it and checks the key later.
+    """
+    found = settings(one_process=True)
     try:
         check_key(found, patient=False)
     except StoreUnavailable:
@@ -45,30 +48,42 @@ def _with_the_right_key() -> Settings:
 
 @click.command("web")
 def web() -> None:
-    """Run the web process alone (gunicorn)."""
-    _become(command_lines.web(_with_the_right_key()))
+    """Run the web process (gunicorn)."""
+    _settings_with_the_right_key()
+    _become(command_lines.web())
 
 
 @click.command("worker")
-@click.option("--name", default="worker", help="Distinguishes several workers on one host.")
+@click.option("--name", default="worker", help="Name of this worker; needed for several workers on one host.")
 def worker(name: str) -> None:
-    """Run a worker process alone (Celery)."""
-    _become(command_lines.worker(_with_the_right_key(), name=name))
+    """Run a worker process (Celery)."""
+    _settings_with_the_right_key()
+    _become(command_lines.worker(name=name))
 
 
 @click.command("beat")
 def beat() -> None:
-    """Run the scheduler alone (Celery beat)."""
-    _become(command_lines.beat(settings()))
+    """Run the scheduler (Celery beat)."""
+    settings(one_process=True)
+    _become(command_lines.beat())
 
 
 @click.command("broker")
 def run_broker() -> None:
-    """Run the embedded broker alone."""
-    found = settings()
+    """Run the embedded broker. If REDIS_URL is set, only wait, so that `honcho start` goes on."""
+    found = settings(needs_ccm=False)
     if not found.embedded_broker:
-        fail("REDIS_URL is set, so the embedded broker is not used.")
+        click.echo("broker: REDIS_URL is set, so the embedded broker is not started.", err=True)
+        _wait_for_signal()
     try:
         _become(embedded_broker.command(found))
     except embedded_broker.NoBroker as error:
         fail(str(error))
+
+
+def _wait_for_signal() -> None:
+    """Wait for SIGTERM or SIGINT, then end the process with status 0."""
+    stop = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop)
+    signal.sigwait(stop)
+    sys.exit(0)

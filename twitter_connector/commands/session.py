@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
@@ -14,9 +15,8 @@ from typing import Any, NoReturn, TypeVar, cast
 import click
 from marshmallow import ValidationError
 
-from twitter_connector import logs
 from twitter_connector.accounts.registration_steps import StepFailed
-from twitter_connector.bootstrap import Services, build_services
+from twitter_connector.bootstrap import Services, build_services, start_logging
 from twitter_connector.config import BadSetting, Settings
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.model.account import Account
@@ -32,15 +32,20 @@ def fail(sentence: str, status: int = 1) -> NoReturn:
     sys.exit(status)
 
 
-def settings() -> Settings:
-    """Return the environment's settings; a variable that cannot be understood, or a folder that cannot be written, ends
-    the command with its name."""
+def settings(*, one_process: bool = False, needs_ccm: bool = True) -> Settings:
+    """Return the environment's settings, and set up logging. End the command with one line if a variable cannot be used
+    or VAR_DIR cannot be written.
+
+    one_process: this is a process that needs CCM_URL or SANDBOX=1, as `gunicorn wsgi:app` does. needs_ccm: whether the
+    command needs either.
+    """
     try:
-        found = Settings.from_env()
+        found = Settings.from_env(sandbox_in_checkout=not one_process, needs_ccm=needs_ccm)
     except BadSetting as error:
         fail(str(error), 2)
     _require_folder(found.var_dir)
-    logs.configure(found.log_level, found.log_format)
+    # The process that a command becomes repeats the warnings by itself.
+    start_logging(replace(found, warnings=()) if one_process else found)
     return found
 
 

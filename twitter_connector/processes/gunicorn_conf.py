@@ -1,52 +1,85 @@
-"""gunicorn's settings and hook: it believes no proxy, and every web process knows all accounts from its first request.
+"""gunicorn's settings and hooks. Names and meanings: https://docs.gunicorn.org/en/stable/settings.html
 
-Otherwise the first event of an account would cost a process a second look into the broker, and while the broker is
-away a process that has not met the account yet could not verify the event, and would have to send Twitter away.
-https://docs.gunicorn.org/en/stable/settings.html#post-worker-init
+Why these sizes: docs/decisions/0003-web-and-worker-sizes.md.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from typing import Any
 
-from twitter_connector.errors import ConnectorError
+from twitter_connector.config import Settings
+from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.store.accounts import Accounts
+
+from .broker_watch import BrokerWatch
+
+# gunicorn takes every name of this module that is a setting; the others do not concern it.
+__all__ = [
+    "bind", "control_socket_disable", "forwarded_allow_ips", "forwarder_headers", "graceful_timeout", "keepalive",
+    "logger_class", "loglevel", "post_worker_init", "preload_app", "secure_scheme_headers", "threads", "timeout",
+    "worker_class", "worker_tmp_dir", "workers",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
-REFRESH_SECONDS = 2.0
+ACCOUNTS_REFRESH_SECONDS = 2.0
+_settings = Settings.from_env_or_exit()
 
-# Whom a request comes from is forwarded.py's affair, which trusts nobody. gunicorn by itself takes SCRIPT_NAME and the
-# scheme from any caller on this machine or a unix socket, and with them the path, or a 500 where the path does not fit.
-# https://docs.gunicorn.org/en/stable/settings.html#forwarder-headers
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+workers = _settings.web_workers
+threads = _settings.web_threads
+worker_class = "twitter_connector.processes.gunicorn_worker.Worker"
+logger_class = "twitter_connector.processes.gunicorn_worker.Lines"
+# Requests are counted, not logged: the query of a challenge contains a token.
+loglevel = "warning"
+keepalive = 30
+timeout = 30
+graceful_timeout = 10
+preload_app = True
+# Workers touch a file there every second. It must not be on a disk.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+# gunicorn's own control interface would listen on a socket in the home folder.
+control_socket_disable = True
+# web/forwarded.py decides whom a request comes from, and trusts nobody. By default gunicorn would take SCRIPT_NAME and
+# the scheme from any caller on this machine: https://docs.gunicorn.org/en/stable/settings.html#forwarder-headers
 forwarded_allow_ips = ""
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 
 
 def post_worker_init(worker: Any) -> None:
-    """Read the accounts before the first request, and then again and again."""
+    """Read the accounts before the first request and then every two seconds.
+
+    Otherwise the first event of an account would need a look-up. While the broker is away, a process that has not met
+    the account yet could not verify the event, and X would get an error.
+    """
+    worker.wsgi.extensions["one_request_at_a_time"] = worker.cfg.workers == 1 and worker.cfg.threads == 1
     services = worker.wsgi.extensions.get("services")
     if services is None:
         return  # the empty view of the benchmarks
-    _refresh(services.accounts)
-    threading.Thread(target=_keep_fresh, args=(services.accounts,), name="accounts", daemon=True).start()
+    watch = BrokerWatch()
+    _refresh(services.accounts, watch)
+    threading.Thread(target=_keep_fresh, args=(services.accounts, watch), name="accounts", daemon=True).start()
 
 
-def _keep_fresh(accounts: Accounts) -> None:
+def _keep_fresh(accounts: Accounts, watch: BrokerWatch) -> None:
     while True:
-        time.sleep(REFRESH_SECONDS)
-        _refresh(accounts)
+        time.sleep(ACCOUNTS_REFRESH_SECONDS)
+        _refresh(accounts, watch)
 
 
-def _refresh(accounts: Accounts) -> None:
+def _refresh(accounts: Accounts, watch: BrokerWatch) -> None:
     try:
         accounts.refresh()
+        watch.answered()
+    except StoreUnavailable as error:
+        # The process goes on with the accounts it knows.
+        watch.failed(error)
     except ConnectorError as error:
-        # What is known goes on being used; an event that needs more says so itself.
-        log.debug("accounts_not_refreshed", extra={"reason": error.reason})
+        watch.failed(error)
     except Exception as error:
         log.error("internal_error", exc_info=error)

@@ -22,11 +22,12 @@ from typing import IO, Any
 import redis
 
 from twitter_connector.bootstrap import check_key
-from twitter_connector.broker.connection import connect
+from twitter_connector.broker.connection import connect, unavailable
 from twitter_connector.config import Settings, child_environment
 from twitter_connector.errors import ConnectorError
 
 from . import command_lines, embedded_broker
+from .broker_watch import BrokerWatch
 
 log = logging.getLogger(__name__)
 
@@ -84,12 +85,8 @@ class Supervisor:
         self._settings = settings
         self._say = say
         self._stop = False
-        self._env = child_environment(
-            VAR_DIR=str(settings.var_dir),
-            PROMETHEUS_MULTIPROC_DIR=str(settings.metrics_dir),
-            LOG_FORMAT=settings.log_format,
-            **({"NO_PROXY": "127.0.0.1,localhost"} if settings.use_sandbox else {}),
-        )
+        self._env = child_environment(settings)
+        self._watch = BrokerWatch()
         self._children: list[Child] = []
         self._lock: IO[str] | None = None
 
@@ -105,14 +102,14 @@ class Supervisor:
             self._check_key()
             if self._settings.use_sandbox:
                 self._add("sandbox", command_lines.sandbox(self._settings))
-            self._add("web", command_lines.web(self._settings))
-            self._add("worker", command_lines.worker(self._settings))
-            self._add("beat", command_lines.beat(self._settings))
+            self._add("web", command_lines.web())
+            self._add("worker", command_lines.worker())
+            self._add("beat", command_lines.beat())
             self._until(self._ready, "the service", "See the lines above for the part that failed.")
             if self._settings.use_sandbox and not self._stop:
                 self._register_demo()
             if not self._stop:
-                self._say(f"ready: {self._address(self._settings.host)}")
+                self._say(f"ready: {self._settings.listening_url}")
             while not self._stop:
                 self._mind()
                 time.sleep(0.2)
@@ -200,11 +197,16 @@ class Supervisor:
     def _broker_answers(self) -> bool:
         try:
             with connect(self._settings.redis_url, patient=False) as client:
-                return bool(client.ping())
+                client.ping()
         except redis.AuthenticationError as error:
             raise CannotStart("the broker refuses the password in REDIS_URL.") from error
-        except redis.RedisError:
-            return False  # not there yet, or still loading its file
+        except redis.RedisError as error:
+            # An embedded broker takes a moment to start and to load its file.
+            if not self._settings.embedded_broker or time.monotonic() - self._children[0].started_at > 5.0:
+                self._watch.failed(unavailable(error))
+            return False
+        self._watch.answered()
+        return True
 
     def _check_key(self) -> None:
         """Refuse to start with a credentials key that does not fit what is stored."""
@@ -223,7 +225,7 @@ class Supervisor:
 
     def _get(self, path: str) -> bytes | None:
         try:
-            with _DIRECTLY.open(self._address(_reachable(self._settings.host)) + path, timeout=3) as answer:
+            with _DIRECTLY.open(self._settings.local_url + path, timeout=3) as answer:
                 return bytes(answer.read())
         except (urllib.error.URLError, OSError):
             return None
@@ -242,7 +244,7 @@ class Supervisor:
             return True
 
         self._until(there, "the sandbox", f"Is port {self._settings.sandbox_port} taken? SANDBOX_PORT chooses another.")
-        url = f"{self._address(_reachable(self._settings.host))}/webhook/twitter/register-and-subscribe"
+        url = f"{self._settings.local_url}/webhook/twitter/register-and-subscribe"
         headers = {"Content-Type": "application/json"}
         if self._settings.api_tokens:
             headers["Authorization"] = f"Bearer {self._settings.api_tokens[0]}"
@@ -255,10 +257,6 @@ class Supervisor:
             raise CannotStart(f"the demo account could not be registered: {detail}") from error
         except OSError as error:
             raise CannotStart(f"the demo account could not be registered: {error}") from error
-
-    def _address(self, host: str) -> str:
-        named = f"[{host}]" if ":" in host else host
-        return f"http://{named}:{self._settings.port}/twitter-connector"
 
     def _stop_all(self) -> None:
         """Stop the doors first, then the work, then what it stands on."""
@@ -275,10 +273,6 @@ class Supervisor:
                     log.error("process_killed", extra={"part": child.name})
                     _signal_group(child, signal.SIGKILL)
                     child.process.wait()
-
-
-def _reachable(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
 
 
 def _signal(child: Child, number: signal.Signals) -> None:

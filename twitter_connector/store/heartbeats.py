@@ -1,46 +1,67 @@
-"""Signs of life: which workers are there, and whether the broker stores anything."""
+"""Heartbeats: which workers are alive, which Celery queues they serve, and whether the broker can store."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 import redis
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 
-# A worker writes every two seconds; five missed are a worker that is gone or stuck.
+# A worker writes every two seconds. After five missed heartbeats it has ended or hangs.
 WORKER_GONE_SECONDS = 10.0
 
 
 class Heartbeats:
-    """Heartbeats of workers, by the broker's clock."""
+    """Heartbeats of workers, measured by the broker's clock. Every method raises StoreUnavailable.
+
+    An entry is the worker's name, followed by a space and its queues. An entry without queues is of version 0.1.0,
+    whose workers serve every queue.
+    """
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
-    def beat(self, worker: str) -> None:
+    def beat(self, worker: str, queues: Collection[str] = ()) -> None:
+        """Store the heartbeat of a worker. queues: those it takes tasks from; none means all."""
+        entry = " ".join([worker, *([",".join(sorted(queues))] if queues else [])])
         with store_errors():
             now = self._now()
             pipe = self._client.pipeline(transaction=False)
-            pipe.zadd(keys.WORKERS, {worker: now})
+            pipe.zadd(keys.WORKERS, {entry: now})
             pipe.zremrangebyscore(keys.WORKERS, 0, now - 3600)
             pipe.execute()
 
     def workers(self) -> list[str]:
-        """Return the workers heard of lately."""
-        with store_errors():
-            since = self._now() - WORKER_GONE_SECONDS
-            return [str(w) for w in self._client.zrangebyscore(keys.WORKERS, since, "+inf")]
+        """Return the names of the workers that are alive."""
+        return sorted({entry.partition(" ")[0] for entry in self._entries()})
+
+    def unserved(self, queues: Collection[str]) -> list[str]:
+        """Return those queues that no living worker serves."""
+        left = set(queues)
+        for entry in self._entries():
+            served = entry.partition(" ")[2]
+            left -= set(served.split(",")) if served else left
+        return sorted(left)
 
     def forget(self, worker: str) -> None:
+        """Remove a worker that has ended, so that nobody counts it any more."""
         with store_errors():
-            self._client.zrem(keys.WORKERS, worker)
+            entries = [str(entry) for entry in self._client.zrange(keys.WORKERS, 0, -1)]
+            if own := [entry for entry in entries if entry.partition(" ")[0] == worker]:
+                self._client.zrem(keys.WORKERS, *own)
 
     def store(self) -> None:
-        """Store something. Raises StoreUnavailable where the broker is away, full or read-only."""
+        """Store a value. Raises StoreUnavailable also if the broker is full or read-only."""
         with store_errors():
             self._client.set(keys.PREFIX + "probe", int(time.time()), ex=60)
+
+    def _entries(self) -> list[str]:
+        with store_errors():
+            since = self._now() - WORKER_GONE_SECONDS
+            return [str(entry) for entry in self._client.zrangebyscore(keys.WORKERS, since, "+inf")]
 
     def _now(self) -> float:
         seconds, micros = self._client.time()

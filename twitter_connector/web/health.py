@@ -1,10 +1,12 @@
-"""Liveness, and readiness of each part that a message needs."""
+"""Liveness and readiness. Readiness checks each part that a message needs."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
-from twitter_connector.errors import StoreUnavailable
+from twitter_connector.errors import Permanent, StoreUnavailable
+from twitter_connector.queue.wakeups import QUEUES, UPKEEP_QUEUE
+from twitter_connector.store.resealing import check_key_quickly
 
 from .context import services
 from .problems import problem
@@ -25,17 +27,28 @@ def live() -> Response:
 @bp.get("/health/readiness")
 @bp.get("/actuator/health/readiness")
 def ready() -> Response:
-    """Answer 200 if an event would be stored and delivered: the broker stores, a worker is alive."""
-    services().inbox.resume()
-    heartbeats = services().heartbeats
+    """Answer 200 if an event would be stored and delivered: the broker stores, the credentials key fits what is
+    stored, and every queue has a living worker."""
+    svc = services()
+    svc.inbox.resume()
     try:
-        heartbeats.store()
-        workers = heartbeats.workers()
-        refused().tell(services())
+        svc.heartbeats.store()
+        check_key_quickly(svc.redis, svc.vault)
+        workers = svc.heartbeats.workers()
+        unserved = svc.heartbeats.unserved([*QUEUES.values(), UPKEEP_QUEUE])
+        refused().tell(svc)
     except StoreUnavailable as error:
         return problem(503, error.detail, kind="not-ready", failing="broker", parts={"broker": "DOWN"})
+    except Permanent as error:
+        return problem(503, error.detail, kind="not-ready", failing="credentials-key", parts={"broker": "UP"})
     parts = {"broker": "UP", "workers": len(workers)}
     if not workers:
-        detail = "No worker has been heard of lately, so events are stored but not delivered. Start `worker`."
+        detail = "No worker is alive, so events are stored but not delivered. Start `twitter-connector worker`."
         return problem(503, detail, kind="not-ready", failing="worker", parts=parts)
+    if unserved:
+        detail = (
+            f"No worker serves the queue {', '.join(unserved)}. Start a worker without -Q, which serves all queues: "
+            "`twitter-connector worker` or `celery -A workers.app worker`."
+        )
+        return problem(503, detail, kind="not-ready", failing="worker", parts={**parts, "unserved": unserved})
     return jsonify({"status": "UP", "parts": parts})

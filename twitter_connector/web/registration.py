@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from twitter_connector.accounts.registration_request import load_registration
+from twitter_connector.accounts.registration_steps import WEBHOOK_REFUSED, StepFailed
 
 from .access import INTERNAL_BODY_MAX_BYTES, internal
 from .context import services
@@ -20,7 +21,25 @@ bp = Blueprint("admin", __name__)
 def register() -> Response:
     """Register and subscribe an account. The keys of the body are those of the configuration guide."""
     wanted = load_registration(json_body(INTERNAL_BODY_MAX_BYTES))
-    return jsonify(services().registration.register(wanted).as_json())
+    try:
+        return jsonify(services().registration.register(wanted).as_json())
+    except StepFailed as error:
+        if error.step == "crc" and error.cause and error.cause.code == WEBHOOK_REFUSED and _one_request_at_a_time():
+            raise StepFailed("crc", ONE_REQUEST_AT_A_TIME, error.cause) from error
+        raise
+
+
+ONE_REQUEST_AT_A_TIME = (
+    "This web process handles one request at a time, so it cannot answer X's challenge while it registers an account: "
+    "start it with at least two threads, for example `gunicorn --threads 8 wsgi:app`, and register again."
+)
+
+
+def _one_request_at_a_time() -> bool:
+    """Return whether this server runs one process with one thread. gunicorn_conf sets the value for gunicorn, whose
+    threaded worker claims several threads even if it has one."""
+    single = current_app.extensions.get("one_request_at_a_time")
+    return single if single is not None else not (request.is_multithread or request.is_multiprocess)
 
 
 @bp.route("/webhook/twitter/register-and-subscribe", methods=["GET", "PUT", "PATCH", "DELETE"])

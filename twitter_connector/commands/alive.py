@@ -1,0 +1,66 @@
+"""Probes for an orchestrator: does the web process answer, does a worker of this host run?"""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import urllib.error
+import urllib.request
+
+import click
+
+from twitter_connector.bootstrap import living_workers
+from twitter_connector.config import Settings
+from twitter_connector.errors import StoreUnavailable
+
+from .session import fail, json_option, plainly, say, settings
+
+SECONDS = 4.0
+
+
+@click.command("alive")
+@click.option("--worker", is_flag=True, help="Probe the worker of this host instead of the web process.")
+@json_option
+@plainly
+def alive(worker: bool, as_json: bool) -> None:
+    """Exit with status 0 if the web process of this host answers; with --worker, if a worker of this host runs.
+
+    A worker counts as running if its heartbeat is fresh. While the broker is away, its lock file in VAR_DIR decides, so
+    that an orchestrator does not restart workers for nothing.
+    """
+    found = settings(needs_ccm=False)
+    part = "worker" if worker else "web"
+    if worker:
+        _require_worker(found)
+    else:
+        _require_web(found)
+    say(f"{part} is alive.", as_json, part=part, alive=True)
+
+
+def _require_web(found: Settings) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        opener.open(f"{found.local_url}/health/live", timeout=SECONDS).close()
+    except (urllib.error.URLError, OSError):
+        fail(f"the web process does not answer on {found.local_url}. Start it, or set HOST and PORT as it has them.")
+
+
+def _require_worker(found: Settings) -> None:
+    try:
+        hosts = {worker.rpartition(":")[0] for worker in living_workers(found)}
+    except StoreUnavailable:
+        running = _a_worker_holds_its_lock(found)
+    else:
+        running = socket.gethostname() in hosts
+    if not running:
+        fail("no worker of this host is alive. Start `twitter-connector worker`.")
+
+
+def _a_worker_holds_its_lock(found: Settings) -> bool:
+    for path in found.worker_locks.glob("*.lock"):
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+    return False

@@ -1,0 +1,149 @@
+"""Parsers for the values of variables. Each returns the value, or raises ValueError with what is needed.
+
+The text of an error quotes the value only where it cannot be a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import SplitResult, urlsplit
+
+
+def port(raw: str) -> int:
+    if not raw.isdecimal() or not 0 < int(raw) < 65536:
+        raise ValueError(f"a port between 1 and 65535 is needed, not {raw!r}")
+    return int(raw)
+
+
+def host(raw: str) -> str:
+    if re.search(r"[\s/@]", raw):
+        raise ValueError(f"an address or host name to listen on is needed, not {raw!r}")
+    return raw.removeprefix("[").removesuffix("]")
+
+
+def http_url(raw: str) -> str:
+    parts = urlsplit(raw)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an http:// or https:// URL is needed")
+    if parts.username or parts.password:
+        raise ValueError("a URL must not contain a user name or a password")
+    if parts.query or parts.fragment:
+        raise ValueError("a base URL has no query and no fragment")
+    _check_port(parts)
+    return raw.rstrip("/")
+
+
+def _check_port(parts: SplitResult) -> None:
+    # urllib's own error quotes the port, which is part of the password if the password contains a slash.
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError(
+            "the port is not a number between 0 and 65535. In a password, write / ? # @ and % as %2F and so on"
+        ) from None
+
+
+def ccm_url(raw: str) -> str:
+    """Return CCM's base URL. Guides use all these forms: the bare host, with /ccm, and two complete URLs."""
+    url = http_url(raw)
+    for path in ("/message/receive", "/channel-connectors/configurations"):
+        url = url.removesuffix(path).rstrip("/")
+    return url
+
+
+def redis_url(raw: str) -> str:
+    parts = urlsplit(raw)
+    if parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path):
+        raise ValueError("a redis://, rediss:// or unix:// URL is needed")
+    if parts.scheme != "unix":
+        _check_port(parts)
+    return raw
+
+
+def media_hosts(raw: str) -> tuple[str, ...]:
+    hosts = tuple(h.strip().lower() for h in raw.split(",") if h.strip())
+    for name in hosts:
+        if not re.fullmatch(r"[a-z0-9.\-]+(:\d{1,5})?|\[[0-9a-f:]+\](:\d{1,5})?", name):
+            raise ValueError(f"host or host:port, separated by commas, is needed, not {name!r}")
+    if not hosts:
+        raise ValueError("host or host:port, separated by commas, is needed")
+    return hosts
+
+
+def tokens(raw: str) -> tuple[str, ...]:
+    values = tuple(t.strip() for t in raw.split(",") if t.strip())
+    # Commas alone are an error: the operator meant to set a token, so the routes must not be open.
+    if not values or any(not re.fullmatch(r"[\x21-\x7e]{8,}", t) for t in values):
+        raise ValueError("each token needs at least 8 visible ASCII characters")
+    return values
+
+
+def fernet_keys(raw: str) -> tuple[str, ...]:
+    keys = tuple(k.strip() for k in raw.split(",") if k.strip())
+    if not keys or any(not re.fullmatch(r"[A-Za-z0-9_\-]{43}=", k) for k in keys):
+        raise ValueError("Fernet keys (44 characters of URL-safe Base64), separated by commas, are needed")
+    return keys
+
+
+def log_level(raw: str) -> str:
+    return one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")(raw.upper())
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def parse(raw: str) -> str:
+        if raw not in choices:
+            raise ValueError(f"one of {', '.join(choices)} is needed, not {raw!r}")
+        return raw
+
+    return parse
+
+
+def switch(raw: str) -> bool:
+    return one_of("1", "0")(raw) == "1"
+
+
+def duration(raw: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,9})\s*([smhd]?)", raw)
+    if not match or int(match[1]) == 0:
+        raise ValueError(f"a duration such as 90s, 30m, 24h or 7d is needed, not {raw!r}")
+    return timedelta(seconds=int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]])
+
+
+def at_least(minimum: int) -> Callable[[str], int]:
+    def parse(raw: str) -> int:
+        if not raw.isdecimal() or int(raw) < minimum:
+            raise ValueError(f"a whole number, {minimum} or more, is needed, not {raw!r}")
+        return int(raw)
+
+    return parse
+
+
+def typing_errors(names: set[str], known: set[str]) -> dict[str, str]:
+    """Return those names that are probably mistyped, each with the known name it is close to.
+
+    "Close" is one inserted, missing, wrong or swapped letter, or two in names of eight letters and more. Names of
+    three letters and fewer are never close to anything.
+    """
+    found = {}
+    for name in sorted(names - known):
+        for other in sorted(known):
+            allowed = 0 if len(other) < 4 else 1 if len(other) < 7 else 2
+            if abs(len(name) - len(other)) <= allowed and _distance(name, other) <= allowed:
+                found[name] = other
+    return found
+
+
+def _distance(one: str, other: str) -> int:
+    """Return the optimal string alignment distance: insert, delete, replace, or swap two neighbours."""
+    rows = [list(range(len(other) + 1))]
+    for i, a in enumerate(one, 1):
+        row = [i]
+        for j, b in enumerate(other, 1):
+            cost = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and b == one[i - 2]:
+                cost = min(cost, rows[-2][j - 2] + 1)
+            row.append(cost)
+        rows.append(row)
+    return rows[-1][-1]
