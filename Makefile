@@ -10,12 +10,13 @@ STAMP := $(VENV)/.installed
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
-install: $(STAMP) ## create .venv and install the exact versions of requirements.lock
+install: $(STAMP) ## create .venv and install the exact versions of both locks
 
-$(STAMP): requirements.lock setup.cfg pyproject.toml
+$(STAMP): requirements.lock requirements-dev.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r requirements.lock -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
@@ -38,7 +39,7 @@ audit: $(STAMP) ## look every locked package up in the public list of known vuln
 	@test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && \
 	  $(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; } || \
 	  { echo "audit: pip-audit could not be installed, which needs the network. Nothing was looked up."; exit 1; }
-	@$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock || \
+	@$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock --requirement requirements-dev.lock || \
 	  { echo "audit: failed. A table above lists vulnerable packages; without one, the public list was not reached."; exit 1; }
 
 lint: $(STAMP) ## check format, lint and types
@@ -50,10 +51,15 @@ format: $(STAMP) ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(STAMP) ## resolve setup.cfg anew into requirements.lock, with hashes, for every platform and Python
+UPGRADE ?= --upgrade
+COMPILE = $(BIN)/uv pip compile --quiet --universal $(UPGRADE) --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command "make lock" --python-version 3.11
+
+lock: $(STAMP) ## write the newest allowed versions into requirements.lock (what runs) and requirements-dev.lock (the rest)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" --python-version 3.11 --extra dev setup.cfg -o requirements.lock
+	$(COMPILE) setup.cfg -o requirements.lock
+	$(COMPILE) --extra dev setup.cfg -c requirements.lock -o requirements-dev.lock \
+	  $$(sed -nE 's/^([a-zA-Z0-9._-]+)==.*/--no-emit-package \1/p' requirements.lock)
 
 clean: ## remove .venv and caches, keep var/
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache
