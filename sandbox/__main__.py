@@ -12,7 +12,7 @@ import click
 from sandbox.app import create_app
 from sandbox.journal import StateInUse
 from sandbox.server import Handler, Server
-from sandbox.world import Options, World
+from sandbox.state import Options, Sandbox
 
 
 @click.command()
@@ -33,26 +33,26 @@ from sandbox.world import Options, World
 )
 @click.option("--quiet", is_flag=True, help="do not print the address; whoever starts it does")
 def main(host: str, port: int, state_dir: Path, connector_url: str, quiet: bool) -> None:
-    """Play Twitter, CCM and the file engine, with a page to chat on.
+    """Play X, CCM and the file engine, with a page to chat on.
 
-    CCM's messages carry the first token of CONNECTOR_API_TOKEN, where the connector wants one.
+    CCM's messages carry the first token of CONNECTOR_API_TOKEN, if it is set.
     """
     if host != "localhost" and not _is_loopback(host):
         raise click.BadParameter(f"{host} is not a loopback address", param_hint="--host")
     server = Server(host, port, _not_ready, Handler)
     base_url = f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
     try:
-        world = World(Options(base_url, connector_url.rstrip("/"), state_dir.resolve(), _token()))
+        sandbox = Sandbox(Options(base_url, connector_url.rstrip("/"), state_dir.resolve(), _token()))
     except StateInUse as problem:
         raise click.ClickException(str(problem)) from None
-    server.app = create_app(world)
+    server.app = create_app(sandbox)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        # Threads may be waiting in a fault for minutes; nothing of theirs is worth waiting for.
+        # Do not wait for threads: some may sit in a fault for minutes.
         try:
-            world.journal.flush()
+            sandbox.journal.flush()
         except sqlite3.Error as error:
-            click.echo(f"sandbox: what happened last could not be written down ({error})", err=True)
+            click.echo(f"sandbox: the latest changes could not be saved ({error})", err=True)
         os._exit(0)
 
     signal.signal(signal.SIGTERM, stop)
@@ -63,7 +63,7 @@ def main(host: str, port: int, state_dir: Path, connector_url: str, quiet: bool)
 
 
 def _token() -> str:
-    # Not an option: everybody on the machine can read command lines.
+    # Not an option: every user of the machine can read command lines.
     tokens = (token.strip() for token in os.environ.get("CONNECTOR_API_TOKEN", "").split(","))
     return next(filter(None, tokens), "")
 

@@ -6,22 +6,22 @@ from werkzeug.exceptions import HTTPException
 
 from sandbox import fault_middleware
 from sandbox.ccm.routes import ccm
-from sandbox.control.conversation import conversation
-from sandbox.control.people import people
+from sandbox.control.accounts import people
+from sandbox.control.conversations import conversation
+from sandbox.control.faults_and_settings import faults_and_settings
 from sandbox.control.records import records
-from sandbox.control.steering import steering
 from sandbox.control.x_v2 import x_v2
 from sandbox.files.routes import files
 from sandbox.page import page
 from sandbox.requests_log import family_of
 from sandbox.settings import MEBIBYTE
+from sandbox.state import Sandbox
 from sandbox.twitter.errors import error
 from sandbox.twitter.routes_accounts import accounts
 from sandbox.twitter.routes_activity import activity
 from sandbox.twitter.routes_downloads import downloads
 from sandbox.twitter.routes_messages import messages
 from sandbox.twitter.routes_uploads import uploads
-from sandbox.world import World
 from sandbox.x_v2.routes_account_activity import account_activity
 from sandbox.x_v2.routes_lookups import lookups
 from sandbox.x_v2.routes_media import media
@@ -34,28 +34,28 @@ from sandbox.x_v2.routes_webhooks import webhooks
 
 _V1 = (accounts, activity, messages, uploads, downloads)
 _V2 = (webhooks, subscriptions, account_activity, stream, v2_messages, lookups, media, oauth2, users)
-_PAGE = (people, conversation, records, steering, x_v2, page)
+_PAGE = (people, conversation, records, faults_and_settings, x_v2, page)
 
 
-def create_app(world: World) -> Flask:
-    """Return the application that plays in the given world."""
+def create_app(sandbox: Sandbox) -> Flask:
+    """Return the application that serves this sandbox."""
     app = Flask(__name__, static_folder=None)
-    app.extensions["sandbox"] = world
+    app.extensions["sandbox"] = sandbox
     app.json.sort_keys = False  # type: ignore[attr-defined]
     # Base64 segments of an upload come as form fields.
     app.config["MAX_FORM_MEMORY_SIZE"] = 16 * MEBIBYTE
-    # A reset is an exception that has to reach the server; anything else unexpected becomes a 500 there.
+    # A TCP reset is an exception that has to reach the server. Other exceptions become a 500 there.
     app.config["PROPAGATE_EXCEPTIONS"] = True
-    app.register_error_handler(404, _nothing_there)
-    app.register_error_handler(405, _nothing_there)
-    fault_middleware.install(app, world)
+    app.register_error_handler(404, _unknown_path)
+    app.register_error_handler(405, _unknown_path)
+    fault_middleware.install(app, sandbox)
     for part in (*_V1, *_V2, ccm, files, *_PAGE):
         app.register_blueprint(part)
     return app
 
 
-def _nothing_there(problem: HTTPException) -> ResponseReturnValue:
-    """Twitter says in its own words that a path leads nowhere; the rest of the sandbox does so in plain ones."""
+def _unknown_path(problem: HTTPException) -> ResponseReturnValue:
+    """Answer an unknown path: with X's own error on X's paths, in plain words elsewhere."""
     if family_of(request.path) in {"twitter", "media"}:
         return jsonify(error(34).body()), 404
     return jsonify(error=problem.description), problem.code or 404

@@ -1,6 +1,6 @@
-"""The people of the first start: one business account for each API, and a few customers.
+"""The demo people: one business account for each API, and a few customers.
 
-The keys are fixed and say what they are, so that nobody takes them for secrets.
+The keys are fixed, and their text says that they are no secrets.
 """
 
 from sandbox.people import App, Directory, Token, User
@@ -73,7 +73,7 @@ V2_TOKEN = Token(
 )
 
 
-def settle(directory: Directory) -> None:
+def add_people(directory: Directory) -> None:
     """Add the demo people that the directory does not have yet."""
     if ACCOUNT_ID not in directory.users:
         directory.add_users([User(**vars(user)) for user in (ACCOUNT, *CUSTOMERS)])

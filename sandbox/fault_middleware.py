@@ -1,7 +1,4 @@
-"""Acts out the faults: stands before and behind every route, and keeps the log of requests.
-
-It never decides who is met by a fault; faults.py does.
-"""
+"""Applies faults before and after every route, and logs requests. `faults.py` decides which fault applies."""
 
 import re
 import time
@@ -12,26 +9,26 @@ from flask import Flask, Response, g, json, request
 from sandbox.faults import Fault
 from sandbox.requests_log import Entry, family_of
 from sandbox.server import caller_has_gone, reset
-from sandbox.world import World
+from sandbox.state import Sandbox
 
 _HANG_SECONDS = 120.0
 _PARTICIPANT = re.compile(r"^/2/dm_conversations/(?:with/(\d+)|(\d+)-(\d+))/")
 _TOKEN = re.compile(r'oauth_token="([^"]+)"')
 
 
-def install(app: Flask, world: World) -> None:
-    """Stand guard over every request of the application."""
+def install(app: Flask, sandbox: Sandbox) -> None:
+    """Apply faults to every request of the application."""
 
     def before() -> Response | None:
         family = family_of(request.path)
         if family is None:
             return None
-        auth, account_id = _who(world)
-        g.entry = world.log.begin(family, request.method, request.path, auth, account_id)
-        if not world.faults.waiting(family):
+        auth, account_id = _who(sandbox)
+        g.entry = sandbox.log.begin(family, request.method, request.path, auth, account_id)
+        if not sandbox.faults.waiting(family):
             return None
         account_id, customer_id = _parties(family, account_id)
-        fault = world.faults.meet(family, request.method, request.path, account_id, customer_id)
+        fault = sandbox.faults.match(family, request.method, request.path, account_id, customer_id)
         g.fault = fault
         if fault is None:
             return None
@@ -41,7 +38,7 @@ def install(app: Flask, world: World) -> None:
             return None
         if request.path == "/ccm/message/receive":
             status = fault.status if fault.action == "answer" else None
-            world.inbox.note(request.get_json(silent=True), accepted=False, status=status)
+            sandbox.inbox.record(request.get_json(silent=True), accepted=False, status=status)
         return _withhold(fault)
 
     def after(response: Response) -> Response:
@@ -50,9 +47,9 @@ def install(app: Flask, world: World) -> None:
             response = _withhold(fault, acted=True)
         entry: Entry | None = g.get("entry")
         if entry is not None:
-            world.log.end(entry, response.status_code)
+            sandbox.log.end(entry, response.status_code)
             if entry.path.startswith("/2/"):
-                world.recorder.record(request, entry)
+                sandbox.recorder.record(request, entry)
         if "ccm_record" in g:
             g.ccm_record.status = response.status_code
         return response
@@ -62,7 +59,7 @@ def install(app: Flask, world: World) -> None:
 
 
 def _withhold(fault: Fault, acted: bool = False) -> Response:
-    """Answer in the fault's words, or not at all."""
+    """Return the fault's answer, or reset the connection."""
     if acted and "ccm_record" in g:
         g.ccm_record.status = None
     if fault.action.endswith("hang"):
@@ -90,23 +87,23 @@ def _answer(fault: Fault) -> Response:
     return Response(body if isinstance(body, str) else json.dumps(body), status=fault.status, headers=headers)
 
 
-def _who(world: World) -> tuple[str, str | None]:
-    """Say how the request is authorised and, as far as its token tells, for which account."""
+def _who(sandbox: Sandbox) -> tuple[str, str | None]:
+    """Return the kind of authentication and, if the token names one, the account id."""
     header = request.headers.get("Authorization", "")
     scheme, _, rest = header.partition(" ")
     scheme = scheme.lower()
     if scheme == "bearer":
-        grant = world.v2.grants.with_access_token(rest.strip())
+        grant = sandbox.v2.grants.with_access_token(rest.strip())
         return ("oauth2", grant.user_id) if grant else (scheme, None)
     if scheme != "oauth":
         return scheme or "none", None
     match = _TOKEN.search(header)
-    token = world.directory.tokens.get(match[1]) if match else None
+    token = sandbox.directory.tokens.get(match[1]) if match else None
     return scheme, token.user_id if token else None
 
 
 def _parties(family: str, account_id: str | None) -> tuple[str | None, str | None]:
-    """Say whose conversation the request belongs to. The body stays readable for the route."""
+    """Return account id and customer id of the request. The body stays readable for the route."""
     if match := _PARTICIPANT.match(request.path):
         others = [user_id for user_id in match.groups() if user_id not in (None, account_id)]
         return account_id, others[0] if others else None

@@ -1,6 +1,6 @@
-"""Troubles put in the way of requests: refusals, delays, silence, and answers lost after the deed.
+"""Faults: refusals, delays, silence, and lost answers. Decides which fault applies to a request and counts its hits.
 
-It decides which fault meets a request and keeps count; acting it out is the business of fault_middleware.py.
+`fault_middleware.py` applies it.
 """
 
 import itertools
@@ -35,7 +35,7 @@ _FIELDS = {
 
 @dataclass
 class Fault:
-    """One trouble and whom it waits for."""
+    """One fault and the requests it applies to."""
 
     id: str
     family: str
@@ -53,7 +53,7 @@ class Fault:
     body: Any = None
     problem: str | None = None
     hits: int = 0
-    met: int = 0
+    matched: int = 0
     lifted: threading.Event = field(default_factory=threading.Event)
 
     def document(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Fault:
         return {name: value for name, value in vars(self).items() if name != "lifted"}
 
     def filled_headers(self) -> dict[str, str]:
-        """Return the headers, with `{now+2}` become the epoch second two seconds from now."""
+        """Return the headers; `{now+2}` becomes the epoch second two seconds from now."""
         return {
             name: re.sub(r"\{now\+(\d+)\}", lambda match: str(int(time.time()) + int(match[1])), value)
             for name, value in self.headers.items()
@@ -69,20 +69,20 @@ class Fault:
 
 
 class Faults:
-    """The troubles in force, oldest first. The first one that fits a request has it."""
+    """The faults in force, oldest first. The first one that matches a request applies."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
         self._ids = itertools.count(1)
 
-    def add(self, wanted: dict[str, Any]) -> Fault:
-        """Put a fault in force. Raises ValueError for what cannot be understood."""
-        if unknown := set(wanted) - _FIELDS:
+    def add(self, fields: dict[str, Any]) -> Fault:
+        """Add a fault. Raises ValueError for fields that are not valid."""
+        if unknown := set(fields) - _FIELDS:
             raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-        if wanted.get("family") not in FAMILIES:
+        if fields.get("family") not in FAMILIES:
             raise ValueError(f"family must be one of {', '.join(FAMILIES)}")
-        values = {name: value for name, value in wanted.items() if value is not None}
+        values = {name: value for name, value in fields.items() if value is not None}
         if "problem" in values:
             values |= _filled(values)
         values.setdefault("action", "delay" if "delay" in values and "status" not in values else "answer")
@@ -97,11 +97,11 @@ class Faults:
         return fault
 
     def all(self) -> list[Fault]:
-        """Return every fault, spent ones too."""
+        """Return every fault, used-up ones included."""
         return list(self._faults)
 
     def lift(self, fault_id: str | None = None) -> bool:
-        """Take away one fault, or all; requests it holds are let go. Says whether there was any."""
+        """Delete one fault, or all; requests that wait in them go on. Returns whether there was any."""
         with self._lock:
             gone = [fault for fault in self._faults if fault_id in (None, fault.id)]
             self._faults = [fault for fault in self._faults if fault not in gone]
@@ -110,13 +110,13 @@ class Faults:
         return bool(gone)
 
     def waiting(self, family: str) -> bool:
-        """Whether any fault of the family is in force: the cheap question asked of every request."""
+        """Whether there is any fault of the family; cheap enough for every request."""
         return any(_covers(fault, family) for fault in self._faults)
 
-    def meet(
+    def match(
         self, family: str, method: str, path: str, account_id: str | None, customer_id: str | None
     ) -> Fault | None:
-        """Return the fault that meets this request and count it, or None."""
+        """Return the fault that applies to this request and count it, or None."""
         if not self._faults:
             return None
         with self._lock:
@@ -131,8 +131,8 @@ class Faults:
                     continue
                 if fault.times is not None and fault.hits >= fault.times:
                     continue
-                fault.met += 1
-                if fault.met <= fault.skip or (fault.share < 1 and random.random() >= fault.share):
+                fault.matched += 1
+                if fault.matched <= fault.skip or (fault.share < 1 and random.random() >= fault.share):
                     continue
                 fault.hits += 1
                 return fault
@@ -150,7 +150,7 @@ def _filled(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(values: dict[str, Any]) -> None:
-    """Raise ValueError now for what would otherwise fail in the middle of somebody's request."""
+    """Raise ValueError for values that would fail later, in the middle of a request."""
     kinds: dict[str, tuple[type, ...]] = {
         "times": (int,),
         "skip": (int,),

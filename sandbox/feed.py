@@ -1,4 +1,4 @@
-"""Tells the pages that are open what has just changed. Remembers nothing for those who come later."""
+"""Sends changes to open pages. Nothing is kept for pages that open later."""
 
 import json
 import queue
@@ -6,13 +6,13 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-# A page that has stopped reading is cut off rather than fed from memory without end; it then reconnects.
+# A page that has stopped reading is disconnected at this backlog; it then reconnects.
 _BACKLOG = 1000
 _HEARTBEAT_SECONDS = 10.0
 
 
 class Feed:
-    """Passes every change to every open page, as server-sent events."""
+    """Sends every change to every open page as server-sent events."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -20,11 +20,11 @@ class Feed:
 
     @property
     def watched(self) -> bool:
-        """Whether anybody looks: work done only for the page can be skipped otherwise."""
+        """Whether a page is open; if not, work for the page can be skipped."""
         return bool(self._listeners)
 
-    def tell(self, event: str, data: dict[str, Any]) -> None:
-        """Send one change to all who listen now."""
+    def publish(self, event: str, data: dict[str, Any]) -> None:
+        """Send one change to all open pages."""
         if not self._listeners:
             return
         block = f"event: {event}\ndata: {json.dumps(data)}\n\n".encode()
@@ -38,7 +38,7 @@ class Feed:
                     listener.put_nowait(None)
 
     def listen(self) -> Iterator[bytes]:
-        """Yield changes as they happen until the listener goes away."""
+        """Yield changes as they happen until the page closes."""
         mine: queue.Queue[bytes | None] = queue.Queue(_BACKLOG)
         with self._lock:
             self._listeners.append(mine)
@@ -48,7 +48,7 @@ class Feed:
                 try:
                     block = mine.get(timeout=_HEARTBEAT_SECONDS)
                 except queue.Empty:
-                    # Writing is the only way to learn that the page has gone.
+                    # Only a write shows that the page has closed.
                     block = b": still here\n\n"
                 if block is None:
                     return

@@ -1,8 +1,8 @@
-"""What survives a restart: small JSON documents in one SQLite file, written behind the requests.
+"""Persistent state: JSON documents in one SQLite file, written in the background.
 
-A record is a dataclass; it is read when it is written down, so ten changes within a moment cost one write.
-A killed process may lose its last tenth of a second; nothing is ever half written. While the disk takes nothing,
-what happens is kept in memory and written down as soon as it does.
+A record is a dataclass. It is read when it is written to disk, so several changes within a moment cost one write.
+A killed process can lose its last tenth of a second; a record is never half written. While the disk is full, changes
+stay in memory and are written as soon as there is room.
 """
 
 import json
@@ -14,12 +14,12 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-# How long to wait before a disk that took nothing is tried again.
+# How long to wait before a failed write is tried again.
 RETRY_SECONDS = 1.0
 
 
 class StateInUse(Exception):
-    """Raised when another sandbox works in the same folder."""
+    """Raised when another sandbox uses the same folder."""
 
 
 class Journal:
@@ -35,7 +35,7 @@ class Journal:
         self._work = threading.Event()
         self._db = sqlite3.connect(path, timeout=1, check_same_thread=False, isolation_level=None)
         try:
-            # Two that write behind each other's back would each lose what the other remembers.
+            # Two processes that write to one file would each lose the other's records.
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
@@ -48,12 +48,12 @@ class Journal:
             raise StateInUse(f"another sandbox is using {path.parent}") from None
         threading.Thread(target=self._write_behind, name="journal", daemon=True).start()
 
-    def keep(self, kind: str, key: str, record: object) -> None:
-        """Write the record down soon, over an earlier one of the same key."""
+    def save(self, kind: str, key: str, record: object) -> None:
+        """Save the record soon, over an earlier one of the same key."""
         self._note(kind, key, record)
 
-    def drop(self, kind: str, key: str) -> None:
-        """Forget the record soon."""
+    def delete(self, kind: str, key: str) -> None:
+        """Delete the record soon."""
         self._note(kind, key, None)
 
     def load(self, kind: str) -> list[dict[str, Any]]:
@@ -65,14 +65,14 @@ class Journal:
         return [json.loads(body) for (body,) in rows]
 
     def clear(self) -> None:
-        """Forget everything at once."""
+        """Delete all records at once."""
         with self._writing, self._lock:
             self._dirty.clear()
             self._db.execute("DELETE FROM documents")
 
     def flush(self) -> None:
-        """Write down everything that waits; return when it is on disk. Raises sqlite3.Error where the disk takes
-        nothing; then everything waits on."""
+        """Save all changes; return when they are on disk. Raises sqlite3.Error if the disk refuses; the changes then
+        stay in memory."""
         with self._writing:
             with self._lock:
                 batch, self._dirty = self._dirty, {}
@@ -93,7 +93,7 @@ class Journal:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 with self._lock:
-                    # What was noted meanwhile is newer.
+                    # Changes made meanwhile are newer.
                     self._dirty = {**batch, **self._dirty}
                 raise
 
@@ -114,10 +114,10 @@ class Journal:
                 self.flush()
             except sqlite3.Error as error:
                 if not failing:
-                    log.error("the sandbox cannot write down what happens (%s); it goes on and tries again", error)
+                    log.error("the sandbox cannot save its state (%s); it keeps running and tries again", error)
                 failing = True
                 self._work.set()
             else:
                 if failing:
-                    log.warning("the sandbox has written down what happened meanwhile")
+                    log.warning("the sandbox has saved its state")
                 failing = False

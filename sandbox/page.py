@@ -1,11 +1,11 @@
-"""Serves the page and what belongs to it."""
+"""Serves the page and its files."""
 
 from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, send_from_directory
 from flask.typing import ResponseReturnValue
 
-from sandbox.world import the_world
+from sandbox.state import the_sandbox
 
 page = Blueprint("page", __name__)
 
@@ -14,7 +14,7 @@ _STATIC = Path(__file__).parent / "static"
 
 @page.get("/")
 def index() -> ResponseReturnValue:
-    """Give the page. Nothing it needs comes from anywhere but here."""
+    """Return the page. It loads files of the sandbox only."""
     response = send_from_directory(_STATIC, "index.html", max_age=0)
     response.headers["Content-Security-Policy"] = "default-src 'self'; img-src 'self' data: blob:"
     return response
@@ -22,25 +22,25 @@ def index() -> ResponseReturnValue:
 
 @page.get("/static/<path:name>")
 def part(name: str) -> ResponseReturnValue:
-    """Give a style sheet or script."""
+    """Return a style sheet, script or font."""
     return send_from_directory(_STATIC, name, max_age=0)
 
 
 @page.get("/favicon.ico")
 @page.get("/favicon")
 def favicon() -> ResponseReturnValue:
-    """Give the mark shown in the browser's tab."""
+    """Return the icon."""
     return send_from_directory(_STATIC, "favicon.svg")
 
 
 @page.get("/_sandbox/connector")
 def connector() -> ResponseReturnValue:
-    """Say whether the connector answers, and where it is looked for."""
-    world = the_world()
-    return jsonify(url=world.connector.url, reachable=world.connector.alive())
+    """Return the URL of the connector and whether it answers."""
+    sandbox = the_sandbox()
+    return jsonify(url=sandbox.connector.url, reachable=sandbox.connector.alive())
 
 
 @page.get("/health")
 def health() -> Response:
-    """Say that the sandbox is there."""
+    """Answer a health check."""
     return Response("ok\n", mimetype="text/plain")

@@ -1,7 +1,4 @@
-"""Who is who at Twitter: users, the apps of developers, and the tokens users gave to apps.
-
-It checks no signature and sends nothing.
-"""
+"""Users of X, apps of developers, and the access tokens that users gave to apps."""
 
 import secrets
 import threading
@@ -22,7 +19,7 @@ class User:
     business: bool = False
     location: str | None = None
     description: str | None = None
-    # The error code met by whoever writes to this user: 349, 150, 389 ...
+    # The error code that a sender to this user gets: 349, 150, 389 ...
     refuses: int | None = None
 
 
@@ -54,7 +51,7 @@ class App:
 
 @dataclass
 class Token:
-    """An access token: what a user allows an app to do in the user's name."""
+    """An access token of a user for an app."""
 
     token: str
     secret: str
@@ -65,7 +62,7 @@ class Token:
 
 
 class Directory:
-    """Finds users, apps and tokens by everything a request may name them by."""
+    """Stores users, apps and tokens, and finds them by id, name, key or token."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -80,7 +77,7 @@ class Directory:
         self._token_of: dict[str, Token] = {}
 
     def restore(self) -> None:
-        """Read what an earlier run knew."""
+        """Read the people of an earlier run."""
         for record in self._journal.load("user"):
             self._index_user(User(**record))
         for record in self._journal.load("app"):
@@ -89,7 +86,7 @@ class Directory:
             self._index_token(Token(**record))
 
     def clear(self) -> None:
-        """Forget everybody."""
+        """Forget all people."""
         with self._lock:
             for index in (self.users, self.apps, self.tokens, self._by_screen_name):
                 index.clear()
@@ -103,19 +100,19 @@ class Directory:
         with self._lock:
             for user in users:
                 self._index_user(user)
-                self._journal.keep("user", user.id, user)
+                self._journal.save("user", user.id, user)
 
     def add_app(self, app: App) -> None:
-        """Add an app, or write down a change of one."""
+        """Add an app, or save a change of one."""
         with self._lock:
             self._index_app(app)
-            self._journal.keep("app", app.id, app)
+            self._journal.save("app", app.id, app)
 
     def add_token(self, token: Token) -> None:
         """Add a token; it becomes the one its user's registration uses."""
         with self._lock:
             self._index_token(token)
-            self._journal.keep("token", token.token, token)
+            self._journal.save("token", token.token, token)
 
     def user_named(self, screen_name: str) -> User | None:
         """Find a user by screen name; capitals do not matter."""
@@ -158,13 +155,13 @@ class Directory:
 
     def _index_token(self, token: Token) -> None:
         self.tokens[token.token] = token
-        # Tokens are read back in no order; at most one of a user's is alive.
+        # Tokens are restored in no order. At most one token of a user is valid.
         if not token.revoked or token.user_id not in self._token_of:
             self._token_of[token.user_id] = token
 
 
 def new_app(app_id: str, name: str, environment: str, api: str = "v1.1", developer: str = "") -> App:
-    """Make an app with keys that look like nothing but sandbox keys. An app of API v2 has no environment."""
+    """Return a new app whose keys are recognizable as sandbox keys. An app of API v2 has no environment."""
     return App(
         id=app_id,
         name=name,
@@ -181,7 +178,7 @@ def new_app(app_id: str, name: str, environment: str, api: str = "v1.1", develop
 
 
 def new_token(user_id: str, app_id: str, environment: str) -> Token:
-    """Make the access token of a user for an app. Like Twitter's, it begins with the user's id."""
+    """Return a new access token of a user for an app. Like X's, it begins with the user's id."""
     return Token(
         token=f"{user_id}-SANDBOX{secrets.token_hex(12)}",
         secret=f"SANDBOX-token-secret-{secrets.token_hex(16)}",

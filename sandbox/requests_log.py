@@ -1,4 +1,4 @@
-"""What was asked of the sandbox, for tests to look at: never a body, a query or a credential."""
+"""The log of requests. It never has a body, a query or a credential."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ _KEPT = 50_000
 
 @dataclass
 class Entry:
-    """One request. `status` is null when no answer was given."""
+    """One request. `status` is None if no answer was sent."""
 
     seq: int
     at: float
@@ -25,7 +25,7 @@ class Entry:
 
 
 class RequestsLog:
-    """The latest requests of all families but the control API's own."""
+    """The latest requests to X, CCM and the file engine."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -33,7 +33,7 @@ class RequestsLog:
         self._count = 0
 
     def begin(self, family: str, method: str, path: str, auth: str, account_id: str | None) -> Entry:
-        """Note a request that has just come in."""
+        """Record a request that has just arrived."""
         with self._lock:
             self._count += 1
             entry = Entry(self._count, time.time(), family, method, path, auth, account_id)
@@ -41,7 +41,7 @@ class RequestsLog:
         return entry
 
     def end(self, entry: Entry, status: int | None) -> None:
-        """Note how it ended."""
+        """Record its status and duration."""
         entry.status = status
         entry.seconds = round(time.time() - entry.at, 4)
 
@@ -65,7 +65,7 @@ class RequestsLog:
 
 
 def family_of(path: str) -> str | None:
-    """Say which of the parts played a path belongs to; None for the page and the control API."""
+    """Return the family of a path: ccm, files, media or twitter; None for the page and the control API."""
     if path.startswith("/_sandbox"):
         return None
     if path.startswith("/ccm/"):

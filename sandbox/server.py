@@ -1,7 +1,7 @@
-"""The listener: a thread per connection, HTTP/1.1 with keep-alive, loopback only.
+"""The HTTP server: one thread per connection, HTTP/1.1 with keep-alive, loopback only.
 
-Werkzeug's own handler closes every connection and lingers ten milliseconds over each; against a client that keeps
-its connections, as the connector does, that would measure the sandbox instead of the connector.
+Werkzeug's own handler closes every connection and waits ten milliseconds for each. Benchmarks would then measure the
+sandbox instead of the connector, which keeps its connections.
 """
 
 import io
@@ -16,20 +16,20 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 log = logging.getLogger(__name__)
 
-# What a caller has sent beyond an early answer is read and thrown away up to here; then the connection is closed.
+# The rest of a body after an early answer is read up to this size; then the connection is closed.
 _DRAIN_BYTES = 64 * 1024 * 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Readable(Protocol):
-    """All that is needed of a stream."""
+    """The part of a stream that is used here."""
 
     def read(self, size: int, /) -> bytes:
         """Return up to `size` bytes; none at the end."""
 
 
 class RequestBody(io.RawIOBase):
-    """The bytes of one request and not one of the next."""
+    """The bytes of one request, up to its length."""
 
     def __init__(self, stream: Readable, length: int) -> None:
         self._stream = stream
@@ -48,7 +48,7 @@ class RequestBody(io.RawIOBase):
 
 
 class Handler(WSGIRequestHandler):
-    """Serves one connection until either side has had enough."""
+    """Serves one connection until either side closes it."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -57,22 +57,22 @@ class Handler(WSGIRequestHandler):
     timeout = 600
 
     def log_request(self, code: Any = "-", size: Any = "-") -> None:
-        """Stay quiet: GET /_sandbox/requests tells more."""
+        """Log nothing: GET /_sandbox/requests has more."""
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Stay quiet."""
+        """Log nothing."""
 
     def handle_expect_100(self) -> bool:
-        told = super().handle_expect_100()
+        answered = super().handle_expect_100()
         # The caller sends nothing more until it has seen this.
         self.wfile.flush()
-        return told
+        return answered
 
     def finish(self) -> None:
         try:
             super().finish()
         except ConnectionError:
-            # What was still to be written is of no use to a caller that has gone.
+            # The caller has gone; drop what was not sent yet.
             self.rfile.close()
 
     def make_environ(self) -> dict[str, Any]:
@@ -135,7 +135,7 @@ class _Answer:
         self._handler.wfile.flush()
 
     def fail(self) -> None:
-        """Say 500 if nothing has been said yet."""
+        """Answer 500 if no answer has begun."""
         if not self._begun:
             self._status, self._headers = "500 Internal Server Error", [("Content-Length", "0")]
             self._begin()
@@ -168,13 +168,13 @@ class _Answer:
 
 
 class Server(ThreadedWSGIServer):
-    """A threaded server that can also hang up rudely."""
+    """A threaded server that can also reset connections."""
 
     daemon_threads = True
     block_on_close = False
 
     def shutdown_request(self, request: Any) -> None:
-        """Close a connection; one marked by `reset` without the goodbye that a shutdown would send."""
+        """Close a connection; one marked by `reset` is closed without a shutdown."""
         if request.fileno() >= 0:
             linger = request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET_ON_CLOSE))
             if linger == _RESET_ON_CLOSE:
@@ -184,7 +184,7 @@ class Server(ThreadedWSGIServer):
 
 
 def reset(environ: dict[str, Any]) -> None:
-    """Let the caller see a TCP reset. Always raises ConnectionResetError, which ends the request unanswered."""
+    """Reset the TCP connection. Always raises ConnectionResetError, which ends the request without an answer."""
     environ["werkzeug.socket"].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     raise ConnectionResetError("reset by a fault")
 

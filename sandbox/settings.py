@@ -1,6 +1,6 @@
-"""What a test or benchmark may turn while the sandbox runs, and the values it starts with.
+"""Settings that can change while the sandbox runs, with their defaults.
 
-Where things are (ports, folders, the connector) is told once at the start and is not found here.
+Ports, folders and the connector's URL are options of the command line instead.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -11,28 +11,28 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass
 class Settings:
-    """Read at every use, so a change counts from the next request on."""
+    """The settings. They are read at every use, so a change applies to the next request."""
 
-    # Seconds to wait before each new try of an event that was not answered with 200.
+    # Seconds before each retry of a v1.1 event that was not answered with 200.
     retry_delays: list[float] = field(default_factory=lambda: [3.0, 27.0, 242.0])
-    # Seconds Twitter waits for the answer to an event.
+    # Seconds X waits for the answer to a v1.1 event.
     delivery_timeout: float = 3.0
-    # Threads per webhook. One keeps the order of events; more of them mix it, as reality may.
+    # Threads per webhook. One keeps the order of events; more of them may change it.
     delivery_threads: int = 1
-    # Requests in a window per token, by endpoint name; laid over twitter/limits.py. null lifts a limit.
+    # Requests in a window per token, by endpoint name; replaces twitter/limits.py. null removes a limit.
     limits: dict[str, int | None] = field(default_factory=dict)
-    # Seconds until a limit that is used up is whole again.
+    # Length of a window of v1.1 in seconds.
     limit_window: int = 900
     # Scales every window of a limit: 0.01 makes fifteen minutes nine seconds, and a day fourteen minutes.
     window_scale: float = 1.0
     # Whether v2 limits of 15 minutes and of 24 hours are in force.
     short_limits: bool = True
     daily_limits: bool = True
-    # Requests in 24 hours per user and per app, by v2 endpoint name; laid over x_v2/limits.py. null lifts a limit.
+    # Requests in 24 hours per user and per app, by v2 endpoint name; replaces x_v2/limits.py. null removes a limit.
     limits_24_hours: dict[str, int | None] = field(default_factory=dict)
     # Seconds an uploaded GIF or video stays in processing.
     processing_seconds: float = 1.0
-    # How many of the next uploads that need processing end as failed, and in which words.
+    # How many of the next uploads that need processing fail, and the message.
     processing_failures: int = 0
     processing_failure_message: str = "Unsupported video format"
     # Seconds until an unused media id expires.
@@ -91,18 +91,18 @@ class Settings:
     oauth2_refresh_seconds: float = 15_552_000.0
     oauth2_reuse: str = "revoke"
 
-    def change(self, wanted: dict[str, Any]) -> None:
-        """Take over the given values. Raises ValueError for an unknown name or a value of another kind."""
-        for name, value in wanted.items():
+    def change(self, values: dict[str, Any]) -> None:
+        """Apply the given values. Raises ValueError for an unknown name or a value of another type."""
+        for name, value in values.items():
             if name not in self.__dataclass_fields__:
                 raise ValueError(f"unknown setting {name!r}")
             present = getattr(self, name)
             fitting = float(value) if isinstance(present, float) and type(value) is int else value
             if type(fitting) is not type(present):
-                raise ValueError(f"{name} must be of the kind of {present!r}")
+                raise ValueError(f"{name} must have the type of {present!r}")
             setattr(self, name, fitting)
 
     def restore(self) -> None:
-        """Return to the values of the start."""
+        """Return to the defaults."""
         for name, value in asdict(Settings()).items():
             setattr(self, name, value)

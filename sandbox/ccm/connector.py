@@ -1,4 +1,4 @@
-"""The connector as CCM and an operator reach it: by its URL and nothing else."""
+"""Calls the connector by its URL, as CCM and an operator do."""
 
 import threading
 from typing import Any
@@ -11,11 +11,11 @@ _PROBE_SECONDS = 2.0
 
 
 class Unreachable(Exception):
-    """Raised when no answer came; says what happened instead."""
+    """Raised when the connector did not answer; the text is the reason."""
 
 
 class Connector:
-    """Sends requests to the connector, with its token where it wants one; keeps one connection per thread."""
+    """Sends requests to the connector, with its token if there is one, over one connection per thread."""
 
     def __init__(self, url: str, token: str = "") -> None:
         self.url = url
@@ -27,11 +27,11 @@ class Connector:
         return self._request("POST", path, _ACCEPT_SECONDS, json=message)
 
     def register(self, body: dict[str, str]) -> requests.Response:
-        """Post what an operator posts to register an account. Raises Unreachable."""
+        """Post a register body, as an operator does. Raises Unreachable."""
         return self._request("POST", "/webhook/twitter/register-and-subscribe", _REGISTER_SECONDS, json=body)
 
     def alive(self) -> bool:
-        """Whether anything answers there."""
+        """Whether the connector answers."""
         try:
             return self._request("GET", "/health/live", _PROBE_SECONDS).status_code < 500
         except Unreachable:

@@ -1,4 +1,4 @@
-"""The agent's side: messages on their way to a customer, and what the connector has reported about each."""
+"""The agent's desk: replies to customers, and what the connector has reported about each."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ _STATE_OF = {"DELIVERED": "delivered", "READ": "read", "FAILED": "failed"}
 
 @dataclass
 class Reply:
-    """One message CCM gave to the connector. `status` is the connector's answer, null when there was none."""
+    """One message CCM sent to the connector. `status` is the connector's answer, None if there was none."""
 
     id: str
     number: int
@@ -30,7 +30,7 @@ class Reply:
 
 
 class Desk:
-    """Sends replies and follows them."""
+    """Sends replies and tracks their state."""
 
     def __init__(self, journal: Journal, feed: Feed, connector: Connector) -> None:
         self._journal = journal
@@ -42,12 +42,12 @@ class Desk:
         self._count = 0
 
     def restore(self) -> None:
-        """Read what an earlier run sent."""
+        """Read the replies of an earlier run."""
         for record in self._journal.load("reply"):
             self._index(Reply(**record))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all replies."""
         with self._lock:
             self._replies.clear()
             self._of_pair.clear()
@@ -55,7 +55,7 @@ class Desk:
     def send(
         self, message: dict[str, Any], account_id: str, customer_id: str, body: dict[str, Any], path: str
     ) -> Reply:
-        """Post a message to the connector and note its answer. A repeated id is posted again, not listed again."""
+        """Post a message to the connector and record its answer. A repeated id is posted again, but listed once."""
         with self._lock:
             reply = self._replies.get(message["id"])
             if reply is None:
@@ -78,7 +78,7 @@ class Desk:
         return reply
 
     def report(self, message_id: str, status: str, reason: str | None) -> None:
-        """Take in a delivery notification. READ holds for every earlier message of the conversation too."""
+        """Apply a delivery notification. READ also applies to earlier messages of the conversation."""
         reply = self._replies.get(message_id)
         state = _STATE_OF.get(status)
         if reply is None or state is None:
@@ -103,9 +103,9 @@ class Desk:
     def _note(self, reply: Reply) -> None:
         if self._replies.get(reply.id) is not reply:
             return
-        self._journal.keep("reply", str(reply.number), reply)
+        self._journal.save("reply", str(reply.number), reply)
         if self._feed.watched and reply.body.get("type") not in SILENT:
-            self._feed.tell("desk", show(reply))
+            self._feed.publish("desk", show(reply))
 
     def _index(self, reply: Reply) -> None:
         self._replies[reply.id] = reply

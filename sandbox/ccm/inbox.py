@@ -1,4 +1,4 @@
-"""Everything CCM was asked to take in, in the order it came, with the status it answered: refusals too."""
+"""Every request to `/message/receive` in order of arrival, refused ones included, with the status answered."""
 
 import threading
 import time
@@ -8,13 +8,13 @@ from typing import Any
 from sandbox.feed import Feed
 from sandbox.journal import Journal
 
-# Not for the eyes of an agent: these change the state of other messages or nothing at all.
+# Not shown to an agent: these change the state of other messages, or nothing.
 SILENT = {"DELIVERYNOTIFICATION", "DELETEDNOTIFICATION", "NOTIFICATION"}
 
 
 @dataclass
 class Received:
-    """One request to CCM. `status` is null when the answer was withheld; `accepted` says whether it took effect."""
+    """One request to CCM. `status` is None if no answer was sent; `accepted` says whether it had an effect."""
 
     seq: int
     received_at: float
@@ -29,7 +29,7 @@ class Received:
 
 
 class Inbox:
-    """Stores requests and finds those of a conversation."""
+    """Stores requests and returns those of a conversation."""
 
     def __init__(self, journal: Journal, feed: Feed) -> None:
         self._journal = journal
@@ -41,19 +41,19 @@ class Inbox:
         self.channel_type_added = False
 
     def restore(self) -> None:
-        """Read what an earlier run received."""
+        """Read the requests of an earlier run."""
         for record in self._journal.load("ccm"):
             self._index(Received(**record))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all requests."""
         with self._lock:
             self._all.clear()
             self._ids.clear()
             self.channel_type_added = False
 
-    def note(self, message: Any, accepted: bool, status: int | None) -> Received:
-        """Record a request in the order of arrival. A repeat bears an id that was accepted before."""
+    def record(self, message: Any, accepted: bool, status: int | None) -> Received:
+        """Record a request. `repeat` is true if its id was accepted before."""
         account_id, customer_id = _parties(message)
         body = message.get("body") if isinstance(message, dict) else None
         kind = body.get("type") if isinstance(body, dict) else None
@@ -66,13 +66,13 @@ class Inbox:
                 seq, received_at, identifier, account_id, customer_id, kind, accepted, repeat, status, message
             )
             self._index(received)
-        self._journal.keep("ccm", str(seq), received)
+        self._journal.save("ccm", str(seq), received)
         if accepted and self._feed.watched and kind not in SILENT:
-            self._feed.tell("desk", show(received))
+            self._feed.publish("desk", show(received))
         return received
 
     def since(self, seq: int) -> list[Received]:
-        """Return what came after a sequence number."""
+        """Return the requests after a sequence number."""
         with self._lock:
             if not self._all:
                 return []

@@ -1,4 +1,4 @@
-"""Makes the CIM messages CCM sends to a connector, in the shapes of newer and older releases. Pure."""
+"""Builds the CIM messages that CCM sends to a connector, in the shapes of newer and older releases."""
 
 import base64
 from typing import Any
@@ -48,7 +48,7 @@ def in_new_shape(
 
 
 def in_old_shape(message_id: str, account: User, customer: User, body: dict[str, Any], now_ms: int) -> dict[str, Any]:
-    """Return a message as older releases sent it: the session inside, recipient and account only there."""
+    """Return a message as older releases sent it: recipient and account are in the session only."""
     topic_id = "085054a8-e468-4b15-ab6d-e3d9e1c15791"
     header = {
         "timestamp": now_ms,

@@ -1,4 +1,4 @@
-"""Says what is wrong with a message from a connector, by CIM's mandatory fields. Pure."""
+"""Checks a message from a connector against CIM's mandatory fields."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ _MEDIA_TYPES = {"IMAGE", "VIDEO", "AUDIO", "FILE", "MULTIMEDIA"}
 
 
 def complaints(message: Any) -> Iterator[str]:
-    """Yield what is missing or malformed; nothing for a message CCM takes."""
+    """Yield one text for each field that is missing or malformed; nothing for a message CCM accepts."""
     if not isinstance(message, dict):
         yield "the message is not an object"
         return
@@ -54,7 +54,7 @@ def _header(header: dict[str, Any]) -> Iterator[str]:
     for attribute in channel.get("additionalAttributes") or ():
         if _mapping(attribute).get("type") not in _VALUE_TYPES:
             yield "header.channelData.additionalAttributes.type: unknown value type"
-    # These are classes in CCM, and text cannot become one.
+    # CCM parses these into classes, so text is an error.
     for name in ("language", "securityInfo", "entities"):
         if not isinstance(header.get(name), dict | None):
             yield f"header.{name}: cannot be parsed"

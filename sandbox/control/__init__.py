@@ -1,1 +1,1 @@
-"""The control API: how tests, benchmarks and the page make people act and look at what came of it."""
+"""The control API, with which tests, benchmarks and the page let people act and read the results."""

@@ -1,4 +1,4 @@
-"""Control API for looking: what Twitter stores, what CCM received, what was asked, what was delivered."""
+"""Control API for records: messages at X, messages at CCM, requests, webhook deliveries."""
 
 from dataclasses import asdict
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
-from sandbox.control.asking import blueprint, number_in
-from sandbox.world import the_world
+from sandbox.control.request_fields import blueprint, query_integer
+from sandbox.state import the_sandbox
 
 records = blueprint("records")
 
@@ -16,55 +16,55 @@ _WAIT_MAX_SECONDS = 20
 
 @records.get("/ccm/messages")
 def ccm_messages() -> ResponseReturnValue:
-    """List requests to CCM after `since`, refused ones too."""
-    wanted_account, wanted_customer = request.args.get("account_id"), request.args.get("customer_id")
-    wanted_type = request.args.get("type")
-    found = [
+    """List requests to CCM after `since`, refused ones included."""
+    account_id, customer_id = request.args.get("account_id"), request.args.get("customer_id")
+    body_type = request.args.get("type")
+    messages = [
         asdict(received)
-        for received in the_world().inbox.since(number_in("since"))
-        if wanted_account in (None, received.account_id)
-        and wanted_customer in (None, received.customer_id)
-        and wanted_type in (None, received.type)
+        for received in the_sandbox().inbox.since(query_integer("since"))
+        if account_id in (None, received.account_id)
+        and customer_id in (None, received.customer_id)
+        and body_type in (None, received.type)
     ]
-    return jsonify(messages=found)
+    return jsonify(messages=messages)
 
 
 @records.get("/twitter/messages")
 def twitter_messages() -> ResponseReturnValue:
-    """List messages at Twitter in the order of their ids, after the id in `since`."""
-    mailbox = the_world().mailbox
-    since = number_in("since")
+    """List messages at X in the order of their ids, after the id in `since`."""
+    mailbox = the_sandbox().mailbox
+    since = query_integer("since")
     account_id, customer_id = request.args.get("account_id"), request.args.get("customer_id")
     if account_id and customer_id:
-        found = mailbox.between(account_id, customer_id)
+        dms = mailbox.between(account_id, customer_id)
     elif account_id or customer_id:
-        found = mailbox.of_user(account_id or customer_id or "")
+        dms = mailbox.of_user(account_id or customer_id or "")
     else:
-        found = mailbox.all()
+        dms = mailbox.all()
     sender_id = request.args.get("sender_id")
     shown: list[dict[str, Any]] = [
-        mailbox.show(dm) for dm in found if int(dm.id) > since and sender_id in (None, dm.sender_id)
+        mailbox.show(dm) for dm in dms if int(dm.id) > since and sender_id in (None, dm.sender_id)
     ]
     return jsonify(messages=shown)
 
 
 @records.get("/requests")
 def requests() -> ResponseReturnValue:
-    """List what was asked of Twitter, CCM and the file engine."""
-    found = the_world().log.entries(request.args.get("family"), request.args.get("path"), number_in("since"))
-    return jsonify(requests=found)
+    """List requests to X, CCM and the file engine."""
+    entries = the_sandbox().log.entries(request.args.get("family"), request.args.get("path"), query_integer("since"))
+    return jsonify(requests=entries)
 
 
 @records.get("/webhook-deliveries")
 def deliveries() -> ResponseReturnValue:
-    """List events on their way to webhooks, with every try; with `wait`, when that of `event_id` has ended."""
+    """List deliveries to webhooks with every try. `wait` returns when the delivery of `event_id` has ended."""
     event_id, status = request.args.get("event_id"), request.args.get("status")
     if event_id:
-        the_world().sender.wait_for_end(event_id, min(number_in("wait"), _WAIT_MAX_SECONDS))
-    since = number_in("since")
-    found = [
+        the_sandbox().sender.wait_for_end(event_id, min(query_integer("wait"), _WAIT_MAX_SECONDS))
+    since = query_integer("since")
+    deliveries = [
         asdict(delivery)
-        for delivery in list(the_world().sender.deliveries)
+        for delivery in list(the_sandbox().sender.deliveries)
         if delivery.seq > since and event_id in (None, delivery.event_id) and status in (None, delivery.status)
     ]
-    return jsonify(deliveries=found)
+    return jsonify(deliveries=deliveries)

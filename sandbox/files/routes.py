@@ -4,7 +4,7 @@ from flask import Blueprint, jsonify, request, send_file
 from flask.typing import ResponseReturnValue
 
 from sandbox.files.store import BadName, TooLarge
-from sandbox.world import the_world
+from sandbox.state import the_sandbox
 
 files = Blueprint("files", __name__, url_prefix="/file-engine")
 
@@ -13,13 +13,13 @@ _REFUSED = {"message": "An error occurred while uploading file."}
 
 @files.post("/api/uploadFileStream")
 def upload() -> ResponseReturnValue:
-    """Store a file under a name made of the conversation's tag and its own."""
+    """Store a file as `<conversation tag>_<file name>`."""
     file = request.files.get("file")
     if file is None or not file.filename:
         return jsonify(_REFUSED), 500
     tag = request.form.get("conversationId") or request.form.get("roomInfo") or "0"
     try:
-        stored = the_world().files.put(tag, file.filename, file.mimetype, file.stream)
+        stored = the_sandbox().files.put(tag, file.filename, file.mimetype, file.stream)
     except TooLarge:
         return jsonify(message="File too large"), 413
     except BadName:
@@ -35,8 +35,8 @@ def upload() -> ResponseReturnValue:
 
 @files.get("/api/downloadFileStream")
 def download() -> ResponseReturnValue:
-    """Give the bytes of a file."""
-    stored = the_world().files.get(request.args.get("filename", ""))
+    """Return the bytes of a file."""
+    stored = the_sandbox().files.get(request.args.get("filename", ""))
     if stored is None:
         return jsonify(message="File not found"), 404
     return send_file(stored.path.resolve(), mimetype=stored.mime, etag=stored.etag, conditional=True)
@@ -44,8 +44,8 @@ def download() -> ResponseReturnValue:
 
 @files.get("/api/getFileStat")
 def stat() -> ResponseReturnValue:
-    """Tell size and type of a file."""
-    stored = the_world().files.get(request.args.get("filename", ""))
+    """Return size and type of a file."""
+    stored = the_sandbox().files.get(request.args.get("filename", ""))
     if stored is None:
         return jsonify(message="File not found"), 404
     return jsonify(name=stored.name, size=stored.size, mimeType=stored.mime, etag=stored.etag)

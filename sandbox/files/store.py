@@ -1,4 +1,4 @@
-"""Files under a folder, streamed in and out, each in the name the file engine gave it."""
+"""Files in a folder, each under the name the file engine gave it."""
 
 import hashlib
 import json
@@ -19,16 +19,16 @@ _ENDINGS = re.compile(r"png|jpe?g|pdf|pptx?|docx?|xlsx?|txt|svg|css|oga|mpga|web
 
 
 class TooLarge(Exception):
-    """Raised when a file goes beyond MAXFILESIZE."""
+    """Raised for a file larger than MAXFILESIZE."""
 
 
 class BadName(Exception):
-    """Raised for a name the file engine does not take."""
+    """Raised for a name the file engine does not accept."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A file and what the file engine says about it."""
+    """A file and its metadata."""
 
     name: str
     mime: str
@@ -38,7 +38,7 @@ class Stored:
 
 
 class FileStore:
-    """Takes files in under `<tag>_<name>`; an equal name overwrites."""
+    """Stores files as `<tag>_<name>`; an equal name overwrites."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self._folder = folder
@@ -73,7 +73,7 @@ class FileStore:
         return self._stored(name, about)
 
     def get(self, name: str) -> Stored | None:
-        """Find a file by the name it was given. Nothing outside the folder has one."""
+        """Return a file by its name. Names of files outside the folder are never valid."""
         if not _NAME.fullmatch(name) or name.startswith(".") or name.endswith(".about"):
             return None
         try:

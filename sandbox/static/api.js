@@ -1,10 +1,10 @@
-// Asks the sandbox. Every failure becomes an Error whose message can be shown.
+// Calls the sandbox. A failure is thrown as an Error whose message can be shown.
 
-async function ask(method, path, body) {
+async function ask(method, path, payload) {
   const options = { method, headers: {} };
-  if (body instanceof FormData) options.body = body;
-  else if (body !== undefined) {
-    options.body = JSON.stringify(body);
+  if (payload instanceof FormData) options.body = payload;
+  else if (payload !== undefined) {
+    options.body = JSON.stringify(payload);
     options.headers["Content-Type"] = "application/json";
   }
   let answer;
@@ -14,12 +14,12 @@ async function ask(method, path, body) {
     throw new Error("The sandbox does not answer.");
   }
   const text = await answer.text();
-  let told = null;
+  let body = null;
   try {
-    told = text ? JSON.parse(text) : null;
+    body = text ? JSON.parse(text) : null;
   } catch { /* an answer in plain words */ }
-  if (!answer.ok) throw new Error(told?.error ?? told?.message ?? `The sandbox answered ${answer.status}.`);
-  return told;
+  if (!answer.ok) throw new Error(body?.error ?? body?.message ?? `The sandbox answered ${answer.status}.`);
+  return body;
 }
 
 export const people = () => ask("GET", "/_sandbox/people?limit=200");
@@ -39,7 +39,7 @@ export function customerSays(pair, { text = "", file = null, metadata = null }) 
   return ask("POST", "/_sandbox/customer/messages", form);
 }
 
-// The file engine takes plain names only; five digits before the name keep equal names apart.
+// The file engine accepts plain names only. Five digits before the name keep equal names apart.
 export function storeFile(file) {
   const form = new FormData();
   const [, stem, ending] = /^(.*?)(\.[A-Za-z0-9]+)?$/.exec(file.name);

@@ -14,7 +14,7 @@ const accounts = find("#account");
 const customers = find("#customer");
 let everybody = { accounts: [], customers: [] };
 
-// The conversation on show. Both sides read it; only this module changes it.
+// The conversation that is shown. Both sides read it; only this module changes it.
 const here = {
   account: { id: "", name: "", screen_name: "" },
   customer: { id: "", name: "", screen_name: "" },
@@ -74,7 +74,7 @@ function choose() {
     + "X has no valid webhook and subscription for it, so messages of customers go nowhere.";
 }
 
-// Changes that arrive while a conversation is being fetched; what was fetched may be older than they are.
+// Changes that arrive while a conversation is loading; the loaded one may be older than they are.
 let waiting = null;
 
 async function loadConversation() {
@@ -82,8 +82,8 @@ async function loadConversation() {
   waiting = mine;
   const sides = await api.conversation(here.pair);
   if (waiting !== mine) return;
-  phone.fill(sides.phone);
-  desk.fill(sides.desk);
+  phone.show(sides.phone);
+  desk.show(sides.desk);
   phone.pane.stopTyping();
   desk.pane.stopTyping();
   waiting = null;
@@ -101,7 +101,7 @@ function follow() {
   const isHere = (accountId, customerId) => accountId === here.account.id && customerId === here.customer.id;
   feed.addEventListener("open", async () => {
     find("#banner-feed").hidden = true;
-    // What happened while nobody listened is not sent again.
+    // Changes from before the connection are not sent again.
     await loadPeople();
     await loadConversation();
   });
@@ -117,9 +117,9 @@ function follow() {
     if (!isHere(entry.account_id, entry.customer_id)) return;
     whenLoaded(() => { if (desk.put(entry) && entry.side === "customer") announce("desk"); });
   });
-  on("typing", (told) => {
-    if (!isHere(told.account_id, told.customer_id)) return;
-    if (told.side === "phone") phone.pane.showTyping(`${here.account.name} is typing…`, TYPING_ON_PHONE_MS);
+  on("typing", (typing) => {
+    if (!isHere(typing.account_id, typing.customer_id)) return;
+    if (typing.side === "phone") phone.pane.showTyping(`${here.account.name} is typing…`, TYPING_ON_PHONE_MS);
     else desk.pane.showTyping(`${here.customer.name} is typing…`, TYPING_AT_DESK_MS);
   });
   on("people", async () => { if (await loadPeople()) await loadConversation(); });
@@ -129,7 +129,7 @@ function follow() {
   });
 }
 
-// On a narrow screen one side is hidden; its tab counts what arrives there.
+// On a narrow screen one side is hidden; its tab counts new messages.
 function announce(side) {
   if (find(`#${side}`).offsetParent !== null) return;
   const badge = find(`[data-show=${side}] .badge`);
@@ -182,7 +182,7 @@ async function probe() {
     find("#banner-connector").hidden = reachable;
     find("#health").textContent = reachable ? "Connector up" : "Connector down";
     find("#health").classList.toggle("down", !reachable);
-  } catch { /* the feed tells that the sandbox itself is away */ }
+  } catch { /* the feed shows that the sandbox has stopped */ }
   setTimeout(probe, PROBE_MS);
 }
 

@@ -1,4 +1,4 @@
-// The agent's side: what CCM has received from the customer, and what has become of the agent's replies.
+// The agent's side: the messages CCM received, and the agent's replies with their state.
 
 import * as api from "./api.js";
 import { element, film, outward, picture, prose } from "./dom.js";
@@ -41,7 +41,7 @@ export class Desk {
     });
     this.composer = new Composer(root, {
       send: (said) => this.send(said),
-      type: () => this.tell({ type: "NOTIFICATION", notificationType: "TYPING_STARTED", notificationData: {} }),
+      type: () => this.notify({ type: "NOTIFICATION", notificationType: "TYPING_STARTED", notificationData: {} }),
     });
     root.querySelector("#ask").addEventListener("click", () => (
       this.composer.attempt(() => api.agentSays(here.pair, SAMPLE))));
@@ -49,9 +49,9 @@ export class Desk {
     window.addEventListener("focus", () => this.readIfLookedAt());
   }
 
-  fill(entries) {
-    this.told = null;
-    this.pane.fill(entries);
+  show(entries) {
+    this.reported = null;
+    this.pane.show(entries);
   }
 
   put(entry) {
@@ -65,22 +65,22 @@ export class Desk {
     if (document.hasFocus() && this.root.contains(document.activeElement)) this.read();
   }
 
-  // Tells the connector that the agent has read, as the real desk does; the customer then sees it.
+  // Reports to the connector that the agent has read, as the real desk does; the customer then sees it.
   read() {
     const newest = this.pane.sorted().filter((entry) => entry.side === "customer").at(-1);
-    if (!newest || newest.id === this.told) return;
-    this.told = newest.id;
+    if (!newest || newest.id === this.reported) return;
+    this.reported = newest.id;
     if (this.here.isRead(newest.header.providerMessageId)) return;
-    this.tell({ type: "DELIVERYNOTIFICATION", messageId: newest.id, status: "READ", reasonCode: 200 });
+    this.notify({ type: "DELIVERYNOTIFICATION", messageId: newest.id, status: "READ", reasonCode: 200 });
   }
 
-  // Sends what nobody waits for; when it is lost, nothing is.
-  tell(body) {
+  // Sends a notification; a failure has no consequence.
+  notify(body) {
     api.agentSays(this.here.pair, { markdownText: "", ...body }).catch(() => {});
   }
 
   async send({ text, file }) {
-    // An agent cannot put words beside a file: they go ahead as a message of their own.
+    // An agent cannot send text with a file: the text goes first, as its own message.
     if (text) await api.agentSays(this.here.pair, { type: "PLAIN", markdownText: text });
     if (!file) return;
     const stored = await api.storeFile(file);
@@ -97,14 +97,14 @@ export class Desk {
   }
 }
 
-// What an agent would not see but a tester wants to know.
+// Facts for a tester that an agent does not see.
 function notes(entry) {
   const words = [entry.header?.intent ? `intent: ${entry.header.intent}` : "", entry.repeat ? "received before" : ""];
   return words.filter(Boolean).map((word) => element("p", { className: "remark", textContent: word }));
 }
 
-// Shows a body the way the real desk does: its media come from the desk's own file engine, whatever host is named.
-// That a film was a GIF, CIM cannot say and the real desk does not know.
+// Shows a body as the real desk does: media come from the desk's own file engine, whatever host the URL has.
+// CIM cannot say that a video was a GIF, and the real desk does not know it.
 function contents(body, wasGif) {
   const parts = [];
   const attachment = body.attachment ?? {};

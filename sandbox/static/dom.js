@@ -1,4 +1,4 @@
-// Small hands for building the page. Text goes in as text, never as markup.
+// Functions that build elements. Text is added as text, never as markup.
 
 const LINK = /https?:\/\/[^\s<>"]+/gi;
 const ONLY_EMOJI = /^(?:\p{Extended_Pictographic}|\p{Emoji_Component}|\s){1,16}$/u;
@@ -14,7 +14,7 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-// Returns a paragraph with its links made live; emoji alone are shown large.
+// Returns a paragraph with links; a text of emoji alone is large.
 export function prose(text) {
   const shown = element("p", { className: "text", dir: "auto" });
   if (ONLY_EMOJI.test(text) && HAS_PICTOGRAPH.test(text)) shown.classList.add("large");
@@ -32,12 +32,12 @@ export function outward(url, label) {
   return element("a", { href: url, target: "_blank", rel: "noopener noreferrer", textContent: label });
 }
 
-// Returns a picture; what cannot be shown becomes a link.
+// Returns a picture; one that cannot be shown becomes a link.
 export function picture(url, label) {
   return orLink(element("img", { src: url, alt: label, className: "medium" }), url, label);
 }
 
-// Returns a film; what cannot be shown becomes a link. One that was a GIF plays by itself, without end and sound.
+// Returns a video; one that cannot be shown becomes a link. One that was a GIF plays at once, in a loop, without sound.
 export function film(url, label, wasGif) {
   const playing = wasGif ? { muted: true, loop: true, autoplay: true, preload: "auto" } : { preload: "metadata" };
   const shown = element("video", { ...playing, src: url, controls: true, className: "medium" });

@@ -1,4 +1,4 @@
-// What both sides share: a log of messages kept in order, a line about typing, and a composer.
+// Parts of both sides: a log of messages in order, a typing line, and a composer.
 
 import { clock, element } from "./dom.js";
 
@@ -16,11 +16,11 @@ export class Pane {
     this.empty = empty;
     this.entries = new Map();
     this.shown = new Map();
-    // Whoever reads the latest message goes on doing so when the room for the log changes.
+    // If the latest message is in view, keep it in view when the size of the log changes.
     this.follows = true;
     let room = "";
     this.log.addEventListener("scroll", () => {
-      // Scrolling that comes of a change of room says nothing about what somebody wants to read.
+      // Ignore scrolling that a change of size causes.
       if (room === this.room()) this.follows = this.atEnd();
     });
     new ResizeObserver(() => {
@@ -29,7 +29,7 @@ export class Pane {
     }).observe(this.log);
   }
 
-  fill(entries) {
+  show(entries) {
     this.entries.clear();
     this.shown.clear();
     this.list.replaceChildren();
@@ -38,12 +38,12 @@ export class Pane {
     this.toEnd();
   }
 
-  // Adds an entry, or shows the new state of one that is there. Returns whether it is new.
+  // Adds an entry, or updates the state of a known one. Returns whether it is new.
   put(entry) {
     const known = this.shown.get(entry.key);
     this.entries.set(entry.key, entry);
     if (known) {
-      // The foot alone is made anew: the rest may hold the focus or a film that plays.
+      // Replace the foot only: the rest may have the focus or a playing video.
       known.className = this.build.classes(entry);
       known.querySelector(".foot").replaceWith(this.build.foot(entry));
       return false;
@@ -97,8 +97,8 @@ export class Pane {
 }
 
 export class Composer {
-  // `send({ text, file })` sends and may throw; `type()` is called now and then while somebody writes; `refuse(file)`
-  // gives the reason why a file cannot be sent, or nothing.
+  // `send({ text, file })` sends and may throw; `type()` is called every few seconds while somebody writes;
+  // `refuse(file)` returns the reason why a file cannot be sent, or "".
   constructor(root, { send, type, refuse = () => "" }) {
     this.form = root.querySelector(".composer");
     this.box = this.form.querySelector("textarea");
@@ -115,7 +115,7 @@ export class Composer {
       this.submit();
     });
     this.box.addEventListener("keydown", (event) => {
-      // Enter that ends the composition of a character must not send.
+      // Enter that ends the composition of a character does not send.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       this.submit();
@@ -177,7 +177,7 @@ function size(bytes) {
   return bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 }
 
-// Returns the line under a message: when it was, and what has become of it.
+// Returns the line under a message: its time and state.
 export function foot(seconds, state, reason) {
   const parts = [clock(seconds)];
   if (state) {

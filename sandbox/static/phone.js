@@ -38,8 +38,8 @@ export class Phone {
     window.addEventListener("focus", () => this.readIfLookedAt());
   }
 
-  fill(messages) {
-    this.pane.fill(messages.map((dm) => ({ ...dm, key: dm.id })));
+  show(messages) {
+    this.pane.show(messages.map((dm) => ({ ...dm, key: dm.id })));
     this.offer();
   }
 
@@ -66,7 +66,7 @@ export class Phone {
     await this.composer.attempt(() => api.customerReads(this.here.pair));
   }
 
-  // Shows what can be done now: options under the latest message only, "seen" only while something is unread.
+  // Shows quick replies under the latest message only, and "seen" only while a message is unread.
   offer() {
     const messages = this.pane.sorted();
     const unread = this.unread();

@@ -1,1 +1,1 @@
-"""Twitter API v1.1 as a business account's app sees it, with the few v2 calls that go with it."""
+"""X API v1.1, and what both APIs share: messages, media, event deliveries, OAuth 1.0a."""

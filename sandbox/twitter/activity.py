@@ -1,4 +1,4 @@
-"""Sends events to everybody who is subscribed: webhooks of v1.1 here, those of API v2 and its streams by `x_v2`."""
+"""Sends events to subscribers: to v1.1 webhooks here, to v2 webhooks and streams through `x_v2`."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ READ = "direct_message_mark_read_events"
 
 
 class Activity:
-    """Knows who is subscribed to what."""
+    """Sends messages and signals to subscribers."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Activity:
             self._v2.stream_message(dm, user_id, times)
 
     def resume(self) -> None:
-        """Take up deliveries that an earlier run did not finish."""
+        """Repeat deliveries that an earlier run did not finish."""
         for dm, user_id in self._mailbox.undelivered():
             for event in [*self._message(dm, user_id), *self._v2.message(dm, user_id)]:
                 self._sender.submit(event)
@@ -65,7 +65,7 @@ class Activity:
         self._signal(READ, "dm.read", sender_id, recipient_id, now_ms, {"last_read_event_id": dm_id})
 
     def revoke(self, user_id: str, app_id: str, date_time: str, webhooks: list[Webhook]) -> None:
-        """Tell an app that a user has taken its access away."""
+        """Tell an app that a user revoked its access."""
         body = self._bodies.revoke(user_id, app_id, date_time)
         for webhook in webhooks:
             self._sender.submit(self._event(None, "user_event", user_id, webhook, lambda: encode(body)))
@@ -85,11 +85,11 @@ class Activity:
     def _signal(
         self, kind: str, event_type: str, sender_id: str, recipient_id: str, now_ms: str, extra: dict[str, str]
     ) -> None:
-        item = {"created_timestamp": now_ms, "sender_id": sender_id, "target": {"recipient_id": recipient_id}, **extra}
-        body = self._bodies.signal(kind, item)
+        entry = {"created_timestamp": now_ms, "sender_id": sender_id, "target": {"recipient_id": recipient_id}, **extra}
+        body = self._bodies.signal(kind, entry)
         for webhook in self._webhooks.listening_to(recipient_id):
             self._sender.submit(self._event(None, kind, recipient_id, webhook, lambda: encode(body)))
-        self._v2.signal(kind, event_type, item)
+        self._v2.signal(kind, event_type, entry)
 
     def _event(
         self,

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from sandbox.people import Directory, User
-from sandbox.twitter.dm import WEB_APP, Dm, Showing, event
+from sandbox.twitter.dm import WEB_APP, Dm, MessageContext, event
 
 _FACE = "https://abs.twimg.com/sticky/default_profile_images/default_profile_normal.png"
 
@@ -36,9 +36,9 @@ def profile(user: User) -> dict[str, Any]:
 class Bodies:
     """Builds bodies for one of the parties of a message or signal."""
 
-    def __init__(self, directory: Directory, showing: Showing) -> None:
+    def __init__(self, directory: Directory, context: MessageContext) -> None:
         self._directory = directory
-        self._showing = showing
+        self._context = context
 
     def message(self, dm: Dm, user_id: str) -> dict[str, Any]:
         """Return the body of a message for one of its parties."""
@@ -46,20 +46,20 @@ class Bodies:
 
     def message_event(self, dm: Dm, user_id: str) -> dict[str, Any]:
         """Return `direct_message_events` and, for the sender, `apps`."""
-        shown = event(dm, self._showing, to_sender=user_id == dm.sender_id)
+        shown = event(dm, self._context, to_sender=user_id == dm.sender_id)
         body: dict[str, Any] = {"direct_message_events": [shown]}
         if app_id := shown["message_create"].get("source_app_id"):
             body["apps"] = {app_id: self.app(app_id)}
         return body
 
-    def signal(self, kind: str, item: dict[str, Any]) -> dict[str, Any]:
+    def signal(self, kind: str, entry: dict[str, Any]) -> dict[str, Any]:
         """Return the body of a typing or read event for its recipient."""
-        recipient_id = item["target"]["recipient_id"]
-        users = {user.id: profile(user) for user in self.users(item["sender_id"], recipient_id)}
-        return {"for_user_id": recipient_id, kind: [item], "users": users}
+        recipient_id = entry["target"]["recipient_id"]
+        users = {user.id: profile(user) for user in self.users(entry["sender_id"], recipient_id)}
+        return {"for_user_id": recipient_id, kind: [entry], "users": users}
 
     def revoke(self, user_id: str, app_id: str, date_time: str) -> dict[str, Any]:
-        """Return the body that tells an app of a user who took its access away. It has no `for_user_id`."""
+        """Return the body for an app whose access a user revoked. It has no `for_user_id`."""
         source = {"user_id": user_id}
         return {"user_event": {"revoke": {"date_time": date_time, "target": {"app_id": app_id}, "source": source}}}
 

@@ -1,4 +1,4 @@
-"""One event for one webhook, and how it is posted there."""
+"""One event for one webhook, and the request that posts it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from sandbox.twitter.crc import SIGNATURE_HEADER, sign
 
 
 class Target(Protocol):
-    """What is needed of a webhook."""
+    """The part of a webhook that a delivery needs."""
 
     id: str
     url: str
@@ -33,7 +33,7 @@ class Delivery:
 
 @dataclass
 class OutgoingEvent:
-    """A delivery with what is needed to make it. The body is rendered at the first try and kept for the later ones.
+    """A delivery and everything needed to make it. The body is rendered at the first try and reused by later ones.
 
     v2: an event of API v2, which has its own deadline and retries, and may be shuffled or doubled by a setting.
     """

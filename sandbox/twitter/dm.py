@@ -1,4 +1,4 @@
-"""A direct message as it was written, and how Twitter shows it. Pure: sends and stores nothing."""
+"""A Direct Message as it was written, and as API v1.1 shows it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _SIZES = (("thumb", 150), ("small", 680), ("medium", 1200), ("large", 2048))
 
 @dataclass
 class Dm:
-    """What was said, by whom, and what has become of it.
+    """A message with its sender, recipient and state.
 
     `state` is the sender's view: sent, delivered, read or failed. `deliveries` says for each subscribed user whether
     the event has reached the webhook: pending, delivered or failed.
@@ -41,25 +41,25 @@ class Dm:
 
     @property
     def created_timestamp(self) -> str:
-        """Milliseconds since 1970, by the id."""
+        """Milliseconds since 1970, from the id."""
         return str(created_ms(self.id))
 
 
 @dataclass(frozen=True)
-class Showing:
-    """What is needed to show a message: where media are served, and who and what an id means."""
+class MessageContext:
+    """The base URL of media and the look-ups of users and media that a message needs to be shown."""
 
     base_url: str
     find_user: Callable[[str], tuple[str, str, str] | None]
     find_media: Callable[[str], Media | None]
 
 
-def event(dm: Dm, showing: Showing, to_sender: bool) -> dict[str, Any]:
+def event(dm: Dm, context: MessageContext, to_sender: bool) -> dict[str, Any]:
     """Return the `message_create` event. Only the sender's own copy names the app it was sent with."""
     create: dict[str, Any] = {"target": {"recipient_id": dm.recipient_id}, "sender_id": dm.sender_id}
     if to_sender and dm.source_app_id is not None:
         create["source_app_id"] = dm.source_app_id
-    create["message_data"] = message_data(dm, showing)
+    create["message_data"] = message_data(dm, context)
     shown: dict[str, Any] = {"type": "message_create", "id": dm.id, "created_timestamp": dm.created_timestamp}
     if dm.initiated_via is not None:
         shown["initiated_via"] = dm.initiated_via
@@ -67,15 +67,15 @@ def event(dm: Dm, showing: Showing, to_sender: bool) -> dict[str, Any]:
     return shown
 
 
-def message_data(dm: Dm, showing: Showing) -> dict[str, Any]:
-    """Return text, entities and whatever is attached."""
-    media = showing.find_media(dm.media_id) if dm.media_id else None
+def message_data(dm: Dm, context: MessageContext) -> dict[str, Any]:
+    """Return `message_data`: text, entities and attachment."""
+    media = context.find_media(dm.media_id) if dm.media_id else None
     link = _media_link(dm, media) if media else None
-    rendered = render(dm.text, showing.find_user, link)
+    rendered = render(dm.text, context.find_user, link)
     data: dict[str, Any] = {"text": rendered.text, "entities": rendered.entities}
     if media is not None and link is not None:
         indices = rendered.entities["urls"][-1]["indices"]
-        data["attachment"] = {"type": "media", "media": _media_entity(dm, media, link, indices, showing.base_url)}
+        data["attachment"] = {"type": "media", "media": _media_entity(dm, media, link, indices, context.base_url)}
     elif dm.location is not None:
         data["attachment"] = {"type": "location", "location": dm.location}
     if dm.quick_reply is not None:
@@ -129,7 +129,7 @@ def _fit(media: Media, side: int, name: str) -> dict[str, Any]:
 
 
 def _video_info(media: Media, folder: str) -> dict[str, Any]:
-    """List the variants in no order, as Twitter does. All MP4 variants hold the same bytes here."""
+    """Return the variants in no order, as X does. All MP4 variants are the same file here."""
 
     def mp4(bitrate: int, size: str) -> dict[str, Any]:
         url = f"{folder}/vid/{size}/{media.file_name}?tag=1"

@@ -1,7 +1,4 @@
-"""What every Twitter route has in common: who may call, how often, and how errors look.
-
-The routes themselves raise TwitterError and never build an error body.
-"""
+"""Common parts of all v1.1 routes: authentication, limits and error bodies. Routes raise TwitterError."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,30 +7,30 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from sandbox.state import the_sandbox
 from sandbox.twitter.errors import TwitterError, error
 from sandbox.twitter.oauth import Caller, authenticate
-from sandbox.world import the_world
 
 USER = "user"
 APP = "app"
 
 
 def endpoint(name: str, *kinds: str) -> Callable[[Callable[..., ResponseReturnValue]], Callable[..., Any]]:
-    """Let a route be called with the given kinds of authorisation, counted under the given name.
+    """Allow a route these kinds of authorization and count its calls under this name.
 
-    The route gets the Caller first. A kind that is not allowed is refused with 32, as a bad signature is.
+    The route gets the Caller as first argument. Other kinds are refused with 32, like a bad signature.
     """
 
     def decorate(view: Callable[..., ResponseReturnValue]) -> Callable[..., Any]:
         @wraps(view)
         def guarded(**path: str) -> ResponseReturnValue:
-            world = the_world()
-            caller: Caller = authenticate(request, world.directory)
+            sandbox = the_sandbox()
+            caller: Caller = authenticate(request, sandbox.directory)
             if caller.app.api == "v2":
                 raise error(453)
             if (APP if caller.user is None else USER) not in kinds:
                 raise error(261 if name == "webhooks/register" else 32)
-            g.limit_headers, refusal = world.limits.count(name, caller.key, caller.user is None)
+            g.limit_headers, refusal = sandbox.limits.count(name, caller.key, caller.user is None)
             if refusal:
                 raise refusal
             return view(caller, **path)
@@ -44,7 +41,7 @@ def endpoint(name: str, *kinds: str) -> Callable[[Callable[..., ResponseReturnVa
 
 
 def blueprint(name: str) -> Blueprint:
-    """Make a blueprint that answers errors in Twitter's words and tells the limits on every answer."""
+    """Return a blueprint that answers errors as API v1.1 does and adds the limit headers."""
     made = Blueprint(name, __name__)
 
     @made.errorhandler(TwitterError)
@@ -54,7 +51,7 @@ def blueprint(name: str) -> Blueprint:
         return answer
 
     @made.after_request
-    def tell_limits(response: Response) -> Response:
+    def add_limits(response: Response) -> Response:
         response.headers.update(g.get("limit_headers", {}))
         return response
 

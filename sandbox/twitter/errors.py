@@ -1,4 +1,4 @@
-"""How Twitter says no: status, code and words, as the API reference and captures have them."""
+"""Errors of API v1.1: status, code and message, as in the API reference and in captures."""
 
 from typing import Any
 
@@ -75,21 +75,21 @@ WRONG_WEBHOOK = "Webhook does not exist or is associated with a different Twitte
 
 
 def error(code: int, message: str | None = None, status: int | None = None) -> TwitterError:
-    """Make the error of a code, in other words or under another status where Twitter varies."""
+    """Return the error of a code; message and status replace the usual ones."""
     known_status, known_message = _KNOWN[code]
     return TwitterError(status or known_status, code, message or known_message)
 
 
 def invalid(message: str) -> TwitterError:
-    """Make the answer to a request that does not have the right form."""
+    """Return the error for a request that is not valid."""
     return TwitterError(400, 214, message)
 
 
 def missing(parameter: str) -> TwitterError:
-    """Make the answer to a request that lacks a parameter."""
+    """Return the error for a missing parameter."""
     return TwitterError(400, 38, f"{parameter} parameter is missing.")
 
 
 def knows(code: int) -> bool:
-    """Whether `error` can make this one."""
+    """Whether this code is known."""
     return code in _KNOWN

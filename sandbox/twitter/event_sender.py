@@ -23,7 +23,7 @@ _IDLE_SECONDS = 10.0
 
 
 class EventSender:
-    """Owns the queues and their threads."""
+    """Queues events and posts them in threads."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -35,14 +35,14 @@ class EventSender:
         self._swapped: dict[str, list[OutgoingEvent]] = {}
         self._later: list[tuple[float, int, OutgoingEvent]] = []
         self._changed = threading.Condition(self._lock)
-        # Counts the times everything was dropped: what was on its way then must not come back as a later try.
+        # Counts resets: an event from before a reset must not be retried after it.
         self._era = 0
         self._watched: dict[str, list[threading.Event]] = {}
         self.deliveries: deque[Delivery] = deque(maxlen=_KEPT)
         threading.Thread(target=self._wait_for_later, name="later", daemon=True).start()
 
     def clear(self) -> None:
-        """Drop everything that waits."""
+        """Drop all waiting events."""
         with self._lock:
             self._era += 1
             self._later.clear()
@@ -57,7 +57,7 @@ class EventSender:
         ended = threading.Event()
         with self._lock:
             self._watched.setdefault(event_id, []).append(ended)
-        # Only now: one that ended before it was watched would be waited for in vain.
+        # Check after registering: a delivery that ended before would never set the event.
         latest = next((d for d in reversed(list(self.deliveries)) if d.event_id == event_id), None)
         if latest is None or latest.status == "pending":
             ended.wait(seconds)
@@ -88,7 +88,7 @@ class EventSender:
         return OutgoingEvent(delivery, webhook, secret, render, done, v2)
 
     def submit(self, event: OutgoingEvent, swap: bool = False) -> None:
-        """Queue an event. A swapped one waits until the next for the same webhook has gone ahead of it."""
+        """Queue an event. A swapped one waits until the next event for the same webhook is sent."""
         if event.v2 and not swap:
             self._disorder.run(
                 event.webhook.id,
@@ -123,7 +123,7 @@ class EventSender:
             threading.Thread(target=self._work, args=(key, waiting), name="sender", daemon=True).start()
 
     def _postpone(self, event: OutgoingEvent, seconds: float) -> None:
-        """Come back to an event later. The lock is held by the caller."""
+        """Schedule an event for later. The caller has the lock."""
         heapq.heappush(self._later, (time.monotonic() + seconds, next(self._numbers), event))
         self._changed.notify()
 
@@ -140,7 +140,7 @@ class EventSender:
                 heapq.heappop(self._later)
                 swapped = self._swapped.get(event.webhook.id, [])
                 if not event.delivery.attempts:
-                    # A swapped event whose successor never came; when one came, it has left already.
+                    # A swapped event without a successor; with one it would have been sent already.
                     if event not in swapped:
                         continue
                     swapped.remove(event)
@@ -161,7 +161,7 @@ class EventSender:
                         return
 
     def _bring(self, session: requests.Session, event: OutgoingEvent) -> None:
-        """Make one try and decide what follows from it."""
+        """Make one try, then end the delivery or schedule a retry."""
         delivery = event.delivery
         if not event.webhook.valid:
             self._end(event, "failed", "the webhook is not valid")

@@ -1,6 +1,6 @@
-"""Rate limits per endpoint and token, in windows of fifteen minutes, and the headers that tell about them.
+"""Rate limits of v1.1 per endpoint and token in windows of fifteen minutes, and their headers.
 
-Endpoints without a number in the contract have no limit and, like Twitter's own 24-hour limits, show no header.
+Endpoints without a published number have no limit and send no headers.
 """
 
 import math

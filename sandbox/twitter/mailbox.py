@@ -1,7 +1,4 @@
-"""Every direct message at Twitter, in the order of ids, and what has become of each.
-
-It delivers nothing: whoever posts a message passes on how.
-"""
+"""All Direct Messages at X in the order of ids, with their states."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +9,7 @@ from sandbox.journal import Journal
 from sandbox.snowflake import Snowflakes
 from sandbox.twitter.dm import Dm
 
-# A state never goes back: a read message does not become merely delivered because a late report says so.
+# A state never goes back: a late report does not make a read message delivered.
 _RANK = {"sent": 0, "failed": 1, "delivered": 2, "read": 3}
 
 
@@ -42,12 +39,12 @@ class Mailbox:
             self._of_pair.clear()
 
     def post(self, make: Callable[[str], Dm], dispatch: Callable[[Dm], None]) -> Dm:
-        """Store the message made for a fresh id and dispatch it, so that both happen in the order of ids."""
+        """Store the message made for a new id and dispatch it, both in the order of ids."""
         with self._lock:
             dm = make(self._ids.next())
             self._index(dm)
             dispatch(dm)
-        self._journal.keep("dm", dm.id, dm)
+        self._journal.save("dm", dm.id, dm)
         self._tell(dm)
         return dm
 
@@ -71,30 +68,30 @@ class Mailbox:
             return list(self._of_pair.get(frozenset((one_id, other_id)), ()))
 
     def note_delivery(self, dm: Dm, user_id: str, status: str, reason: str | None) -> None:
-        """Remember whether the event has reached the webhook of a subscribed user."""
+        """Record whether the event has reached the webhook of a subscribed user."""
         if self._all.get(dm.id) is not dm:
             return
         dm.deliveries = {**dm.deliveries, user_id: status}
-        self._journal.keep("dm", dm.id, dm)
+        self._journal.save("dm", dm.id, dm)
         if status == "failed" and not dm.by_account and user_id == dm.recipient_id:
             self.advance(dm, "failed", reason)
 
     def advance(self, dm: Dm, state: str, reason: str | None = None) -> None:
-        """Move a message to a later state and tell the page."""
+        """Move a message to a later state and notify the page."""
         if _RANK[state] <= _RANK[dm.state]:
             return
         dm.state, dm.reason = state, reason
-        self._journal.keep("dm", dm.id, dm)
+        self._journal.save("dm", dm.id, dm)
         self._tell(dm)
 
     def read_up_to(self, reader_id: str, other_id: str, dm_id: str) -> None:
-        """Mark everything the other has written, up to a message, as read."""
+        """Mark all messages of the other party up to this one as read."""
         for dm in self._written(other_id, reader_id):
             if int(dm.id) <= int(dm_id):
                 self.advance(dm, "read")
 
     def undelivered(self) -> Iterator[tuple[Dm, str]]:
-        """Yield messages, each with a user whose webhook has not got it yet."""
+        """Yield (message, user id) for each webhook delivery that is pending."""
         for dm in self.all():
             for user_id, status in dm.deliveries.items():
                 if status == "pending":
@@ -111,7 +108,7 @@ class Mailbox:
 
     def _tell(self, dm: Dm) -> None:
         if self._feed.watched:
-            self._feed.tell("phone", self.show(dm))
+            self._feed.publish("phone", self.show(dm))
 
     def _index(self, dm: Dm) -> None:
         self._all[dm.id] = dm

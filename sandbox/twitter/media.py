@@ -1,4 +1,4 @@
-"""One uploaded file as Twitter knows it, and how the upload endpoints show it. Reads no file."""
+"""One uploaded file, and how the v1.1 upload endpoints show it."""
 
 import hashlib
 import math
@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.settings import Settings
 
-# What every GIF becomes, since nothing here can transcode: two seconds of H.264 in which a square goes round.
+# Every GIF becomes this file, since nothing here can transcode: two seconds of H.264.
 CLIP = Path(__file__).with_name("gif.mp4")
 CLIP_SIZE = (160, 120)
 
@@ -43,22 +43,22 @@ class Media:
 
     @property
     def becomes_clip(self) -> bool:
-        """Whether it is a GIF, which Twitter hands out as an MP4."""
+        """Whether it is a GIF, which X serves as an MP4."""
         return self.kind == "animated_gif" and self.mime == "image/gif"
 
     @property
     def shown_mime(self) -> str:
-        """The type of what Twitter hands out for it."""
+        """The MIME type X serves."""
         return "video/mp4" if self.becomes_clip else self.mime
 
     @property
     def shown_size(self) -> tuple[int, int]:
-        """Width and height of what Twitter hands out for it, in pixels."""
+        """Width and height of the file X serves, in pixels."""
         return CLIP_SIZE if self.becomes_clip else (self.width, self.height)
 
     @property
     def file_name(self) -> str:
-        """The last part of its URL; a GIF becomes an MP4 at Twitter."""
+        """The last part of its URL."""
         stem = hashlib.sha256(self.id.encode()).hexdigest()[:16]
         endings = {"image/png": "png", "image/webp": "webp", "image/gif": "gif"}
         return f"{stem}.{endings.get(self.mime, 'jpg') if self.kind == 'photo' else 'mp4'}"

@@ -1,7 +1,4 @@
-"""Uploaded media: an index in memory, the bytes in files, the rules of the chunked upload between them.
-
-It never holds a whole file in memory and knows no route.
-"""
+"""Uploaded media: an index in memory, the bytes in files, and the rules of chunked uploads."""
 
 import shutil
 import threading
@@ -13,8 +10,8 @@ from sandbox.journal import Journal
 from sandbox.settings import MEBIBYTE, Settings
 from sandbox.snowflake import Snowflakes
 from sandbox.twitter.errors import UploadError, error
+from sandbox.twitter.file_type import identify
 from sandbox.twitter.media import CLIP, Media
-from sandbox.twitter.pictures import look_at
 
 SEGMENT_BYTES = 5 * MEBIBYTE
 CATEGORY_BYTES = {
@@ -34,7 +31,7 @@ _COPY_BYTES = 256 * 1024
 
 
 class MediaStore:
-    """Takes uploads in and finds them again."""
+    """Stores uploads and finds them by id."""
 
     def __init__(self, folder: Path, journal: Journal, ids: Snowflakes, settings: Settings) -> None:
         self._folder = folder
@@ -53,18 +50,18 @@ class MediaStore:
             self._ids.seen(media.id)
 
     def clear(self) -> None:
-        """Forget everything, bytes too."""
+        """Forget all uploads and delete their files."""
         with self._lock:
             self._media.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, media: Media) -> Path:
-        """Say where the bytes of a finished upload are, as they were uploaded."""
+        """Return the path of a finished upload, as it was uploaded."""
         return self._folder / f"{media.id}.bin"
 
     def shown(self, media: Media) -> Path:
-        """Say where the bytes are that Twitter hands out for a finished upload; their type is its `shown_mime`."""
+        """Return the path of the file X serves for a finished upload; its type is `shown_mime`."""
         return CLIP if media.becomes_clip else self.path(media)
 
     def get(self, media_id: str) -> Media | None:
@@ -74,7 +71,7 @@ class MediaStore:
     def open(
         self, owner_id: str, mime: str, category: str, total_bytes: int, *, shared: bool = False, owners: str = ""
     ) -> Media:
-        """Begin an upload. Raises UploadError for a type or size Twitter does not take."""
+        """Begin an upload. Raises UploadError for a type or size X does not accept."""
         category = {"": "", "DmImage": "dm_image", "DmGif": "dm_gif", "DmVideo": "dm_video"}.get(category, category)
         category = category or f"tweet_{_family_of(mime)}"
         ceiling = CATEGORY_BYTES.get(category)
@@ -86,7 +83,7 @@ class MediaStore:
         media = Media(self._ids.next(), owner_id, mime, category, total_bytes, shared, time.time(), others)
         with self._lock:
             self._media[media.id] = media
-        self._journal.keep("media", media.id, media)
+        self._journal.save("media", media.id, media)
         return media
 
     def upload(self, media_id: str, owner_id: str) -> Media:
@@ -106,7 +103,7 @@ class MediaStore:
             raise UploadError(f"Segment size exceeds {SEGMENT_BYTES} bytes.", 413)
 
     def finish(self, media: Media) -> Media:
-        """Put the segments together. Raises UploadError when they do not make the announced file."""
+        """Join the segments. Raises UploadError if their size or numbers do not match."""
         folder = self._folder / media.id
         segments = sorted(folder.iterdir()) if folder.exists() else []
         names = [f"{index:03}" for index in range(len(segments))]
@@ -132,14 +129,14 @@ class MediaStore:
         return media
 
     def progress(self, media: Media) -> str:
-        """Return the state now; processing ends when its time is up."""
+        """Return the present state; processing ends after `processing_seconds`."""
         if media.state == "pending" and time.time() >= media.ready_at:
             media.state = "failed" if media.problem else "ready"
-            self._journal.keep("media", media.id, media)
+            self._journal.save("media", media.id, media)
         return media.state
 
     def attach(self, media_id: str, sender_id: str) -> Media:
-        """Use an upload in a DM. Raises error 325 for one that is not there, 324 for one that must not be used."""
+        """Use an upload in a DM. Raises error 325 for an unknown upload, 324 for one that cannot be used."""
         with self._lock:
             media = self._media.get(media_id)
             if media is None or self._expired(media) or sender_id not in {media.owner_id, *media.additional_owners}:
@@ -149,14 +146,14 @@ class MediaStore:
             if media.used and not media.shared:
                 raise error(324)
             media.used = True
-        self._journal.keep("media", media.id, media)
+        self._journal.save("media", media.id, media)
         return media
 
     def _expired(self, media: Media) -> bool:
         return not media.used and time.time() > media.made_at + self._settings.media_lifetime
 
     def _settle(self, media: Media) -> Media:
-        look = look_at(self.path(media))
+        look = identify(self.path(media))
         family = media.category.partition("_")[2]
         fits = look.mime in _TYPES[family]
         if family == "image" and not fits:
@@ -166,7 +163,7 @@ class MediaStore:
         media.state = "ready"
         if family != "image":
             self._process(media, fits)
-        self._journal.keep("media", media.id, media)
+        self._journal.save("media", media.id, media)
         return media
 
     def _process(self, media: Media, fits: bool) -> None:
@@ -186,7 +183,7 @@ def _family_of(mime: str) -> str:
 
 
 def _copy(content: IO[bytes], place: Path, ceiling: int) -> int:
-    """Copy a stream to a file and stop one step beyond the ceiling; return the bytes seen."""
+    """Copy a stream to a file, stop soon after the ceiling, and return the bytes copied."""
     written = 0
     with place.open("wb") as file:
         while written <= ceiling and (data := content.read(_COPY_BYTES)):

@@ -1,7 +1,7 @@
-"""Finds out who calls: OAuth 1.0a signatures and app-only bearer tokens, checked as strictly as Twitter does.
+"""Authenticates callers of v1.1: OAuth 1.0a signatures and app-only bearer tokens, checked as strictly as by X.
 
-The arithmetic of RFC 5849 is oauthlib's; the connector signs with it too, but over what it means to send, while
-this side checks what arrived: method, host, raw path, query and form as they came over the wire.
+oauthlib computes the signature of RFC 5849. The check uses the request as it arrived: method, host, raw path, query
+and form.
 """
 
 import base64
@@ -24,7 +24,7 @@ _NEEDED = ("oauth_consumer_key", "oauth_token", "oauth_signature", "oauth_timest
 
 @dataclass(frozen=True)
 class Caller:
-    """Who has been recognised. `user` is None for an app-only token; `key` counts for rate limits."""
+    """The caller. `user` is None for an app-only token; rate limits count per `key`."""
 
     app: App
     user: User | None

@@ -1,22 +1,22 @@
-"""Posts a message to Twitter's store and to the webhooks, whoever wrote it: an app, the brand, or a customer."""
+"""Stores a new message of an app, a brand or a customer, and sends its events."""
 
 from typing import Any
 
 from sandbox.people import User
+from sandbox.state import Sandbox
 from sandbox.twitter.dm import Dm
 from sandbox.twitter.errors import error
 from sandbox.twitter.validation import Draft
-from sandbox.world import World
 
 
-def send(world: World, sender: User, draft: Draft, source_app_id: str) -> Dm:
-    """Send a message of a business account. Raises TwitterError for a recipient or upload that will not do."""
-    recipient = world.directory.users.get(draft.recipient_id)
+def send(sandbox: Sandbox, sender: User, draft: Draft, source_app_id: str) -> Dm:
+    """Send a message of a business account. Raises TwitterError for its recipient or upload."""
+    recipient = sandbox.directory.users.get(draft.recipient_id)
     if recipient is None:
         raise error(108)
     if recipient.refuses is not None:
         raise error(recipient.refuses)
-    media = world.media.attach(draft.media_id, sender.id) if draft.media_id is not None else None
+    media = sandbox.media.attach(draft.media_id, sender.id) if draft.media_id is not None else None
 
     def make(dm_id: str) -> Dm:
         return Dm(
@@ -34,11 +34,11 @@ def send(world: World, sender: User, draft: Draft, source_app_id: str) -> Dm:
             ctas=draft.ctas,
         )
 
-    return world.mailbox.post(make, world.activity.announce)
+    return sandbox.mailbox.post(make, sandbox.activity.announce)
 
 
 def receive(
-    world: World,
+    sandbox: Sandbox,
     customer: User,
     account: User,
     said: dict[str, Any],
@@ -47,13 +47,13 @@ def receive(
     swap: bool = False,
     deliver: bool = True,
 ) -> Dm:
-    """Let a customer write to a business account. `said` holds the fields of Dm that make up the message."""
+    """Let a customer write to a business account. `said` has the fields of Dm for the content."""
 
     def make(dm_id: str) -> Dm:
         return Dm(id=dm_id, sender_id=customer.id, recipient_id=account.id, by_account=False, **said)
 
     def dispatch(dm: Dm) -> None:
         if deliver:
-            world.activity.announce(dm, times, swap)
+            sandbox.activity.announce(dm, times, swap)
 
-    return world.mailbox.post(make, dispatch)
+    return sandbox.mailbox.post(make, dispatch)

@@ -6,10 +6,10 @@ from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
 from sandbox.people import User
+from sandbox.state import the_sandbox
 from sandbox.twitter.endpoint import APP, USER, blueprint, endpoint
 from sandbox.twitter.errors import error, missing
 from sandbox.twitter.oauth import Caller, app_of_basic
-from sandbox.world import the_world
 
 accounts = blueprint("accounts")
 
@@ -18,8 +18,8 @@ _FACE = "https://abs.twimg.com/sticky/default_profile_images/default_profile_nor
 
 @accounts.post("/oauth2/token")
 def bearer_token() -> ResponseReturnValue:
-    """Give an app its app-only token."""
-    app = app_of_basic(request, the_world().directory)
+    """Return the app-only token of an app."""
+    app = app_of_basic(request, the_sandbox().directory)
     if request.form.get("grant_type") != "client_credentials":
         raise error(170)
     return jsonify(token_type="bearer", access_token=app.bearer_token)
@@ -28,7 +28,7 @@ def bearer_token() -> ResponseReturnValue:
 @accounts.get("/1.1/account/verify_credentials.json")
 @endpoint("verify_credentials", USER)
 def verify_credentials(caller: Caller) -> ResponseReturnValue:
-    """Tell whose token it is."""
+    """Show the owner of the token."""
     return jsonify(_v1_user(caller.account))
 
 
@@ -36,7 +36,7 @@ def verify_credentials(caller: Caller) -> ResponseReturnValue:
 @endpoint("users/show", USER, APP)
 def show_user(caller: Caller) -> ResponseReturnValue:
     """Find a user by id or screen name."""
-    directory = the_world().directory
+    directory = the_sandbox().directory
     if user_id := request.args.get("user_id"):
         user = directory.users.get(user_id)
     elif screen_name := request.args.get("screen_name"):

@@ -6,12 +6,12 @@ from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
 from sandbox.people import App
+from sandbox.state import the_sandbox
 from sandbox.twitter.crc import challenge
 from sandbox.twitter.endpoint import APP, USER, blueprint, endpoint
 from sandbox.twitter.errors import error, missing
 from sandbox.twitter.oauth import Caller
 from sandbox.twitter.webhooks import Subscription, meets_rules
-from sandbox.world import the_world
 
 activity = blueprint("activity")
 
@@ -22,9 +22,9 @@ _PROVISIONED = "250"
 @activity.post(f"{_ALL}/<env>/webhooks.json")
 @endpoint("webhooks/register", USER)
 def register(caller: Caller, env: str) -> ResponseReturnValue:
-    """Challenge a URL and make it the environment's webhook. The check runs while the caller waits."""
+    """Challenge a URL and make it the environment's webhook. The challenge runs before the answer."""
     _known(caller.app, env)
-    webhooks = the_world().webhooks
+    webhooks = the_sandbox().webhooks
     url = request.args.get("url") or request.form.get("url")
     if not url:
         raise missing("url")
@@ -41,14 +41,14 @@ def register(caller: Caller, env: str) -> ResponseReturnValue:
 def list_webhooks(caller: Caller, env: str) -> ResponseReturnValue:
     """List the webhooks of one environment."""
     _known(caller.app, env)
-    return jsonify([webhook.shown() for webhook in the_world().webhooks.of_environment(caller.app, env)])
+    return jsonify([webhook.shown() for webhook in the_sandbox().webhooks.of_environment(caller.app, env)])
 
 
 @activity.get(f"{_ALL}/webhooks.json")
 @endpoint("webhooks/list_all", USER, APP)
 def list_environments(caller: Caller) -> ResponseReturnValue:
     """List the webhooks of all environments of the app."""
-    webhooks = the_world().webhooks
+    webhooks = the_sandbox().webhooks
     environments: list[dict[str, Any]] = [
         {
             "environment_name": env,
@@ -64,7 +64,7 @@ def list_environments(caller: Caller) -> ResponseReturnValue:
 def check_webhook(caller: Caller, env: str, webhook_id: str) -> ResponseReturnValue:
     """Challenge a webhook again; the outcome decides whether it is valid."""
     _known(caller.app, env)
-    webhooks = the_world().webhooks
+    webhooks = the_sandbox().webhooks
     webhook = webhooks.get(caller.app, env, webhook_id)
     objection = challenge(webhook.url, caller.app.consumer_secret)
     webhooks.validate(webhook, objection is None)
@@ -78,7 +78,7 @@ def check_webhook(caller: Caller, env: str, webhook_id: str) -> ResponseReturnVa
 def delete_webhook(caller: Caller, env: str, webhook_id: str) -> ResponseReturnValue:
     """Delete a webhook; subscriptions go with it."""
     _known(caller.app, env)
-    webhooks = the_world().webhooks
+    webhooks = the_sandbox().webhooks
     webhooks.remove(webhooks.get(caller.app, env, webhook_id))
     return "", 204
 
@@ -87,13 +87,13 @@ def delete_webhook(caller: Caller, env: str, webhook_id: str) -> ResponseReturnV
 @endpoint("subscriptions/add", USER)
 def subscribe(caller: Caller, env: str) -> ResponseReturnValue:
     """Subscribe the owner of the token."""
-    world = the_world()
+    sandbox = the_sandbox()
     _known(caller.app, env)
-    if not world.webhooks.of_environment(caller.app, env):
+    if not sandbox.webhooks.of_environment(caller.app, env):
         raise error(34)
     if not caller.account.business:
         raise error(348)
-    world.webhooks.subscribe(Subscription(caller.app.id, env, caller.account.id))
+    sandbox.webhooks.subscribe(Subscription(caller.app.id, env, caller.account.id))
     return "", 204
 
 
@@ -102,7 +102,7 @@ def subscribe(caller: Caller, env: str) -> ResponseReturnValue:
 def check_subscription(caller: Caller, env: str) -> ResponseReturnValue:
     """Say whether the owner of the token is subscribed."""
     _known(caller.app, env)
-    if not the_world().webhooks.subscribed(Subscription(caller.app.id, env, caller.account.id)):
+    if not the_sandbox().webhooks.subscribed(Subscription(caller.app.id, env, caller.account.id)):
         raise error(34)
     return "", 204
 
@@ -112,8 +112,8 @@ def check_subscription(caller: Caller, env: str) -> ResponseReturnValue:
 def list_subscriptions(caller: Caller, env: str) -> ResponseReturnValue:
     """List the users subscribed in an environment."""
     _known(caller.app, env)
-    found = [entry for entry in the_world().webhooks.subscriptions(caller.app) if entry.environment == env]
-    users = [{"user_id": entry.user_id} for entry in found]
+    subscriptions = [entry for entry in the_sandbox().webhooks.subscriptions(caller.app) if entry.environment == env]
+    users = [{"user_id": entry.user_id} for entry in subscriptions]
     return jsonify(environment=env, application_id=caller.app.id, subscriptions=users)
 
 
@@ -122,7 +122,7 @@ def list_subscriptions(caller: Caller, env: str) -> ResponseReturnValue:
 @endpoint("subscriptions/count", APP)
 def count_subscriptions(caller: Caller) -> ResponseReturnValue:
     """Count the app's subscriptions; counts are strings at Twitter."""
-    count = len(the_world().webhooks.subscriptions(caller.app))
+    count = len(the_sandbox().webhooks.subscriptions(caller.app))
     return jsonify(account_name=caller.app.name, subscriptions_count=str(count), provisioned_count=_PROVISIONED)
 
 
@@ -131,7 +131,7 @@ def count_subscriptions(caller: Caller) -> ResponseReturnValue:
 def unsubscribe_user(caller: Caller, env: str, user_id: str) -> ResponseReturnValue:
     """Unsubscribe any user, by the app."""
     _known(caller.app, env)
-    the_world().webhooks.unsubscribe(Subscription(caller.app.id, env, user_id))
+    the_sandbox().webhooks.unsubscribe(Subscription(caller.app.id, env, user_id))
     return "", 204
 
 
@@ -140,7 +140,7 @@ def unsubscribe_user(caller: Caller, env: str, user_id: str) -> ResponseReturnVa
 def unsubscribe_self(caller: Caller, env: str) -> ResponseReturnValue:
     """Unsubscribe the owner of the token: deprecated, still there."""
     _known(caller.app, env)
-    the_world().webhooks.unsubscribe(Subscription(caller.app.id, env, caller.account.id))
+    the_sandbox().webhooks.unsubscribe(Subscription(caller.app.id, env, caller.account.id))
     return "", 204
 
 

@@ -8,11 +8,11 @@ from typing import IO, Any
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
+from sandbox.state import the_sandbox
 from sandbox.twitter.endpoint import USER, blueprint, endpoint
 from sandbox.twitter.errors import UploadError
 from sandbox.twitter.media import Media, answer
 from sandbox.twitter.oauth import Caller
-from sandbox.world import the_world
 
 uploads = blueprint("uploads")
 
@@ -20,7 +20,7 @@ uploads = blueprint("uploads")
 @uploads.post("/1.1/media/upload.json")
 @endpoint("media/upload", USER)
 def upload(caller: Caller) -> ResponseReturnValue:
-    """Do one step of an upload. Commands are told apart by capitals too."""
+    """Run one command of an upload. Commands are case-sensitive."""
     command = request.values.get("command")
     if command is None:
         return _simple(caller)
@@ -32,18 +32,18 @@ def upload(caller: Caller) -> ResponseReturnValue:
 @uploads.get("/1.1/media/upload.json")
 @endpoint("media/upload", USER)
 def status(caller: Caller) -> ResponseReturnValue:
-    """Tell how far the processing of a GIF or video is."""
+    """Return the processing state of a GIF or video."""
     if request.args.get("command") != "STATUS":
         raise UploadError("media command unrecognized.")
     media = _mine(caller)
-    store = the_world().media
-    return jsonify(answer(media, the_world().settings, store.progress(media)))
+    store = the_sandbox().media
+    return jsonify(answer(media, the_sandbox().settings, store.progress(media)))
 
 
 @uploads.post("/1.1/media/metadata/create.json")
 @endpoint("media/metadata", USER)
 def describe(caller: Caller) -> ResponseReturnValue:
-    """Keep the alternative text of a picture."""
+    """Save the alternative text of a picture."""
     payload: Any = request.get_json(silent=True)
     try:
         media_id, text = str(payload["media_id"]), str(payload["alt_text"]["text"])
@@ -51,24 +51,24 @@ def describe(caller: Caller) -> ResponseReturnValue:
         raise UploadError("alt_text is required.") from None
     if not 1 <= len(text) <= 1000:
         raise UploadError("alt_text must have between 1 and 1000 characters.")
-    the_world().media.upload(media_id, caller.account.id).alt_text = text
+    the_sandbox().media.upload(media_id, caller.account.id).alt_text = text
     return "", 200
 
 
 def _simple(caller: Caller) -> ResponseReturnValue:
-    """Take a picture in one request; videos are not taken this way."""
+    """Accept a picture in one request; videos are refused."""
     content = _content()
     category = request.values.get("media_category", "")
     mime = request.files["media"].mimetype if "media" in request.files else "image/png"
     if mime.startswith("video/") or category.endswith(("video", "Video")):
         raise UploadError("media type unrecognized.")
     if not mime.startswith("image/"):
-        # Clients that send bare bytes name no type; the bytes themselves are looked at below.
+        # Clients that send bare bytes name no type; the store detects it.
         mime = "image/gif" if category.lower().endswith("gif") else "image/png"
-    world = the_world()
-    media = world.media.put(caller.account.id, mime, category or "tweet_image", content)
+    sandbox = the_sandbox()
+    media = sandbox.media.put(caller.account.id, mime, category or "tweet_image", content)
     media.additional_owners = [owner for owner in request.values.get("additional_owners", "").split(",") if owner]
-    return jsonify(answer(media, world.settings, world.media.progress(media)))
+    return jsonify(answer(media, sandbox.settings, sandbox.media.progress(media)))
 
 
 def _init(caller: Caller) -> ResponseReturnValue:
@@ -78,8 +78,8 @@ def _init(caller: Caller) -> ResponseReturnValue:
         raise UploadError("total_bytes is required.")
     if not form.get("media_type"):
         raise UploadError("media_type is required.")
-    world = the_world()
-    media = world.media.open(
+    sandbox = the_sandbox()
+    media = sandbox.media.open(
         caller.account.id,
         form["media_type"],
         form.get("media_category", ""),
@@ -87,7 +87,7 @@ def _init(caller: Caller) -> ResponseReturnValue:
         shared=form.get("shared", "").lower() == "true",
         owners=form.get("additional_owners", ""),
     )
-    return jsonify(answer(media, world.settings)), 202
+    return jsonify(answer(media, sandbox.settings)), 202
 
 
 def _append(caller: Caller) -> ResponseReturnValue:
@@ -97,17 +97,17 @@ def _append(caller: Caller) -> ResponseReturnValue:
     media = _mine(caller)
     if media.state != "open":
         raise UploadError("media is already finalized.")
-    the_world().media.append(media, int(index), _content())
+    the_sandbox().media.append(media, int(index), _content())
     return "", 204
 
 
 def _finalize(caller: Caller) -> ResponseReturnValue:
-    world = the_world()
+    sandbox = the_sandbox()
     media = _mine(caller)
     if media.state == "open":
-        world.media.finish(media)
-    state = world.media.progress(media)
-    return jsonify(answer(media, world.settings, state)), 200 if state == "pending" else 201
+        sandbox.media.finish(media)
+    state = sandbox.media.progress(media)
+    return jsonify(answer(media, sandbox.settings, state)), 200 if state == "pending" else 201
 
 
 def _content() -> IO[bytes]:
@@ -123,7 +123,7 @@ def _content() -> IO[bytes]:
 
 
 def _mine(caller: Caller) -> Media:
-    return the_world().media.upload(request.values.get("media_id", ""), caller.account.id)
+    return the_sandbox().media.upload(request.values.get("media_id", ""), caller.account.id)
 
 
 _STEPS = {"INIT": _init, "APPEND": _append, "FINALIZE": _finalize}

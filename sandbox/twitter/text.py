@@ -1,7 +1,4 @@
-"""What Twitter makes of the words people type: t.co links, entities, and escaped angle brackets.
-
-Pure: the same text always yields the same links.
-"""
+"""Text as X stores it: t.co links, entities, and escaped `& < >`. The same text always gets the same links."""
 
 import hashlib
 import html
@@ -21,7 +18,7 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True)
 class Rendered:
-    """The text as Twitter stores it, with its entities."""
+    """The text as X stores it, with its entities."""
 
     text: str
     entities: dict[str, Any]
@@ -38,7 +35,7 @@ def short_link(seed: str) -> str:
 
 
 def display_url(url: str) -> str:
-    """Shorten a URL to what is shown in a message."""
+    """Return a URL as it is shown in a message."""
     parts = urlsplit(url)
     rest = parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
     host = parts.netloc.removeprefix("www.")
@@ -48,19 +45,19 @@ def display_url(url: str) -> str:
 def render(
     typed: str, find_user: Callable[[str], tuple[str, str, str] | None], media_link: dict[str, str] | None = None
 ) -> Rendered:
-    """Return the text with links shortened and `& < >` escaped, ending in the media's link if there is one.
+    """Return the text with short links and escaped `& < >`, and the media's link at the end if there is one.
 
     `find_user` gives (id, name, screen name) of a mentioned user. Indices count code points of the returned text.
     """
     urls: list[dict[str, Any]] = []
-    pieces: list[str] = []
+    parts: list[str] = []
     length = 0
 
-    def put(piece: str) -> tuple[int, int]:
+    def put(part: str) -> tuple[int, int]:
         nonlocal length
-        pieces.append(piece)
-        length += len(piece)
-        return length - len(piece), length
+        parts.append(part)
+        length += len(part)
+        return length - len(part), length
 
     end = 0
     for match in _LINK.finditer(typed):
@@ -74,7 +71,7 @@ def render(
     if media_link is not None:
         put(" ")
         urls.append({**media_link, "indices": list(put(media_link["url"]))})
-    text = "".join(pieces)
+    text = "".join(parts)
     return Rendered(text, {**_marks(text, find_user), "urls": urls})
 
 

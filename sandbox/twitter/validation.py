@@ -1,4 +1,4 @@
-"""Reads the body of `events/new` and refuses what Twitter refuses. Pure: knows no user and no upload."""
+"""Reads the body of `events/new` and refuses what X refuses. It checks neither user nor upload."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _AT = "event.message_create"
 
 @dataclass(frozen=True)
 class Draft:
-    """A message somebody wants to send."""
+    """A message to send."""
 
     recipient_id: str
     text: str
@@ -25,7 +25,7 @@ class Draft:
 
 
 def read_draft(payload: Any) -> Draft:
-    """Return what is to be sent. Raises TwitterError 38, 214 or 354."""
+    """Return the message of a body. Raises TwitterError 38, 214 or 354."""
     event = _mapping(payload, "event", "event")
     if event.get("type") != "message_create":
         raise invalid(f"event.type: {event.get('type')!r} is not one of 'message_create'")
@@ -39,7 +39,7 @@ def read_draft(payload: Any) -> Draft:
     data = _mapping(create, "message_data", f"{_AT}.message_data")
     media_id, location = _attachment(data.get("attachment"))
     text = data.get("text")
-    # Twitter's documentation asks for a text; an empty one is let pass beside an attachment.
+    # X's documentation requires a text; an empty one is accepted with an attachment.
     if not isinstance(text, str) or (not text.strip() and media_id is None and location is None):
         raise missing("text")
     if len(text) > TEXT_CHARACTERS:
@@ -97,8 +97,8 @@ def _ctas(ctas: Any) -> list[dict[str, Any]]:
     return ctas
 
 
-def _label(item: Any, at: str) -> None:
-    label = item.get("label") if isinstance(item, dict) else None
+def _label(button: Any, at: str) -> None:
+    label = button.get("label") if isinstance(button, dict) else None
     if not isinstance(label, str) or not 1 <= len(label) <= 36:
         raise invalid(f"{at}: length must be between 1 and 36")
     if _LINK.search(label):

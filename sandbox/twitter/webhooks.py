@@ -1,4 +1,4 @@
-"""Webhooks of apps' environments, and which users are subscribed through them. Sends nothing."""
+"""Webhooks of v1.1 environments and their subscriptions."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 @dataclass
 class Webhook:
-    """A registered URL. An environment holds one at most."""
+    """A registered URL. An environment has at most one."""
 
     id: str
     app_id: str
@@ -28,7 +28,7 @@ class Webhook:
     made_at: float
 
     def shown(self) -> dict[str, Any]:
-        """Return the object of Twitter's answers; live ones have `created_timestamp`, not the documented name."""
+        """Return the object of X's answers; live ones have `created_timestamp`, not the documented name."""
         made = datetime.fromtimestamp(self.made_at, UTC).strftime("%Y-%m-%d %H:%M:%S +0000")
         return {"id": self.id, "url": self.url, "valid": self.valid, "created_timestamp": made}
 
@@ -59,7 +59,7 @@ class Webhooks:
         self._subscriptions: dict[str, Subscription] = {}
 
     def restore(self) -> None:
-        """Read what an earlier run knew."""
+        """Read the webhooks and subscriptions of an earlier run."""
         for record in self._journal.load("webhook"):
             self._webhooks[record["id"]] = Webhook(**record)
             self._ids.seen(record["id"])
@@ -68,7 +68,7 @@ class Webhooks:
             self._subscriptions[subscription.key] = subscription
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Forget all webhooks and subscriptions."""
         with self._lock:
             self._webhooks.clear()
             self._subscriptions.clear()
@@ -79,13 +79,13 @@ class Webhooks:
             raise error(214, "Too many resources already created.")
 
     def add(self, app: App, environment: str, url: str) -> Webhook:
-        """Store a webhook that has passed its check. Raises error 214 when another came first."""
+        """Store a webhook that passed its challenge. Raises error 214 if another was stored meanwhile."""
         with self._lock:
             self.room_for(app, environment)
             webhook = Webhook(self._ids.next(), app.id, environment, url, True, time.time())
             self._webhooks[webhook.id] = webhook
-        self._journal.keep("webhook", webhook.id, webhook)
-        self._feed.tell("people", {})
+        self._journal.save("webhook", webhook.id, webhook)
+        self._feed.publish("people", {})
         return webhook
 
     def of_environment(self, app: App, environment: str) -> list[Webhook]:
@@ -104,10 +104,10 @@ class Webhooks:
         raise error(34, WRONG_WEBHOOK)
 
     def validate(self, webhook: Webhook, valid: bool) -> None:
-        """Note how a check of the webhook ended."""
+        """Store whether the webhook is valid."""
         webhook.valid = valid
-        self._journal.keep("webhook", webhook.id, webhook)
-        self._feed.tell("people", {})
+        self._journal.save("webhook", webhook.id, webhook)
+        self._feed.publish("people", {})
 
     def remove(self, webhook: Webhook) -> None:
         """Delete a webhook and, with it, the subscriptions of its environment."""
@@ -120,10 +120,10 @@ class Webhooks:
             ]
             for subscription in gone:
                 del self._subscriptions[subscription.key]
-        self._journal.drop("webhook", webhook.id)
+        self._journal.delete("webhook", webhook.id)
         for subscription in gone:
-            self._journal.drop("subscription", subscription.key)
-        self._feed.tell("people", {})
+            self._journal.delete("subscription", subscription.key)
+        self._feed.publish("people", {})
 
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscription. Raises error 355 when it is there already."""
@@ -131,16 +131,16 @@ class Webhooks:
             if subscription.key in self._subscriptions:
                 raise error(355)
             self._subscriptions[subscription.key] = subscription
-        self._journal.keep("subscription", subscription.key, subscription)
-        self._feed.tell("people", {})
+        self._journal.save("subscription", subscription.key, subscription)
+        self._feed.publish("people", {})
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Remove a subscription. Raises error 34 when there is none."""
         with self._lock:
             if self._subscriptions.pop(subscription.key, None) is None:
                 raise error(34)
-        self._journal.drop("subscription", subscription.key)
-        self._feed.tell("people", {})
+        self._journal.delete("subscription", subscription.key)
+        self._feed.publish("people", {})
 
     def subscribed(self, subscription: Subscription) -> bool:
         """Whether the user is subscribed there."""
@@ -149,19 +149,19 @@ class Webhooks:
     def subscriptions(self, app: App) -> list[Subscription]:
         """Return all subscriptions of an app."""
         with self._lock:
-            return [found for found in self._subscriptions.values() if found.app_id == app.id]
+            return [entry for entry in self._subscriptions.values() if entry.app_id == app.id]
 
     def listening_to(self, user_id: str) -> list[Webhook]:
-        """Return the webhooks that are to hear of a user's activity, invalid ones too."""
+        """Return the webhooks subscribed to a user's activity, invalid ones included."""
         with self._lock:
             places = {
-                (found.app_id, found.environment) for found in self._subscriptions.values() if found.user_id == user_id
+                (entry.app_id, entry.environment) for entry in self._subscriptions.values() if entry.user_id == user_id
             }
             return [hook for hook in self._webhooks.values() if (hook.app_id, hook.environment) in places]
 
 
 def meets_rules(url: str) -> bool:
-    """Whether Twitter takes the URL: https without a port. On loopback http and a port are let pass."""
+    """Whether X accepts the URL: https without a port. On loopback http and a port are accepted too."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -37,8 +37,8 @@ class AccountActivity:
     def restore(self) -> None:
         """Read the subscriptions of an earlier run."""
         for record in self._journal.load("all_activity"):
-            found = AllActivity(**record)
-            self._all[found.key] = found
+            entry = AllActivity(**record)
+            self._all[entry.key] = entry
 
     def clear(self) -> None:
         """Forget all subscriptions."""
@@ -51,19 +51,19 @@ class AccountActivity:
         with self._lock:
             if made.key in self._all:
                 raise refused("DuplicateSubscriptionFailed", "Subscription already exists")
-            if len({found.user_id for found in self.of_app(app)} | {user_id}) > self._settings.account_activity_limit:
+            if len({entry.user_id for entry in self.of_app(app)} | {user_id}) > self._settings.account_activity_limit:
                 raise refused("SubscriptionLimitExceeded", "The number of subscriptions allowed has been reached.")
             self._all[made.key] = made
-        self._journal.keep("all_activity", made.key, made)
-        self._feed.tell("people", {})
+        self._journal.save("all_activity", made.key, made)
+        self._feed.publish("people", {})
 
     def remove(self, webhook_id: str, user_id: str) -> None:
         """Delete a subscription. Raises Problem SubscriptionNotFound."""
         gone = self._all.pop(f"{webhook_id}/{user_id}", None)
         if gone is None:
             raise refused("SubscriptionNotFound", "Subscription not found", 404)
-        self._journal.drop("all_activity", gone.key)
-        self._feed.tell("people", {})
+        self._journal.delete("all_activity", gone.key)
+        self._feed.publish("people", {})
 
     def has(self, webhook_id: str, user_id: str) -> bool:
         """Whether the user is subscribed to this webhook."""
@@ -71,8 +71,8 @@ class AccountActivity:
 
     def of_app(self, app: App) -> list[AllActivity]:
         """Return the subscriptions of an app."""
-        return [found for found in list(self._all.values()) if found.app_id == app.id]
+        return [entry for entry in list(self._all.values()) if entry.app_id == app.id]
 
     def of_user(self, user_id: str) -> list[AllActivity]:
         """Return the subscriptions to a user's activity."""
-        return [found for found in list(self._all.values()) if found.user_id == user_id]
+        return [entry for entry in list(self._all.values()) if entry.user_id == user_id]

@@ -1,4 +1,4 @@
-"""Events of API v2: which subscriptions want one, its envelope, and where it is sent: webhooks and streams."""
+"""Events of API v2: their envelopes, and the webhooks and streams they are sent to."""
 
 import hashlib
 from collections.abc import Callable
@@ -37,10 +37,10 @@ class V2Activity:
             self._mailbox.note_delivery(dm, user_id, status, reason)
 
         event_type, events = _type_of(dm, user_id), []
-        for found in self._subscribed(user_id, event_type):
-            webhook = self._v2.webhooks.find(found.webhook_id)
+        for subscription in self._subscribed(user_id, event_type):
+            webhook = self._v2.webhooks.find(subscription.webhook_id)
             if webhook is not None:
-                render = self._rendered(found, dm, user_id)
+                render = self._rendered(subscription, dm, user_id)
                 events.append(self._event(dm.id, event_type, user_id, webhook, render, done))
         for webhook in self._all_activity(user_id):
             events.append(self._event(dm.id, _ALL, user_id, webhook, self._all_rendered(dm, user_id), done))
@@ -49,51 +49,53 @@ class V2Activity:
     def stream_message(self, dm: Dm, user_id: str, times: int = 1) -> None:
         """Send a message to the streams of the apps subscribed to one of its parties, and bill those apps."""
         event_type = _type_of(dm, user_id)
-        for found in self._subscribed(user_id, event_type):
+        for subscription in self._subscribed(user_id, event_type):
             if event_type == "dm.received":
-                self._v2.credits.charge(found.app_id, "dm_received", user_id, dm.id)
+                self._v2.credits.charge(subscription.app_id, "dm_received", user_id, dm.id)
             for _ in range(times):
-                self._v2.streams.send(found.app_id, line(self.message_envelope(found, dm, user_id)))
+                self._v2.streams.send(subscription.app_id, line(self.message_envelope(subscription, dm, user_id)))
 
-    def signal(self, kind: str, event_type: str, item: dict[str, Any]) -> None:
+    def signal(self, kind: str, event_type: str, entry: dict[str, Any]) -> None:
         """Send a typing or read event to the subscribers of its recipient."""
-        user_id = item["target"]["recipient_id"]
-        users = {user.id: event_user(user) for user in self._bodies.users(item["sender_id"], user_id)}
-        for found in self._subscribed(user_id, event_type):
-            self._send(found, envelope(found, {kind: [item], "users": users}, f"{kind} {item}"))
+        user_id = entry["target"]["recipient_id"]
+        users = {user.id: event_user(user) for user in self._bodies.users(entry["sender_id"], user_id)}
+        for subscription in self._subscribed(user_id, event_type):
+            self._send(subscription, envelope(subscription, {kind: [entry], "users": users}, f"{kind} {entry}"))
         for webhook in self._all_activity(user_id):
-            body = self._bodies.signal(kind, item)
+            body = self._bodies.signal(kind, entry)
             self._sender.submit(self._event(None, _ALL, user_id, webhook, _encoded(body)))
 
     def revoke(self, user_id: str, app_id: str, date_time: str) -> None:
-        """Tell an app that a user has taken its access away; then end the user's subscriptions."""
+        """Tell an app that a user revoked its access, then delete the user's subscriptions."""
         payload = {"date_time": date_time, "user_id": user_id, "app_id": app_id}
-        for found in self._v2.subscriptions.of_user("", "oauth.revoke"):
-            if found.app_id == app_id:
-                self._send(found, envelope(found, payload, f"revoke {user_id} {date_time}"))
+        for subscription in self._v2.subscriptions.of_user("", "oauth.revoke"):
+            if subscription.app_id == app_id:
+                self._send(subscription, envelope(subscription, payload, f"revoke {user_id} {date_time}"))
         for entry in self._v2.account_activity.of_user(user_id):
             webhook = self._v2.webhooks.find(entry.webhook_id)
             if webhook is not None and entry.app_id == app_id:
                 body = self._bodies.revoke(user_id, app_id, date_time)
                 self._sender.submit(self._event(None, _ALL, user_id, webhook, _encoded(body)))
                 self._v2.account_activity.remove(webhook.id, user_id)
-        for found in self._v2.subscriptions.of_user(user_id):
-            if found.app_id == app_id:
-                self._v2.subscriptions.remove(found)
+        for subscription in self._v2.subscriptions.of_user(user_id):
+            if subscription.app_id == app_id:
+                self._v2.subscriptions.remove(subscription)
 
     def publish(self, user_id: str, event_type: str, payload: dict[str, Any], seed: str) -> int:
         """Send any event of a user to those subscribed to it. Returns how many subscriptions got it."""
-        found = self._v2.subscriptions.of_user(user_id, event_type)
-        for subscription in found:
+        subscriptions = self._v2.subscriptions.of_user(user_id, event_type)
+        for subscription in subscriptions:
             self._send(subscription, envelope(subscription, payload, seed))
-        return len(found)
+        return len(subscriptions)
 
-    def message_envelope(self, found: ActivitySubscription, dm: Dm, user_id: str, seed: str = "") -> dict[str, Any]:
+    def message_envelope(
+        self, subscription: ActivitySubscription, dm: Dm, user_id: str, seed: str = ""
+    ) -> dict[str, Any]:
         """Return the envelope of a message. The same seed gives the same event_uuid."""
         payload = self._bodies.message_event(dm, user_id)
         users = self._bodies.users(dm.sender_id, dm.recipient_id)
         payload["users"] = {user.id: event_user(user) for user in users}
-        return envelope(found, payload, f"{dm.id} {seed}")
+        return envelope(subscription, payload, f"{dm.id} {seed}")
 
     def is_open(self, user_id: str) -> bool:
         """Whether a message to this user can be read without a webhook: by a stream or by a lookup."""
@@ -106,9 +108,9 @@ class V2Activity:
         """Return the deliveries of a message to one webhook, for a replay."""
         event_type = _type_of(dm, user_id)
         renders = [
-            self._rendered(found, dm, user_id, seed)
-            for found in self._v2.subscriptions.of_user(user_id, event_type)
-            if found.webhook_id == webhook.id
+            self._rendered(subscription, dm, user_id, seed)
+            for subscription in self._v2.subscriptions.of_user(user_id, event_type)
+            if subscription.webhook_id == webhook.id
         ]
         if self._v2.account_activity.has(webhook.id, user_id):
             renders.append(self._all_rendered(dm, user_id))
@@ -122,18 +124,19 @@ class V2Activity:
         """Queue a delivery."""
         self._sender.submit(event)
 
-    def _send(self, found: ActivitySubscription, body: dict[str, Any]) -> None:
-        webhook = self._v2.webhooks.find(found.webhook_id)
+    def _send(self, subscription: ActivitySubscription, body: dict[str, Any]) -> None:
+        webhook = self._v2.webhooks.find(subscription.webhook_id)
         if webhook is not None:
-            self._sender.submit(self._event(None, found.event_type, found.user_id, webhook, _encoded(body)))
-        self._v2.streams.send(found.app_id, line(body))
+            user_id, event_type = subscription.user_id, subscription.event_type
+            self._sender.submit(self._event(None, event_type, user_id, webhook, _encoded(body)))
+        self._v2.streams.send(subscription.app_id, line(body))
 
     def _subscribed(self, user_id: str, event_type: str) -> list[ActivitySubscription]:
-        found = self._v2.subscriptions.of_user(user_id, event_type)
+        subscriptions = self._v2.subscriptions.of_user(user_id, event_type)
         if event_type != "dm.received":
-            return found
+            return subscriptions
         # Without credit, events that cost something stop.
-        return [subscription for subscription in found if self._v2.credits.refusal(subscription.app_id) is None]
+        return [subscription for subscription in subscriptions if self._v2.credits.refusal(subscription.app_id) is None]
 
     def _all_activity(self, user_id: str) -> list[V2Webhook]:
         if not self._v2.settings.account_activity_delivers:
@@ -141,8 +144,10 @@ class V2Activity:
         entries = self._v2.account_activity.of_user(user_id)
         return [webhook for entry in entries if (webhook := self._v2.webhooks.find(entry.webhook_id))]
 
-    def _rendered(self, found: ActivitySubscription, dm: Dm, user_id: str, seed: str = "") -> Callable[[], bytes]:
-        return lambda: encode(self.message_envelope(found, dm, user_id, seed))
+    def _rendered(
+        self, subscription: ActivitySubscription, dm: Dm, user_id: str, seed: str = ""
+    ) -> Callable[[], bytes]:
+        return lambda: encode(self.message_envelope(subscription, dm, user_id, seed))
 
     def _all_rendered(self, dm: Dm, user_id: str) -> Callable[[], bytes]:
         return lambda: encode(self._bodies.message(dm, user_id))
@@ -160,15 +165,15 @@ class V2Activity:
         return self._sender.event(event_id, kind, user_id, webhook, secret, render, done, v2=True)
 
 
-def envelope(found: ActivitySubscription, payload: dict[str, Any], seed: str) -> dict[str, Any]:
+def envelope(subscription: ActivitySubscription, payload: dict[str, Any], seed: str) -> dict[str, Any]:
     """Return the body of an event for a subscription. event_uuid is a signed 64-bit number as text."""
-    digest = hashlib.sha256(f"{found.id} {seed}".encode()).digest()
+    digest = hashlib.sha256(f"{subscription.id} {seed}".encode()).digest()
     return {
         "data": {
             "event_uuid": str(int.from_bytes(digest[:8], "big", signed=True)),
-            "filter": found.filter,
-            "event_type": found.event_type,
-            **({"tag": found.tag} if found.tag else {}),
+            "filter": subscription.filter,
+            "event_type": subscription.event_type,
+            **({"tag": subscription.tag} if subscription.tag else {}),
             "payload": payload,
         }
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox.people import Directory
 from sandbox.snowflake import created_ms
-from sandbox.twitter.dm import Dm, Showing, message_data
+from sandbox.twitter.dm import Dm, MessageContext, message_data
 from sandbox.twitter.media import Media
 from sandbox.x_v2.problems import invalid
 from sandbox.x_v2.times import iso
@@ -71,9 +71,9 @@ def media_key(media: Media) -> str:
 class DmEvents:
     """Shows messages."""
 
-    def __init__(self, directory: Directory, showing: Showing) -> None:
+    def __init__(self, directory: Directory, context: MessageContext) -> None:
         self._directory = directory
-        self._showing = showing
+        self._context = context
 
     def page(self, dms: list[Dm], asked: Asked) -> dict[str, Any]:
         """Return `data` and `includes` of some messages, without keys that would be empty."""
@@ -91,13 +91,13 @@ class DmEvents:
         if users:
             includes["users"] = [shown_user(user, asked.user_fields) for user in users]
         if "attachments.media_keys" in asked.expansions:
-            media = [self._media(dm, found, asked) for dm in dms if (found := self._attached(dm))]
+            media = [self._media(dm, attached, asked) for dm in dms if (attached := self._attached(dm))]
             if media:
                 includes["media"] = media
         return {**body, **({"includes": includes} if includes else {})}
 
     def _event(self, dm: Dm, asked: Asked) -> dict[str, Any]:
-        data = message_data(dm, self._showing)
+        data = message_data(dm, self._context)
         attached = self._attached(dm)
         shown = {
             "id": dm.id,
@@ -116,10 +116,10 @@ class DmEvents:
         return {name: value for name, value in shown.items() if name in names and value}
 
     def _attached(self, dm: Dm) -> Media | None:
-        return self._showing.find_media(dm.media_id) if dm.media_id else None
+        return self._context.find_media(dm.media_id) if dm.media_id else None
 
     def _media(self, dm: Dm, media: Media, asked: Asked) -> dict[str, Any]:
-        entity = message_data(dm, self._showing)["attachment"]["media"]
+        entity = message_data(dm, self._context)["attachment"]["media"]
         width, height = media.shown_size
         shown: dict[str, Any] = {
             "media_key": media_key(media),
@@ -160,12 +160,12 @@ def _entities(entities: dict[str, Any]) -> dict[str, Any]:
         "hashtags": [{**at(tag), "tag": tag["text"]} for tag in entities["hashtags"]],
         "cashtags": [{**at(tag), "tag": tag["text"]} for tag in entities["symbols"]],
     }
-    return {name: found for name, found in shown.items() if found}
+    return {name: entities for name, entities in shown.items() if entities}
 
 
 def _values(arguments: dict[str, str], name: str, known: frozenset[str]) -> frozenset[str]:
-    found = frozenset(filter(None, arguments.get(name, "").split(",")))
-    for value in sorted(found - known):
+    values = frozenset(filter(None, arguments.get(name, "").split(",")))
+    for value in sorted(values - known):
         message = f"The `{name}` query parameter value [{value}] is not one of [{','.join(sorted(known))}]"
         raise invalid(message, **{name.replace(".", "__"): value})
-    return found
+    return values

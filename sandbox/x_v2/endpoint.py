@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from sandbox.world import the_world
+from sandbox.state import the_sandbox
 from sandbox.x_v2.caller import APP, OAUTH1, OAUTH2, identify
 from sandbox.x_v2.problems import Problem, invalid, plain, unsupported
 
@@ -27,18 +27,18 @@ def endpoint(
     def decorate(view: Callable[..., ResponseReturnValue]) -> Callable[..., Any]:
         @wraps(view)
         def guarded(**path: str) -> ResponseReturnValue:
-            world = the_world()
-            caller = identify(request, world.directory, world.v2.grants)
+            sandbox = the_sandbox()
+            caller = identify(request, sandbox.directory, sandbox.v2.grants)
             g.caller_app_id = caller.app.id
             if caller.kind not in kinds:
                 raise unsupported(caller.kind, list(kinds))
             if caller.kind == OAUTH2 and not caller.scopes.issuperset(scopes):
                 raise plain(403)
             user_id = caller.user.id if caller.user else ""
-            g.v2_limit_headers, allowed = world.v2.limits.count(name, user_id, caller.app.id)
+            g.v2_limit_headers, allowed = sandbox.v2.limits.count(name, user_id, caller.app.id)
             if not allowed:
                 raise plain(429)
-            if billed and (refusal := world.v2.credits.refusal(caller.app.id)):
+            if billed and (refusal := sandbox.v2.credits.refusal(caller.app.id)):
                 raise refusal
             return view(caller, **path)
 

@@ -81,18 +81,18 @@ class Grants:
 
     def redeem(self, app_id: str, code: str, redirect_uri: str, verifier: str) -> Grant:
         """Return a new grant for a code. Raises GrantRefused."""
-        found = self._codes.pop(code, None)
-        if found is None or found.app_id != app_id or found.until < time.time():
+        issued = self._codes.pop(code, None)
+        if issued is None or issued.app_id != app_id or issued.until < time.time():
             raise GrantRefused("invalid_request", _WRONG_CODE)
-        if found.redirect_uri != redirect_uri:
+        if issued.redirect_uri != redirect_uri:
             raise GrantRefused(
                 "invalid_request", "Value passed for the redirect uri did not match the uri of the code."
             )
-        if found.challenge != _challenge(verifier, found.method):
+        if issued.challenge != _challenge(verifier, issued.method):
             raise GrantRefused(
                 "invalid_request", "Value passed for the code verifier did not match the code challenge."
             )
-        return self.give(app_id, found.user_id, found.scopes)
+        return self.give(app_id, issued.user_id, issued.scopes)
 
     def give(self, app_id: str, user_id: str, scopes: list[str]) -> Grant:
         """Return a new grant with its first tokens."""
@@ -141,7 +141,7 @@ class Grants:
         for grant in list(self._grants.values()):
             if grant.user_id == user_id:
                 grant.access_until = 0.0
-                self._journal.keep("grant", grant.id, grant)
+                self._journal.save("grant", grant.id, grant)
 
     def of_user(self, user_id: str) -> list[Grant]:
         """Return the grants of a user, revoked ones too."""
@@ -156,7 +156,7 @@ class Grants:
 
     def _revoke(self, grant: Grant) -> None:
         grant.revoked = True
-        self._journal.keep("grant", grant.id, grant)
+        self._journal.save("grant", grant.id, grant)
 
     def _rotate(self, grant: Grant) -> None:
         now = time.time()
@@ -165,7 +165,7 @@ class Grants:
         if "offline.access" in grant.scopes:
             grant.refresh_token = f"SANDBOX-refresh-{secrets.token_urlsafe(32)}"
             grant.refresh_until = now + self._settings.oauth2_refresh_seconds
-        self._journal.keep("grant", grant.id, grant)
+        self._journal.save("grant", grant.id, grant)
 
 
 def _challenge(verifier: str, method: str) -> str:

@@ -95,17 +95,17 @@ class V2Limits:
 
     def _windows(self, endpoint: str, user_id: str, app_id: str) -> list[_Window]:
         settings, known = self._settings, LIMITS.get(endpoint, Limit())
-        found: list[tuple[str, str, int | None, float]] = []
+        windows: list[tuple[str, str, int | None, float]] = []
         if settings.short_limits:
             usual = known.user if user_id else known.app
             limit = settings.limits.get(endpoint, usual)
-            found.append(("x-rate-limit-", user_id or f"app {app_id}", limit, QUARTER))
+            windows.append(("x-rate-limit-", user_id or f"app {app_id}", limit, QUARTER))
         if settings.daily_limits:
             of_user = settings.limits_24_hours.get(endpoint, known.user_day) if user_id else None
             of_app = settings.limits_24_hours.get(endpoint, known.app_day)
-            found.append(("x-user-limit-24hour-", user_id, of_user, DAY))
-            found.append(("x-app-limit-24hour-", app_id, of_app, DAY))
+            windows.append(("x-user-limit-24hour-", user_id, of_user, DAY))
+            windows.append(("x-app-limit-24hour-", app_id, of_app, DAY))
         scale = settings.window_scale
         return [
-            _Window(header, key, limit, seconds * scale) for header, key, limit, seconds in found if limit is not None
+            _Window(header, key, limit, seconds * scale) for header, key, limit, seconds in windows if limit is not None
         ]

@@ -43,11 +43,11 @@ class V2:
 
     def reaches(self, user_id: str) -> bool:
         """Whether somebody receives the messages of a user: by a valid webhook, a stream, or lookups of late."""
-        for found in self.subscriptions.of_user(user_id, "dm.received"):
-            webhook = self.webhooks.find(found.webhook_id)
-            if (webhook is not None and webhook.valid) or self.streams.of_app(found.app_id):
+        for subscription in self.subscriptions.of_user(user_id, "dm.received"):
+            webhook = self.webhooks.find(subscription.webhook_id)
+            if (webhook is not None and webhook.valid) or self.streams.of_app(subscription.app_id):
                 return True
-        hooks = [self.webhooks.find(found.webhook_id) for found in self.account_activity.of_user(user_id)]
+        hooks = [self.webhooks.find(entry.webhook_id) for entry in self.account_activity.of_user(user_id)]
         if any(webhook is not None and webhook.valid for webhook in hooks):
             return True
         return time.time() - self.looked_up_at.get(user_id, 0.0) < _POLL_SECONDS

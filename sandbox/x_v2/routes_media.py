@@ -10,9 +10,9 @@ from typing import IO, Any
 from flask import jsonify, request, send_file
 from flask.typing import ResponseReturnValue
 
+from sandbox.state import the_sandbox
 from sandbox.twitter.errors import TwitterError
 from sandbox.twitter.media import Media
-from sandbox.world import the_world
 from sandbox.x_v2.caller import OAUTH2, Caller
 from sandbox.x_v2.dm_events import media_key
 from sandbox.x_v2.endpoint import USER, blueprint, body_of, endpoint
@@ -30,7 +30,7 @@ _SCOPES = ("media.write",)
 def upload(caller: Caller) -> ResponseReturnValue:
     """Take an image in one request, as multipart or as JSON with Base64."""
     form = "json" if request.is_json else "multipart"
-    if form not in the_world().settings.one_shot_forms:
+    if form not in the_sandbox().settings.one_shot_forms:
         raise invalid("The request body could not be read")
     fields = _fields({"media", "media_category", "additional_owners"}, {"media_category"})
     category = fields["media_category"]
@@ -39,7 +39,7 @@ def upload(caller: Caller) -> ResponseReturnValue:
     if category not in _ONE_SHOT:
         raise invalid(f"$.media_category: {category} cannot be uploaded in one request")
     mime = request.files["media"].mimetype if "media" in request.files else ""
-    store = the_world().media
+    store = the_sandbox().media
     # The bytes decide; a caller that names no type of an image is not refused for it.
     mime = mime if mime.startswith("image/") else "image/png"
     return _answered(lambda: store.put(caller.account.id, mime, category, _content(fields)))
@@ -56,7 +56,7 @@ def initialize(caller: Caller) -> ResponseReturnValue:
     if category not in _CATEGORIES:
         raise invalid(f"$.media_category: does not have a value in the enumeration: {category}")
     try:
-        made = the_world().media.open(
+        made = the_sandbox().media.open(
             caller.account.id,
             str(body.get("media_type")),
             category,
@@ -66,7 +66,7 @@ def initialize(caller: Caller) -> ResponseReturnValue:
         )
     except TwitterError as refusal:
         raise _problem(refusal) from None
-    expires = int(the_world().settings.media_lifetime)
+    expires = int(the_sandbox().settings.media_lifetime)
     return jsonify(data={"id": made.id, "media_key": media_key(made), "expires_after_secs": expires})
 
 
@@ -78,23 +78,23 @@ def append(caller: Caller, media_id: str) -> ResponseReturnValue:
     index = str(fields["segment_index"])
     if not index.isdigit() or int(index) > 999:
         raise invalid("$.segment_index: must be between 0 and 999")
-    store = the_world().media
-    found = _mine(caller, media_id)
-    if found.state != "open":
+    store = the_sandbox().media
+    upload = _mine(caller, media_id)
+    if upload.state != "open":
         raise invalid("The media is finalized already")
     try:
-        store.append(found, int(index), _content(fields))
+        store.append(upload, int(index), _content(fields))
     except TwitterError as refusal:
         raise _problem(refusal) from None
-    return jsonify(data={"expires_at": int(found.made_at + the_world().settings.media_lifetime)})
+    return jsonify(data={"expires_at": int(upload.made_at + the_sandbox().settings.media_lifetime)})
 
 
 @media.post("/2/media/upload/<media_id>/finalize")
 @endpoint("v2/media/finalize", *USER, scopes=_SCOPES)
 def finalize(caller: Caller, media_id: str) -> ResponseReturnValue:
     """Put the segments together."""
-    found = _mine(caller, media_id)
-    return _answered(lambda: the_world().media.finish(found) if found.state == "open" else found)
+    upload = _mine(caller, media_id)
+    return _answered(lambda: the_sandbox().media.finish(upload) if upload.state == "open" else upload)
 
 
 @media.get("/2/media/upload")
@@ -110,13 +110,13 @@ def status(caller: Caller) -> ResponseReturnValue:
 @endpoint("v2/dm/media", OAUTH2, scopes=("dm.read",))
 def download(caller: Caller, dm_id: str, media_id: str, resource_id: str) -> ResponseReturnValue:
     """Give the bytes of a message's media to somebody who takes part in the conversation."""
-    world = the_world()
-    dm, found = world.mailbox.get(dm_id), world.media.get(media_id)
-    if dm is None or found is None or dm.media_id != media_id or resource_id != found.file_name:
+    sandbox = the_sandbox()
+    dm, upload = sandbox.mailbox.get(dm_id), sandbox.media.get(media_id)
+    if dm is None or upload is None or dm.media_id != media_id or resource_id != upload.file_name:
         raise Problem(404, not_found("media", "media_id", media_id))
     if caller.account.id not in {dm.sender_id, dm.recipient_id}:
         raise plain(403)
-    return send_file(world.media.shown(found), mimetype="application/octet-stream")
+    return send_file(sandbox.media.shown(upload), mimetype="application/octet-stream")
 
 
 def _answered(work: Any) -> ResponseReturnValue:
@@ -134,7 +134,7 @@ def _problem(refusal: TwitterError) -> Problem:
 
 def _mine(caller: Caller, media_id: str) -> Media:
     try:
-        return the_world().media.upload(media_id, caller.account.id)
+        return the_sandbox().media.upload(media_id, caller.account.id)
     except TwitterError:
         raise invalid(f"The `media_id` value [{media_id}] is not valid", media_id=media_id) from None
 
@@ -161,27 +161,27 @@ def _content(fields: dict[str, Any]) -> IO[bytes]:
         raise invalid("$.media: is missing, or is no Base64") from None
 
 
-def _shown(found: Media) -> dict[str, Any]:
+def _shown(upload: Media) -> dict[str, Any]:
     """Return the media object of the answers."""
-    world = the_world()
-    state = world.media.progress(found)
+    sandbox = the_sandbox()
+    state = sandbox.media.progress(upload)
     shown: dict[str, Any] = {
-        "id": found.id,
-        "media_key": media_key(found),
-        "size": found.total_bytes,
-        "expires_after_secs": max(0, int(found.made_at + world.settings.media_lifetime - time.time())),
+        "id": upload.id,
+        "media_key": media_key(upload),
+        "size": upload.total_bytes,
+        "expires_after_secs": max(0, int(upload.made_at + sandbox.settings.media_lifetime - time.time())),
     }
-    if found.kind == "photo":
-        return {**shown, "image": {"w": found.width, "h": found.height, "image_type": found.mime}}
+    if upload.kind == "photo":
+        return {**shown, "image": {"w": upload.width, "h": upload.height, "image_type": upload.mime}}
     if state == "ready":
         return {**shown, "processing_info": {"state": "succeeded", "progress_percent": 100}}
     if state == "failed":
-        error = {"code": 1, "name": "InvalidMedia", "message": found.problem}
+        error = {"code": 1, "name": "InvalidMedia", "message": upload.problem}
         return {**shown, "processing_info": {"state": "failed", "progress_percent": 12, "error": error}}
-    left = max(0.0, found.ready_at - time.time())
+    left = max(0.0, upload.ready_at - time.time())
     wait = max(1, math.ceil(left))
-    if left > world.settings.processing_seconds * 0.8:
+    if left > sandbox.settings.processing_seconds * 0.8:
         return {**shown, "processing_info": {"state": "pending", "check_after_secs": wait}}
-    done = min(99, round(100 * (1 - left / max(world.settings.processing_seconds, 0.001))))
+    done = min(99, round(100 * (1 - left / max(sandbox.settings.processing_seconds, 0.001))))
     info = {"state": "in_progress", "check_after_secs": wait, "progress_percent": done}
     return {**shown, "processing_info": info}

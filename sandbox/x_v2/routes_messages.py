@@ -6,10 +6,10 @@ from typing import Any
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
+from sandbox.state import the_sandbox
 from sandbox.twitter.errors import TwitterError
 from sandbox.twitter.post import send
 from sandbox.twitter.validation import TEXT_CHARACTERS, Draft
-from sandbox.world import the_world
 from sandbox.x_v2.caller import Caller
 from sandbox.x_v2.dm_events import conversation_id
 from sandbox.x_v2.endpoint import USER, blueprint, body_of, endpoint
@@ -52,23 +52,23 @@ def create_group(caller: Caller) -> ResponseReturnValue:
 @endpoint("v2/dm/delete", *USER, scopes=("dm.read", "dm.write"))
 def delete(caller: Caller, event_id: str) -> ResponseReturnValue:
     """Delete one of the caller's own messages: answered, and without effect here."""
-    dm = the_world().mailbox.get(event_id)
+    dm = the_sandbox().mailbox.get(event_id)
     if dm is None or dm.sender_id != caller.account.id:
         raise Problem(404, not_found("dm_event", "id", event_id))
     return jsonify(data={"deleted": True})
 
 
 def _send(caller: Caller, participant_id: str) -> ResponseReturnValue:
-    world = the_world()
+    sandbox = the_sandbox()
     text, media_id = _read(body_of({"text", "attachments"}))
     if not _ID.fullmatch(participant_id):
         raise invalid(f"The `participant_id` path parameter value [{participant_id}] does not match ^[0-9]{{1,19}}$")
     try:
-        dm = send(world, caller.account, Draft(participant_id, text, media_id), caller.app.id)
+        dm = send(sandbox, caller.account, Draft(participant_id, text, media_id), caller.app.id)
     except TwitterError as refusal:
         of_media = refusal.code in {324, 325}
         raise plain(403, MEDIA_NOT_PERMITTED if of_media else NO_PERMISSION) from None
-    world.v2.credits.charge(caller.app.id, "dm_sent", caller.account.id)
+    sandbox.v2.credits.charge(caller.app.id, "dm_sent", caller.account.id)
     together = conversation_id(caller.account.id, participant_id)
     return jsonify(data={"dm_conversation_id": together, "dm_event_id": dm.id}), 201
 
@@ -86,9 +86,9 @@ def _read(body: dict[str, Any]) -> tuple[str, str | None]:
         return text or "", None
     if not isinstance(attachments, list) or len(attachments) != 1:
         raise invalid("$.attachments: must have exactly 1 item")
-    item = attachments[0]
-    if not isinstance(item, dict) or set(item) != {"media_id"}:
+    attachment = attachments[0]
+    if not isinstance(attachment, dict) or set(attachment) != {"media_id"}:
         raise invalid("$.attachments[0]: must have `media_id` and nothing else")
-    if not isinstance(item["media_id"], str) or not _ID.fullmatch(item["media_id"]):
+    if not isinstance(attachment["media_id"], str) or not _ID.fullmatch(attachment["media_id"]):
         raise invalid("$.attachments[0].media_id: does not match the regex pattern ^[0-9]{1,19}$")
-    return text or "", item["media_id"]
+    return text or "", attachment["media_id"]

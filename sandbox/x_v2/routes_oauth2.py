@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template_string
 from flask.typing import ResponseReturnValue
 
 from sandbox.people import App
-from sandbox.world import the_world
+from sandbox.state import the_sandbox
 from sandbox.x_v2.caller import client_token
 from sandbox.x_v2.grants import SCOPES, Grant, GrantRefused
 
@@ -35,12 +35,12 @@ _PAGE = """<!doctype html>
 @oauth2.get("/2/oauth2/authorize")
 def page() -> ResponseReturnValue:
     """Show what the app asks for and let one of its accounts decide."""
-    world = the_world()
-    app = world.directory.app_with_client_id(request.args.get("client_id", ""))
+    sandbox = the_sandbox()
+    app = sandbox.directory.app_with_client_id(request.args.get("client_id", ""))
     problem = _complaint(app, request.args)
     if app is None or problem:
         return Response(f"Something went wrong. {problem}\n", status=400, mimetype="text/plain")
-    users = [user for user in world.directory.accounts() if _app_of(user.id) == app.id]
+    users = [user for user in sandbox.directory.accounts() if _app_of(user.id) == app.id]
     asked = {name: request.args.get(name, "") for name in _ASKED}
     shown = render_template_string(_PAGE, app=app, users=users, scopes=asked["scope"].split(), asked=asked)
     return Response(shown, mimetype="text/html", headers={"Cache-Control": "no-store"})
@@ -49,14 +49,14 @@ def page() -> ResponseReturnValue:
 @oauth2.post("/i/oauth2/authorize")
 def decide() -> ResponseReturnValue:
     """Send the user back to the app, with a code or with `error=access_denied`."""
-    world, form = the_world(), request.form
-    app = world.directory.app_with_client_id(form.get("client_id", ""))
+    sandbox, form = the_sandbox(), request.form
+    app = sandbox.directory.app_with_client_id(form.get("client_id", ""))
     problem = _complaint(app, form)
-    if app is None or problem or form.get("account_id") not in world.directory.users:
+    if app is None or problem or form.get("account_id") not in sandbox.directory.users:
         return Response(f"Something went wrong. {problem}\n", status=400, mimetype="text/plain")
     answer = {"state": form["state"]}
     if form.get("decision", "allow") == "allow":
-        answer["code"] = world.v2.grants.code(
+        answer["code"] = sandbox.v2.grants.code(
             app.id,
             form["account_id"],
             form["scope"].split(),
@@ -73,7 +73,7 @@ def decide() -> ResponseReturnValue:
 @oauth2.post("/2/oauth2/token")
 def token() -> ResponseReturnValue:
     """Give tokens for a code, for a refresh token, or for the app's own credentials."""
-    grants, form = the_world().v2.grants, request.form
+    grants, form = the_sandbox().v2.grants, request.form
     app = _client()
     if app is None:
         body = {"error": "unauthorized_client", "error_description": "Missing valid authorization header"}
@@ -98,14 +98,14 @@ def revoke() -> ResponseReturnValue:
     app = _client()
     if app is None:
         return jsonify(error="unauthorized_client"), 401
-    the_world().v2.grants.revoke_token(app.id, request.form.get("token", ""))
+    the_sandbox().v2.grants.revoke_token(app.id, request.form.get("token", ""))
     return jsonify(revoked=True)
 
 
 def _tokens(grant: Grant) -> ResponseReturnValue:
     body = {
         "token_type": "bearer",
-        "expires_in": int(the_world().settings.oauth2_access_seconds),
+        "expires_in": int(the_sandbox().settings.oauth2_access_seconds),
         "access_token": grant.access_token,
         "scope": " ".join(grant.scopes),
     }
@@ -114,7 +114,7 @@ def _tokens(grant: Grant) -> ResponseReturnValue:
 
 def _client() -> App | None:
     """Return the app that asks: confidential clients by Basic authorization, public ones by `client_id`."""
-    directory = the_world().directory
+    directory = the_sandbox().directory
     scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return directory.app_with_client_id(request.form.get("client_id", "")) if not scheme else None
@@ -141,5 +141,5 @@ def _complaint(app: App | None, asked: Mapping[str, str]) -> str:
 
 
 def _app_of(user_id: str) -> str:
-    found = the_world().directory.token_of(user_id)
-    return found.app_id if found else ""
+    token = the_sandbox().directory.token_of(user_id)
+    return token.app_id if token else ""

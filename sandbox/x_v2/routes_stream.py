@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from sandbox.server import caller_has_gone
 from sandbox.snowflake import created_ms
-from sandbox.world import World, the_world
+from sandbox.state import Sandbox, the_sandbox
 from sandbox.x_v2.caller import APP, Caller
 from sandbox.x_v2.endpoint import blueprint, body_of, endpoint
 from sandbox.x_v2.problems import invalid
@@ -25,15 +25,15 @@ _LOOK_SECONDS = 0.25
 @endpoint("v2/activity/stream", APP, billed=True)
 def read(caller: Caller) -> ResponseReturnValue:
     """Send the events of all users of the app, one JSON object a line, and empty lines between them."""
-    world = the_world()
+    sandbox = the_sandbox()
     minutes = request.args.get("backfill_minutes", "0")
-    if not minutes.isdigit() or int(minutes) > (5 if world.settings.stream_backfill else 0):
+    if not minutes.isdigit() or int(minutes) > (5 if sandbox.settings.stream_backfill else 0):
         message = f"The `backfill_minutes` query parameter value [{minutes}] is not allowed for this app"
         raise invalid(message, backfill_minutes=minutes)
-    connection = world.v2.streams.open(caller.app.id, request.remote_addr or "")
-    for missed in _missed(world, caller.app.id, int(minutes)):
+    connection = sandbox.v2.streams.open(caller.app.id, request.remote_addr or "")
+    for missed in _missed(sandbox, caller.app.id, int(minutes)):
         connection.lines.put(missed)
-    return Response(_lines(world, connection, request.environ), mimetype="application/json")
+    return Response(_lines(sandbox, connection, request.environ), mimetype="application/json")
 
 
 @stream.get("/2/connections")
@@ -41,10 +41,10 @@ def read(caller: Caller) -> ResponseReturnValue:
 def connections(caller: Caller) -> ResponseReturnValue:
     """List the app's connections; `status` is active, inactive or all."""
     status = request.args.get("status", "active")
-    found = the_world().v2.streams.of_app(caller.app.id, active=status == "active")
+    connections = the_sandbox().v2.streams.of_app(caller.app.id, active=status == "active")
     if status == "inactive":
-        found = [connection for connection in found if connection.disconnected_at]
-    shown = [connection.shown() for connection in found[: int(request.args.get("max_results", "10"))]]
+        connections = [connection for connection in connections if connection.disconnected_at]
+    shown = [connection.shown() for connection in connections[: int(request.args.get("max_results", "10"))]]
     return jsonify(data=shown, meta={"result_count": len(shown)})
 
 
@@ -55,7 +55,7 @@ def close_some(caller: Caller) -> ResponseReturnValue:
     uuids = body_of({"uuids"}, {"uuids"})["uuids"]
     if not isinstance(uuids, list) or not 1 <= len(uuids) <= 100:
         raise invalid("$.uuids: must have between 1 and 100 items")
-    active = {connection.id: connection for connection in the_world().v2.streams.of_app(caller.app.id)}
+    active = {connection.id: connection for connection in the_sandbox().v2.streams.of_app(caller.app.id)}
     return _closed({str(uuid): active.get(str(uuid)) for uuid in uuids})
 
 
@@ -76,24 +76,24 @@ def close_endpoint(caller: Caller, endpoint_id: str) -> ResponseReturnValue:
 
 
 def _close_all(caller: Caller) -> ResponseReturnValue:
-    return _closed({connection.id: connection for connection in the_world().v2.streams.of_app(caller.app.id)})
+    return _closed({connection.id: connection for connection in the_sandbox().v2.streams.of_app(caller.app.id)})
 
 
-def _closed(wanted: dict[str, Connection | None]) -> ResponseReturnValue:
+def _closed(by_id: dict[str, Connection | None]) -> ResponseReturnValue:
     results: list[dict[str, Any]] = []
-    for uuid, connection in wanted.items():
+    for uuid, connection in by_id.items():
         if connection is None:
             results.append({"uuid": uuid, "success": False, "error_message": "connection not found"})
             continue
-        the_world().v2.streams.close(connection, "closed by the app")
+        the_sandbox().v2.streams.close(connection, "closed by the app")
         results.append({"uuid": uuid, "success": True})
     good = sum(result["success"] for result in results)
     return jsonify(data={"successful_kills": good, "failed_kills": len(results) - good, "results": results})
 
 
-def _lines(world: World, connection: Connection, environ: dict[str, Any]) -> Iterator[bytes]:
+def _lines(sandbox: Sandbox, connection: Connection, environ: dict[str, Any]) -> Iterator[bytes]:
     """Yield lines until either side ends the connection."""
-    settings, quiet_since = world.settings, time.monotonic()
+    settings, quiet_since = sandbox.settings, time.monotonic()
     try:
         # An empty chunk makes the server send the headers now.
         yield b""
@@ -112,16 +112,16 @@ def _lines(world: World, connection: Connection, environ: dict[str, Any]) -> Ite
             yield next_line
     finally:
         if settings.stream_notices_disconnect:
-            world.v2.streams.close(connection, "client disconnect")
+            sandbox.v2.streams.close(connection, "client disconnect")
 
 
-def _missed(world: World, app_id: str, minutes: int) -> Iterable[bytes]:
+def _missed(sandbox: Sandbox, app_id: str, minutes: int) -> Iterable[bytes]:
     """Yield the messages of the last minutes, for a reader that was away."""
     since = (time.time() - minutes * 60) * 1000
-    for dm in world.mailbox.all() if minutes else ():
+    for dm in sandbox.mailbox.all() if minutes else ():
         if created_ms(dm.id) < since:
             continue
         for user_id, event_type in ((dm.sender_id, "dm.sent"), (dm.recipient_id, "dm.received")):
-            for found in world.v2.subscriptions.of_user(user_id, event_type):
-                if found.app_id == app_id:
-                    yield line(world.v2_activity.message_envelope(found, dm, user_id))
+            for subscription in sandbox.v2.subscriptions.of_user(user_id, event_type):
+                if subscription.app_id == app_id:
+                    yield line(sandbox.v2_activity.message_envelope(subscription, dm, user_id))

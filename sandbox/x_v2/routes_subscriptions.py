@@ -5,7 +5,7 @@ from typing import Any
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
-from sandbox.world import the_world
+from sandbox.state import the_sandbox
 from sandbox.x_v2.caller import APP, OAUTH1, OAUTH2, Caller
 from sandbox.x_v2.endpoint import ANY, blueprint, body_of, endpoint
 from sandbox.x_v2.pages import read_token, token_for
@@ -30,9 +30,9 @@ def create(caller: Caller) -> ResponseReturnValue:
         raise invalid("$.filter: is not defined in the schema")
     user_id = _user(caller, event_type, filters)
     tag, webhook_id = _tag(body), _webhook(caller, body)
-    world = the_world()
-    made = world.v2.subscriptions.add(caller.app, user_id, event_type, filters, tag or "", webhook_id or "")
-    shape, total = world.settings.subscription_answer, len(world.v2.subscriptions.of_app(caller.app))
+    sandbox = the_sandbox()
+    made = sandbox.v2.subscriptions.add(caller.app, user_id, event_type, filters, tag or "", webhook_id or "")
+    shape, total = sandbox.settings.subscription_answer, len(sandbox.v2.subscriptions.of_app(caller.app))
     if shape == "empty":
         return "", 204
     data: Any = {"array": [made.shown()], "wrapped": {"subscription": made.shown()}}.get(shape, made.shown())
@@ -46,13 +46,13 @@ def list_subscriptions(caller: Caller) -> ResponseReturnValue:
     count = request.args.get("max_results", "1000")
     if not count.isdigit() or not 1 <= int(count) <= 1000:
         raise invalid(f"The `max_results` query parameter value [{count}] is not valid", max_results=count)
-    found = the_world().v2.subscriptions.of_app(caller.app)
+    subscriptions = the_sandbox().v2.subscriptions.of_app(caller.app)
     if caller.user is not None:
-        found = [subscription for subscription in found if subscription.user_id == caller.account.id]
-    total, start = len(found), 0
+        subscriptions = [subscription for subscription in subscriptions if subscription.user_id == caller.account.id]
+    total, start = len(subscriptions), 0
     if token := request.args.get("pagination_token"):
         start = read_token(token)
-    page = found[start : start + int(count)]
+    page = subscriptions[start : start + int(count)]
     meta: dict[str, Any] = {"total_subscriptions": total, "result_count": len(page)}
     if start + len(page) < total:
         meta["next_token"] = token_for(start + len(page))
@@ -64,23 +64,23 @@ def list_subscriptions(caller: Caller) -> ResponseReturnValue:
 def update(caller: Caller, subscription_id: str) -> ResponseReturnValue:
     """Change the tag or the webhook of a subscription."""
     body = body_of({"tag", "webhook_id"})
-    store = the_world().v2.subscriptions
-    found = store.get(caller.app, subscription_id)
-    if found is None:
+    store = the_sandbox().v2.subscriptions
+    subscription = store.get(caller.app, subscription_id)
+    if subscription is None:
         return jsonify(not_found("subscription", "subscription_id", subscription_id)), 404
-    store.update(found, _tag(body), _webhook(caller, body))
-    return jsonify(data={"subscription": found.shown(), "total_subscriptions": len(store.of_app(caller.app))})
+    store.update(subscription, _tag(body), _webhook(caller, body))
+    return jsonify(data={"subscription": subscription.shown(), "total_subscriptions": len(store.of_app(caller.app))})
 
 
 @subscriptions.delete(f"{_PATH}/<subscription_id>")
 @endpoint("v2/activity/delete", APP)
 def delete(caller: Caller, subscription_id: str) -> ResponseReturnValue:
     """Delete a subscription."""
-    store = the_world().v2.subscriptions
-    found = store.get(caller.app, subscription_id)
-    if found is None:
+    store = the_sandbox().v2.subscriptions
+    subscription = store.get(caller.app, subscription_id)
+    if subscription is None:
         return jsonify(not_found("subscription", "subscription_id", subscription_id)), 404
-    store.remove(found)
+    store.remove(subscription)
     return jsonify(data={"deleted": True}, meta={"total_subscriptions": len(store.of_app(caller.app))})
 
 
@@ -91,14 +91,14 @@ def delete_several(caller: Caller) -> ResponseReturnValue:
     ids = [part for part in request.args.get("ids", "").split(",") if part]
     if not 1 <= len(ids) <= 100:
         raise invalid("The `ids` query parameter must have between 1 and 100 values", ids=request.args.get("ids", ""))
-    store = the_world().v2.subscriptions
+    store = the_sandbox().v2.subscriptions
     done, missing = [], []
     for subscription_id in ids:
-        found = store.get(caller.app, subscription_id)
-        if found is None:
+        subscription = store.get(caller.app, subscription_id)
+        if subscription is None:
             missing.append({"subscription_id": subscription_id, "message": "not found", "reason": "NotFound"})
             continue
-        store.remove(found)
+        store.remove(subscription)
         done.append({"subscription_id": subscription_id, "deleted": True})
     body: dict[str, Any] = {"data": done, "meta": {"total_subscriptions": len(store.of_app(caller.app))}}
     return jsonify({**body, **({"errors": missing} if missing else {})})
@@ -106,7 +106,7 @@ def delete_several(caller: Caller) -> ResponseReturnValue:
 
 def _user(caller: Caller, event_type: str, filters: dict[str, Any]) -> str:
     """Return the id of the user whose events are meant. Raises Problem where the caller may not have them."""
-    settings = the_world().settings
+    settings = the_sandbox().settings
     if event_type in settings.subscription_refused_types:
         raise plain(403, f"You are not permitted to subscribe to {event_type}.")
     if event_type == "oauth.revoke":
@@ -133,4 +133,4 @@ def _webhook(caller: Caller, body: dict[str, Any]) -> str | None:
     webhook_id = body.get("webhook_id")
     if webhook_id is None:
         return None
-    return the_world().v2.webhooks.get(caller.app.id, str(webhook_id)).id
+    return the_sandbox().v2.webhooks.get(caller.app.id, str(webhook_id)).id

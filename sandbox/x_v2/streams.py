@@ -60,7 +60,7 @@ class Streams:
     def open(self, app_id: str, client_ip: str) -> Connection:
         """Return a new connection. Raises Problem streaming-connection beyond the limit."""
         with self._lock:
-            active = [found for found in self._all if found.app_id == app_id and found.disconnected_at is None]
+            active = [one for one in self._all if one.app_id == app_id and one.disconnected_at is None]
             if len(active) >= self._settings.stream_connections:
                 raise problem("streaming-connection")
             made = Connection(secrets.token_hex(8), app_id, client_ip, time.time())
@@ -77,9 +77,7 @@ class Streams:
         """Return the connections of an app, or of all apps; `active` leaves out ended ones."""
         with self._lock:
             return [
-                found
-                for found in self._all
-                if app_id in (None, found.app_id) and (found.disconnected_at is None or not active)
+                one for one in self._all if app_id in (None, one.app_id) and (one.disconnected_at is None or not active)
             ]
 
     def send(self, app_id: str, line: bytes) -> None:

@@ -87,7 +87,7 @@ class ActivitySubscriptions:
         """Store a subscription. Raises Problem for a duplicate or beyond the limit."""
         with self._lock:
             mine = self.of_app(app)
-            if any((found.user_id, found.event_type) == (user_id, event_type) for found in mine):
+            if any((subscription.user_id, subscription.event_type) == (user_id, event_type) for subscription in mine):
                 status = self._settings.subscription_duplicate_status
                 raise refused("DuplicateSubscriptionFailed", "Duplicate subscription", status)
             if len(mine) >= self._settings.subscription_limit:
@@ -111,26 +111,26 @@ class ActivitySubscriptions:
         """Delete a subscription."""
         with self._lock:
             self._all.pop(subscription.id, None)
-        self._journal.drop("activity_subscription", subscription.id)
-        self._feed.tell("people", {})
+        self._journal.delete("activity_subscription", subscription.id)
+        self._feed.publish("people", {})
 
     def get(self, app: App, subscription_id: str) -> ActivitySubscription | None:
         """Return a subscription of the app."""
-        found = self._all.get(subscription_id)
-        return found if found is not None and found.app_id == app.id else None
+        subscription = self._all.get(subscription_id)
+        return subscription if subscription is not None and subscription.app_id == app.id else None
 
     def of_app(self, app: App) -> list[ActivitySubscription]:
         """Return the subscriptions of an app, oldest first."""
-        return [found for found in list(self._all.values()) if found.app_id == app.id]
+        return [subscription for subscription in list(self._all.values()) if subscription.app_id == app.id]
 
     def of_user(self, user_id: str, event_type: str | None = None) -> list[ActivitySubscription]:
         """Return the subscriptions of all apps to a user's events."""
         return [
-            found
-            for found in list(self._all.values())
-            if found.user_id == user_id and event_type in (None, found.event_type)
+            subscription
+            for subscription in list(self._all.values())
+            if subscription.user_id == user_id and event_type in (None, subscription.event_type)
         ]
 
     def _changed(self, subscription: ActivitySubscription) -> None:
-        self._journal.keep("activity_subscription", subscription.id, subscription)
-        self._feed.tell("people", {})
+        self._journal.save("activity_subscription", subscription.id, subscription)
+        self._feed.publish("people", {})

@@ -94,9 +94,9 @@ class V2Webhooks:
         """Delete a webhook. Subscriptions keep its id and deliver nothing until they get another one."""
         with self._lock:
             self._webhooks.pop(webhook.id, None)
-        self._journal.drop("v2_webhook", webhook.id)
-        self._feed.tell("people", {})
+        self._journal.delete("v2_webhook", webhook.id)
+        self._feed.publish("people", {})
 
     def _changed(self, webhook: V2Webhook) -> None:
-        self._journal.keep("v2_webhook", webhook.id, webhook)
-        self._feed.tell("people", {})
+        self._journal.save("v2_webhook", webhook.id, webhook)
+        self._feed.publish("people", {})

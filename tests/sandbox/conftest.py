@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from playmates import FakeConnector, Sandbox, running_sandbox
+from fake_connector import FakeConnector
+from sandbox_process import Sandbox, running_sandbox
 
 
 @pytest.fixture(scope="module")

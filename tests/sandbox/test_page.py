@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playmates import ACCOUNT, PAIR, V2_ACCOUNT, FakeConnector, Sandbox, running_sandbox, until
+from fake_connector import FakeConnector
+from message_relay import Relay
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from relay import Relay
-from samples import GIF, MP4, png
+from sample_files import GIF, MP4, png
+from sandbox_process import ACCOUNT, PAIR, V2_ACCOUNT, Sandbox, running_sandbox, until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = [

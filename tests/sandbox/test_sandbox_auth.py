@@ -5,7 +5,7 @@ import time
 import pytest
 import requests
 from oauthlib.oauth1 import Client
-from playmates import ACCOUNT, Sandbox, until
+from sandbox_process import ACCOUNT, Sandbox, until
 
 pytestmark = pytest.mark.integration
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import requests
-from playmates import ACCOUNT, CUSTOMER, PAIR, V2_ACCOUNT, FakeConnector, Sandbox, until
+from fake_connector import FakeConnector
+from sandbox_process import ACCOUNT, CUSTOMER, PAIR, V2_ACCOUNT, Sandbox, until
 
 pytestmark = pytest.mark.integration
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 import requests
-from playmates import ACCOUNT, CUSTOMER, PAIR, Sandbox, until
+from sandbox_process import ACCOUNT, CUSTOMER, PAIR, Sandbox, until
 
 pytestmark = pytest.mark.integration
 

@@ -2,7 +2,7 @@
 
 import pytest
 import requests
-from playmates import Sandbox
+from sandbox_process import Sandbox
 
 pytestmark = pytest.mark.integration
 

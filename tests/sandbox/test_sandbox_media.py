@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import requests
-from playmates import ACCOUNT, CUSTOMER, PAIR, FakeConnector, Sandbox, until
-from samples import GIF, GIF_AS_FILM, MP4, png
+from fake_connector import FakeConnector
+from sample_files import GIF, GIF_AS_FILM, MP4, png
+from sandbox_process import ACCOUNT, CUSTOMER, PAIR, Sandbox, until
 
 pytestmark = pytest.mark.integration
 

@@ -5,7 +5,8 @@ import re
 import threading
 
 import pytest
-from playmates import ACCOUNT, CUSTOMER, PAIR, FakeConnector, Sandbox, sign, until
+from fake_connector import FakeConnector, sign
+from sandbox_process import ACCOUNT, CUSTOMER, PAIR, Sandbox, until
 
 pytestmark = pytest.mark.integration
 

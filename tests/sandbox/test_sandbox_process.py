@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from playmates import ACCOUNT, CUSTOMER, PAIR, ROOT, V2_ACCOUNT, FakeConnector, Sandbox, running_sandbox, until
-from samples import png
+from fake_connector import FakeConnector
+from sample_files import png
+from sandbox_process import ACCOUNT, CUSTOMER, PAIR, ROOT, V2_ACCOUNT, Sandbox, running_sandbox, until
 
 from sandbox.journal import Journal
 
@@ -148,10 +149,10 @@ def test_while_the_disk_is_full_nothing_is_forgotten_and_it_is_said_once(
     # From here on the file must not grow, so SQLite says what it says of a full disk.
     journal._db.execute("PRAGMA max_page_count=1")
     journal._db.set_trace_callback(lambda words: tries.append(words) if words == "BEGIN" else None)
-    journal.keep("note", "1", Note("x" * 100_000))
+    journal.save("note", "1", Note("x" * 100_000))
     until(lambda: len(tries) > 3)
-    journal.keep("note", "2", Note("later"))
-    journal.keep("note", "1", Note("y" * 100_000))
+    journal.save("note", "2", Note("later"))
+    journal.save("note", "1", Note("y" * 100_000))
     tried = len(tries)
     until(lambda: len(tries) > tried + 2)
     assert [r.levelname for r in caplog.records] == ["ERROR"]

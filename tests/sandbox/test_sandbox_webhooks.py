@@ -4,7 +4,8 @@ import json
 import time
 
 import pytest
-from playmates import ACCOUNT, PAIR, FakeConnector, Sandbox, sign, until
+from fake_connector import FakeConnector, sign
+from sandbox_process import ACCOUNT, PAIR, Sandbox, until
 
 pytestmark = pytest.mark.integration
 

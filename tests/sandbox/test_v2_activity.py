@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playmates import CUSTOMER, V2_ACCOUNT, V2_PAIR, FakeConnector, Sandbox, sign, until
+from fake_connector import FakeConnector, sign
+from sandbox_process import CUSTOMER, V2_ACCOUNT, V2_PAIR, Sandbox, until
 
 pytestmark = pytest.mark.integration
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import requests
-from playmates import CUSTOMER, V2_ACCOUNT, V2_PAIR, Sandbox, until
-from samples import GIF, MP4, png
+from sample_files import GIF, MP4, png
+from sandbox_process import CUSTOMER, V2_ACCOUNT, V2_PAIR, Sandbox, until
 
 pytestmark = pytest.mark.integration
 

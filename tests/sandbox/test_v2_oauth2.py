@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from playmates import V2_ACCOUNT, Sandbox, until
+from sandbox_process import V2_ACCOUNT, Sandbox, until
 
 pytestmark = pytest.mark.integration
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import requests
-from playmates import CUSTOMER, V2_ACCOUNT, V2_PAIR, FakeConnector, Sandbox
-from samples import png
+from fake_connector import FakeConnector
+from sample_files import png
+from sandbox_process import CUSTOMER, V2_ACCOUNT, V2_PAIR, Sandbox
 from x_openapi import EXCEPTIONS, answer_complaint, complaints
 
 pytestmark = pytest.mark.integration

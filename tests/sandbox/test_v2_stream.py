@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playmates import V2_ACCOUNT, V2_PAIR, Sandbox, until
+from sandbox_process import V2_ACCOUNT, V2_PAIR, Sandbox, until
 
 pytestmark = pytest.mark.integration
 

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from playmates import ACCOUNT, V2_ACCOUNT, FakeConnector, Sandbox
+from fake_connector import FakeConnector
+from sandbox_process import ACCOUNT, V2_ACCOUNT, Sandbox
 
 pytestmark = pytest.mark.integration
 

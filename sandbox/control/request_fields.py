@@ -1,4 +1,4 @@
-"""How the control API is asked and how it refuses: JSON or form in, JSON with `error` out."""
+"""Reads the fields of control requests (JSON or form) and answers errors as JSON with `error`."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from sandbox.people import User
-from sandbox.world import the_world
+from sandbox.state import the_sandbox
 
 
 class Refusal(Exception):
-    """Raised for a request that cannot be understood (400) or names what is not there (404)."""
+    """Raised for a request that is not valid (400) or names something unknown (404)."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -18,8 +18,8 @@ class Refusal(Exception):
 
 
 def blueprint(name: str) -> Blueprint:
-    """Make a blueprint of the control API. It serves its own page and programs, no page of somebody else's: what the
-    sandbox sends, the connector takes for CCM's."""
+    """Return a blueprint of the control API. It refuses pages of other sites: the connector trusts what the sandbox
+    sends, so such a page could write as an agent."""
     made = Blueprint(f"control_{name}", __name__, url_prefix="/_sandbox")
 
     @made.before_request
@@ -38,7 +38,7 @@ def blueprint(name: str) -> Blueprint:
 
 
 def _own_hosts() -> set[str]:
-    own = the_world().options.base_url.partition("://")[2]
+    own = the_sandbox().options.base_url.partition("://")[2]
     port = own.rpartition(":")[2]
     return {own, *(f"{host}:{port}" for host in ("127.0.0.1", "[::1]", "localhost"))}
 
@@ -47,7 +47,7 @@ def _own_origins() -> set[str]:
     return {f"http://{host}" for host in _own_hosts()}
 
 
-def asked() -> dict[str, Any]:
+def body_fields() -> dict[str, Any]:
     """Return the fields of the body: a JSON object, or a form whose fields are text."""
     if request.mimetype in {"multipart/form-data", "application/x-www-form-urlencoded"}:
         return dict(request.form)
@@ -71,13 +71,13 @@ def _user(fields: dict[str, Any], name: str, business: bool) -> User:
     user_id = fields.get(name)
     if user_id is None:
         raise Refusal(f"{name} is missing")
-    user = the_world().directory.users.get(str(user_id))
+    user = the_sandbox().directory.users.get(str(user_id))
     if user is None or user.business != business:
         raise Refusal(f"{name}: there is no {'account' if business else 'customer'} {user_id}", 404)
     return user
 
 
-def whole(fields: dict[str, Any], name: str, default: int) -> int:
+def integer(fields: dict[str, Any], name: str, default: int) -> int:
     """Return a whole number of the body; a form has it as text."""
     try:
         return int(fields.get(name, default))
@@ -85,6 +85,6 @@ def whole(fields: dict[str, Any], name: str, default: int) -> int:
         raise Refusal(f"{name} must be a whole number") from None
 
 
-def number_in(name: str, default: int = 0) -> int:
+def query_integer(name: str, default: int = 0) -> int:
     """Return a whole number of the query."""
-    return whole(dict(request.args), name, default)
+    return integer(dict(request.args), name, default)

@@ -1,4 +1,4 @@
-"""Control API for what people do in a conversation: customer, brand and agent, and the feed the page lives on."""
+"""Control API for conversations: what customer, brand and agent do, and the events the page listens to."""
 
 import json
 import time
@@ -9,13 +9,13 @@ from flask import Response, jsonify, request, send_file
 from flask.typing import ResponseReturnValue
 
 from sandbox.ccm import desk, messages
-from sandbox.control.asking import Refusal, account_in, asked, blueprint, customer_in, whole
+from sandbox.control.request_fields import Refusal, account_in, blueprint, body_fields, customer_in, integer
+from sandbox.state import Sandbox, the_sandbox
 from sandbox.twitter.dm import WEB_APP
 from sandbox.twitter.errors import TwitterError
 from sandbox.twitter.media import Media
 from sandbox.twitter.post import receive, send
 from sandbox.twitter.validation import Draft
-from sandbox.world import World, the_world
 
 conversation = blueprint("conversation")
 
@@ -23,11 +23,11 @@ conversation = blueprint("conversation")
 @conversation.post("/customer/messages")
 def customer_writes() -> ResponseReturnValue:
     """Let a customer write: text, a file, a quick reply, a place."""
-    world, fields = the_world(), asked()
+    sandbox, fields = the_sandbox(), body_fields()
     account, customer = account_in(fields), customer_in(fields)
     said: dict[str, Any] = {"text": str(fields.get("text") or "")}
     if "media_file" in request.files:
-        media = _upload(world, customer.id, fields.get("media_type"))
+        media = _upload(sandbox, customer.id, fields.get("media_type"))
         said |= {"media_id": media.id, "media_mime": media.shown_mime, "media_kind": media.kind}
     if (metadata := fields.get("quick_reply_metadata")) is not None:
         said["quick_reply_response"] = {"type": "options", "metadata": str(metadata)}
@@ -38,56 +38,56 @@ def customer_writes() -> ResponseReturnValue:
     if not any(said.values()):
         raise Refusal("text, media_file or location is missing")
     dm = receive(
-        world,
+        sandbox,
         customer,
         account,
         said,
-        times=whole(fields, "repeat_delivery", 1),
+        times=integer(fields, "repeat_delivery", 1),
         swap=_flag(fields, "swap", default=False),
         deliver=_flag(fields, "deliver", default=True),
     )
-    return jsonify(world.mailbox.show(dm)), 201
+    return jsonify(sandbox.mailbox.show(dm)), 201
 
 
 @conversation.post("/customer/typing")
 def customer_types() -> ResponseReturnValue:
     """Let a customer type."""
-    world, fields = the_world(), asked()
+    sandbox, fields = the_sandbox(), body_fields()
     account, customer = account_in(fields), customer_in(fields)
-    world.activity.indicate_typing(customer.id, account.id, str(int(time.time() * 1000)))
+    sandbox.activity.indicate_typing(customer.id, account.id, str(int(time.time() * 1000)))
     return "", 204
 
 
 @conversation.post("/customer/read")
 def customer_reads() -> ResponseReturnValue:
     """Let a customer read up to a message, or up to the account's latest."""
-    world, fields = the_world(), asked()
+    sandbox, fields = the_sandbox(), body_fields()
     account, customer = account_in(fields), customer_in(fields)
-    written = [dm for dm in world.mailbox.between(account.id, customer.id) if dm.sender_id == account.id]
+    written = [dm for dm in sandbox.mailbox.between(account.id, customer.id) if dm.sender_id == account.id]
     dm_id = str(fields.get("event_id") or (written[-1].id if written else ""))
     if not dm_id:
         raise Refusal("there is nothing to read")
-    world.mailbox.read_up_to(customer.id, account.id, dm_id)
-    world.activity.mark_read(customer.id, account.id, str(int(time.time() * 1000)), dm_id)
+    sandbox.mailbox.read_up_to(customer.id, account.id, dm_id)
+    sandbox.activity.mark_read(customer.id, account.id, str(int(time.time() * 1000)), dm_id)
     return jsonify(last_read_event_id=dm_id)
 
 
 @conversation.post("/account/native-message")
 def brand_writes() -> ResponseReturnValue:
-    """Let the brand answer from Twitter's own app, past the contact centre."""
-    world, fields = the_world(), asked()
+    """Let the brand answer in X's own app, not through the contact centre."""
+    sandbox, fields = the_sandbox(), body_fields()
     account, customer = account_in(fields), customer_in(fields)
     try:
-        dm = send(world, account, Draft(customer.id, str(fields.get("text") or "")), WEB_APP["id"])
+        dm = send(sandbox, account, Draft(customer.id, str(fields.get("text") or "")), WEB_APP["id"])
     except TwitterError as problem:
-        raise Refusal(f"Twitter refused: {problem.message}", 409) from None
-    return jsonify(world.mailbox.show(dm)), 201
+        raise Refusal(f"X refused: {problem.message}", 409) from None
+    return jsonify(sandbox.mailbox.show(dm)), 201
 
 
 @conversation.post("/agent/messages")
 def agent_writes() -> ResponseReturnValue:
-    """Let the agent, or anybody else in the contact centre, send a CIM message to the connector."""
-    world, fields = the_world(), asked()
+    """Let CCM send a CIM message to the connector."""
+    sandbox, fields = the_sandbox(), body_fields()
     account, customer = account_in(fields), customer_in(fields)
     body = fields.get("body") or {"type": "PLAIN", "markdownText": str(fields.get("text") or "")}
     if not isinstance(body, dict):
@@ -101,44 +101,44 @@ def agent_writes() -> ResponseReturnValue:
         message = messages.in_new_shape(message_id, account, customer, body, now_ms, encoded=encoded)
     message["header"].update(fields.get("header") or {})
     path = str(fields.get("path", "/cim-messages"))
-    reply = world.desk.send(message, account.id, customer.id, body, path)
+    reply = sandbox.desk.send(message, account.id, customer.id, body, path)
     return jsonify(desk.show(reply))
 
 
 @conversation.get("/conversation")
 def snapshot() -> ResponseReturnValue:
-    """Give both sides of a conversation as they are now."""
-    world = the_world()
+    """Return both sides of a conversation."""
+    sandbox = the_sandbox()
     account, customer = account_in(dict(request.args)), customer_in(dict(request.args))
-    phone = [world.mailbox.show(dm) for dm in world.mailbox.between(account.id, customer.id)]
+    phone = [sandbox.mailbox.show(dm) for dm in sandbox.mailbox.between(account.id, customer.id)]
     replies = [
         desk.show(reply)
-        for reply in world.desk.conversation(account.id, customer.id)
+        for reply in sandbox.desk.conversation(account.id, customer.id)
         if reply.body.get("type") not in {"NOTIFICATION", "DELIVERYNOTIFICATION"}
     ]
-    entries = [*world.inbox.conversation(account.id, customer.id), *replies]
+    entries = [*sandbox.inbox.conversation(account.id, customer.id), *replies]
     return jsonify(phone=phone, desk=sorted(entries, key=lambda entry: entry["at"]))
 
 
 @conversation.get("/media/<media_id>")
 def media(media_id: str) -> ResponseReturnValue:
-    """Give the bytes of a medium to the page, which holds no token; with `uploaded=true` as they were uploaded."""
-    world = the_world()
-    found = world.media.get(media_id)
-    if found is None or not world.media.path(found).exists():
+    """Return the bytes of an upload without authentication; with `uploaded=true` as they were uploaded."""
+    sandbox = the_sandbox()
+    upload = sandbox.media.get(media_id)
+    if upload is None or not sandbox.media.path(upload).exists():
         raise Refusal("there is no such upload", 404)
     if _flag(dict(request.args), "uploaded", default=False):
-        return send_file(world.media.path(found).resolve(), mimetype=found.mime, conditional=True)
-    return send_file(world.media.shown(found).resolve(), mimetype=found.shown_mime, conditional=True)
+        return send_file(sandbox.media.path(upload).resolve(), mimetype=upload.mime, conditional=True)
+    return send_file(sandbox.media.shown(upload).resolve(), mimetype=upload.shown_mime, conditional=True)
 
 
 @conversation.get("/events")
 def feed() -> ResponseReturnValue:
-    """Tell the page of every change from now on."""
-    return Response(the_world().feed.listen(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
+    """Send every change from now on as server-sent events."""
+    return Response(the_sandbox().feed.listen(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-def _upload(world: World, owner_id: str, mime: Any) -> Media:
+def _upload(sandbox: Sandbox, owner_id: str, mime: Any) -> Media:
     file = request.files["media_file"]
     mime = str(mime or file.mimetype)
     category = "dm_image"
@@ -147,13 +147,13 @@ def _upload(world: World, owner_id: str, mime: Any) -> Media:
     elif mime == "image/gif":
         category = "dm_gif"
     try:
-        return world.media.put(owner_id, mime, category, file.stream, instantly=True)
+        return sandbox.media.put(owner_id, mime, category, file.stream, instantly=True)
     except TwitterError as problem:
-        raise Refusal(f"Twitter refused the file: {problem.message}", 415) from None
+        raise Refusal(f"X refused the file: {problem.message}", 415) from None
 
 
 def _location(asked_for: Any) -> dict[str, Any]:
-    """Accept {"latitude", "longitude"} or Twitter's own form, as an object or as text in a form field."""
+    """Read {"latitude", "longitude"} or X's own form, as an object or as JSON text in a form field."""
     try:
         place = json.loads(asked_for) if isinstance(asked_for, str) else asked_for
         if "type" in place:

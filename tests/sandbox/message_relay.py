@@ -5,8 +5,9 @@ import itertools
 from typing import Any
 
 import requests
-from playmates import ACCOUNT, FakeConnector, Sandbox
+from fake_connector import FakeConnector
 from requests_oauthlib import OAuth1
+from sandbox_process import ACCOUNT, Sandbox
 
 _numbers = itertools.count(1)
 

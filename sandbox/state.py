@@ -1,7 +1,4 @@
-"""Everything the sandbox plays with, put together once: the only place that constructs the parts.
-
-Routes reach it through `the_world()`.
-"""
+"""All parts of the sandbox, constructed in one place. Routes get them from `the_sandbox()`."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +21,7 @@ from sandbox.settings import Settings
 from sandbox.snowflake import Snowflakes
 from sandbox.twitter.activity import Activity
 from sandbox.twitter.bodies import Bodies
-from sandbox.twitter.dm import Showing
+from sandbox.twitter.dm import MessageContext
 from sandbox.twitter.event_sender import EventSender
 from sandbox.twitter.limits import RateLimits
 from sandbox.twitter.mailbox import Mailbox
@@ -37,7 +34,7 @@ from sandbox.x_v2.replay import Replays
 
 @dataclass(frozen=True)
 class Options:
-    """Where things are; told once, at the start. connector_token: for its internal routes; empty: none."""
+    """Options of the command line. connector_token is for the connector's internal routes; "" means none."""
 
     base_url: str
     connector_url: str
@@ -45,8 +42,8 @@ class Options:
     connector_token: str = field(default="", repr=False)
 
 
-class World:
-    """The parts of the sandbox and how they know one another."""
+class Sandbox:
+    """The parts of the sandbox."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -63,8 +60,8 @@ class World:
         self.media = MediaStore(options.state_dir / "media", self.journal, self.ids, self.settings)
         self.mailbox = Mailbox(self.journal, self.ids, self.feed)
         self.sender = EventSender(self.settings)
-        self.showing = Showing(options.base_url, self._mention, self.media.get)
-        self.bodies = Bodies(self.directory, self.showing)
+        self.message_context = MessageContext(options.base_url, self._mention, self.media.get)
+        self.bodies = Bodies(self.directory, self.message_context)
         self.v2 = assemble(self.journal, self.ids, self.feed, self.settings, self.directory)
         self.v2_activity = V2Activity(self.directory, self.sender, self.mailbox, self.bodies, self.v2)
         self.v2.replays = Replays(self.settings, self.mailbox, self.v2_activity)
@@ -79,7 +76,7 @@ class World:
         self._restore()
 
     def reset(self) -> None:
-        """Go back to the first start: the demo people, no messages, no webhooks, no faults."""
+        """Return to the state of the first start: the demo people, no messages, no webhooks, no faults."""
         self.faults.lift()
         self.settings.restore()
         self.sender.clear()
@@ -99,13 +96,13 @@ class World:
         self.configurations.clear()
         self.directory.clear()
         self.journal.clear()
-        demo.settle(self.directory)
-        self.feed.tell("reset", {})
+        demo.add_people(self.directory)
+        self.feed.publish("reset", {})
 
     def _restore(self) -> None:
         for part in (self.directory, self.webhooks, self.v2, self.media, self.mailbox, self.inbox, self.desk):
             part.restore()
-        demo.settle(self.directory)
+        demo.add_people(self.directory)
         self.activity.resume()
 
     def _mention(self, screen_name: str) -> tuple[str, str, str] | None:
@@ -113,9 +110,9 @@ class World:
         return (user.id, user.name, user.screen_name) if user else None
 
 
-def the_world() -> World:
-    """Return the world of the application that serves this request."""
-    world = current_app.extensions["sandbox"]
-    if not isinstance(world, World):
-        raise TypeError("the application has no world")
-    return world
+def the_sandbox() -> Sandbox:
+    """Return the sandbox of the application that serves this request."""
+    sandbox = current_app.extensions["sandbox"]
+    if not isinstance(sandbox, Sandbox):
+        raise TypeError("the application has no sandbox")
+    return sandbox
