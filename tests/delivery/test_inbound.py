@@ -137,7 +137,7 @@ class TestOwnMessages:
 
     def test_an_echo_that_cannot_be_read_is_kept_for_a_person(self, fakes: FakeDeliveries) -> None:
         payload = fakes.event("5", "x", own=True)
-        payload["direct_message_events"][0]["created_timestamp"] = "9" * 20
+        payload["direct_message_events"][0]["message_create"]["message_data"]["text"] = ["x"]
         fakes.receive(payload)
         fakes.serve()
         assert fakes.written() == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.media.files import JPEG, PNG, WEBP, box, film, gif
 from twitter_connector.errors import MediaTooLarge, Permanent
 from twitter_connector.media import file_kind
-from twitter_connector.media.file_kind import HEAD_BYTES, MEGABYTE, MediaKind, inspect, kind_of
+from twitter_connector.media.file_kind import HEAD_BYTES, MEGABYTE, MediaKind, claimed_kind, inspect, kind_of
 
 H264 = film(b"avc1", b"mp4a")
 
@@ -208,3 +208,20 @@ def test_a_file_that_has_been_looked_at_is_at_its_beginning_again() -> None:
         file = io.BytesIO(data)
         inspect(file, len(data))
         assert file.tell() == 0
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "name", "kind"),
+    [
+        ("image/gif", "", "animated GIF"),
+        ("IMAGE/JPEG", "x.png", "JPEG image"),
+        ("", "party.GIF", "animated GIF"),
+        ("application/octet-stream", "clip.mov", "QuickTime video"),
+        ("", "", None),
+        ("application/pdf", "a.pdf", None),
+    ],
+)
+def test_a_file_that_is_not_at_hand_is_called_what_it_claims_to_be(mime_type: str, name: str, kind: str | None) -> None:
+    claimed = claimed_kind(mime_type, name)
+    assert (claimed.name if claimed else None) == kind
+    assert claimed is None or ("H.264" in claimed.limits) == (claimed.category == "dm_video")

@@ -27,10 +27,12 @@ from twitter_connector.errors import (
     RateLimited,
     ServiceUnavailable,
 )
-from twitter_connector.model.plan import Upload
+from twitter_connector.media.file_kind import ANIMATED_GIF, JPEG, MP4, MediaKind
+from twitter_connector.model.plan import FileKind, Upload
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.twitter import chunked_upload as course
 from twitter_connector.twitter.chunked_upload import Outgoing
+from twitter_connector.twitter.media_refusals import upload_refused
 from twitter_connector.twitter.v1.media import PATH, V1Uploads
 
 MIB = 1024 * 1024
@@ -258,6 +260,56 @@ def test_a_failure_without_a_usable_name_says_so(twitter: Twitter, uploads: V1Up
         uploads.carry_on(CREDENTIALS, Upload(), video(10), lambda _: None)
     assert failure.value.reason == "media_processing_failed"
     assert "\r" not in failure.value.detail
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "category", "words"),
+    [
+        (ANIMATED_GIF, "dm_gif", "Gif too many frames (412); the maximum is 350"),
+        (JPEG, "dm_image", "Image dimensions 12000x9000 exceed the maximum"),
+        (MP4, "dm_video", "Video longer than 140 seconds (188.4)"),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_a_refusal_names_the_kind_of_this_file_and_quotes_x(
+    twitter: Twitter, uploads: V1Uploads, kind: MediaKind, category: str, words: str, resumed: bool
+) -> None:
+    error = {"code": 1, "name": "InvalidMedia", "message": words}
+    twitter.after = [{**ANSWER, "processing_info": {"state": "failed", "error": error}}]
+    upload = Upload(ID, 1, "processing") if resumed else Upload()
+    upload = replace(upload, file=FileKind(kind.name, kind.limits))
+    outgoing = None if resumed else replace(video(10), category=category, mime_type=kind.mime_type)
+    with pytest.raises(Permanent) as failure:
+        uploads.carry_on(CREDENTIALS, upload, outgoing, lambda _: None)
+    assert failure.value.detail == f"X cannot use the {kind.name} (InvalidMedia: “{words}”). {kind.limits}"
+    assert ("H.264" in failure.value.detail) == (category == "dm_video")
+
+
+@pytest.mark.parametrize(
+    ("words", "quoted"),
+    [
+        ("a\r\nb\u202e\x00c", "a b c"),
+        ("x" * 500, "x" * 199 + "…"),
+        (["x"], "it does not say why"),
+        ({}, "it does not say why"),
+        (None, "it does not say why"),
+        ("", "it does not say why"),
+    ],
+)
+def test_x_s_words_are_quoted_on_one_line_and_in_bounds(
+    twitter: Twitter, uploads: V1Uploads, words: object, quoted: str
+) -> None:
+    twitter.after = [{**ANSWER, "processing_info": {"state": "failed", "error": {"message": words}}}]
+    with pytest.raises(Permanent) as failure:
+        uploads.carry_on(CREDENTIALS, Upload(), video(10), lambda _: None)
+    assert f"({quoted})" in failure.value.detail.replace("“", "").replace("”", "")
+
+
+def test_a_refused_upload_quotes_x_too() -> None:
+    failure = upload_refused(Permanent("media_refused", "x", status=400, words="media type unrecognized."))
+    assert failure is not None
+    assert failure.detail == "X did not accept the file (HTTP 400: “media type unrecognized”)."
 
 
 REFUSALS: list[tuple[Reply, type[ConnectorError], str]] = [

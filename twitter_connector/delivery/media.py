@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, MediaTooLarge, Permanent, Scope
-from twitter_connector.media.file_kind import VIDEO_MAX_BYTES, MediaKind, inspect, kind_of
+from twitter_connector.media.file_kind import VIDEO_MAX_BYTES, MediaKind, claimed_kind, inspect, kind_of
 from twitter_connector.messages.to_cim import media_message, media_note
 from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.event import Media, Variant
 from twitter_connector.model.message import CimMessage, MediaPart, StoredFile
-from twitter_connector.model.plan import MediaRef, Upload
+from twitter_connector.model.plan import FileKind, MediaRef, Upload
 
 from .limits import Endpoints
 from .ports import CredentialsPort
@@ -126,6 +126,7 @@ class MediaTransfer:
         Permanent with a sentence for the agent if it cannot be sent."""
         uploads = self.uploads(account)
         if upload.state != "uploading":
+            upload = _named(upload, claimed_kind(ref.mime_type, ref.name))
             with self.endpoints.using(account.id, Endpoint.UPLOAD):
                 return uploads.carry_on(account.credentials, upload, None, keep)
         source = Endpoint.PUBLIC_FILE if self.files.filename(ref.url) is None else Endpoint.FILE_ENGINE
@@ -134,7 +135,7 @@ class MediaTransfer:
             whole = stack.enter_context(self.spool(stream.chunks, VIDEO_MAX_BYTES))
             kind: MediaKind = inspect(whole.file, whole.size_bytes)
             outgoing = self.outgoing(whole.file, whole.size_bytes, kind.mime_type, kind.category)
-            return uploads.carry_on(account.credentials, upload, outgoing, keep)
+            return uploads.carry_on(account.credentials, _named(upload, kind), outgoing, keep)
 
     def _opened(self, ref: MediaRef) -> AbstractContextManager[Stream]:
         # A file of the file engine is never fetched by its public address, which may not even resolve in here.
@@ -142,3 +143,7 @@ class MediaTransfer:
         if name is not None:
             return self.files.read(name, ceiling=VIDEO_MAX_BYTES)
         return self.fetcher.open(ref.url, ceiling=VIDEO_MAX_BYTES)
+
+
+def _named(upload: Upload, kind: MediaKind | None) -> Upload:
+    return upload if kind is None else replace(upload, file=FileKind(kind.name, kind.limits))

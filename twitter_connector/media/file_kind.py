@@ -25,6 +25,15 @@ GIF_MAX_WIDTH = 1280
 GIF_MAX_HEIGHT = 1080
 GIF_MAX_PIXELS = 300_000_000  # width x height x frames
 
+# What X says about each category; of its 512 MB for a video this service takes 25.
+_LIMITS = {
+    "dm_image": "X takes images of up to 5 MB. Save the image again, as a PNG for instance, and send that.",
+    "dm_gif": f"X takes GIFs of up to 15 MB, {GIF_MAX_WIDTH} x {GIF_MAX_HEIGHT} pixels and {GIF_MAX_FRAMES} frames. "
+    "Send a smaller or shorter one.",
+    "dm_video": "X takes videos in H.264 with AAC sound, 0.5 to 140 seconds long and up to 1280 x 1024 pixels large. "
+    "Convert the video and send it again.",
+}
+
 # The first bytes that identify every format below.
 HEAD_BYTES = 64
 
@@ -38,6 +47,11 @@ class MediaKind:
     category: str
     max_bytes: int
 
+    @property
+    def limits(self) -> str:
+        """X's limits for this kind and the agent's next step, as sentences."""
+        return _LIMITS[self.category]
+
 
 JPEG = MediaKind("JPEG image", "image/jpeg", "dm_image", IMAGE_MAX_BYTES)
 PNG = MediaKind("PNG image", "image/png", "dm_image", IMAGE_MAX_BYTES)
@@ -46,6 +60,19 @@ STATIC_GIF = MediaKind("GIF image", "image/gif", "dm_image", IMAGE_MAX_BYTES)
 ANIMATED_GIF = MediaKind("animated GIF", "image/gif", "dm_gif", GIF_MAX_BYTES)
 MP4 = MediaKind("MP4 video", "video/mp4", "dm_video", VIDEO_MAX_BYTES)
 MOV = MediaKind("QuickTime video", "video/quicktime", "dm_video", VIDEO_MAX_BYTES)
+
+
+_KINDS = (JPEG, PNG, WEBP, ANIMATED_GIF, MP4, MOV)
+_ENDINGS = {"jpg": JPEG, "jpeg": JPEG, "png": PNG, "webp": WEBP, "gif": ANIMATED_GIF, "mp4": MP4, "mov": MOV}
+
+
+def claimed_kind(mime_type: str, name: str) -> MediaKind | None:
+    """Return the kind that a MIME type or the ending of a file's name claims; None if they claim none X carries.
+
+    Only for sentences about a file that is not at hand.
+    """
+    claimed = next((kind for kind in _KINDS if kind.mime_type == mime_type.lower()), None)
+    return claimed or _ENDINGS.get(name.lower().rpartition(".")[2])
 
 
 def kind_of(head: bytes, size: int) -> MediaKind:

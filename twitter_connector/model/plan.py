@@ -109,12 +109,22 @@ class Skip:
 
 
 @dataclass(frozen=True)
+class FileKind:
+    """A kind of file in words. name: "animated GIF". limits: X's limits for it, as a sentence."""
+
+    name: str
+    limits: str
+
+
+@dataclass(frozen=True)
 class Upload:
     """A file on its way to Twitter, as small resumable steps see it.
 
     media_id: empty until INIT. segments: how many APPENDs are done. state: "uploading", "processing", "ready".
+    file: what the file is and how large X lets it be, for the sentence of a refusal; not stored.
     """
 
     media_id: str = ""
     segments: int = 0
     state: str = "uploading"
+    file: FileKind | None = field(default=None, compare=False)

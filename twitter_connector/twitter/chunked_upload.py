@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
@@ -92,7 +92,7 @@ def _carried(
     if upload.state == "uploading":
         assert outgoing is not None, "an upload that is not finished needs its file"
         if not upload.media_id:
-            upload = steps.init(credentials, outgoing)
+            upload = replace(steps.init(credentials, outgoing), file=upload.file)
             keep(upload)
         while upload.segments < outgoing.segments:
             upload = steps.append(credentials, upload, outgoing)

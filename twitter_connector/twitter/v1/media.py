@@ -6,13 +6,12 @@ https://docs.x.com/x-api/media/quickstart/media-upload-chunked
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from twitter_connector.errors import ConnectorError, Endpoint, MediaTooLarge, Permanent, ServiceUnavailable
+from twitter_connector.errors import Endpoint, ServiceUnavailable
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.plan import Upload
 from twitter_connector.net.answers import Answer, NoAnswer, NotSent
@@ -20,7 +19,8 @@ from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.multipart import FilePart, Multipart
 
 from ..chunked_upload import Outgoing, carry_on
-from ..http import WORDS_MAX_CHARS, classify, scope_of
+from ..http import classify, scope_of
+from ..media_refusals import processing_failed, upload_refused
 from ..oauth1 import signature
 
 PATH = "/1.1/media/upload.json"
@@ -91,7 +91,7 @@ class V1Uploads:
             )
         except (NotSent, NoAnswer) as error:
             raise _unavailable("twitter_unreachable", f"Twitter's upload host failed: {error}.") from error
-        failure = _about_media(classify(answer, self._clock(), acts=False, endpoint=Endpoint.UPLOAD))
+        failure = upload_refused(classify(answer, self._clock(), acts=False, endpoint=Endpoint.UPLOAD))
         if failure is not None:
             raise failure
         return answer
@@ -104,36 +104,10 @@ def _after(upload: Upload, body: Mapping[str, Any]) -> tuple[Upload, timedelta]:
         return replace(upload, state="ready"), timedelta()
     assert isinstance(info, Mapping)
     if state == "failed":
-        raise _failed(info.get("error"))
+        raise processing_failed(upload.file, info.get("error"))
     after = info.get("check_after_secs")
     wait = timedelta(seconds=after) if isinstance(after, int | float) and 0 <= after < 1e6 else DEFAULT_WAIT
     return replace(upload, state="processing"), min(wait, LONGEST_WAIT)
-
-
-def _failed(told: object) -> Permanent:
-    error = told if isinstance(told, Mapping) else {}
-    name = str(error.get("name") or "")
-    code = error.get("code")
-    named = name if re.fullmatch(r"\w{1,60}", name, re.ASCII) else "it does not say why"
-    return Permanent(
-        "media_processing_failed",
-        f"Twitter cannot use the file: {named}. A video has to be H.264 with AAC sound, 0.5 to 140 seconds long and at "
-        "most 1280 x 1024 pixels large.",
-        code=code if isinstance(code, int) else None,
-        words=str(error.get("message") or "")[:WORDS_MAX_CHARS],
-    )
-
-
-def _about_media(failure: ConnectorError | None) -> ConnectorError | None:
-    """Give refusals without a code of Twitter's own, which this endpoint is fond of, a name that says what it is."""
-    if not isinstance(failure, Permanent) or failure.reason not in ("request_refused", "media_refused"):
-        return failure
-    named = f" (HTTP {failure.status})" if failure.code is None else f" (Twitter error {failure.code})"
-    facts: dict[str, Any] = {"code": failure.code, "status": failure.status, "words": failure.words}
-    facts["endpoint"] = Endpoint.UPLOAD
-    if failure.status == 413:
-        return MediaTooLarge("media_too_large", f"The file is larger than Twitter accepts{named}.", **facts)
-    return Permanent("media_refused", f"Twitter did not accept the file{named}.", **facts)
 
 
 def _unavailable(reason: str, detail: str) -> ServiceUnavailable:
