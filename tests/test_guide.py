@@ -24,7 +24,7 @@ import pytest
 from tree import ROOT, Tree
 
 from twitter_connector import errors
-from twitter_connector.twitter.error_codes import CODES
+from twitter_connector.twitter.error_codes import CODES, PROBLEMS
 
 GUIDE = ROOT / "docs" / "guide.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
@@ -248,7 +248,7 @@ def test_the_operators_page_explains_every_event_that_is_logged_as_a_warning_or_
 
 def test_the_operators_page_has_every_reason_for_which_something_waits_or_is_given_up() -> None:
     raised = {cls.__name__ for cls in _below(errors.ConnectorError)} | {"kind", "_refused"}
-    reasons = {row[1] for row in CODES.values()}
+    reasons = {row[1] for row in (*CODES.values(), *PROBLEMS.values())}
     for call in _calls():
         if _name(call) in raised and call.args and isinstance(call.args[0], ast.Constant):
             reasons.update(_words(call.args[0]))
