@@ -21,6 +21,7 @@ from twitter_connector.net.answers import Answer
 
 from ..dm_objects import load
 from ..http import SECONDS, TwitterHttp, budget_in
+from .calls import mapping
 from .dm_events import EXPANSIONS, FIELDS, FIELDS_WITHOUT_SENDER, MEDIA_FIELDS, USER_FIELDS, page_events
 
 log = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ class V2Messages:
         """Return one page of messages. size: 1 to 100 messages; X bills each one."""
         params = {"max_results": str(size), **({"pagination_token": token} if token else {})}
         body = self._looked_up(LOOKUP_PATH, params)
-        token = str(_mapping(body.get("meta")).get("next_token") or "")
+        token = str(mapping(body.get("meta")).get("next_token") or "")
         return Page(tuple(page_events(body, self._account_id)), token, whole=not _lacks_messages(body))
 
     def _looked_up(self, path: str, params: dict[str, str], seconds: float = SECONDS) -> Mapping[str, Any]:
@@ -168,7 +169,3 @@ def _lacks_messages(body: Mapping[str, Any]) -> bool:
     errors = body.get("errors")
     rows = errors if isinstance(errors, list) else []
     return any(isinstance(row, Mapping) and row.get("resource_type") in ("dm_event", None) for row in rows)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

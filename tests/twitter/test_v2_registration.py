@@ -1,0 +1,181 @@
+"""Webhooks and subscriptions of API v2: what is reused, what is created, and what of others is never touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import responses
+
+from twitter_connector.errors import ConnectorError, Permanent
+from twitter_connector.model.account import V2, Account, Credentials, Webhook
+from twitter_connector.net.http_client import HttpClient
+from twitter_connector.twitter.http import TwitterHttp
+from twitter_connector.twitter.v2.registration import V2Registration
+from twitter_connector.twitter.v2.subscriptions import REQUIRED, TAG, WANTED
+
+API = "https://api.x.com"
+WEBHOOKS, ACTIVITY = f"{API}/2/webhooks", f"{API}/2/activity/subscriptions"
+URL = "https://cx.example.com/twitter-connector/webhook/twitter/222222222"
+CREDENTIALS = Credentials("app key", "app secret", "222222222-token", "token secret", "bearer")
+ACCOUNT = Account("222222222", CREDENTIALS, URL, webhook=Webhook("7", URL, True), flavour=V2)
+SAMPLES = Path(__file__).parents[1] / "payloads" / "x-v2"
+EVENTS = (REQUIRED, *WANTED)
+
+
+def refused(message: str) -> dict[str, Any]:
+    return {
+        "errors": [{"message": message}],
+        "title": "Invalid Request",
+        "type": "https://api.twitter.com/2/problems/invalid-request",
+    }
+
+
+def row(event: str, *, tag: str = TAG, webhook: str = "7", user: str = "222222222", id_: str = "") -> dict[str, Any]:
+    identity = {"subscription_id": id_ or str(100 + EVENTS.index(event)), "event_type": event, "tag": tag}
+    return {**identity, "filter": {"user_id": user} if user else {}, **({"webhook_id": webhook} if webhook else {})}
+
+
+@pytest.fixture
+def http() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+def registration(account: Account = ACCOUNT) -> V2Registration:
+    http = TwitterHttp(HttpClient(), lambda: datetime(2026, 11, 27, tzinfo=UTC))
+    return V2Registration(http, API, "https://api.twitter.com", account)
+
+
+def calls(http: responses.RequestsMock, method: str) -> list[Any]:
+    return [json.loads(c.request.body or b"null") for c in http.calls if c.request.method == method]
+
+
+class TestWebhooks:
+    @pytest.mark.parametrize("body", [{"meta": {"result_count": 0}}, {"data": []}, {"data": None}])
+    def test_no_webhook_is_an_empty_list(self, http: responses.RequestsMock, body: Any) -> None:
+        http.get(WEBHOOKS, json=body)
+        assert registration().webhooks() == []
+        assert http.calls[0].request.headers["Authorization"] == "Bearer bearer"
+
+    def test_the_documented_list_is_read(self, http: responses.RequestsMock) -> None:
+        http.get(WEBHOOKS, json=json.loads((SAMPLES / "webhook_list_200.json").read_text()))
+        assert [w.valid for w in registration().webhooks()] == [True]
+
+    @pytest.mark.parametrize("reason", ["DuplicateUrlFailed: exists", "WebhookLimitExceeded: 1 of 1"])
+    def test_a_url_that_is_registered_already_is_reused(self, http: responses.RequestsMock, reason: str) -> None:
+        http.post(WEBHOOKS, status=400, json=refused(reason))
+        other = {"id": "9", "url": "https://other.example/x", "valid": True}
+        http.get(WEBHOOKS, json={"data": [other, {"id": "7", "url": URL, "valid": True}]})
+        assert registration().create_webhook(URL) == Webhook("7", URL, True)
+
+    def test_a_limit_that_others_use_up_is_a_refusal_and_deletes_nothing(self, http: responses.RequestsMock) -> None:
+        http.post(WEBHOOKS, status=400, json=refused("WebhookLimitExceeded: 1 of 1"))
+        http.get(WEBHOOKS, json={"data": [{"id": "9", "url": "https://other.example/x", "valid": True}]})
+        with pytest.raises(Permanent) as failure:
+            registration().create_webhook(URL)
+        assert failure.value.words.startswith("WebhookLimitExceeded")
+        assert calls(http, "DELETE") == []
+
+    def test_a_challenge_that_failed_is_a_refusal(self, http: responses.RequestsMock) -> None:
+        http.post(WEBHOOKS, status=400, json=json.loads((SAMPLES / "webhook_create_400_crc.json").read_text()))
+        with pytest.raises(Permanent) as failure:
+            registration().create_webhook(URL)
+        assert failure.value.words.startswith("CrcValidationFailed")
+
+    @pytest.mark.parametrize("body", ["<html>", "7", "[]"])
+    def test_what_is_no_list_is_not_taken_for_an_empty_one(self, http: responses.RequestsMock, body: str) -> None:
+        http.get(WEBHOOKS, body=body)
+        with pytest.raises(ConnectorError) as failure:
+            registration().webhooks()
+        assert failure.value.reason == "twitter_odd_answer"
+
+
+class TestActivity:
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            lambda created: {"data": [created]},
+            lambda created: {"data": created},
+            lambda created: {"data": {"subscription": created}},
+            lambda created: None,
+        ],
+        ids=["list", "object", "inside", "empty"],
+    )
+    def test_every_event_is_subscribed_whatever_the_answers_form(
+        self, http: responses.RequestsMock, answer: Any
+    ) -> None:
+        http.get(ACTIVITY, json={"meta": {"total_subscriptions": 0}})
+        body = answer(row(REQUIRED))
+        http.post(ACTIVITY, **({"json": body} if body else {"status": 204}))
+        account = registration()
+        assert account.subscribe("7") is True
+        asked = calls(http, "POST")
+        assert [a["event_type"] for a in asked] == list(EVENTS)
+        assert {a["tag"] for a in asked} == {TAG}
+        assert {a["webhook_id"] for a in asked} == {"7"}
+        assert all(a.get("filter") == {"user_id": "222222222"} for a in asked if a["event_type"] != "oauth.revoke")
+        assert account.remarks == []
+
+    def test_doing_it_again_changes_nothing(self, http: responses.RequestsMock) -> None:
+        http.get(ACTIVITY, json={"data": [row(e, user="" if e == "oauth.revoke" else "222222222") for e in EVENTS]})
+        assert registration().subscribe("7") is False
+        assert registration().subscribed() is True
+        assert {c.request.method for c in http.calls} == {"GET"}
+
+    def test_ours_that_point_elsewhere_are_pointed_to_the_webhook(self, http: responses.RequestsMock) -> None:
+        http.get(ACTIVITY, json={"data": [row(e, webhook="6" if e == REQUIRED else "7") for e in EVENTS]})
+        http.put(f"{ACTIVITY}/100", json={"data": {}})
+        assert registration().subscribe("7") is True
+        assert calls(http, "PUT") == [{"tag": TAG, "webhook_id": "7"}]
+
+    def test_anothers_subscription_is_named_and_left_alone(self, http: responses.RequestsMock) -> None:
+        http.get(ACTIVITY, json={"data": [row(REQUIRED, tag="other tool", webhook="6")]})
+        with pytest.raises(Permanent) as failure:
+            registration().subscribe("7")
+        assert failure.value.reason == "subscription_elsewhere"
+        assert "subscription 100, webhook 6" in failure.value.detail
+        assert {c.request.method for c in http.calls} == {"GET"}
+
+    def test_an_optional_one_that_x_refuses_is_a_remark(self, http: responses.RequestsMock) -> None:
+        http.get(ACTIVITY, json={"data": [row(e) for e in EVENTS if e != "oauth.revoke"]})
+        http.post(ACTIVITY, status=400, json=refused("event_type is not one of the enum"))
+        account = registration()
+        account.subscribe("7")
+        assert account.remarks == [
+            "X refused the optional subscription oauth.revoke: event_type is not one of the enum"
+        ]
+
+    def test_the_required_one_that_x_refuses_is_a_failure(self, http: responses.RequestsMock) -> None:
+        http.get(ACTIVITY, json={"data": []})
+        http.post(ACTIVITY, status=403, json={"title": "Forbidden", "status": 403, "type": "about:blank"})
+        with pytest.raises(ConnectorError):
+            registration().subscribe("7")
+
+    def test_a_lost_answer_is_found_in_the_list(self, http: responses.RequestsMock) -> None:
+        others = [row(e) for e in WANTED]
+        http.get(ACTIVITY, json={"data": others})
+        http.post(ACTIVITY, status=400, json=refused("Duplicate subscription"))
+        http.get(ACTIVITY, json={"data": [*others, row(REQUIRED)]})
+        assert registration().subscribe("7") is False
+
+    def test_only_ours_are_deleted(self, http: responses.RequestsMock) -> None:
+        data = [row(REQUIRED), row("dm.sent", tag="other tool"), row("dm.read", user="333", id_="5")]
+        http.get(ACTIVITY, json={"data": data})
+        http.delete(f"{ACTIVITY}/100", json={"data": {"deleted": True}})
+        registration().unsubscribe()
+        assert [c.request.url for c in http.calls if c.request.method == "DELETE"] == [f"{ACTIVITY}/100"]
+
+    def test_the_list_is_read_to_its_last_page(self, http: responses.RequestsMock) -> None:
+        http.get(ACTIVITY, json={"data": [row("dm.sent")], "meta": {"next_token": "2"}})
+        http.get(ACTIVITY, json={"data": [row(REQUIRED)], "meta": {}})
+        assert [s.event for s in registration().subscriptions()] == ["dm.sent", REQUIRED]
+
+
+def test_whose_token_it_is(http: responses.RequestsMock) -> None:
+    http.get(f"{API}/2/users/me", json={"data": {"id": "222222222", "username": "acme", "name": "Acme"}})
+    assert registration().who_am_i() == ("222222222", "acme", "Acme")

@@ -1,0 +1,207 @@
+"""Subscriptions of API v2: one for each event of the X Activity API, or one for all activity (Account Activity v2).
+
+Subscriptions with another tag may belong to another tool of the same app. They are never changed.
+
+https://docs.x.com/x-api/activity/introduction, https://docs.x.com/x-api/account-activity/introduction
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from twitter_connector.errors import ConnectorError, Endpoint, Permanent
+from twitter_connector.model.event import id_text
+
+from .calls import V2Calls, body_of, mapping
+
+ACTIVITY = "/2/activity/subscriptions"
+TAG = "twitter-connector"
+REQUIRED = "dm.received"
+# Each of these may be missing: the account works without.
+WANTED = ("dm.sent", "dm.read", "dm.indicate_typing", "chat.received", "oauth.revoke")
+# X accepts no filter for this event.
+_WITHOUT_FILTER = "oauth.revoke"
+PAGES_MAX = 20
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """One subscription. webhook_id: "" if its events go to the stream only. user_id: "" for events without a filter."""
+
+    id: str
+    event: str
+    user_id: str
+    tag: str
+    webhook_id: str
+
+
+class ActivitySubscriptions:
+    """One account's subscriptions of the X Activity API. remarks: a sentence for each optional one that X refused."""
+
+    def __init__(self, calls: V2Calls, account_id: str) -> None:
+        self._calls = calls
+        self._account_id = account_id
+        self.remarks: list[str] = []
+
+    def subscribe(self, webhook_id: str) -> bool:
+        """Subscribe every event to a webhook, or to the stream only for "". Return True if something was missing.
+
+        Raises Permanent(subscription_elsewhere) if another tool of the app receives the account's messages.
+        """
+        self.remarks = []
+        known = {s.event: s for s in self._all()}
+        changed = False
+        for event in (REQUIRED, *WANTED):
+            try:
+                changed |= self._subscribe(event, known.get(event), webhook_id)
+            except Permanent as error:
+                if event == REQUIRED:
+                    raise
+                self.remarks.append(f"X refused the optional subscription {event}: {error.words or error.detail}")
+        return changed
+
+    def subscribed(self, webhook_id: str) -> bool:
+        """Return True if X delivers the account's messages to this webhook, or to the stream for ""."""
+        return any(s.event == REQUIRED and webhook_id in ("", s.webhook_id) for s in self.listed())
+
+    def listed(self) -> list[Subscription]:
+        """Return the account's subscriptions that are ours, as X lists them."""
+        return [s for s in self._all() if s.tag == TAG]
+
+    def unsubscribe(self, webhook_id: str) -> None:
+        """Delete the account's subscriptions that are ours. Does nothing if there are none."""
+        for subscription in self.listed():
+            _delete(self._calls, f"{ACTIVITY}/{quote(subscription.id, safe='')}")
+
+    def _subscribe(self, event: str, known: Subscription | None, webhook_id: str) -> bool:
+        if known is not None:
+            return self._kept(known, webhook_id)
+        body: dict[str, Any] = {"event_type": event, "tag": TAG, "filter": {"user_id": self._account_id}}
+        if event == _WITHOUT_FILTER:
+            del body["filter"]
+        if webhook_id:
+            body["webhook_id"] = webhook_id
+        try:
+            self._calls.as_user("POST", ACTIVITY, json=body)
+        except Permanent as error:
+            if error.status != 409 and "duplicate" not in error.words.lower():
+                raise
+            # A lost answer may have created it. See where it points.
+            listed = next((s for s in self._all() if s.event == event), None)
+            return listed is not None and self._kept(listed, webhook_id)
+        return True
+
+    def _kept(self, known: Subscription, webhook_id: str) -> bool:
+        """Keep a subscription; point ours to the webhook. Return True if that was necessary."""
+        # The stream gets the events of a subscription with a webhook too.
+        if webhook_id in ("", known.webhook_id):
+            return False
+        if known.tag != TAG:
+            raise Permanent(
+                "subscription_elsewhere",
+                f"Another tool of this app receives {known.event} of the account (subscription {known.id}, webhook "
+                f"{known.webhook_id or 'none: the stream'}). It was not changed. Delete that subscription at X, then "
+                "register again.",
+                endpoint=Endpoint.REGISTRATION,
+                ours=True,
+                status=409,
+            )
+        body = {"tag": TAG, "webhook_id": webhook_id}
+        self._calls.as_app("PUT", f"{ACTIVITY}/{quote(known.id, safe='')}", json=body)
+        return True
+
+    def _all(self) -> list[Subscription]:
+        rows: list[Subscription] = []
+        token = ""
+        for _ in range(PAGES_MAX):
+            params = {"max_results": "1000", **({"pagination_token": token} if token else {})}
+            body = body_of(self._calls.as_app("GET", ACTIVITY, params=params))
+            rows += subscriptions_in(body)
+            token = str(mapping(body.get("meta")).get("next_token") or "")
+            if not token:
+                break
+        return events_of(rows, self._account_id)
+
+
+class AccountActivitySubscription:
+    """One account's subscription of Account Activity v2, which brings all its activity."""
+
+    remarks: tuple[str, ...] = ()
+
+    def __init__(self, calls: V2Calls, account_id: str) -> None:
+        self._calls = calls
+        self._account_id = account_id
+
+    def subscribe(self, webhook_id: str) -> bool:
+        """Subscribe the account to a webhook. Return False if it was subscribed already."""
+        try:
+            self._calls.as_user("POST", f"{_activity_of(webhook_id)}/all", json={})
+        except Permanent as error:
+            if error.status != 409 and "DuplicateSubscriptionFailed" not in error.words:
+                raise
+            return False
+        return True
+
+    def subscribed(self, webhook_id: str) -> bool:
+        """Return True if X delivers the account's activity to this webhook."""
+        try:
+            body = body_of(self._calls.as_user("GET", f"{_activity_of(webhook_id)}/all"))
+        except ConnectorError as error:
+            if error.status == 404:
+                return False
+            raise
+        return mapping(body.get("data")).get("subscribed") is True
+
+    def listed(self) -> list[Subscription]:
+        """Return nothing: this subscription has no id."""
+        return []
+
+    def unsubscribe(self, webhook_id: str) -> None:
+        """Delete the account's subscription. Does nothing if there is none."""
+        _delete(self._calls, f"{_activity_of(webhook_id)}/{quote(self._account_id, safe='')}/all")
+
+
+def subscriptions_in(body: Mapping[str, Any]) -> list[Subscription]:
+    """Return the subscriptions of an answer.
+
+    X answers with a list, with one object, and with an object inside `subscription`; accept all three.
+    """
+    data = body.get("data")
+    if isinstance(data, Mapping):
+        inner = data.get("subscription")
+        data = [inner if isinstance(inner, Mapping) else data]
+    rows = [row for row in data if isinstance(row, Mapping)] if isinstance(data, list) else []
+    return [
+        Subscription(
+            id=id_text(row.get("subscription_id") or row.get("id")),
+            event=str(row.get("event_type") or ""),
+            user_id=id_text(mapping(row.get("filter")).get("user_id")),
+            tag=str(row.get("tag") or ""),
+            webhook_id=id_text(row.get("webhook_id")),
+        )
+        for row in rows
+    ]
+
+
+def events_of(subscriptions: Iterable[Subscription], user_id: str) -> list[Subscription]:
+    """Return the subscriptions of one user, and those without a filter; one for each event, ours before another's."""
+    of_user = [s for s in subscriptions if s.id and s.user_id in (user_id, "")]
+    by_event: dict[str, Subscription] = {}
+    for subscription in sorted(of_user, key=lambda s: s.tag != TAG):
+        by_event.setdefault(subscription.event, subscription)
+    return list(by_event.values())
+
+
+def _activity_of(webhook_id: str) -> str:
+    return f"/2/account_activity/webhooks/{quote(webhook_id, safe='')}/subscriptions"
+
+
+def _delete(calls: V2Calls, path: str) -> None:
+    try:
+        calls.as_app("DELETE", path)
+    except ConnectorError as error:
+        if error.status != 404:
+            raise
