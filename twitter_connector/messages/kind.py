@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from twitter_connector.model.capabilities import Capabilities
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MarkRead, Plan, ShowTyping, Skip
 
@@ -15,9 +16,10 @@ Outcome = Plan | ShowTyping | MarkRead | Skip
 class Kind:
     """types: the CIM body types it handles, in capitals.
 
-    to_plan: what to do at Twitter, given the message and the address under which customers reach the file engine
-    (None where there is none). Raises UnsupportedKind where this message has nothing that Twitter could carry.
+    to_plan: returns what to do at X, given the message, the address under which customers reach the file engine (None
+    if there is none), and what the account's X API can carry. Raises UnsupportedKind if nothing in the message can be
+    sent.
     """
 
     types: tuple[str, ...]
-    to_plan: Callable[[CimMessage, str | None], Outcome]
+    to_plan: Callable[[CimMessage, str | None, Capabilities], Outcome]

@@ -1,31 +1,59 @@
-"""CIM message -> what to do at Twitter. Pure."""
+"""What to do at X for a CIM message. Pure."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.message import CimMessage
-from twitter_connector.model.plan import MarkRead, Plan, ShowTyping, Skip
+from twitter_connector.model.plan import MarkRead, Plan, SendDm, ShowTyping, Skip
 
 from . import registry
+from .text import split_lines
+
+_UNKNOWN = (
+    "Twitter Direct Messages cannot carry this kind of message, and this connector does not know it. Send the customer "
+    "a text instead."
+)
 
 
-def to_plan(message: CimMessage, *, public_base: str | None = None) -> Plan | ShowTyping | MarkRead | Skip:
+def to_plan(
+    message: CimMessage, *, public_base: str | None = None, can: Capabilities = EVERYTHING
+) -> Plan | ShowTyping | MarkRead | Skip:
     """Return what to do for a message, or why nothing is to be done.
 
-    public_base: the address under which customers reach the file engine, for links to files; None where they do
-    not. Raises UnsupportedKind where the message cannot be sent.
+    public_base: the address under which customers reach the file engine, for links to files; None if they do not.
+    can: what the account's X API can carry; anything else becomes words. Raises UnsupportedKind if the message cannot
+    be sent.
     """
     if message.body.get("isWhisper") is True:
-        return Skip("whisper")  # agent to agent; nothing else in the message marks it
+        return Skip("whisper")  # from agent to agent; nothing else in the message marks it
     kind = registry.BY_TYPE.get(message.type)
     if kind is not None:
-        return kind.to_plan(message, public_base)
+        return fitting(kind.to_plan(message, public_base, can), can)
     if message.type in registry.IGNORED:
         return Skip(f"ignored_{message.type.lower()}")
-    sentence = registry.UNSUPPORTED.get(message.type)
-    raise UnsupportedKind(
-        "unsupported_kind",
-        sentence
-        or "Twitter Direct Messages cannot carry this kind of message, and this connector does not know it. "
-        "Send the customer a text instead.",
-    )
+    raise UnsupportedKind("unsupported_kind", registry.UNSUPPORTED.get(message.type, _UNKNOWN))
+
+
+def fitting(outcome: Plan | ShowTyping | MarkRead | Skip, can: Capabilities) -> Plan | ShowTyping | MarkRead | Skip:
+    """Return an outcome that this X API can carry out, with texts of its length."""
+    if isinstance(outcome, ShowTyping) and not can.typing:
+        return Skip("typing_not_possible")
+    if isinstance(outcome, MarkRead) and not can.read_marks:
+        return Skip("read_marks_not_possible")
+    if isinstance(outcome, Plan) and any(len(step.text) > can.text_max_chars for step in outcome.steps):
+        steps = tuple(part for step in outcome.steps for part in _parts(step, can.text_max_chars))
+        return replace(outcome, steps=steps)
+    return outcome
+
+
+def _parts(step: SendDm, limit: int) -> list[SendDm]:
+    # The file goes with the first part; what is shown below the message goes with the last.
+    texts = [text for text in split_lines(step.text, limit) if text.strip()]
+    if len(texts) < 2:
+        return [step]
+    first, *middle, last = texts
+    above, below = SendDm(first, step.media), replace(step, text=last, media=None)
+    return [above, *map(SendDm, middle), below]

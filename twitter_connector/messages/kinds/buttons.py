@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Asked, Plan
 
@@ -18,7 +19,7 @@ from .text import lines_steps, text_steps, written_text
 NO_PROMPT = "👇"
 
 
-def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
     """Return the question with its options. Raises UnsupportedKind where it has neither."""
     buttons = read_buttons(message.body)
     prompt = prompt_of(message)
@@ -26,19 +27,19 @@ def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
         raise UnsupportedKind(
             "empty_buttons", "The message has neither a text nor buttons, so there is nothing to send to the customer."
         )
-    return menu(message.id, prompt, buttons)
+    return menu(message.id, prompt, buttons, can)
 
 
-def menu(message_id: str, prompt: str, buttons: Sequence[Button]) -> Plan:
-    """Return the plan for a text with these buttons below it, in the best form that Twitter has for them."""
+def menu(message_id: str, prompt: str, buttons: Sequence[Button], can: Capabilities) -> Plan:
+    """Return the plan for a text with these buttons below it, in the best form that the X API has for them."""
     if not buttons:
         return Plan(text_steps(prompt))
     prompt = prompt if prompt.strip() else NO_PROMPT
     choices = choices_of(buttons)
-    quick = quick_replies(message_id, choices, buttons)
+    quick = quick_replies(message_id, choices, buttons) if can.quick_replies else None
     if quick is not None:
         return Plan(text_steps(prompt, below={"quick_replies": quick}), Asked(message_id, choices))
-    links = link_buttons(buttons)
+    links = link_buttons(buttons) if can.link_buttons else None
     if links is not None:
         return Plan(text_steps(prompt, below={"link_buttons": links}))
     steps = lines_steps(f"{prompt}\n\n{numbered_list(buttons)}")

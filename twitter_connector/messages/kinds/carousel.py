@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Asked, MediaRef, Plan, SendDm
 
@@ -51,7 +52,7 @@ class Card:
         return tuple(b for b in self.buttons if not b.answers)
 
 
-def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
     """Return a step or more per card. Raises UnsupportedKind where no card holds anything.
 
     Options are numbered through all cards, because Twitter offers quick replies at the end of a conversation only.
@@ -67,22 +68,24 @@ def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
         )
     answers = [replace(b, section=card.name) if len(cards) > 1 else b for card in cards for b in card.answers]
     choices = choices_of(answers)
-    quick = quick_replies(message.id, choices, answers)
+    quick = quick_replies(message.id, choices, answers) if can.quick_replies else None
     listed = len(cards) > 1 or quick is None
-    steps = [*intro, *_cards(cards, listed=listed)]
+    steps = [*intro, *_cards(cards, can, listed=listed)]
     if quick is not None:
         last = steps.pop() if steps else SendDm("")  # a single card may be nothing but its options
         steps.append(replace(last, text=last.text or NO_PROMPT, quick_replies=quick))
     return Plan(tuple(steps), Asked(message.id, choices, numbered=listed) if choices else None)
 
 
-def _cards(cards: Sequence[Card], *, listed: bool) -> list[SendDm]:
+def _cards(cards: Sequence[Card], can: Capabilities, *, listed: bool) -> list[SendDm]:
     steps: list[SendDm] = []
     more: list[str] = []
     number = 1
     for place, card in enumerate(cards, start=1):
-        links = link_buttons(card.links) if place <= CARDS_MAX else None
+        links = link_buttons(card.links) if place <= CARDS_MAX and can.link_buttons else None
         parts = [card.text]
+        if card.picture and not can.media:
+            parts.append(card.picture.url)
         if links is None:
             parts.append("\n".join(f"• {line_of(b)}" for b in card.links))
         if listed:
@@ -93,7 +96,7 @@ def _cards(cards: Sequence[Card], *, listed: bool) -> list[SendDm]:
             # Text is wanted above buttons, as everywhere.
             steps += lines_steps(
                 text or (NO_PROMPT if links else ""),
-                media=card.picture,
+                media=card.picture if can.media else None,
                 below={"link_buttons": links} if links else None,
             )
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Plan
 
@@ -18,7 +19,7 @@ _ADDRESS = ("street", "zip", "city", "state", "country")
 _ORGANISATION = ("company", "department", "title")
 
 
-def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
     """Return the cards one below the other. Raises UnsupportedKind where there is nothing on them."""
     cards = ["\n".join(_lines(contact)) for contact in mappings_of(message.body, "contacts")]
     text = "\n\n".join(part for part in (plain_text(written_text(message)).strip(), *cards) if part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MediaRef, Plan
 from twitter_connector.net.addresses import is_public_host
@@ -17,7 +18,7 @@ from .text import text_steps
 _UNITS = ("bytes", "KB", "MB", "GB")
 
 
-def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
     """Return a text that leads to the file. Raises UnsupportedKind where the customer could not reach it."""
     ref = attachment_of(message.body)
     if ref is None:

@@ -7,6 +7,7 @@ Here only what CIM claims is known, and only a claim of something Twitter cannot
 from __future__ import annotations
 
 from twitter_connector.errors import ConnectorError, MediaTooLarge, UnsupportedKind
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.event import Media
 from twitter_connector.model.message import CimMessage, MediaPart, StoredFile
 from twitter_connector.model.plan import MediaRef, Plan
@@ -25,7 +26,7 @@ _VAGUE = {"", "application/octet-stream", "binary/octet-stream", "image/*", "vid
 _WORDS = {"photo": "a photo", "animated_gif": "an animated GIF", "video": "a video"}
 
 
-def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
     """Return one Direct Message with the file and what is said with it, or more where that is long; a link where
     Twitter cannot carry such a file. Raises UnsupportedKind where there is neither file nor text."""
     ref = attachment_of(message.body)
@@ -38,7 +39,7 @@ def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
             "The message names no file (attachment.mediaUrl is empty), so there is nothing to send to the customer. "
             "Attach the file again.",
         )
-    if not _is_carried(ref, message.type):
+    if not can.media or not _is_carried(ref, message.type):
         return as_link(message, ref, public_base)
     return Plan(text.text_steps(words, media=ref))
 

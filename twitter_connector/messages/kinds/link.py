@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Plan
 
@@ -14,7 +15,7 @@ from ..markdown import plain_text
 from .text import text_steps, written_text
 
 
-def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
     """Return the link as text, below its words where it has some. Raises UnsupportedKind where there is neither."""
     url = text_of(message.body, "mediaUrl", "mediaURL", "url")
     words = plain_text(written_text(message)).strip()

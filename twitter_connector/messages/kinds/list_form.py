@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Plan
 
@@ -23,7 +24,7 @@ _GROUPS = ("sections", "items", "elements", "rows", "options", "list", "data", "
 _DEPTH_MAX = 4
 
 
-def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
     """Return title and entries as lines, or a menu where there are buttons. Raises UnsupportedKind for an empty one."""
     body = message.body
     parts = [plain_text(written_text(message)).strip(), *_heading(body)]
@@ -35,7 +36,7 @@ def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
         raise UnsupportedKind(
             "empty_list", "The message has neither a title nor entries, so there is nothing to send to the customer."
         )
-    return menu(message.id, text, buttons) if buttons else Plan(lines_steps(text))
+    return menu(message.id, text, buttons, can) if buttons else Plan(lines_steps(text))
 
 
 def _heading(body: Any) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.event import Place
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Plan, Point
@@ -15,9 +16,11 @@ from ..markdown import plain_text
 from .text import text_steps, written_text
 
 LATITUDE_MAX, LONGITUDE_MAX = 90, 180
+# https://developers.google.com/maps/documentation/urls/get-started
+MAP = "https://www.google.com/maps?q={},{}"
 
 
-def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
     """Return one message with the point. Raises UnsupportedKind where there is neither a point nor a name."""
     location, details = mapping_of(message.body, "location"), mapping_of(message.body, "additionalDetails")
     point = _point(number_of(location, "latitude", "lat"), number_of(location, "longitude", "lng", "lon", "long"))
@@ -36,6 +39,8 @@ def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
             "customer. Send the address as text.",
         )
     latitude, longitude = point
+    if not can.location:
+        return Plan(text_steps("\n".join(filter(None, (text, MAP.format(latitude, longitude))))))
     # Documents ask for a text beside an attachment; the coordinates are one that says something.
     return Plan(text_steps(text or f"{latitude}, {longitude}", below={"location": Point(latitude, longitude)}))
 

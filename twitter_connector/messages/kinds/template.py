@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Plan
 
@@ -18,7 +19,7 @@ _PLACES = ("header", "body", "button")
 _placeholder = re.compile(r"\{\{\s*([0-9]{1,3})\s*\}\}")
 
 
-def to_plan(message: CimMessage, public_base: str | None = None) -> Plan:
+def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
     """Return the template's text with its parameters filled in, or else the parameters, one below the other.
 
     Raises UnsupportedKind where there is neither.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from twitter_connector.errors import UnsupportedKind
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MediaRef, Plan, SendDm
 
@@ -19,7 +20,9 @@ from ..text import split_lines, split_text
 EDITED_MARK = "(edited) "
 
 
-def to_plan(message: CimMessage, public_base: str | None = None, *, quote: str = "") -> Plan:
+def to_plan(
+    message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING, *, quote: str = ""
+) -> Plan:
     """Return one step per Direct Message. Raises UnsupportedKind where there is no text to send.
 
     quote: the words an answer to an earlier message (intent REPLY_TO) answers; it stands above the text, counts to

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MarkRead, ShowTyping, Skip
 
@@ -36,7 +37,9 @@ _REASONS = {spelling(name): f"ignored_notification_{name.lower()}" for name in I
 _CUSTOMERS_SIDE = ("CONNECTOR", "CUSTOMER")
 
 
-def notification_to_plan(message: CimMessage, public_base: str | None = None) -> ShowTyping | Skip:
+def notification_to_plan(
+    message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING
+) -> ShowTyping | Skip:
     """Return the typing indicator for TYPING_STARTED; everything else is not for the customer."""
     name = spelling(message.body.get("notificationType"))
     if name != "typingstarted":
@@ -46,7 +49,9 @@ def notification_to_plan(message: CimMessage, public_base: str | None = None) ->
     return ShowTyping()
 
 
-def delivery_to_plan(message: CimMessage, public_base: str | None = None) -> MarkRead | Skip:
+def delivery_to_plan(
+    message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING
+) -> MarkRead | Skip:
     """Return what an agent has read; everything else is a report about a report."""
     if spelling(message.body.get("status")) != "read" or message.header.sender_type in _CUSTOMERS_SIDE:
         return Skip("ignored_deliverynotification")
