@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 
 from twitter_connector import metrics
+from twitter_connector.accounts.channel_type import ensure_channel_type
 from twitter_connector.bootstrap import Services, now
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.queue.wakeups import BACKFILL_TASK, UPKEEP_TASK
@@ -12,6 +14,8 @@ from twitter_connector.queue.wakeups import BACKFILL_TASK, UPKEEP_TASK
 from .app import app, runtime
 
 log = logging.getLogger(__name__)
+
+CHANNEL_TYPE_SECONDS = 86400
 
 
 @app.task(name=UPKEEP_TASK)  # type: ignore[untyped-decorator]
@@ -24,6 +28,7 @@ def upkeep_accounts() -> None:
         services.upkeep.check_due()
         services.accounts.forget_retired()
         _trim(services)
+        _check_channel_type(services)
     dead = services.dead_letters.count()
     waiting = {
         account.id: {d.word: n for d, n in services.lanes.waiting(account.id).items() if n}
@@ -32,6 +37,14 @@ def upkeep_accounts() -> None:
     waiting = {account_id: lanes for account_id, lanes in waiting.items() if lanes}
     if dead or waiting:
         log.info("work_waiting", extra={"dead_letters": dead, "lanes_waiting": waiting})
+
+
+def _check_channel_type(services: Services) -> None:
+    """Have CCM's channel type looked up at the first start, once a day, and when an account was registered."""
+    accounts = sorted(account.id for account in services.accounts.all())
+    digest = hashlib.sha256(" ".join(accounts).encode()).hexdigest()[:16]
+    if services.locks.once(f"channel-type:{digest}", CHANNEL_TYPE_SECONDS):
+        ensure_channel_type(services.cim)
 
 
 def _trim(services: Services) -> None:

@@ -1,4 +1,4 @@
-"""CCM: post messages and delivery notifications, ask for an account's configuration."""
+"""Calls CCM: posts messages and delivery reports, reads configuration, channel types and channels."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from twitter_connector.net.http_client import HttpClient
 
 from .answers import SECONDS, classify
 
-# The wrapper of the answer to a configuration pull is documented nowhere.
+# No document names the wrapper of a configuration's answer, so several are accepted.
 _WRAPPERS = ("connectorConfigurations", "channelProviderConfigs", "configurations", "data")
 
-# Also of a CCM, or something in its place, that has no such address or lets nobody read from it.
+# Also answered by a CCM, or a server in its place, that has no such address.
 _NOTHING_THERE = frozenset({404, 405, 501})
 
 
 class CcmClient:
-    """Speaks to CCM. A resend carries the same id, so a missing answer is simply tried again."""
+    """Raises errors of the three families. A message keeps its id, so it may be posted again after a lost answer."""
 
     def __init__(self, http_client: HttpClient, base_url: str, clock: Callable[[], datetime]) -> None:
         self._http_client = http_client
@@ -30,28 +30,15 @@ class CcmClient:
         self._clock = clock
 
     def post_message(self, message: Mapping[str, Any], *, seconds: float = SECONDS) -> None:
-        """Deliver one CIM message or delivery notification. Returns when CCM has it."""
-        # Escaped to ASCII: emoji and Cyrillic have been broken on the way by a wrong guess at the encoding.
+        """Post one CIM message or delivery report. Returns when CCM has it."""
+        # ASCII only: a wrong guess at the encoding on the way has broken emoji and Cyrillic.
         body = json.dumps(message, ensure_ascii=True).encode("ascii")
-        try:
-            answer = self._http_client.exchange(
-                "POST",
-                f"{self._base}/message/receive",
-                seconds=seconds,
-                data=body,
-                headers={"Content-Type": "application/json"},
-            )
-        except (NotSent, NoAnswer) as error:
-            raise ServiceUnavailable("ccm_unreachable", f"CCM cannot be reached: {error}.") from error
-        failure = classify(answer, self._clock())
-        if failure is not None:
-            raise failure
+        self._post("/message/receive", body, seconds)
 
     def configuration(self, account_id: str) -> Mapping[str, Any] | None:
-        """Return CCM's attributes for an account as {"connectorConfigurations": [{"key", "value"}, ...]}, or None
-        where it has none. Raises an error of one of the families.
+        """Return CCM's attributes for an account as {"connectorConfigurations": [{"key", "value"}, ...]}, or None.
 
-        Asked for where CCM's guides have it, and then in the channel itself, which nests the same attributes.
+        Reads the address of CCM's guides first, then the channel, which contains the same attributes.
         """
         name = quote(account_id, safe="")
         for path in (f"/channel-connectors/configurations/{name}", f"/channels/service-identifier/{name}"):
@@ -60,8 +47,36 @@ class CcmClient:
                 return {"connectorConfigurations": rows}
         return None
 
+    def has_channel_type(self, name: str) -> bool | None:
+        """Return True if CCM lists a channel type of this name; None if it has no such list."""
+        rows = self._get("/channel-types")
+        if not isinstance(rows, list):
+            return None
+        return any(isinstance(row, Mapping) and row.get("name") == name for row in rows)
+
+    def create_channel_type(self, name: str) -> None:
+        """Create a channel type at CCM, as CCM itself ships it. Raises an error of one of the families."""
+        body = {"name": name, "channelLogo": f"_{name}.svg", "isInteractive": False, "mediaRoutingDomain": None}
+        self._post("/channel-types", json.dumps(body).encode("ascii"), SECONDS)
+
+    def has_channel(self, account_id: str) -> bool:
+        """Return True if a channel of CCM has this account as its service identifier."""
+        return bool(self._get(f"/channels/service-identifier/{quote(account_id, safe='')}"))
+
+    def _post(self, path: str, body: bytes, seconds: float) -> None:
+        headers = {"Content-Type": "application/json"}
+        try:
+            answer = self._http_client.exchange(
+                "POST", f"{self._base}{path}", seconds=seconds, data=body, headers=headers
+            )
+        except (NotSent, NoAnswer) as error:
+            raise ServiceUnavailable("ccm_unreachable", f"CCM cannot be reached: {error}.") from error
+        failure = classify(answer, self._clock())
+        if failure is not None:
+            raise failure
+
     def _get(self, path: str) -> Any:
-        """Return the JSON value at an address, or None where nothing is there."""
+        """Return the JSON value at an address, or None if nothing is there."""
         try:
             answer = self._http_client.exchange("GET", f"{self._base}{path}", seconds=SECONDS)
         except (NotSent, NoAnswer) as error:
@@ -75,9 +90,9 @@ class CcmClient:
 
 
 def _attributes(value: Any) -> list[Any]:
-    """Find the list of attributes: bare, in a wrapper, or in the channel connector of a channel."""
+    """Return the list of attributes: bare, in a wrapper, or in the channel connector of a channel."""
     if isinstance(value, list):
-        # A list of channels, each with a connector of its own, holds no attributes of its own.
+        # A list of channels has no attributes itself.
         return value if any(isinstance(row, Mapping) and "key" in row for row in value) else []
     if isinstance(value, Mapping):
         for name in (*_WRAPPERS, "channelConnector"):

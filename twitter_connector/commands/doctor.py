@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import click
 
+from twitter_connector.accounts.channel_type import CHANNEL_TYPE, ChannelType, ensure_channel_type
 from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import ConnectorError
@@ -69,6 +70,7 @@ def look(svc: Services) -> Iterator[Finding]:
         yield Finding("dead letters", dead == 0, str(dead), advice)
     # Any HTTP answer shows that something listens; what it means is told by the messages' own failures.
     yield _reached(svc.http_client, "CCM", "CCM_URL", f"{settings.ccm_url}/channel-types")
+    yield from _channel_type(svc)
     if settings.file_engine_url:
         yield _reached(svc.http_client, "file engine", "FILE_ENGINE_URL", settings.file_engine_url)
     else:
@@ -83,8 +85,35 @@ def look(svc: Services) -> Iterator[Finding]:
             yield from _account(svc, account)
 
 
+def _channel_type(svc: Services) -> Iterator[Finding]:
+    """Yield a finding if CCM lacks the channel type. What CCM does not tell is no finding."""
+    if ensure_channel_type(svc.cim) is ChannelType.MISSING:
+        yield Finding(
+            "channel type",
+            False,
+            f"CCM has no channel type {CHANNEL_TYPE}, and did not let the connector create it",
+            f"Create the channel type {CHANNEL_TYPE} in CCM as an administrator.",
+        )
+
+
+def _channel(svc: Services, account: Account) -> Iterator[Finding]:
+    try:
+        known = svc.cim.has_channel(account.id)
+    except ConnectorError:
+        return  # CCM's own findings say what is wrong
+    if not known:
+        yield Finding(
+            f"account {account.id}",
+            False,
+            "no channel of CCM has this account as its service identifier",
+            f"Create the channel in Unified Admin with the service identifier {account.id}. Until then CCM refuses the "
+            "customers' messages.",
+        )
+
+
 def _account(svc: Services, account: Account) -> Iterator[Finding]:
     name = f"account {account.id}"
+    yield from _channel(svc, account)
     if account.attention:
         yield Finding(name, False, "needs attention", account.attention)
     for direction, pause in svc.lanes.pauses(account.id).items():

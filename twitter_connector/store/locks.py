@@ -20,6 +20,11 @@ class Locks:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
+    def once(self, chore: str, seconds: int) -> bool:
+        """Return True for the first caller of all replicas in so many seconds."""
+        with store_errors():
+            return bool(self._client.set(keys.LOCK.format(chore=chore), 1, nx=True, ex=seconds))
+
     @contextmanager
     def alone(self, chore: str) -> Iterator[bool]:
         """Yield whether nobody else is at it."""
