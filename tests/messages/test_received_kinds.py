@@ -11,7 +11,8 @@ from sandbox.ccm.validation import complaints
 from tests.messages import message_builders as t
 from twitter_connector.cim.envelope import dump_message
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent
-from twitter_connector.messages.kinds.delivery_report import delivered, read_reports
+from twitter_connector.messages.kinds.delivery_report import delivered
+from twitter_connector.messages.kinds.read_receipt import read_reports
 from twitter_connector.messages.to_cim import media_message, media_note, message_id, to_cim, typing_notice
 from twitter_connector.model.event import (
     AccessRevoked,

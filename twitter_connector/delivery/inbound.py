@@ -10,7 +10,7 @@ from typing import Any
 
 from twitter_connector.cim.envelope import dump_message
 from twitter_connector.errors import ConnectorError, LeaseLost
-from twitter_connector.messages.kinds.delivery_report import read_reports
+from twitter_connector.messages.kinds.read_receipt import read_reports
 from twitter_connector.messages.to_cim import may_be_choice, message_id, named_question, to_cim, typing_notice
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import Activity, CustomerTyping, DmRead, DmReceived

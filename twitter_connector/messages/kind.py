@@ -23,3 +23,8 @@ class Kind:
 
     types: tuple[str, ...]
     to_plan: Callable[[CimMessage, str | None, Capabilities], Outcome]
+
+
+def from_customers_side(message: CimMessage) -> bool:
+    """Return whether a notification or report is our own, sent back to us."""
+    return message.header.sender_type in ("CONNECTOR", "CUSTOMER")

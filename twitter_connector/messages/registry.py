@@ -1,8 +1,21 @@
-"""Every CIM body type, in exactly one of three places: handled, ignored on purpose, or refused aloud."""
+"""All CIM body types: each is handled by a kind, ignored, or refused with a sentence."""
 
 from __future__ import annotations
 
-from .kinds import buttons, carousel, contact, file, image_video, link, list_form, location, template, text, typing
+from .kinds import (
+    buttons,
+    carousel,
+    contact,
+    delivery_report,
+    file,
+    image_video,
+    link,
+    list_form,
+    location,
+    template,
+    text,
+    typing,
+)
 
 KINDS = (
     text.KIND,
@@ -15,8 +28,8 @@ KINDS = (
     contact.KIND,
     template.KIND,
     list_form.KIND,
-    typing.TYPING,
-    typing.READ,
+    typing.KIND,
+    delivery_report.KIND,
 )
 
 # Not for the customer. Answered with 202, counted, and that is all.
@@ -28,7 +41,7 @@ IGNORED = {
     "RECEIPT": "internal to the platform",
     "STRUCTUREDMESSAGE": "internal to the platform",
     "VOICE": "belongs to the voice channel",
-    "WHISPER": "a word between agents; the customer never sees it",
+    "WHISPER": "a message between agents; the customer never sees it",
     "WRAPUP": "a note between agents; the customer never sees it",
 }
 

@@ -1,8 +1,7 @@
-"""The way of a button's payload to Twitter and back again: metadata, typed answers, intent and entities. Pure.
+"""Taps on buttons: the metadata that goes out with a quick reply, and the message that a tap or typed answer becomes.
 
-A quick reply carries our metadata: the CIM id of the BUTTON message and the payload, or, where that is longer
-than Twitter allows or ends in white space, the number of the option, whose payload the relay then knows
-from `Plan.asked`.
+The metadata is the CIM id of the BUTTON message and the payload. If that is longer than X allows or ends in white
+space, it is the CIM id and the number of the option; the payload then comes from `Plan.asked`.
 """
 
 from __future__ import annotations
@@ -10,11 +9,17 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from dataclasses import replace
 from typing import Any
 
+from twitter_connector.model.event import Activity as Event
+from twitter_connector.model.event import DmReceived
+from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Asked, Choice
 
-from ..text import one_line
+from ..message_ids import header_of
+from ..text import one_line, readable_text
+from . import text
 
 # https://developer.x.com/en/docs/twitter-api/v1/direct-messages/quick-replies/api-reference/options
 METADATA_MAX_CHARS = 1_000
@@ -38,6 +43,39 @@ def metadata(message_id: str, choice: Choice) -> str:
     return f"{message_id}{_WITH_NUMBER}{choice.number}"
 
 
+def answer_to(dm: DmReceived, label: str, asked: Asked | None) -> CimMessage | None:
+    """Return the message of a tap, or of a typed answer to a numbered list; None if this is neither.
+
+    label: what the customer sees or wrote. asked: the options that may be answered.
+    """
+    if dm.answer is not None:
+        data = dm.answer.metadata
+        return _click(dm, label, named_question(dm), payload_in(data, asked) if data else None)
+    if may_be_choice(dm) and (choice := typed_choice(label, asked)) and asked:
+        return _click(dm, choice.title, asked.message_id, choice.payload)
+    return None
+
+
+def named_question(event: Event) -> str | None:
+    """Return the CIM id of the BUTTON message whose option was tapped; None if it was not one of ours."""
+    data = event.answer.metadata if isinstance(event, DmReceived) and event.answer else None
+    return question_in(data) if data else None
+
+
+def may_be_choice(event: Event) -> bool:
+    """Return whether this can be a typed answer to a numbered list: a short text and nothing else."""
+    if not isinstance(event, DmReceived) or event.answer or event.media or event.place:
+        return False
+    return could_be_choice(readable_text(event.text, event.links))
+
+
+def _click(dm: DmReceived, title: str, question_id: str | None, payload: str | None) -> CimMessage:
+    header = header_of(dm)
+    intent, entities = intent_of(payload)
+    clicked = replace(header, intent=intent, entities={**header.entities, **entities}, original_message_id=question_id)
+    return CimMessage("", clicked, text.body_of(title))
+
+
 def question_in(data: str) -> str | None:
     """Return the CIM id of the BUTTON message this metadata names; None where it is not ours."""
     found = _ours.fullmatch(data)
@@ -59,25 +97,25 @@ def payload_in(data: str, asked: Asked | None) -> str | None:
     return next((c.payload for c in asked.choices if c.number == int(found["number"])), None)
 
 
-def typed_choice(text: str, asked: Asked | None) -> Choice | None:
+def typed_choice(words: str, asked: Asked | None) -> Choice | None:
     """Return the option of a numbered list that this text is an answer to: just its number, or exactly its title.
 
     The title goes first, since titles may be numbers themselves. A title that several options with different
     payloads have answers none of them.
     """
-    if asked is None or not asked.numbered or not could_be_choice(text):
+    if asked is None or not asked.numbered or not could_be_choice(words):
         return None
-    wanted = _comparable(text)
-    titled = [c for c in asked.choices if _comparable(c.title) == wanted]
+    answer = _comparable(words)
+    titled = [c for c in asked.choices if _comparable(c.title) == answer]
     if titled:
         return titled[0] if len({c.payload for c in titled}) == 1 else None
-    number = _typed_number.fullmatch(wanted)
+    number = _typed_number.fullmatch(answer)
     return next((c for c in asked.choices if number and c.number == int(number[1])), None)
 
 
-def could_be_choice(text: str) -> bool:
+def could_be_choice(words: str) -> bool:
     """Say whether a text is of a kind that could answer a numbered list, so that looking the list up is worth it."""
-    return 0 < len(text.strip()) <= TYPED_TITLE_MAX_CHARS
+    return 0 < len(words.strip()) <= TYPED_TITLE_MAX_CHARS
 
 
 def intent_of(payload: str | None) -> tuple[str | None, dict[str, Any]]:
@@ -99,14 +137,14 @@ def intent_of(payload: str | None) -> tuple[str | None, dict[str, Any]]:
     return (name[1:], raw) if entities is None else (name[1:], entities)
 
 
-def _json_object(text: str) -> dict[str, Any] | None:
+def _json_object(json_text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text)
+        found = json.loads(json_text)
         json.dumps(found, allow_nan=False)  # NaN and 1e999 can be read, but no JSON holds them
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
 
-def _comparable(text: str) -> str:
-    return unicodedata.normalize("NFC", one_line(text))
+def _comparable(words: str) -> str:
+    return unicodedata.normalize("NFC", one_line(words))

@@ -10,7 +10,6 @@ from twitter_connector.model.plan import Plan
 
 from ..body_fields import spelling
 from ..text import one_line, shortened
-from ..to_cim import written
 from . import text
 
 # Enough to know a message again; on a phone it is two lines.
@@ -31,7 +30,7 @@ def quote_of(dm: DmReceived | DmEchoed) -> str:
 
     What was cut ends with an ellipsis. A link that would be cut is left out, since half of it leads elsewhere.
     """
-    words = written(dm)
+    words = text.written(dm)
     if isinstance(dm, DmEchoed):
         # A reply that is answered itself: its own words count, not those it quotes.
         words = _above.sub("", words)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
+from twitter_connector.model.event import DmEchoed, DmReceived
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MediaRef, Plan, SendDm
 
 from ..body_fields import spelling
 from ..kind import Kind
 from ..markdown import plain_text
-from ..text import split_lines, split_text
+from ..text import readable_text, split_lines, split_text
 
+# The page on which X shows a file of a Direct Message. Such a link in a text stands for the attachment.
+_media_page = re.compile(r"https?://(?:www\.|mobile\.)?(?:twitter|x)\.com/messages/media/[0-9]+")
 # A Direct Message cannot be edited, so the new wording is a new message that says what it is.
 EDITED_MARK = "(edited) "
 
@@ -41,6 +45,15 @@ def to_plan(
 def body_of(text: str) -> dict[str, Any]:
     """Return the PLAIN body of a text from a customer, or about one."""
     return {"type": "PLAIN", "markdownText": text}
+
+
+def written(dm: DmReceived | DmEchoed) -> str:
+    """Return what was written, without the link that Twitter puts into the text for an attached medium."""
+    attached = dm.media if isinstance(dm, DmReceived) else None
+    if isinstance(dm, DmReceived) and attached is None:
+        return readable_text(dm.text, dm.links)
+    pages = (known.short for known in dm.links if _media_page.fullmatch(known.expanded))
+    return readable_text(dm.text, dm.links, drop=(attached.link if attached else "") or next(pages, ""))
 
 
 def written_text(message: CimMessage) -> str:

@@ -1,18 +1,18 @@
-"""NOTIFICATION and DELIVERYNOTIFICATION: who types, and who has read. Signs of the moment, not messages."""
+"""NOTIFICATION: the agent is typing, the customer is typing. All other notifications are not for the customer."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
-from twitter_connector.model.message import CimMessage
-from twitter_connector.model.plan import MarkRead, ShowTyping, Skip
+from twitter_connector.model.event import CustomerTyping
+from twitter_connector.model.message import CimMessage, Header
+from twitter_connector.model.plan import ShowTyping, Skip
 
-from ..body_fields import spelling, text_of
-from ..kind import Kind
+from ..body_fields import spelling
+from ..kind import Kind, from_customers_side
+from ..message_ids import split_name, typing_id
 
-# What the platform's parts tell each other; counted by name, while anything else is counted together, so that a
-# number of our own choosing cannot grow with what somebody sends.
+# Notifications between the platform's components. Each is counted by its name; all others are counted together, so that
+# nobody can create metrics by sending names.
 INTERNAL = (
     "ADVISOR_SUBSCRIBED",
     "AGENT_RESERVED",
@@ -33,36 +33,24 @@ INTERNAL = (
     "WARNING",
 )
 _REASONS = {spelling(name): f"ignored_notification_{name.lower()}" for name in INTERNAL}
-# A sign that comes from the customer's side is our own, on its way round.
-_CUSTOMERS_SIDE = ("CONNECTOR", "CUSTOMER")
 
 
-def notification_to_plan(
-    message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING
-) -> ShowTyping | Skip:
+def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> ShowTyping | Skip:
     """Return the typing indicator for TYPING_STARTED; everything else is not for the customer."""
     name = spelling(message.body.get("notificationType"))
     if name != "typingstarted":
         return Skip(_REASONS.get(name, "ignored_notification"))
-    if message.header.sender_type in _CUSTOMERS_SIDE:
+    if from_customers_side(message):
         return Skip("ignored_notification_own")
     return ShowTyping()
 
 
-def delivery_to_plan(
-    message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING
-) -> MarkRead | Skip:
-    """Return what an agent has read; everything else is a report about a report."""
-    if spelling(message.body.get("status")) != "read" or message.header.sender_type in _CUSTOMERS_SIDE:
-        return Skip("ignored_deliverynotification")
-    message_id = text_of(message.body, "messageId")
-    return MarkRead(message_id) if message_id else Skip("read_names_no_message")
+def notice_of(activity: CustomerTyping) -> CimMessage:
+    """Return the notice that the customer is typing. It has no provider's id, because X gives typing none."""
+    first, last = split_name(activity.sender)
+    header = Header(activity.account_id, activity.customer_id, first, last, activity.created_at)
+    body = {"type": "NOTIFICATION", "markdownText": "", "notificationType": "TYPING_STARTED", "notificationData": {}}
+    return CimMessage(typing_id(activity), header, body)
 
 
-def typing_body() -> dict[str, Any]:
-    """Return the body that tells the desk that the customer is typing."""
-    return {"type": "NOTIFICATION", "markdownText": "", "notificationType": "TYPING_STARTED", "notificationData": {}}
-
-
-TYPING = Kind(("NOTIFICATION",), notification_to_plan)
-READ = Kind(("DELIVERYNOTIFICATION",), delivery_to_plan)
+KIND = Kind(("NOTIFICATION",), to_plan)
