@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -31,7 +31,8 @@ from twitter_connector.delivery.outbound import OutboundRoute
 from twitter_connector.delivery.retry_policy import RetryPolicy
 from twitter_connector.errors import ConnectorError
 from twitter_connector.messages.to_cim import media_message
-from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.account import V1, Account, Credentials
+from twitter_connector.model.event import Activity
 from twitter_connector.model.message import CimMessage, MediaPart, StoredFile
 from twitter_connector.model.plan import MediaRef, Upload
 from twitter_connector.model.timestamps import first_id_at
@@ -106,7 +107,6 @@ class FakeDeliveries:
             conversations=self.conversations,
             ledger=self.ledger,
             record_of=SendRecord,
-            read_event=load,
             clock=self.clock,
             skipped=self.skipped.append,
         )
@@ -142,6 +142,7 @@ class FakeDeliveries:
             watch=self.watch,
             max_age=MAX_AGE,
             policy=self.policy(way),
+            read_event=read_event,
             stopping=lambda: self.stopping,
         )
 
@@ -208,6 +209,12 @@ class FakeDeliveries:
 
     def dead_lettered(self) -> list[DeadLetter]:
         return list(self.dead_letters.newest())
+
+
+def read_event(envelope: Mapping[str, Any], flavour: str) -> Activity:
+    """Read a stored event, as twitter/flavours does."""
+    assert flavour == V1
+    return load(envelope)
 
 
 def failing(error: type[ConnectorError], reason: str = "reason", **more: Any) -> ConnectorError:

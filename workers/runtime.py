@@ -61,6 +61,7 @@ class Runtime:
                 watch=metrics.Outcomes(),
                 max_age=max_age,
                 policy=RetryPolicy(direction, now, svc.endpoints, svc.credentials),
+                read_event=svc.twitter.load,
                 stopping=self._stopping.is_set,
             )
 
@@ -71,7 +72,6 @@ class Runtime:
             conversations=svc.conversations,
             ledger=svc.ledger,
             record_of=SendRecord,
-            read_event=svc.twitter.load,
             clock=now,
             lease_is_valid=self._lease_is_valid,
             skipped=_skipped(Direction.IN),
@@ -94,7 +94,7 @@ class Runtime:
             Direction.OUT: consume(Direction.OUT, outbound, settings.outbound_max_age),
         }
         self._typing = TypingDelivery(
-            svc.lanes, inbound, outbound, lambda what: metrics.TYPING_INDICATORS.labels(what).inc()
+            svc.lanes, inbound, outbound, svc.twitter.load, lambda what: metrics.TYPING_INDICATORS.labels(what).inc()
         )
 
     def deliver_typing(self) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveries, failing
+from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveries, failing, read_event
 from twitter_connector.broker import keys
 from twitter_connector.delivery.consumer import CLAIMS_MAX, SLICE, Attempt
 from twitter_connector.errors import (
@@ -22,6 +23,7 @@ from twitter_connector.errors import (
     ServiceUnavailable,
     StoreUnavailable,
 )
+from twitter_connector.model.event import Activity
 from twitter_connector.model.work import Direction, Entry, Lease
 
 
@@ -46,18 +48,19 @@ class Script:
         self.seen.append(lease.entry_id)
         return self.follow_ups.get(lease.entry_id, ())
 
-    def is_signal(self, lease: Lease) -> bool:
-        return lease.lane.endswith("~signs")
+    def is_signal(self, attempt: Attempt) -> bool:
+        return attempt.lease.lane.endswith("~signs")
 
-    def given_up(self, lease: Lease, error: ConnectorError) -> Sequence[Entry]:
+    def given_up(self, attempt: Attempt, error: ConnectorError) -> Sequence[Entry]:
+        lease = attempt.lease
         self.gave_up.append((lease.entry_id, error.reason))
         return [Entry(IN, lease.account_id, f"{lease.lane}~reports", f"report of {lease.entry_id}", "")]
 
-    def message_id(self, lease: Lease) -> str:
-        return f"cim of {lease.entry_id}"
+    def message_id(self, attempt: Attempt) -> str:
+        return f"cim of {attempt.lease.entry_id}"
 
-    def replayable(self, lease: Lease) -> str:
-        return lease.payload
+    def replayable(self, attempt: Attempt) -> str:
+        return attempt.lease.payload
 
 
 @pytest.fixture
@@ -65,8 +68,12 @@ def route() -> Script:
     return Script()
 
 
+def payload(entry_id: str) -> str:
+    return json.dumps({"v": 1, "kind": "report", "message": {"id": entry_id}})
+
+
 def work(fakes: FakeDeliveries, *ids: str, lane: str = ADA, account: str = ACME, way: Direction = OUT) -> None:
-    fakes.lanes.accept([Entry(way, account, lane, i, f"payload of {i}") for i in ids])
+    fakes.lanes.accept([Entry(way, account, lane, i, payload(i)) for i in ids])
 
 
 def serve(fakes: FakeDeliveries, route: Script, budget: float = 60) -> int:
@@ -183,7 +190,7 @@ class TestWaiting:
             started.append(lease)
         consume = fakes.consume(OUT, route)
         for lease in started:
-            consume._failed(Attempt(lease), failing(ServiceUnavailable), keep=False)
+            consume._failed(Attempt(lease, read_event), failing(ServiceUnavailable), keep=False)
         fakes.clock.advance(2)
         serve(fakes, route)
         fakes.clock.advance(1)
@@ -299,7 +306,7 @@ class TestBurying:
         assert serve(fakes, route) == 2
         (letter,) = fakes.dead_lettered()
         assert (letter.direction, letter.account_id, letter.customer_id, letter.lane) == (OUT, ACME, ADA, ADA)
-        assert (letter.message_id, letter.entry_id, letter.payload) == ("cim of 1", "1", "payload of 1")
+        assert (letter.message_id, letter.entry_id, letter.payload) == ("cim of 1", "1", payload("1"))
         assert (letter.reason, letter.detail) == ("recipient_closed", "The customer does not accept messages.")
         assert (letter.tries, letter.accepted_at, letter.failed_at) == (1, accepted, fakes.clock())
         assert route.gave_up == [("1", "recipient_closed")]
@@ -312,7 +319,7 @@ class TestBurying:
         work(fakes, "1")
         route.fail("1", failing(Permanent))
         serve(fakes, route)
-        fakes.lanes.accept([Entry(OUT, ACME, ADA, "1", "payload of 1", again=True)])
+        fakes.lanes.accept([Entry(OUT, ACME, ADA, "1", payload("1"), again=True)])
         route.fail("1", failing(Permanent))
         serve(fakes, route)
         assert len(fakes.dead_lettered()) == 1
@@ -466,3 +473,33 @@ class TestTrouble:
         fakes.woken.clear()
         serve(fakes, route)
         assert fakes.woken == [OUT]
+
+
+class TestDecoding:
+    def test_an_entry_is_decoded_once_and_before_the_route_sees_it(self, fakes: FakeDeliveries) -> None:
+        read: list[str] = []
+
+        def reading(envelope: Mapping[str, Any], flavour: str) -> Activity:
+            read.append(flavour)
+            return read_event(envelope, flavour)
+
+        fakes.customer_writes("17", "Hi")
+        fakes.cim.fail_next(failing(Permanent))
+        consumer = fakes.consume(IN)
+        consumer.read_event = reading
+        consumer.serve(60)
+        assert read == ["v1"]
+        assert len(fakes.dead_lettered()) == 1
+
+    def test_what_cannot_be_decoded_never_reaches_the_route(self, fakes: FakeDeliveries, route: Script) -> None:
+        fakes.lanes.accept([Entry(OUT, ACME, ADA, "1", '{"v": 1, "kind": "hologram"}')])
+        work(fakes, "2")
+        serve(fakes, route)
+        assert [x.reason for x in fakes.dead_lettered()] == ["unreadable_entry"]
+        assert route.seen == ["2"]
+
+    def test_an_entry_of_a_later_version_waits_for_a_later_worker(self, fakes: FakeDeliveries, route: Script) -> None:
+        fakes.lanes.accept([Entry(OUT, ACME, ADA, "1", '{"v": 2, "kind": "report", "message": {}}')])
+        serve(fakes, route)
+        assert (route.seen, fakes.dead_lettered()) == ([], [])
+        assert fakes.watch.outcomes == [("waits", "entry_of_later_version")]

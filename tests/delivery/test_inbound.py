@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveries, failing
+from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveries, failing, read_event
 from twitter_connector.broker import keys
 from twitter_connector.delivery.consumer import Attempt
 from twitter_connector.delivery.typing import TypingDelivery
@@ -189,7 +189,7 @@ class TestPictures:
         fakes.clock.advance(keys.LEASE_MS / 1000)
         assert fakes.lanes.claim(IN) is not None
         with pytest.raises(LeaseLost):
-            fakes.inbound.deliver(Attempt(lease))
+            fakes.inbound.deliver(Attempt(lease, read_event))
         assert [m["body"]["type"] for m in fakes.cim.received] == ["PLAIN"]
 
 
@@ -295,7 +295,7 @@ class TestReadMarks:
 
 class TestFlashes:
     def typing_indicators(self, fakes: FakeDeliveries) -> TypingDelivery:
-        return TypingDelivery(fakes.lanes, fakes.inbound, fakes.outbound, fakes.skipped.append)
+        return TypingDelivery(fakes.lanes, fakes.inbound, fakes.outbound, read_event, fakes.skipped.append)
 
     def typing(self, fakes: FakeDeliveries) -> None:
         event = {"created_timestamp": str(fakes.clock.ms), "sender_id": ADA, "target": {"recipient_id": ACME}}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, failing
+from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, failing, read_event
 from tests.fakes import at_endpoint
 from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.errors import (
@@ -137,7 +137,7 @@ class TestTyping:
     @pytest.mark.parametrize("trouble", TROUBLE)
     def test_indicators_are_dropped_and_x_is_left_alone(self, fakes: FakeDeliveries, trouble: Make) -> None:
         fakes.twitter.typing_failures += [trouble(fakes) for _ in range(20)]
-        delivery = TypingDelivery(fakes.lanes, fakes.inbound, fakes.outbound, fakes.skipped.append)
+        delivery = TypingDelivery(fakes.lanes, fakes.inbound, fakes.outbound, read_event, fakes.skipped.append)
         for n in range(10):
             typing = {"type": "NOTIFICATION", "notificationType": "TYPING_STARTED"}
             fakes.send(f"t-{n}", body=typing, customer=f"90{n}")

@@ -15,10 +15,11 @@ from tests.security.shapes import mutated, scalars, values
 from tests.web.web_requests import ACCOUNT, HEADER, PATH, SECRET, dm, post_event, signed
 from twitter_connector.bootstrap import Services
 from twitter_connector.cim.envelope import dump_message
-from twitter_connector.delivery.intake import work_in
+from twitter_connector.delivery.payload import decode, event_payload
 from twitter_connector.errors import Permanent
 from twitter_connector.messages.to_cim import to_cim
 from twitter_connector.model.message import CimMessage
+from twitter_connector.model.work import Direction, TwitterEvent
 from twitter_connector.twitter.account_activity import load, raw_events
 from twitter_connector.web.request_body import NotJson, read_json
 from twitter_connector.web.webhook_signature import is_genuine, signature
@@ -115,9 +116,10 @@ def test_what_is_taken_in_becomes_a_message_or_is_given_up_by_name(payload: Any)
     if not isinstance(payload, dict):
         return
     for raw_event in raw_events(payload, ACCOUNT.id):
-        envelope = work_in(json.dumps({"activity": raw_event.envelope}))["activity"]
         try:
-            made = to_cim(load(envelope))
+            work = decode(event_payload(raw_event), Direction.IN, lambda envelope, _: load(envelope))
+            assert isinstance(work, TwitterEvent)
+            made = to_cim(work.activity)
         except Permanent:
             continue
         for part in made if isinstance(made, tuple) else ():

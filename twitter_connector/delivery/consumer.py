@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Protocol
 from uuid import NAMESPACE_URL, uuid5
 
@@ -17,10 +18,11 @@ from twitter_connector.errors import ConnectorError, CredentialsRejected, LeaseL
 from twitter_connector.logs import bound
 from twitter_connector.model.account import Account
 from twitter_connector.model.timestamps import epoch_ms
-from twitter_connector.model.work import DeadLetter, Direction, Effect, Lease
+from twitter_connector.model.work import DeadLetter, Direction, Effect, Lease, Work
 
 from .concurrency import Concurrency
 from .lease_renewal import LeaseRenewal
+from .payload import ReadEvent, decode
 from .ports import LanesPort
 from .retry_policy import GiveUp, Pause, RetryPolicy, Wait, too_old
 
@@ -39,7 +41,13 @@ class Attempt:
     """One try at delivering the head of a lane. account: whose credentials the route used; None until it used any."""
 
     lease: Lease
+    read_event: ReadEvent
     account: Account | None = None
+
+    @cached_property
+    def work(self) -> Work:
+        """The entry, decoded once. Raises what payload.decode raises."""
+        return decode(self.lease.payload, self.lease.direction, self.read_event)
 
 
 class Route(Protocol):
@@ -48,16 +56,16 @@ class Route(Protocol):
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
         """Deliver the head of the lane; return the effects that settling it has."""
 
-    def is_signal(self, lease: Lease) -> bool:
+    def is_signal(self, attempt: Attempt) -> bool:
         """Return whether the head is a read mark or the like: nobody waits for it, so it is dropped if it fails."""
 
-    def given_up(self, lease: Lease, error: ConnectorError) -> Sequence[Effect]:
+    def given_up(self, attempt: Attempt, error: ConnectorError) -> Sequence[Effect]:
         """Return the effects of giving up the head: outbound, the report that it FAILED."""
 
-    def message_id(self, lease: Lease) -> str:
+    def message_id(self, attempt: Attempt) -> str:
         """Return the CIM id that the head has or would have, for dead letters."""
 
-    def replayable(self, lease: Lease) -> str:
+    def replayable(self, attempt: Attempt) -> str:
         """Return the payload with which a dead letter can be sent again. Raises StoreUnavailable."""
 
 
@@ -82,6 +90,7 @@ class Consumer:
     watch: Watch
     max_age: timedelta
     policy: RetryPolicy
+    read_event: ReadEvent
     stopping: Callable[[], bool] = lambda: False
 
     def serve(self, budget_seconds: float) -> int:
@@ -124,11 +133,12 @@ class Consumer:
     def _one(self, lease: Lease, keep: bool) -> Lease | None:
         """Bring the head to an outcome. Return the lane's next head, None once the lane was given back."""
         started = time.monotonic()
-        attempt = Attempt(lease)
+        attempt = Attempt(lease, self.read_event)
         try:
             refusal = self._refusal(lease)
             if refusal is not None:
                 raise refusal
+            _ = attempt.work
             follow_ups = self.route.deliver(attempt)
         except StoreUnavailable:
             # Nothing can be stored now. The lease runs out and the message is handed out again.
@@ -172,12 +182,12 @@ class Consumer:
                 self.lanes.postpone(lease, _ms(delay), spend=decision.spend)
                 log.warning("delivery_postponed", extra={**facts, "seconds": delay.total_seconds(), "detail": detail})
                 self.watch.failed(lease, reason, "waits")
-            case GiveUp() if self.route.is_signal(lease):
+            case GiveUp() if self.route.is_signal(attempt):
                 log.warning("signal_not_delivered", extra={**facts, "detail": decision.error.detail})
                 self.watch.failed(lease, decision.error.reason, "dropped")
                 return self._settled(lease, decision.error, (), keep)
             case GiveUp():
-                return self._dead_letter(lease, decision.error, keep)
+                return self._dead_letter(attempt, decision.error, keep)
         return None
 
     def _pause(self, lease: Lease, decision: Pause) -> None:
@@ -192,13 +202,13 @@ class Consumer:
         log.log(level, "account_paused", extra=facts)
         self.watch.failed(lease, error.reason, "paused")
 
-    def _dead_letter(self, lease: Lease, error: ConnectorError, keep: bool) -> Lease | None:
-        now = self.clock()
+    def _dead_letter(self, attempt: Attempt, error: ConnectorError, keep: bool) -> Lease | None:
+        lease, now = attempt.lease, self.clock()
         message_id, payload, reports = lease.entry_id, lease.payload, list[Effect]()
         try:
-            message_id = self.route.message_id(lease)
-            reports += self.route.given_up(lease, error)
-            payload = self.route.replayable(lease)
+            message_id = self.route.message_id(attempt)
+            reports += self.route.given_up(attempt, error)
+            payload = self.route.replayable(attempt)
         except StoreUnavailable:
             raise  # nothing can be settled now either: the message is handed out again
         except Exception as fault:  # the lane must go on

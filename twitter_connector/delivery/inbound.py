@@ -1,4 +1,4 @@
-"""Deliver one activity, or one of our own reports, to CIM."""
+"""Deliver one event of X, or one of our own reports, to CIM."""
 
 from __future__ import annotations
 
@@ -17,27 +17,25 @@ from twitter_connector.model.event import Activity, CustomerTyping, DmRead, DmRe
 from twitter_connector.model.message import CimMessage, MediaPart
 from twitter_connector.model.plan import Asked, Skip
 from twitter_connector.model.timestamps import epoch_ms
-from twitter_connector.model.work import Effect, Lease, Link, QuestionClosed
+from twitter_connector.model.work import Effect, Lease, Link, QuestionClosed, Report, TwitterEvent
 
 from .consumer import Attempt
-from .intake import REPORTS, report_entry, work_in
+from .intake import REPORTS, report_entry
 from .media import MediaTransfer
 from .ports import CimPort, ConversationsPort, SendLedgerPort, SendRecordPort
 
 log = logging.getLogger(__name__)
 
-# A sign of typing that takes longer than this to deliver is not worth a thread.
+# A typing indicator that takes longer than this is not worth a thread.
 TYPING_SECONDS = 2.0
 
 
 @dataclass
 class InboundRoute:
-    """The way from Twitter to CIM.
+    """The way from X to CIM.
 
-    read_event: reads a stored event in full; raises Permanent(unreadable_event).
-
-    still_ours: says whether the lane is held yet; asked right before a post, since a process that was stopped in
-    between would post behind later messages. skipped: told the reason where an activity becomes no message.
+    skipped: called with the reason if an event becomes no message. lease_is_valid: asked right before each post; a
+    process that was suspended in between would otherwise post behind later messages.
     """
 
     cim: CimPort
@@ -46,18 +44,17 @@ class InboundRoute:
     conversations: ConversationsPort
     ledger: SendLedgerPort
     record_of: Callable[..., SendRecordPort]
-    read_event: Callable[[Mapping[str, Any]], Activity]
     clock: Callable[[], datetime]
     skipped: Callable[[str], None]
     lease_is_valid: Callable[[Lease], bool] = lambda _: True
 
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
-        lease = attempt.lease
-        work = work_in(lease.payload)
-        if "message" in work:
-            self._post(lease, work["message"])
+        lease, work = attempt.lease, attempt.work
+        if isinstance(work, Report):
+            self._post(lease, work.message)
             return ()
-        activity = self.read_event(work["activity"])
+        assert isinstance(work, TwitterEvent)
+        activity = work.activity
         if isinstance(activity, DmRead):
             return self._read(activity)
         made = to_cim(activity, self._asked(activity))
@@ -71,25 +68,24 @@ class InboundRoute:
         return (*links, QuestionClosed(lease.account_id, activity.customer_id))
 
     def deliver_typing(self, activity: Activity) -> None:
-        """Pass on a sign that is worth nothing later. Raises whatever CCM's silence raises; nobody tries again."""
+        """Show the agent that the customer is typing. Raises a ConnectorError if CCM does not take it."""
         if isinstance(activity, CustomerTyping):
             self.cim.post_message(dump_message(typing_notice(activity)), seconds=TYPING_SECONDS)
 
-    def is_signal(self, lease: Lease) -> bool:
+    def is_signal(self, attempt: Attempt) -> bool:
+        lease = attempt.lease
         return lease.lane.endswith(REPORTS) and lease.entry_id.startswith("read:")
 
-    def given_up(self, lease: Lease, error: ConnectorError) -> Sequence[Effect]:
+    def given_up(self, attempt: Attempt, error: ConnectorError) -> Sequence[Effect]:
         return ()
 
-    def replayable(self, lease: Lease) -> str:
-        return lease.payload
+    def replayable(self, attempt: Attempt) -> str:
+        return attempt.lease.payload
 
-    def message_id(self, lease: Lease) -> str:
-        work = work_in(lease.payload)
-        if "message" in work:
-            return str(work["message"].get("id", ""))
-        _, _, event_id = lease.entry_id.partition(":")
-        return message_id(lease.account_id, event_id)
+    def message_id(self, attempt: Attempt) -> str:
+        # By the entry's id: a dead letter may be unreadable.
+        kind, _, entry_id = attempt.lease.entry_id.partition(":")
+        return entry_id if kind == "report" else message_id(attempt.lease.account_id, entry_id)
 
     def _post_all(self, attempt: Attempt, activity: DmReceived, made: Sequence[CimMessage | MediaPart]) -> list[str]:
         """Post the parts in their order; those that an earlier try posted are not posted again."""
@@ -130,6 +126,6 @@ class InboundRoute:
 
     def _read(self, read: DmRead) -> Sequence[Effect]:
         sent = self.ledger.own(read.account_id, read.customer_id)
-        # Each becomes an entry of its own, accepted once by its id however often Twitter says "read".
+        # Each report is an entry of its own, accepted once by its id however often X says "read".
         scheduling = self.ledger.scheduling(read.account_id, read.customer_id)
         return [report_entry(report) for report in read_reports(read, sent, self.clock(), scheduling)]

@@ -1,12 +1,9 @@
-"""Verified work -> lanes, once each, kept as received so that it can be replayed. One round trip to the store."""
+"""Stores verified events and messages in their lanes: once each, as received, in one round trip to the broker."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from twitter_connector.cim.envelope import dump_message
 from twitter_connector.messages.text import fingerprint
 from twitter_connector.messages.to_twitter import to_plan
 from twitter_connector.model.event import DM, READ, TYPING, RawEvent, order_of
@@ -14,16 +11,14 @@ from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import ShowTyping
 from twitter_connector.model.work import Direction, EchoSeen, Effect, Entry, TypingIndicator
 
+from .payload import event_payload, message_payload, report_payload
 from .ports import InboxPort
 
-# Made once: json.dumps would make one on every call.
-encoded = json.JSONEncoder(separators=(",", ":")).encode
-
-# Work about a conversation that must not wait behind its messages: reports to CIM.
+# Suffixes of lanes. Reports to CIM, and what a customer has read, do not wait behind the conversation's messages.
 REPORTS = "~reports"
-# What an agent has read.
+# What an agent has read does not wait behind them either. The name is 0.1.0's.
 READ_MARKS = "~signs"
-# Events whose ids could not be read; each gets to a worker, fails there by name, and becomes a dead letter.
+# Events without readable ids. A worker finds each of them unreadable, and it becomes a dead letter.
 UNREADABLE = "~unreadable"
 
 
@@ -32,9 +27,9 @@ def take_in_activities(
     inbox: InboxPort,
     count: Callable[[str, str], None],
 ) -> None:
-    """Store what is to be delivered, atomically. Raises StoreUnavailable, and then nothing was stored.
+    """Store the events that are to be delivered, atomically. Raises StoreUnavailable; then nothing was stored.
 
-    count: told (family, accepted | duplicate | ignored) for each activity.
+    count: called with (family, accepted | duplicate | ignored) for each event.
     """
     items: list[Effect] = []
     families = []
@@ -60,18 +55,14 @@ def _effect(raw_event: RawEvent) -> Effect | None:
     if raw_event.family == DM:
         return _entry(raw_event, raw_event.customer_id, f"dm:{raw_event.id}")
     if raw_event.family == TYPING and not raw_event.own:
-        return TypingIndicator(Direction.IN, raw_event.account_id, raw_event.customer_id, _payload(raw_event))
+        return TypingIndicator(Direction.IN, raw_event.account_id, raw_event.customer_id, event_payload(raw_event))
     if raw_event.family == READ and not raw_event.own:
         return _entry(raw_event, raw_event.customer_id + REPORTS, f"read:{raw_event.customer_id}:{raw_event.id}")
     return None
 
 
 def _entry(raw_event: RawEvent, lane: str, entry_id: str) -> Entry:
-    return Entry(Direction.IN, raw_event.account_id, lane, entry_id, _payload(raw_event), order_of(raw_event))
-
-
-def _payload(raw_event: RawEvent) -> str:
-    return encoded({"activity": raw_event.envelope})
+    return Entry(Direction.IN, raw_event.account_id, lane, entry_id, event_payload(raw_event), order_of(raw_event))
 
 
 def _echo(raw_event: RawEvent) -> EchoSeen:
@@ -80,11 +71,8 @@ def _echo(raw_event: RawEvent) -> EchoSeen:
 
 
 def message_entry(message: CimMessage) -> Entry | TypingIndicator:
-    """Return what a CIM message from CCM becomes: an outbound entry, or a flash where it is a sign of typing.
-
-    What an agent has read goes beside the conversation's messages, so that neither waits for the other.
-    """
-    payload = encoded({"message": dump_message(message)})
+    """Return what is stored of a message from CCM: a typing indicator, or an outbound entry."""
+    payload = message_payload(message)
     account_id, customer_id = message.header.account_id, message.header.customer_id
     if message.type == "NOTIFICATION" and isinstance(to_plan(message), ShowTyping):
         return TypingIndicator(Direction.OUT, account_id, customer_id, payload)
@@ -94,17 +82,10 @@ def message_entry(message: CimMessage) -> Entry | TypingIndicator:
 
 def report_entry(report: CimMessage) -> Entry:
     """Return the inbound entry for a delivery notification of ours."""
-    payload = encoded({"message": dump_message(report)})
     lane = report.header.customer_id + REPORTS
-    return Entry(Direction.IN, report.header.account_id, lane, f"report:{report.id}", payload)
+    return Entry(Direction.IN, report.header.account_id, lane, f"report:{report.id}", report_payload(report))
 
 
 def take_in_message(message: CimMessage, inbox: InboxPort) -> bool:
-    """Store a message from CCM. Return whether it was new. Raises StoreUnavailable, and then it was not stored."""
+    """Store a message from CCM and return whether it was new. Raises StoreUnavailable; then it was not stored."""
     return inbox.accept([message_entry(message)])[0]
-
-
-def work_in(payload: str) -> dict[str, Any]:
-    """Return what an entry holds: {"activity": …} or {"message": …}."""
-    found: dict[str, Any] = json.loads(payload)
-    return found

@@ -1,4 +1,4 @@
-"""Deliver one CIM message to Twitter, step by step, and tell CIM what became of it."""
+"""Deliver one CIM message to X, step by step, and report the outcome to CIM."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from twitter_connector.cim.envelope import load_message
 from twitter_connector.errors import ConnectorError, Endpoint, Permanent
 from twitter_connector.messages.kinds.delivery_report import delivered, failed
 from twitter_connector.messages.kinds.reply_quote import quoted_id, with_quote
@@ -15,16 +14,17 @@ from twitter_connector.messages.to_twitter import to_plan
 from twitter_connector.model.account import Account
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
-from twitter_connector.model.plan import MarkRead, Plan, SendDm, ShowTyping, Skip
-from twitter_connector.model.work import Effect, Lease, QuoteForgotten
+from twitter_connector.model.plan import MarkRead, Plan, ShowTyping, Skip
+from twitter_connector.model.work import AgentMessage, Effect, Lease, QuoteForgotten
 
 from .consumer import Attempt
-from .intake import READ_MARKS, encoded, report_entry, work_in
+from .intake import READ_MARKS, report_entry
 from .limits import Endpoints
 from .media import MediaTransfer
+from .payload import with_quote as with_quote_kept
 from .ports import ConversationsPort, SendLedgerPort, SendRecordPort, TwitterFor
 from .reply_quote import ReplyQuotes
-from .send_step import SendStep
+from .send_step import SendStep, SendTools
 from .sent_lookup import SentLookups
 
 log = logging.getLogger(__name__)
@@ -62,29 +62,29 @@ class OutboundRoute:
     sent_lookups: SentLookups = field(default_factory=SentLookups)
 
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
-        lease = attempt.lease
-        message = self._message(lease)
+        lease, message = attempt.lease, _message(attempt)
         plan = to_plan(message, public_base=self.public_base)
         if isinstance(plan, ShowTyping):
-            plan = Skip("typing_too_late")  # it came the way of messages, so it is no sign of the moment any more
+            plan = Skip("typing_too_late")
         if isinstance(plan, Skip):
             self.skipped(plan.reason)
             log.info("message_skipped", extra={"reason": plan.reason, "cim_id": message.id})
             return ()
         account = self.account(lease.account_id) or self.send_only_account(lease.account_id, lease.accepted_at)
         attempt.account = account
-        return self._carry_out(lease, message, plan, account)
+        return self._carry_out(attempt, message, plan, account)
 
     def _carry_out(
-        self, lease: Lease, message: CimMessage, plan: Plan | MarkRead, account: Account
+        self, attempt: Attempt, message: CimMessage, plan: Plan | MarkRead, account: Account
     ) -> Sequence[Effect]:
+        lease = attempt.lease
         twitter = self.twitter_for(account)
         if isinstance(plan, MarkRead):
             self._mark_read(lease, message, plan, twitter)
             return ()
         known = self.ledger.steps(lease.account_id, message.id)
         if quoted_id(message):
-            plan = with_quote(message, self._reply_quotes.above(lease, message, twitter, begun=bool(known)))
+            plan = with_quote(message, self._reply_quotes.above(attempt, message, twitter, begun=bool(known)))
         if not known:
             customer, scheduling = message.header.customer_id, message.header.scheduling
             self.conversations.ask(lease.account_id, customer, plan.asked)
@@ -93,7 +93,7 @@ class OutboundRoute:
         for number, step in enumerate(plan.steps):
             done = known.get(number)
             if done is None or not done.dm_id:
-                self._send_step(lease, message, number, step, account, twitter).perform(done)
+                SendStep(self._tools, lease, message, number, step, account, twitter).perform(done)
         return (report_entry(delivered(message, self.clock())), *_forgotten(message))
 
     def deliver_typing(self, message: CimMessage) -> None:
@@ -109,33 +109,30 @@ class OutboundRoute:
                 self.endpoints.note(account.id, error)
                 raise
 
-    def is_signal(self, lease: Lease) -> bool:
-        return lease.lane.endswith(READ_MARKS)
+    def is_signal(self, attempt: Attempt) -> bool:
+        return attempt.lease.lane.endswith(READ_MARKS)
 
-    def given_up(self, lease: Lease, error: ConnectorError) -> Sequence[Effect]:
-        message = self._message(lease)
+    def given_up(self, attempt: Attempt, error: ConnectorError) -> Sequence[Effect]:
+        message = _message(attempt)
         return (report_entry(failed(message, error, self.clock())), *_forgotten(message))
 
-    def replayable(self, lease: Lease) -> str:
-        # What is out of a reply already, or may be, stands below its quote: the rest has to fit that.
-        quote = self._reply_quotes.decided(self._message(lease))
-        return lease.payload if quote is None else encoded({**work_in(lease.payload), "quote": quote})
+    def replayable(self, attempt: Attempt) -> str:
+        # The quote is part of what the customer may have received already; the rest has to fit it.
+        quote = self._reply_quotes.decided(_message(attempt))
+        return attempt.lease.payload if quote is None else with_quote_kept(attempt.lease.payload, quote)
 
-    def message_id(self, lease: Lease) -> str:
-        return lease.entry_id
+    def message_id(self, attempt: Attempt) -> str:
+        return attempt.lease.entry_id
 
     @property
     def _reply_quotes(self) -> ReplyQuotes:
         return ReplyQuotes(self.ledger, self.conversations)
 
-    def _message(self, lease: Lease) -> CimMessage:
-        return load_message(work_in(lease.payload)["message"])
-
-    def _send_step(
-        self, lease: Lease, message: CimMessage, number: int, step: SendDm, account: Account, twitter: Messages
-    ) -> SendStep:
-        how = (self.ledger, self.media_transfer, self.record_of, self.clock)
-        return SendStep(*how, lease, message, number, step, account, twitter, self.sent_lookups, self.endpoints)
+    @property
+    def _tools(self) -> SendTools:
+        return SendTools(
+            self.ledger, self.media_transfer, self.record_of, self.clock, self.sent_lookups, self.endpoints
+        )
 
     def _mark_read(self, lease: Lease, message: CimMessage, plan: MarkRead, twitter: Messages) -> None:
         event_id = self.conversations.event_of(lease.account_id, plan.message_id)
@@ -144,6 +141,11 @@ class OutboundRoute:
             return
         with self.endpoints.using(lease.account_id, Endpoint.MARK_READ):
             twitter.mark_read(message.header.customer_id, event_id)
+
+
+def _message(attempt: Attempt) -> CimMessage:
+    assert isinstance(attempt.work, AgentMessage)
+    return attempt.work.message
 
 
 def _forgotten(message: CimMessage) -> tuple[QuoteForgotten, ...]:

@@ -14,9 +14,9 @@ from twitter_connector.errors import ConnectorError, CredentialsRejected, LeaseL
 from twitter_connector.messages.kinds.reply_quote import quote_of, quoted_id
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
-from twitter_connector.model.work import Lease
+from twitter_connector.model.work import AgentMessage, Lease
 
-from .intake import work_in
+from .consumer import Attempt
 from .ports import ConversationsPort, SendLedgerPort
 
 log = logging.getLogger(__name__)
@@ -32,16 +32,17 @@ class ReplyQuotes:
     ledger: SendLedgerPort
     conversations: ConversationsPort
 
-    def above(self, lease: Lease, message: CimMessage, twitter: Messages, *, begun: bool) -> str:
+    def above(self, attempt: Attempt, message: CimMessage, twitter: Messages, *, begun: bool) -> str:
         """Return the quote of a reply, the same one at every try; "" for none. begun: something of it may be out.
 
-        Raises CredentialsRejected, HoldLost where the lane is somebody else's by now, and StoreUnavailable.
+        Raises CredentialsRejected, LeaseLost and StoreUnavailable.
         """
+        lease, work = attempt.lease, attempt.work
         quote = self.ledger.quote(lease.account_id, message.id)
         if quote is not None:
             return quote
-        quote = work_in(lease.payload).get("quote")
-        if not isinstance(quote, str):
+        quote = work.quote if isinstance(work, AgentMessage) else None
+        if quote is None:
             # What began without a quote has to end without one, or its text would not be known again.
             quote = "" if begun else self._looked_up(lease, message, twitter)
         if not self.ledger.write_quote(lease, message.id, quote):

@@ -44,22 +44,29 @@ SENDS_DOUBLED = 6
 CLOCK_MARGIN = timedelta(seconds=10)
 
 
-@dataclass
-class SendStep:
-    """One step of a plan."""
+@dataclass(frozen=True)
+class SendTools:
+    """What every step needs, whichever message it is of."""
 
     ledger: SendLedgerPort
     media_transfer: MediaTransfer
     record_of: Callable[..., SendRecordPort]
     clock: Callable[[], datetime]
+    sent_lookups: SentLookups
+    endpoints: Endpoints
+
+
+@dataclass
+class SendStep:
+    """One step of a plan."""
+
+    tools: SendTools
     lease: Lease
     message: CimMessage
     number: int
     step: SendDm
     account: Account
     twitter: Messages
-    sent_lookups: SentLookups
-    endpoints: Endpoints
 
     def perform(self, begun: SendRecordPort | None) -> None:
         """Bring the step to its end. begun: what an earlier try wrote down of it."""
@@ -72,7 +79,7 @@ class SendStep:
         media_id = ""
         if self.step.media is not None:
             upload, media_id = self._uploaded(self.step.media, upload)
-        started = epoch_ms(self.clock())
+        started = epoch_ms(self.tools.clock())
         sends = (begun.sends if begun is not None else 0) + 1
         # Written before the send: if nothing is ever heard of it, this is how we know to look.
         self._write(upload, started_ms=started, sends=sends)
@@ -82,7 +89,7 @@ class SendStep:
             if isinstance(error, RefusedOrDelivered):
                 self._write(upload, started_ms=started, sends=sends, refusal=f"{error.reason}\n{error.detail}")
             # Wait longer after each failed send: X is probably overloaded. X may also name a later moment.
-            look_at = self.clock() + LOOKS_AFTER[0] * 2 ** min(sends - 1, SENDS_DOUBLED)
+            look_at = self.tools.clock() + LOOKS_AFTER[0] * 2 ** min(sends - 1, SENDS_DOUBLED)
             raise error.waiting(until=max(look_at, error.until or look_at)) from error
         except ConnectorError as error:
             # Every other error is certain that nothing was sent. The upload stays usable.
@@ -101,7 +108,7 @@ class SendStep:
             latest[0] = now
             self._write(now)
 
-        media_id = self.media_transfer.take_out(ref, self.account, upload, keep)
+        media_id = self.tools.media_transfer.take_out(ref, self.account, upload, keep)
         return latest[0], media_id
 
     def _attached(self, media_id: str) -> SendDm:
@@ -112,9 +119,9 @@ class SendStep:
         there. Raises OutcomeUnknown to look once more, later."""
         lease, customer = self.lease, self.message.header.customer_id
         since = moment(begun.started_ms) - CLOCK_MARGIN
-        taken = self.ledger.own(lease.account_id, customer)
+        taken = self.tools.ledger.own(lease.account_id, customer)
         wanted = sent_fingerprint(self.step.text)
-        echoed = [(e.event_id, e.digest, e.created_ms) for e in self.ledger.echoes(lease.account_id, customer)]
+        echoed = [(e.event_id, e.digest, e.created_ms) for e in self.tools.ledger.echoes(lease.account_id, customer)]
         found = _match(echoed, wanted, epoch_ms(since), taken)
         if found is None:
             found = _match(self._looked_up_sends(since, begun), wanted, epoch_ms(since), taken)
@@ -128,7 +135,7 @@ class SendStep:
             raise OutcomeUnknown(
                 "outcome_unknown",
                 "Twitter did not answer a send, and the message cannot be seen yet.",
-                until=self.clock() + LOOKS_AFTER[looks],
+                until=self.tools.clock() + LOOKS_AFTER[looks],
             )
         if begun.refusal:
             reason, _, detail = begun.refusal.partition("\n")
@@ -136,24 +143,26 @@ class SendStep:
         return None
 
     def _looked_up_sends(self, since: datetime, begun: SendRecordPort) -> list[tuple[str, str, int]]:
-        now, customer = self.clock(), self.message.header.customer_id
+        now, customer = self.tools.clock(), self.message.header.customer_id
         # The first look wants a list from after the send; the second one another list than the first had.
         made_after = now - LOOKS_AFTER[begun.looks] / 2 if begun.looks else moment(begun.started_ms) + LOOKS_AFTER[0]
-        with self.endpoints.using(self.account.id, Endpoint.LIST):
-            dms = self.sent_lookups.sent(self.account.id, self.twitter, since, made_after, now)
+        with self.tools.endpoints.using(self.account.id, Endpoint.LIST):
+            dms = self.tools.sent_lookups.sent(self.account.id, self.twitter, since, made_after, now)
         return [
             (d.event_id, fingerprint(d.text, d.links), epoch_ms(d.created_at)) for d in dms if d.customer_id == customer
         ]
 
     def _done(self, dm_id: str, event: str) -> None:
-        self.ledger.done(self.lease.account_id, self.message.header.customer_id, self.message.id, self.number, dm_id)
+        self.tools.ledger.done(
+            self.lease.account_id, self.message.header.customer_id, self.message.id, self.number, dm_id
+        )
         facts = {"cim_id": self.message.id, "dm_id": dm_id, "step": self.number, "tries": self.lease.tries + 1}
         log.info(event, extra=facts)
 
     def _write(self, upload: Upload, **facts: Any) -> None:
         if upload.media_id:
             facts |= {"media_id": upload.media_id, "segments": upload.segments, "upload_state": upload.state}
-        if not self.ledger.write(self.lease, self.message.id, self.number, self.record_of(**facts)):
+        if not self.tools.ledger.write(self.lease, self.message.id, self.number, self.tools.record_of(**facts)):
             raise LeaseLost
 
 

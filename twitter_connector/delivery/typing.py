@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from twitter_connector.cim.envelope import load_message
 from twitter_connector.errors import ConnectorError, StoreUnavailable
+from twitter_connector.model.work import AgentMessage, Direction, TwitterEvent
 
 from .inbound import InboundRoute
-from .intake import work_in
 from .outbound import OutboundRoute
+from .payload import ReadEvent, decode
 from .ports import LanesPort
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ class TypingDelivery:
     lanes: LanesPort
     inbound: InboundRoute
     outbound: OutboundRoute
+    read_event: ReadEvent
     count: Callable[[str], None]
     _at_work: threading.Lock = field(default_factory=threading.Lock)
 
@@ -44,11 +45,12 @@ class TypingDelivery:
     def _pass_on(self, payloads: list[str]) -> None:
         for payload in payloads:
             try:
-                work = work_in(payload)
-                if "activity" in work:
-                    self.inbound.deliver_typing(self.inbound.read_event(work["activity"]))
-                else:
-                    self.outbound.deliver_typing(load_message(work["message"]))
+                # 0.1.0 did not say of a message whose it is; only agents' typing comes as one.
+                work = decode(payload, Direction.OUT, self.read_event)
+                if isinstance(work, TwitterEvent):
+                    self.inbound.deliver_typing(work.activity)
+                elif isinstance(work, AgentMessage):
+                    self.outbound.deliver_typing(work.message)
             except StoreUnavailable:
                 raise
             except ConnectorError as error:

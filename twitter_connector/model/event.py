@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from .account import V1
 from .timestamps import first_id_at
 
 DM = "direct_message_events"
@@ -149,7 +150,8 @@ class RawEvent:
     """One activity of a payload, still as received, with what its lane needs to know.
 
     family: the payload's key. own: the account's own doing. app_id: the app it was written with; "" where X does not
-    say. text, links: of the account's own messages only. readable: False where even the ids are missing.
+    say. text, links: of the account's own messages only. readable: False if even the ids are missing. flavour: the
+    API that sent it and reads the envelope in full.
     """
 
     family: str
@@ -163,6 +165,7 @@ class RawEvent:
     text: str = field(default="", repr=False)
     links: tuple[Link, ...] = field(default=(), repr=False)
     envelope: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    flavour: str = V1
 
 
 def is_id(value: object) -> bool:

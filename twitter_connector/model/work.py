@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
+from .event import Activity
+from .message import CimMessage
 from .timestamps import iso
 
 
@@ -125,6 +129,32 @@ class DeadLetter:
 
 
 Effect = Entry | EchoSeen | TypingIndicator | Link | QuestionClosed | QuoteForgotten | DeadLetter
+
+
+@dataclass(frozen=True)
+class TwitterEvent:
+    """An entry that X sent."""
+
+    activity: Activity
+
+
+@dataclass(frozen=True)
+class AgentMessage:
+    """An entry that CCM sent for a customer. quote: what stands above a reply, if that was decided before; "" for
+    nothing."""
+
+    message: CimMessage
+    quote: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """An entry that we made for CCM: a delivery notification, as it is posted."""
+
+    message: Mapping[str, Any] = field(repr=False)
+
+
+Work = TwitterEvent | AgentMessage | Report
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,11 @@ class Flavours:
         # API v2 hands bodies in the form of Account Activity on to the reader of API v1.1.
         return v2_raw_events(payload, path_account_id)
 
-    def load(self, envelope: Mapping[str, Any]) -> Activity:
-        """Return one stored event, read in full. Raises Permanent(unreadable_event)."""
-        return self._by_name[V1].events.load(envelope)
+    def load(self, envelope: Mapping[str, Any], flavour: str) -> Activity:
+        """Return one stored event, read in full. Raises Permanent(unreadable_event), and Permanent(flavour_unknown)
+        for an event of a later version."""
+        if flavour not in self._by_name:
+            raise Permanent(
+                "flavour_unknown", f"The event is of X's API {flavour!r}, which this version does not know.", ours=True
+            )
+        return self._by_name[flavour].events.load(envelope)
