@@ -9,7 +9,9 @@ from sandbox.ccm.routes import ccm
 from sandbox.control.accounts import people
 from sandbox.control.conversations import conversation
 from sandbox.control.faults_and_settings import faults_and_settings
+from sandbox.control.message_details import message_details
 from sandbox.control.records import records
+from sandbox.control.troubles import troubles
 from sandbox.control.x_v2 import x_v2
 from sandbox.files.routes import files
 from sandbox.page import page
@@ -34,7 +36,7 @@ from sandbox.x_v2.routes_webhooks import webhooks
 
 _V1 = (accounts, activity, messages, uploads, downloads)
 _V2 = (webhooks, subscriptions, account_activity, stream, v2_messages, lookups, media, oauth2, users)
-_PAGE = (people, conversation, records, faults_and_settings, x_v2, page)
+_PAGE = (people, conversation, records, faults_and_settings, x_v2, page, troubles, message_details)
 
 
 def create_app(sandbox: Sandbox) -> Flask:

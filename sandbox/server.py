@@ -158,11 +158,8 @@ class _Answer:
         if not self._begun:
             self._begin()
         out = self._handler.wfile
-        if not data:
-            # An empty chunk sends the headers now.
-            out.flush()
-            return
-        out.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        if data:
+            out.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
         if self._chunked:
             out.flush()
 

@@ -19,6 +19,7 @@ from sandbox.recorder import Recorder
 from sandbox.requests_log import RequestsLog
 from sandbox.settings import Settings
 from sandbox.snowflake import Snowflakes
+from sandbox.troubles import Switches
 from sandbox.twitter.activity import Activity
 from sandbox.twitter.bodies import Bodies
 from sandbox.twitter.dm import MessageContext
@@ -68,6 +69,7 @@ class Sandbox:
         self.activity = Activity(
             self.directory, self.webhooks, self.sender, self.mailbox, self.bodies, self.v2_activity
         )
+        self.switches = Switches(self.faults, self.directory, self.v2.credits)
         self.files = FileStore(options.state_dir / "files", self.settings)
         self.connector = Connector(options.connector_url, options.connector_token)
         self.configurations = Configurations()
@@ -91,6 +93,7 @@ class Sandbox:
             self.inbox,
         ):
             part.clear()
+        self.switches.clear()
         self.v2.clear()
         self.desk.clear()
         self.configurations.clear()

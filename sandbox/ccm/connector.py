@@ -2,6 +2,7 @@
 
 import threading
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -29,6 +30,15 @@ class Connector:
     def register(self, body: dict[str, str]) -> requests.Response:
         """Post a register body, as an operator does. Raises Unreachable."""
         return self._request("POST", "/webhook/twitter/register-and-subscribe", _REGISTER_SECONDS, json=body)
+
+    def journey(self, any_id: str) -> dict[str, Any] | None:
+        """Return what the connector's message log has about a message; None if it has nothing, or has no log."""
+        try:
+            answer = self._request("GET", f"/messages/{quote(any_id, safe='')}", _PROBE_SECONDS)
+            body: Any = answer.json() if answer.status_code == 200 else None
+        except (Unreachable, ValueError):
+            return None
+        return body if isinstance(body, dict) and "journey" in body else None
 
     def alive(self) -> bool:
         """Whether the connector answers."""

@@ -27,6 +27,7 @@ class Reply:
     state: str = "sending"
     status: int | None = None
     reason: str | None = None
+    message: dict[str, Any] | None = None
 
 
 class Desk:
@@ -61,7 +62,7 @@ class Desk:
             if reply is None:
                 self._count += 1
                 now = round(time.time(), 4)
-                reply = Reply(message["id"], self._count, now, account_id, customer_id, body)
+                reply = Reply(message["id"], self._count, now, account_id, customer_id, body, message=message)
                 self._index(reply)
         self._note(reply)
         try:
@@ -88,6 +89,10 @@ class Desk:
             for earlier in self.conversation(reply.account_id, reply.customer_id):
                 if earlier.number < reply.number and earlier.state == "delivered":
                     self._advance(earlier, "read", None)
+
+    def get(self, message_id: str) -> Reply | None:
+        """Return a reply by its id."""
+        return self._replies.get(message_id)
 
     def conversation(self, account_id: str, customer_id: str) -> list[Reply]:
         """Return the replies of a conversation, oldest first."""

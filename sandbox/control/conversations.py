@@ -37,16 +37,31 @@ def customer_writes() -> ResponseReturnValue:
         said["initiated_via"] = initiated_via
     if not any(said.values()):
         raise Refusal("text, media_file or location is missing")
+    delivery = {**sandbox.switches.delivery(), **fields}
     dm = receive(
         sandbox,
         customer,
         account,
         said,
-        times=integer(fields, "repeat_delivery", 1),
-        swap=_flag(fields, "swap", default=False),
-        deliver=_flag(fields, "deliver", default=True),
+        times=integer(delivery, "repeat_delivery", 1),
+        swap=_flag(delivery, "swap", default=False),
+        deliver=_flag(delivery, "deliver", default=True),
     )
     return jsonify(sandbox.mailbox.show(dm)), 201
+
+
+@conversation.post("/customer/messages/again")
+def customer_repeats() -> ResponseReturnValue:
+    """Let a customer send an earlier message once more, as a new one."""
+    sandbox = the_sandbox()
+    dm = sandbox.mailbox.get(str(body_fields().get("event_id")))
+    if dm is None or dm.by_account:
+        raise Refusal("event_id: there is no such message of a customer", 404)
+    names = ("text", "media_id", "media_mime", "media_kind", "location", "quick_reply_response")
+    users = sandbox.directory.users
+    said = {name: getattr(dm, name) for name in names}
+    repeated = receive(sandbox, users[dm.sender_id], users[dm.recipient_id], said)
+    return jsonify(sandbox.mailbox.show(repeated)), 201
 
 
 @conversation.post("/customer/typing")

@@ -42,6 +42,7 @@ def add_fault() -> ResponseReturnValue:
 @faults_and_settings.delete("/faults")
 def lift_faults() -> ResponseReturnValue:
     """Delete all faults; requests that wait in them go on."""
+    the_sandbox().switches.restore()
     the_sandbox().faults.lift()
     return "", 204
 

@@ -27,6 +27,11 @@ export const connector = () => ask("GET", "/_sandbox/connector");
 export const conversation = (pair) => ask("GET", `/_sandbox/conversation?${new URLSearchParams(pair)}`);
 export const register = (accountId) => ask("POST", "/_sandbox/register", { account_id: accountId });
 export const agentSays = (pair, body) => ask("POST", "/_sandbox/agent/messages", { ...pair, body });
+export const message = (query) => ask("GET", `/_sandbox/message?${new URLSearchParams(query)}`);
+export const troubles = () => ask("GET", "/_sandbox/troubles");
+export const switchTrouble = (name, on) => ask("POST", "/_sandbox/troubles", { name, on });
+export const restore = () => ask("DELETE", "/_sandbox/troubles");
+export const customerRepeats = (eventId) => ask("POST", "/_sandbox/customer/messages/again", { event_id: eventId });
 export const customerTypes = (pair) => ask("POST", "/_sandbox/customer/typing", pair);
 export const customerReads = (pair) => ask("POST", "/_sandbox/customer/read", pair);
 

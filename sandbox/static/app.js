@@ -2,8 +2,10 @@
 
 import * as api from "./api.js";
 import { Desk } from "./desk.js";
+import { Details } from "./details.js";
 import { element, initials } from "./dom.js";
 import { Phone } from "./phone.js";
+import { Troubles } from "./troubles.js";
 
 const PROBE_MS = 3000;
 const TYPING_ON_PHONE_MS = 3000;
@@ -14,6 +16,8 @@ const accounts = find("#account");
 const customers = find("#customer");
 let everybody = { accounts: [], customers: [] };
 
+const details = new Details(find("#details"));
+
 // The conversation that is shown. Both sides read it; only this module changes it.
 const here = {
   account: { id: "", name: "", screen_name: "" },
@@ -22,10 +26,12 @@ const here = {
     return { account_id: this.account.id, customer_id: this.customer.id };
   },
   wasGif: (dmId) => phone.pane.entries.get(dmId)?.media_kind === "animated_gif",
+  showDetails: (query) => details.open(query),
   isRead: (dmId) => phone.pane.entries.get(dmId)?.state === "read",
 };
 const phone = new Phone(find("#phone"), here);
 const desk = new Desk(find("#desk"), here);
+const troubles = new Troubles(find("#troubles"), () => here.pair);
 
 async function loadPeople() {
   const before = Object.values(here.pair).join();
@@ -104,6 +110,7 @@ function follow() {
     // Changes from before the connection are not sent again.
     await loadPeople();
     await loadConversation();
+    await troubles.load();
   });
   feed.addEventListener("error", () => {
     find("#banner-feed").hidden = false;
@@ -123,9 +130,11 @@ function follow() {
     else desk.pane.showTyping(`${here.customer.name} is typing…`, TYPING_AT_DESK_MS);
   });
   on("people", async () => { if (await loadPeople()) await loadConversation(); });
+  on("troubles", () => troubles.load());
   on("reset", async () => {
     await loadPeople();
     await loadConversation();
+    await troubles.load();
   });
 }
 

@@ -1,8 +1,9 @@
 // The agent's side: the messages CCM received, and the agent's replies with their state.
 
 import * as api from "./api.js";
+import { Composer } from "./composer.js";
 import { element, film, outward, picture, prose } from "./dom.js";
-import { Composer, foot, Pane } from "./pane.js";
+import { foot, Pane } from "./pane.js";
 
 const STATES = {
   sending: ["…", "Sending"],
@@ -34,8 +35,13 @@ export class Desk {
         classes: (entry) => `message ${entry.side === "agent" ? "mine" : "theirs"} ${entry.state}`,
         contents: (entry) => contents(entry.body, here.wasGif(entry.header?.providerMessageId)),
         extras: (entry) => notes(entry),
-        foot: (entry) => foot(entry.at, STATES[entry.state], entry.reason),
+        at: (entry) => entry.at,
+        foot: (entry) => foot(entry.at, STATES[entry.state], entry.reason, {
+          open: () => this.open(entry),
+          again: entry.state === "failed" ? () => this.again(entry) : null,
+        }),
       },
+      open: (entry) => this.open(entry),
       order: (a, b) => a.at - b.at || (a.key < b.key ? -1 : 1),
       empty: () => `Nothing yet. What ${here.customer.name} writes appears here.`,
     });
@@ -47,6 +53,15 @@ export class Desk {
       this.composer.attempt(() => api.agentSays(here.pair, SAMPLE))));
     root.addEventListener("focusin", () => this.read());
     window.addEventListener("focus", () => this.readIfLookedAt());
+  }
+
+  open(entry) {
+    const eventId = entry.header?.providerMessageId;
+    this.here.showDetails(entry.side === "customer" && eventId ? { event_id: eventId } : { message_id: entry.id });
+  }
+
+  again(entry) {
+    return this.composer.attempt(() => api.agentSays(this.here.pair, entry.body));
   }
 
   show(entries) {

@@ -58,6 +58,17 @@ export function clock(seconds) {
   });
 }
 
+// Returns the day of a moment in words: Today, Yesterday, or the date.
+export function dayOf(seconds) {
+  const date = new Date(seconds * 1000);
+  const midnight = new Date();
+  midnight.setHours(0, 0, 0, 0);
+  const days = Math.ceil((midnight - date) / 86_400_000);
+  if (days <= 0) return "Today";
+  if (days === 1) return "Yesterday";
+  return date.toLocaleDateString([], { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+}
+
 export function initials(name) {
   const words = name.split(/\s+/).filter((word) => /\p{L}/u.test(word));
   const letters = words.length > 1 ? [words[0], words.at(-1)] : words;

@@ -1,12 +1,11 @@
-// Parts of both sides: a log of messages in order, a typing line, and a composer.
+// What both sides show: a log of messages in order, and a line about typing.
 
-import { clock, element } from "./dom.js";
-
-const TYPING_EVERY_MS = 3000;
+import { clock, dayOf, element } from "./dom.js";
 
 export class Pane {
-  // `build` makes the parts of a message from an entry: classes, contents, extras, foot; `order(a, b)` sorts entries.
-  constructor(root, { build, order, empty }) {
+  // `build` makes the parts of a message from an entry: at (seconds), classes, contents, extras, foot;
+  // `order(a, b)` sorts entries; `open(entry)` shows the details of one.
+  constructor(root, { build, order, empty, open }) {
     this.root = root;
     this.log = root.querySelector(".log");
     this.list = root.querySelector(".messages");
@@ -14,6 +13,7 @@ export class Pane {
     this.build = build;
     this.order = order;
     this.empty = empty;
+    this.open = open;
     this.entries = new Map();
     this.shown = new Map();
     // If the latest message is in view, keep it in view when the size of the log changes.
@@ -50,10 +50,17 @@ export class Pane {
     }
     this.list.querySelector(".empty")?.remove();
     const stay = this.atEnd() || this.build.isMine(entry);
-    const made = element("li", { className: this.build.classes(entry) },
-      element("div", { className: "bubble" }, ...this.build.contents(entry)),
+    const bubble = element("div", { className: "bubble" }, ...this.build.contents(entry));
+    bubble.addEventListener("click", (event) => {
+      // Links, videos and selected text keep their own click. The keyboard has the button in the foot.
+      if (event.target.closest("a, video, audio") || String(getSelection())) return;
+      this.open(entry);
+    });
+    const made = element("li", { className: this.build.classes(entry) }, bubble,
       ...this.build.extras(entry), this.build.foot(entry));
+    made.dataset.day = dayOf(this.build.at(entry));
     this.insert(entry, made);
+    for (const each of [made, made.nextElementSibling]) this.separate(each);
     this.shown.set(entry.key, made);
     if (stay) this.toEnd();
     for (const medium of made.querySelectorAll("img, video")) {
@@ -62,6 +69,14 @@ export class Pane {
       }
     }
     return true;
+  }
+
+  // Puts the day above the first message of each day.
+  separate(made) {
+    if (!made?.dataset.day) return;
+    made.querySelector(".day")?.remove();
+    if (made.previousElementSibling?.dataset.day === made.dataset.day) return;
+    made.prepend(element("p", { className: "day", textContent: made.dataset.day }));
   }
 
   room() {
@@ -96,94 +111,20 @@ export class Pane {
   }
 }
 
-export class Composer {
-  // `send({ text, file })` sends and may throw; `type()` is called every few seconds while somebody writes;
-  // `refuse(file)` returns the reason why a file cannot be sent, or "".
-  constructor(root, { send, type, refuse = () => "" }) {
-    this.form = root.querySelector(".composer");
-    this.box = this.form.querySelector("textarea");
-    this.input = this.form.querySelector("input[type=file]");
-    this.attached = this.form.querySelector(".attached");
-    this.note = this.form.querySelector(".note");
-    this.send = send;
-    this.refuse = refuse;
-    this.file = null;
-    this.lastTyping = 0;
-
-    this.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.submit();
-    });
-    this.box.addEventListener("keydown", (event) => {
-      // Enter that ends the composition of a character does not send.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      this.submit();
-    });
-    this.box.addEventListener("input", () => {
-      this.grow();
-      if (!this.box.value.trim() || Date.now() - this.lastTyping < TYPING_EVERY_MS) return;
-      this.lastTyping = Date.now();
-      type();
-    });
-    this.box.addEventListener("paste", (event) => this.take(event.clipboardData?.files?.[0]));
-    this.form.querySelector(".attach").addEventListener("click", () => this.input.click());
-    this.input.addEventListener("change", () => this.take(this.input.files[0]));
-    this.form.querySelector(".drop").addEventListener("click", () => {
-      this.take(null);
-      this.box.focus();
-    });
-  }
-
-  grow() {
-    this.box.style.height = "auto";
-    this.box.style.height = `${Math.min(this.box.scrollHeight, 140)}px`;
-  }
-
-  take(file) {
-    if (file === undefined) return;
-    this.input.value = "";
-    this.note.textContent = file ? this.refuse(file) : "";
-    if (this.note.textContent) return;
-    this.file = file;
-    this.attached.hidden = !file;
-    this.attached.querySelector(".file-name").textContent = file ? `${file.name} (${size(file.size)})` : "";
-    if (file) this.box.focus();
-  }
-
-  async submit() {
-    const text = this.box.value.trim();
-    const file = this.file;
-    if (!text && !file) return;
-    this.box.value = "";
-    this.lastTyping = 0;
-    this.grow();
-    this.take(null);
-    this.box.focus();
-    await this.attempt(() => this.send({ text, file }));
-  }
-
-  async attempt(deed) {
-    this.note.textContent = "";
-    try {
-      await deed();
-    } catch (problem) {
-      this.note.textContent = problem.message;
-    }
-  }
-}
-
-function size(bytes) {
-  return bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
-}
-
-// Returns the line under a message: its time and state.
-export function foot(seconds, state, reason) {
+// Returns the line under a message: its time and state, a button for its details, and `again` to send it once more.
+export function foot(seconds, state, reason, { open, again = null }) {
   const parts = [clock(seconds)];
   if (state) {
     const [mark, word] = state;
     parts.push(element("span", { className: "mark", textContent: mark, "aria-hidden": "true" }),
       element("span", { className: "state", textContent: reason ? `${word}: ${reason}` : word }));
   }
+  parts.push(action("Details", open), again ? action("Send again", again) : null);
   return element("p", { className: "foot" }, ...parts);
+}
+
+function action(label, act) {
+  const button = element("button", { type: "button", className: "action", textContent: label });
+  button.addEventListener("click", act);
+  return button;
 }

@@ -1,8 +1,9 @@
 // The customer's side: the messages X stores, as typed, with their state.
 
 import * as api from "./api.js";
+import { Composer } from "./composer.js";
 import { element, film, outward, picture, prose } from "./dom.js";
-import { Composer, foot, Pane } from "./pane.js";
+import { foot, Pane } from "./pane.js";
 
 const TAKEN = ["image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4", "video/quicktime"];
 const STATES = {
@@ -21,8 +22,13 @@ export class Phone {
         classes: (dm) => `message ${dm.by_account ? "theirs" : "mine"} ${dm.state}`,
         contents,
         extras: (dm) => (dm.quick_reply ? [this.options(dm)] : []),
-        foot: (dm) => foot(Number(dm.created_timestamp) / 1000, dm.by_account ? null : STATES[dm.state], dm.reason),
+        at: (dm) => Number(dm.created_timestamp) / 1000,
+        foot: (dm) => foot(Number(dm.created_timestamp) / 1000, dm.by_account ? null : STATES[dm.state], dm.reason, {
+          open: () => here.showDetails({ event_id: dm.id }),
+          again: dm.state === "failed" && !dm.by_account ? () => this.again(dm) : null,
+        }),
       },
+      open: (dm) => here.showDetails({ event_id: dm.id }),
       order: (a, b) => a.id.length - b.id.length || (a.id < b.id ? -1 : Number(a.id > b.id)),
       empty: () => `Nothing yet. Write to ${here.account.name} as ${here.customer.name}.`,
     });
@@ -36,6 +42,10 @@ export class Phone {
     this.seen.addEventListener("click", () => this.read());
     root.addEventListener("focusin", () => this.read());
     window.addEventListener("focus", () => this.readIfLookedAt());
+  }
+
+  again(dm) {
+    return this.composer.attempt(() => api.customerRepeats(dm.id));
   }
 
   show(messages) {

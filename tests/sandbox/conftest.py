@@ -25,6 +25,7 @@ def connector(_running: tuple[Sandbox, FakeConnector]) -> FakeConnector:
     connector.messages.clear()
     connector.event_statuses.clear()
     connector.crc_requests.clear()
+    connector.journeys.clear()
     connector.crc = connector.prove
     connector.message_status = 202
     connector.before_event = lambda: None

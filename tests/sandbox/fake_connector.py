@@ -32,6 +32,8 @@ class FakeConnector:
         self.on_event: Callable[[dict[str, Any]], None] = lambda event: None
         self.before_event: Callable[[], Any] = lambda: None
         self.on_register: Callable[[dict[str, str]], int] = lambda body: 200
+        # What GET /messages/{id} answers; 404 for other ids.
+        self.journeys: dict[str, dict[str, Any]] = {}
         self.crc_requests: list[tuple[str, dict[str, str]]] = []
         handler = type("Bound", (_Handler,), {"owner": self})
         self._server = _Server(("127.0.0.1", 0), handler)
@@ -69,6 +71,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         if parts.path.endswith("/health/live"):
             self._answer(200, "{}")
+            return
+        if "/messages/" in parts.path:
+            journey = self.owner.journeys.get(parts.path.rpartition("/")[2])
+            self._answer(200 if journey else 404, json.dumps(journey))
             return
         self.owner.crc_requests.append((parts.query, dict(self.headers)))
         token = parse_qs(parts.query)["crc_token"][0]

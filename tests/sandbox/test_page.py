@@ -271,6 +271,119 @@ def test_the_list_of_messages_stands_inside_its_log(chat: Page) -> None:
     expect(phone(chat).get_by_role("log").get_by_role("list").get_by_role("listitem")).to_have_count(1)
 
 
+def test_the_menu_breaks_things_and_restores_them(chat: Page, sandbox: Sandbox) -> None:
+    menu = chat.locator("#troubles")
+    menu.get_by_text("Break something").click()
+    menu.get_by_label("X limits replies (429)").check()
+    expect(menu.locator(".count")).to_have_text("1 on")
+    assert sandbox.send_dm({"text": "x"}).status_code == 429
+    chat.reload()
+    expect(menu.locator(".count")).to_have_text("1 on")
+    menu.get_by_text("Break something").click()
+    menu.get_by_role("button", name="Restore everything").click()
+    expect(menu.locator(".count")).to_have_text("")
+    assert sandbox.send_dm({"text": "x"}).status_code == 200
+    chat.keyboard.press("Escape")
+    expect(menu.get_by_role("button", name="Restore everything")).to_be_hidden()
+
+
+def test_fifty_messages_go_out_at_once(chat: Page, sandbox: Sandbox) -> None:
+    chat.locator("#troubles summary").click()
+    chat.get_by_role("button", name="Send fifty messages at once").click()
+    expect(chat.get_by_text("50 messages sent.")).to_be_visible()
+    texts = {dm["text"] for dm in sandbox.get("twitter/messages")["messages"]}
+    assert texts == {f"{number} of 50" for number in range(1, 51)}
+    expect(desk(chat).get_by_role("listitem")).to_have_count(50)
+
+
+def test_a_click_shows_the_event_the_cim_message_and_the_journey(chat: Page, connector: FakeConnector) -> None:
+    customer_writes(chat, "Where is it?")
+    shown = message(desk(chat), "Where is it?")
+    expect(shown).to_be_visible()
+    shown.locator(".bubble").click()
+    dialog = chat.get_by_role("dialog", name="Message")
+    expect(dialog.locator("pre").first).to_contain_text('"direct_message_events"')
+    expect(dialog.locator("pre").nth(1)).to_contain_text('"markdownText": "Where is it?"')
+    expect(dialog.get_by_text("keeps no message log")).to_be_visible()
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_be_hidden()
+    agent_writes(chat, "On its way")
+    reply = message(desk(chat), "On its way")
+    expect(reply.locator(".state")).to_have_text("Delivered")
+    step = {"at": "2026-11-27T14:05:00Z", "event": "accepted", "detail": "from CCM"}
+    connector.journeys[connector.messages[-1]["id"]] = {"state": "delivered", "journey": [step], "x_ids": []}
+    reply.get_by_role("button", name="Details").click()
+    expect(dialog.get_by_role("cell", name="accepted")).to_be_visible()
+    chat.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_a_file_can_be_dropped_on_either_side(chat: Page) -> None:
+    drop = """(pane, bytes) => {
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(bytes)], "dropped.png", { type: "image/png" }));
+        pane.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+    }"""
+    for side, other in ((phone(chat), desk(chat)), (desk(chat), phone(chat))):
+        side.evaluate(drop, list(png()))
+        expect(side.get_by_text("dropped.png")).to_be_visible()
+        side.get_by_role("button", name="Send", exact=True).click()
+        expect(other.locator(".theirs img")).to_be_visible()
+
+
+def test_a_failed_message_can_be_sent_again(
+    chat: Page, relay: Relay, sandbox: Sandbox, connector: FakeConnector
+) -> None:
+    relay.refuse = "X is over capacity. Send it again later."
+    agent_writes(chat, "Hello?")
+    expect(message(desk(chat), "Hello?").locator(".state")).to_have_text(f"Failed: {relay.refuse}")
+    relay.refuse = ""
+    message(desk(chat), "Hello?").get_by_role("button", name="Send again").click()
+    expect(message(phone(chat), "Hello?")).to_be_visible()
+    sandbox.post("settings", retry_delays=[])
+    connector.event_statuses[:] = [503] * 9
+    customer_writes(chat, "Anybody?")
+    expect(message(phone(chat), "Anybody?").locator(".state")).to_contain_text("Failed")
+    connector.event_statuses.clear()
+    message(phone(chat), "Anybody?").get_by_role("button", name="Send again").click()
+    expect(message(desk(chat), "Anybody?")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_sentence_of_a_failed_reply_is_never_cut_off(chat: Page, relay: Relay, width: int) -> None:
+    relay.refuse = f"X refuses the file {'a' * 90}.jpg: the picture has more than 25 million pixels. " * 3
+    chat.set_viewport_size({"width": width, "height": 700})
+    if width < 760:
+        chat.get_by_role("navigation", name="Side").get_by_role("button", name="Desk").click()
+    agent_writes(chat, "Hi")
+    state = message(desk(chat), "Hi").locator(".state")
+    expect(state).to_have_text(f"Failed: {relay.refuse.strip()}")
+    inside = state.evaluate(
+        """state => {
+          const log = state.closest(".log").getBoundingClientRect();
+          const box = state.getBoundingClientRect();
+          return box.left >= log.left && box.right <= log.right && state.scrollWidth <= state.clientWidth + 1
+            && state.closest(".log").scrollWidth <= state.closest(".log").clientWidth;
+        }"""
+    )
+    assert inside
+
+
+def test_days_are_separated(chat: Page) -> None:
+    customer_writes(chat, "one")
+    customer_writes(chat, "two")
+    expect(message(phone(chat), "two")).to_be_visible()
+    expect(phone(chat).locator(".day")).to_have_text(["Today"])
+    days = chat.evaluate(
+        """async () => {
+          const { dayOf } = await import("/static/dom.js");
+          const now = Date.now() / 1000;
+          return [dayOf(now), dayOf(now - 86400), dayOf(Date.UTC(2026, 0, 5, 12) / 1000)];
+        }"""
+    )
+    assert [day.replace(",", "") for day in days] == ["Today", "Yesterday", "Monday 5 January 2026"]
+
+
 def test_a_narrow_screen_shows_one_side_at_a_time(chat: Page, sandbox: Sandbox) -> None:
     chat.set_viewport_size({"width": 360, "height": 700})
     expect(phone(chat)).to_be_visible()
