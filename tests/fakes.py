@@ -40,6 +40,7 @@ from twitter_connector.model.work import (
     TypingIndicator,
 )
 from twitter_connector.queue.send_ledger import SendRecord
+from twitter_connector.queue.timings import QueueTimings
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -77,9 +78,10 @@ Name = tuple[Direction, str, str]
 
 
 class FakeLanes:
-    """The lanes, by the rules of queue/scripts.py."""
+    """The lanes, by the rules of queue/lua."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, timings: QueueTimings = QueueTimings()) -> None:  # noqa: B008 - frozen
+        self.timings = timings
         self._clock = clock
         self.woken: list[str] = []
         self._lanes: dict[Name, _Lane] = {}
@@ -149,11 +151,11 @@ class FakeLanes:
                     (direction, account, lane), str(self._fence), others > 0 or position + 1 < len(ready)
                 )
                 if lease is not None:
-                    due[lane] = now + keys.LEASE_MS
+                    due[lane] = now + self.timings.lease
                     turn[account] = now
                     if breaker[1]:
                         # This one probes, the others wait for its outcome.
-                        breaker[1] = now + keys.LEASE_MS
+                        breaker[1] = now + self.timings.lease
                         self._probing.add((direction, account))
                     self._served[direction, account] = self._fence
                     return lease
@@ -183,7 +185,7 @@ class FakeLanes:
         if keep:
             following = self._head(name, lease.token, False)
             if following is not None:
-                due[lease.lane] = now + keys.LEASE_MS
+                due[lease.lane] = now + self.timings.lease
         elif not lane.queue:
             due.pop(lease.lane, None)
             self._lanes.pop(name, None)
@@ -195,7 +197,7 @@ class FakeLanes:
         self._wake(wanted)
         return following
 
-    def postpone(self, lease: Lease, delay_ms: int, *, spend: bool) -> bool:
+    def postpone(self, lease: Lease, delay_ms: int, *, spend: bool, follow_ups: Sequence[Effect] = ()) -> bool:
         self._there()
         if not self.holds(lease):
             return False
@@ -212,7 +214,7 @@ class FakeLanes:
         self._there()
         if not self.holds(lease):
             return False
-        self._due[lease.direction, lease.account_id][lease.lane] = self._clock.ms + keys.LEASE_MS
+        self._due[lease.direction, lease.account_id][lease.lane] = self._clock.ms + self.timings.lease
         return True
 
     def unreached(self, direction: Direction, account_id: str) -> int:
@@ -222,16 +224,16 @@ class FakeLanes:
             return breaker[1] - self._clock.ms
         self._probing.discard((direction, account_id))
         breaker[0] += 1
-        beyond = breaker[0] - keys.BREAKER_STRIKES
+        beyond = breaker[0] - self.timings.strikes
         if beyond < 0:
             return 0
-        wait = min(keys.PROBE_LONGEST_MS, keys.PROBE_FIRST_MS * 2 ** min(beyond, 10))
+        wait = min(self.timings.longest_probe, self.timings.first_probe * 2 ** min(beyond, 10))
         breaker[1] = self._clock.ms + wait
         return wait
 
     def typing_indicators(self) -> list[str]:
         self._there()
-        found = [payload for at, payload in self._typing if self._clock.ms - at <= keys.TYPING_MS]
+        found = [payload for at, payload in self._typing if self._clock.ms - at <= self.timings.typing]
         self._typing.clear()
         return found
 
@@ -270,7 +272,7 @@ class FakeLanes:
 
     def suppress_wakeups(self, direction: Direction) -> None:
         self._there()
-        self._bells[direction] = self._clock.ms + keys.SUPPRESS_WAKEUPS_MS
+        self._bells[direction] = self._clock.ms + self.timings.suppress_wakeups
 
     def waiting(self, account_id: str) -> dict[Direction, int]:
         return {d: len(self._due.get((d, account_id), {})) for d in Direction}
@@ -337,7 +339,7 @@ class FakeLanes:
                 mark = (item.direction, item.account_id, item.customer_id)
                 if self._flash_marks.get(mark, 0) > self._clock.ms:
                     return False
-                self._flash_marks[mark] = self._clock.ms + keys.TYPING_MS
+                self._flash_marks[mark] = self._clock.ms + self.timings.typing
                 self._typing.append((self._clock.ms, item.payload))
                 del self._typing[: -keys.TYPING_MAX]
             case Link():
@@ -371,7 +373,7 @@ class FakeLanes:
     def _wake(self, wanted: set[Direction]) -> bool:
         waking = sorted(d for d in wanted if self._bells.get(d, 0) <= self._clock.ms)
         for direction in waking:
-            self._bells[direction] = self._clock.ms + keys.WAKEUP_MS
+            self._bells[direction] = self._clock.ms + self.timings.wakeup
         self.woken += waking
         return bool(waking)
 
@@ -408,9 +410,6 @@ class FakeSendLedger:
         sent[dm_id] = message_id
         for oldest in sorted(sent, key=int)[: -keys.SENT_PER_CUSTOMER]:
             del sent[oldest]
-
-    def retract(self, account_id: str, message_id: str, number: int) -> None:
-        self._steps.get((account_id, message_id), {}).pop(number, None)
 
     def quote(self, account_id: str, message_id: str) -> str | None:
         return self._lanes.quotes.get((account_id, message_id))

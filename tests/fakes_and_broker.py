@@ -9,18 +9,21 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-import pytest
 import redis
 
 from tests.brokers import RecordedWakeups
 from tests.fakes import FakeAccounts, FakeClock, FakeConversations, FakeDeadLetters, FakeLanes, FakeSendLedger
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
+from twitter_connector.broker.connection import Line
+from twitter_connector.queue.lanes import Lanes
+from twitter_connector.queue.timings import QueueTimings
 
 T = TypeVar("T")
 
 # Long enough that a busy machine does not lose a lease between two lines of a test.
-LEASE_MS = 600
+TIMINGS = QueueTimings(lease=600)
+LEASE_MS = TIMINGS.lease
 POLL_SECONDS = 20.0
 
 
@@ -47,10 +50,9 @@ class Store(Protocol):
 class FakeStore:
     """The fakes of tests/fakes.py."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(keys, "LEASE_MS", LEASE_MS)
+    def __init__(self) -> None:
         self.clock = FakeClock()
-        self.lanes = FakeLanes(self.clock)
+        self.lanes = FakeLanes(self.clock, TIMINGS)
         self.woken = self.lanes.woken
         self.ledger = FakeSendLedger(self.lanes)
         self.dead_letters = FakeDeadLetters(self.lanes)
@@ -73,10 +75,10 @@ class BrokerStore:
     # Marks, counters and records that outlive the work on purpose, each with a lifetime or of one fixed size.
     KEPT = ("seen:", "signs:", "bell:", "fence", "seq", "ledger:", "sent:", "echo:", "dead", "accounts", "link:")
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, services: Services, inspector: redis.Redis) -> None:
-        monkeypatch.setattr(keys, "LEASE_MS", LEASE_MS)
-        self.lanes = services.lanes
+    def __init__(self, services: Services, inspector: redis.Redis) -> None:
         assert isinstance(services.wakeups, RecordedWakeups)
+        line = Line(services.redis, patient=False)
+        self.lanes = Lanes(services.redis, line, services.wakeups, TIMINGS)
         self.woken = services.wakeups.woken
         self.ledger = services.ledger
         self.accounts = services.accounts

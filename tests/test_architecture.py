@@ -72,7 +72,6 @@ TO_REMOVE: set[str] = {
     "twitter_connector.accounts.registration -> twitter_connector.delivery.ports",
     "twitter_connector.accounts.webhook_check -> twitter_connector.delivery.ports",
     "twitter_connector.web.problems -> twitter_connector.delivery.limits",
-    "workers.runtime -> twitter_connector.broker.keys",
     "workers.runtime -> twitter_connector.media.spool",
     "workers.runtime -> twitter_connector.queue.send_ledger",
     "workers.runtime -> twitter_connector.store.accounts",

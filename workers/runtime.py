@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from twitter_connector import metrics
 from twitter_connector.bootstrap import Services, build_services, now, spool_directory
-from twitter_connector.broker import keys
 from twitter_connector.config import Settings
 from twitter_connector.delivery.concurrency import Concurrency
 from twitter_connector.delivery.consumer import Consumer
@@ -47,7 +46,7 @@ class Runtime:
         self._stopping = threading.Event()
         self._served_at = dict.fromkeys(Direction, time.monotonic())
         svc = self.services
-        self._lease_renewal = LeaseRenewal(svc.lanes, every=keys.LEASE_MS / 1000 / 3)
+        self._lease_renewal = LeaseRenewal(svc.lanes, every=svc.lanes.timings.lease / 1000 / 3)
         concurrency = Concurrency(settings.worker_concurrency)
 
         def consume(direction: Direction, route: InboundRoute | OutboundRoute, max_age: timedelta) -> Consumer:
@@ -166,7 +165,7 @@ class Runtime:
 
     def _lease_is_valid(self, lease: Lease) -> bool:
         # Half a lease after it was asked for, it holds for certain; after that the broker knows.
-        young = time.monotonic() - lease.since < keys.LEASE_MS / 2000
+        young = time.monotonic() - lease.since < self.services.lanes.timings.lease / 2000
         return young or self.services.lanes.renew(lease)
 
     def _account(self, account_id: str) -> Account | None:

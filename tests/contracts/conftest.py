@@ -12,9 +12,9 @@ __all__ = ["broker_process", "inspector", "services"]
 
 
 @pytest.fixture(params=["fake", "broker"])
-def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(request: pytest.FixtureRequest) -> Store:
     """Lanes, ledger, accounts and dead letters, and a way to let time pass."""
     if request.param == "fake":
-        return FakeStore(monkeypatch)
+        return FakeStore()
     inspector: redis.Redis = request.getfixturevalue("inspector")
-    return BrokerStore(monkeypatch, request.getfixturevalue("services"), inspector)
+    return BrokerStore(request.getfixturevalue("services"), inspector)

@@ -19,6 +19,9 @@ from twitter_connector.model.work import (
     Lease,
     TypingIndicator,
 )
+from twitter_connector.queue.timings import QueueTimings
+
+TIMINGS = QueueTimings()
 
 IN, OUT = Direction.IN, Direction.OUT
 FAR = 3_600_000
@@ -569,7 +572,7 @@ class TestBreaker:
     @pytest.fixture(autouse=True)
     def _quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
         # The broker's side has its numbers written into the scripts; the fake's must be the same.
-        assert (keys.BREAKER_STRIKES, keys.PROBE_FIRST_MS) == (5, 1_000)
+        assert (TIMINGS.strikes, TIMINGS.first_probe) == (5, 1_000)
 
     def strike(self, store: Store, times: int) -> list[int]:
         return [store.lanes.unreached(IN, "acme") for _ in range(times)]
@@ -591,11 +594,11 @@ class TestBreaker:
     def test_many_at_work_when_it_begins_are_one_outage(self, store: Store) -> None:
         """Each of them fails, but together they say no more than one."""
         self.strike(store, 5)
-        assert all(0 < wait <= keys.PROBE_FIRST_MS for wait in self.strike(store, 60))
+        assert all(0 < wait <= TIMINGS.first_probe for wait in self.strike(store, 60))
         store.lanes.accept([entry("1")])
         started = store.now_ms()
         eventually(store, lambda: store.lanes.claim(IN))
-        assert store.now_ms() - started <= keys.PROBE_FIRST_MS + 500
+        assert store.now_ms() - started <= TIMINGS.first_probe + 500
 
     def test_the_other_accounts_and_the_other_direction_are_not_concerned(self, store: Store) -> None:
         self.strike(store, 5)
@@ -661,12 +664,12 @@ class TestFlashes:
         assert store.lanes.accept([self.deliver_typing("c")]) == [False]
         started = store.now_ms()
         eventually(store, lambda: store.lanes.accept([self.deliver_typing("d")]) == [True])
-        assert store.now_ms() - started >= keys.TYPING_MS - 500
+        assert store.now_ms() - started >= TIMINGS.typing - 500
         assert store.lanes.typing_indicators() == ["d"]
 
     def test_an_old_one_is_not_passed_on_any_more(self, store: Store) -> None:
         store.lanes.accept([self.deliver_typing("a")])
-        store.wait(keys.TYPING_MS / 1000 + 0.1)
+        store.wait(TIMINGS.typing / 1000 + 0.1)
         assert store.lanes.typing_indicators() == []
 
     def test_a_storm_of_them_is_bounded(self, store: Store) -> None:
@@ -704,9 +707,9 @@ def test_no_bell_is_wanted_for_a_moment_after_a_hush(store: Store) -> None:
 
 
 def test_after_a_message_given_up_unasked_the_next_one_probes_and_no_other(store: Store) -> None:
-    for number in range(keys.BREAKER_STRIKES + 3):
+    for number in range(TIMINGS.strikes + 3):
         store.lanes.accept([Entry(Direction.IN, "1", f"lane {number}", f"dm:{number}", "{}", f"0{number:020d}")])
-    for _ in range(keys.BREAKER_STRIKES):
+    for _ in range(TIMINGS.strikes):
         store.lanes.postpone(claim_in(store), 60_000, spend=True)
         store.lanes.unreached(Direction.IN, "1")
     probe = eventually(store, lambda: store.lanes.claim(Direction.IN))

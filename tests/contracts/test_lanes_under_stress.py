@@ -74,7 +74,7 @@ def test_every_script_may_run_twice(
     services: Services, inspector: redis.Redis, monkeypatch: pytest.MonkeyPatch, chance: random.Random
 ) -> None:
     """A client that lost an answer sends the command again; so does this one, at random, and believes the last."""
-    store = BrokerStore(monkeypatch, services, inspector)
+    store = BrokerStore(services, inspector)
     once = Script.__call__
 
     def stammering(self: Script, *args: Any) -> Any:

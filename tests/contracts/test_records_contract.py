@@ -56,15 +56,6 @@ class TestLedger:
         store.lanes.settle(lease)
         assert not store.ledger.write(lease, "m-1", 0, SendRecord(started_ms=1))
 
-    def test_a_step_retracted_was_never_begun(self, store: Store) -> None:
-        store.lanes.accept([entry("m-1", way=OUT)])
-        lease = claim(store, OUT)
-        store.ledger.write(lease, "m-1", 0, SendRecord(started_ms=1))
-        store.ledger.write(lease, "m-1", 1, SendRecord(started_ms=1))
-        store.ledger.retract("acme", "m-1", 0)
-        store.ledger.retract("acme", "nothing of that name", 0)
-        assert store.ledger.steps("acme", "m-1") == {1: SendRecord(started_ms=1)}
-
     def test_messages_of_different_accounts_are_kept_apart(self, store: Store) -> None:
         store.ledger.done("acme", "ada", "m-1", 0, "7")
         assert store.ledger.steps("other", "m-1") == {}

@@ -7,10 +7,12 @@ from contextlib import ExitStack
 import pytest
 
 from tests.fakes import FakeClock, FakeLanes
-from twitter_connector.broker import keys
 from twitter_connector.delivery.concurrency import Concurrency
 from twitter_connector.delivery.lease_renewal import LONGEST_LEASE_SECONDS, LeaseRenewal
 from twitter_connector.model.work import Direction, Entry, Lease
+from twitter_connector.queue.timings import QueueTimings
+
+TIMINGS = QueueTimings()
 
 IN, OUT = Direction.IN, Direction.OUT
 
@@ -89,7 +91,7 @@ class TestKeeper:
         self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock
     ) -> None:
         with lease_renewal.renewing(self.lease(lanes)):
-            for _ in range(10 * keys.LEASE_MS // 1000):
+            for _ in range(10 * TIMINGS.lease // 1000):
                 clock.advance(1)
                 lease_renewal.renew_due()
                 assert lanes.claim(IN) is None
@@ -100,7 +102,7 @@ class TestKeeper:
         lease = self.lease(lanes)
         with lease_renewal.renewing(lease):
             pass
-        clock.advance(keys.LEASE_MS / 1000)
+        clock.advance(TIMINGS.lease / 1000)
         lease_renewal.renew_due()
         assert lanes.claim(IN) is not None
 
@@ -120,7 +122,7 @@ class TestKeeper:
         self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock
     ) -> None:
         with lease_renewal.renewing(self.lease(lanes)):
-            while clock.seconds() < LONGEST_LEASE_SECONDS + keys.LEASE_MS / 1000 + self.EVERY:
+            while clock.seconds() < LONGEST_LEASE_SECONDS + TIMINGS.lease / 1000 + self.EVERY:
                 clock.advance(1)
                 lease_renewal.renew_due()
             assert lanes.claim(IN) is not None
@@ -147,5 +149,5 @@ class TestKeeper:
             lease_renewal.renew_due()
             lanes.away = False
             lease_renewal.renew_due()
-            clock.advance(keys.LEASE_MS / 1000 - 1)
+            clock.advance(TIMINGS.lease / 1000 - 1)
             assert lanes.claim(IN) is None

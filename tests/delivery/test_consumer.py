@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveries, failing, read_event
-from twitter_connector.broker import keys
 from twitter_connector.delivery.consumer import CLAIMS_MAX, SLICE, Attempt
 from twitter_connector.errors import (
     ConnectorError,
@@ -25,6 +24,9 @@ from twitter_connector.errors import (
 )
 from twitter_connector.model.event import Activity
 from twitter_connector.model.work import Direction, Entry, Lease
+from twitter_connector.queue.timings import QueueTimings
+
+TIMINGS = QueueTimings()
 
 
 class Script:
@@ -148,7 +150,7 @@ class TestWaiting:
                 fakes.clock.advance(0.25)
             waits.append(fakes.clock.seconds() - started)
             # The claim of this test falls silent; the lane comes back after its lease.
-            fakes.clock.advance(keys.LEASE_MS / 1000)
+            fakes.clock.advance(TIMINGS.lease / 1000)
             serve(fakes, route)
         assert waits == [0.5, 1, 2, 4, 8]
         assert fakes.watch.outcomes == [("waits", "reason")] * 5 + [("delivered", "")]
@@ -176,7 +178,7 @@ class TestWaiting:
         assert len([at for at in asked if at > 20]) <= 8
         # When the other side is back, everything goes out at its next probe.
         route.failures.clear()
-        fakes.clock.advance(keys.PROBE_LONGEST_MS / 1000)
+        fakes.clock.advance(TIMINGS.longest_probe / 1000)
         serve(fakes, route)
         assert sorted(route.seen, key=int) == [str(n) for n in range(50)]
 
@@ -341,7 +343,7 @@ class TestBurying:
             route.fail("1", Killed())
             with pytest.raises(Killed):
                 serve(fakes, route)
-            fakes.clock.advance(keys.LEASE_MS / 1000)
+            fakes.clock.advance(TIMINGS.lease / 1000)
         serve(fakes, route)
         assert [(x.reason, x.entry_id) for x in fakes.dead_lettered()] == [("worker_died", "1")]
         assert route.seen == ["2"]
@@ -368,7 +370,7 @@ class TestTrouble:
         with pytest.raises(StoreUnavailable):
             serve(fakes, route)
         assert fakes.watch.outcomes == []
-        fakes.clock.advance(keys.LEASE_MS / 1000)
+        fakes.clock.advance(TIMINGS.lease / 1000)
         serve(fakes, route)
         assert route.seen == ["1"]
 
@@ -398,7 +400,7 @@ class TestTrouble:
 
         def overtaken(lease: Lease) -> None:
             if lease.claims == 1 and lease.entry_id == "1":
-                fakes.clock.advance(keys.LEASE_MS / 1000)
+                fakes.clock.advance(TIMINGS.lease / 1000)
                 other = fakes.lanes.claim(OUT)
                 assert other is not None
                 assert other.claims == 2
@@ -406,7 +408,7 @@ class TestTrouble:
         route.during = overtaken
         serve(fakes, route)
         assert route.seen == ["1"]
-        fakes.clock.advance(keys.LEASE_MS / 1000)
+        fakes.clock.advance(TIMINGS.lease / 1000)
         serve(fakes, route)
         assert route.seen == ["1", "1", "2"]
 
@@ -444,7 +446,7 @@ class TestTrouble:
         assert serve(fakes, route) == 0
         assert route.seen == []
         assert not fakes.lanes.wake_if_due(OUT)
-        fakes.clock.advance(keys.SUPPRESS_WAKEUPS_MS / 1000)
+        fakes.clock.advance(TIMINGS.suppress_wakeups / 1000)
         assert fakes.lanes.wake_if_due(OUT)
         for place in places:
             place.__exit__(None, None, None)

@@ -8,13 +8,15 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveries, failing, read_event
-from twitter_connector.broker import keys
 from twitter_connector.delivery.consumer import Attempt
 from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.errors import LeaseLost, Permanent, RateLimited, Retryable, ServiceUnavailable
 from twitter_connector.model.work import Direction
 from twitter_connector.queue.replay import replay
+from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.twitter.v1.messages import message_data
+
+TIMINGS = QueueTimings()
 
 PHOTO = {
     "type": "media",
@@ -186,7 +188,7 @@ class TestPictures:
         fakes.receive(with_photo(fakes, "17", "Look! https://t.co/dOLqpmn7zX"))
         lease = fakes.lanes.claim(IN)
         assert lease is not None
-        fakes.clock.advance(keys.LEASE_MS / 1000)
+        fakes.clock.advance(TIMINGS.lease / 1000)
         assert fakes.lanes.claim(IN) is not None
         with pytest.raises(LeaseLost):
             fakes.inbound.deliver(Attempt(lease, read_event))

@@ -9,7 +9,6 @@ import pytest
 
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveries, failing
 from tests.fakes import FakeTwitter
-from twitter_connector.broker import keys
 from twitter_connector.delivery.send_step import LOOKS_AFTER
 from twitter_connector.errors import (
     CredentialsRejected,
@@ -21,7 +20,10 @@ from twitter_connector.errors import (
     RefusedOrDelivered,
     ServiceUnavailable,
 )
+from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.twitter.v1.messages import message_data
+
+TIMINGS = QueueTimings()
 
 FIRST, SECOND = (w / timedelta(seconds=1) for w in LOOKS_AFTER)
 
@@ -184,7 +186,7 @@ class TestLedger:
         with pytest.raises(Killed):
             fakes.serve(OUT)
         fakes.twitter.before_send = lambda: None
-        fakes.later(keys.LEASE_MS / 1000, OUT)
+        fakes.later(TIMINGS.lease / 1000, OUT)
         # The second part was begun when the worker died, so it is looked for before it is sent.
         assert fakes.twitter.looks == 1
         assert [t[0] for t in fakes.twitter.texts()] == ["a"]
@@ -199,7 +201,7 @@ class TestLedger:
         with pytest.raises(StoreUnavailable):
             fakes.serve(OUT)
         assert fakes.twitter.texts() == ["Hello"]
-        fakes.later(keys.LEASE_MS / 1000)
+        fakes.later(TIMINGS.lease / 1000)
         assert fakes.twitter.texts() == ["Hello"]
         assert fakes.reports() == [("m-1", "DELIVERED", "200")]
 
@@ -215,7 +217,7 @@ class TestLedger:
 
         def slow(account_id: str) -> Any:
             if not stolen:
-                fakes.clock.advance(keys.LEASE_MS / 1000)
+                fakes.clock.advance(TIMINGS.lease / 1000)
                 stolen.append(fakes.lanes.claim(OUT))
             return real(account_id)
 

@@ -10,7 +10,6 @@ import pytest
 
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, failing
 from tests.fakes import FakeTwitter
-from twitter_connector.broker import keys
 from twitter_connector.delivery.send_step import LOOKS_AFTER
 from twitter_connector.errors import (
     ConnectorError,
@@ -25,6 +24,9 @@ from twitter_connector.errors import (
 from twitter_connector.model.event import DmReceived
 from twitter_connector.queue.replay import replay
 from twitter_connector.queue.send_ledger import SendRecord
+from twitter_connector.queue.timings import QueueTimings
+
+TIMINGS = QueueTimings()
 
 FIRST, SECOND = (w / timedelta(seconds=1) for w in LOOKS_AFTER)
 ASKED = "1206724334791753732"
@@ -201,7 +203,7 @@ class TestOnceDecided:
         fakes.send("m-1", "On its way.", intent="REPLY_TO", originalMessageId=asked)
         died(fakes)
         fakes.twitter.written.clear()
-        fakes.later(keys.LEASE_MS / 1000, OUT)
+        fakes.later(TIMINGS.lease / 1000, OUT)
         fakes.later(FIRST + SECOND, OUT)
         assert fakes.twitter.texts() == ["“Where is my order?”\nOn its way."]
 
@@ -223,7 +225,7 @@ class TestOnceDecided:
         real = FakeTwitter.shown
 
         def slow(twitter: FakeTwitter, event_id: str) -> Any:
-            fakes.clock.advance(keys.LEASE_MS / 1000)
+            fakes.clock.advance(TIMINGS.lease / 1000)
             assert fakes.lanes.claim(OUT) is not None
             return real(twitter, event_id)
 
@@ -248,7 +250,7 @@ class TestWhenItIsOver:
         reply(fakes, asked)
         monkeypatch.setattr(fakes.lanes, "settle", settle)
         fakes.twitter.show_failures += [failing(ServiceUnavailable)] * 9
-        fakes.later(keys.LEASE_MS / 1000)
+        fakes.later(TIMINGS.lease / 1000)
         assert len(fakes.twitter.sent) == 1
         assert fakes.reports() == [("m-1", "DELIVERED", "200")]
         assert kept(fakes) == {}

@@ -234,12 +234,12 @@ def test_chores_of_several_schedulers_are_done_once(pair: Pair) -> None:
     since = time.time()
     with pair.broker.client() as client, celery_app(pair.broker.settings, patient=True) as schedulers:
         # The account's look is due, and both schedulers say so, more than once.
-        client.hset(keys.SIGNS.format(account=account.id), "next_check_at", 0)
+        client.hset(keys.ACCOUNT_STATUS.format(account=account.id), "next_check_at", 0)
         for _ in range(8):
             schedulers.send_task(UPKEEP_TASK, queue=UPKEEP_QUEUE)
         eventually(lambda: pair.sandbox.hits(slow), what="a look at the webhook")
         checked_at = eventually(
-            lambda: int(client.hget(keys.SIGNS.format(account=account.id), "next_check_at") or 0),  # type: ignore[arg-type]
+            lambda: int(client.hget(keys.ACCOUNT_STATUS.format(account=account.id), "next_check_at") or 0),  # type: ignore[arg-type]
             what="the end of the look",
         )
         assert checked_at > since * 1000

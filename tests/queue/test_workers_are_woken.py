@@ -14,6 +14,7 @@ from tests.fakes import FakePlatform
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.bootstrap import Services, build_services, now
+from twitter_connector.model.account import V1
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction, Entry
 from twitter_connector.queue.wakeups import QUEUES
@@ -53,7 +54,8 @@ def test_a_registration_that_resumes_a_paused_account_wakes_a_worker_within_a_te
 ) -> None:
     platform = FakePlatform()
     registration = AccountRegistration(services.accounts, services.lanes, platform, now, None)
-    wanted = Registration(platform.token(ACCOUNT), f"https://cx.example.com/webhook/twitter/{ACCOUNT}", "prod")
+    url = f"https://cx.example.com/webhook/twitter/{ACCOUNT}"
+    wanted = Registration(platform.token(ACCOUNT), url, V1, {"environment": "prod"})
     registration.register(wanted)
     # The first wake-up of a process connects; that is not measured here.
     services.wakeups.wake(Direction.IN)

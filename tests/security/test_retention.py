@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from twitter_connector.broker import keys
+from twitter_connector.queue.timings import QueueTimings
+
+TIMINGS = QueueTimings()
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
 TABLE = DOCUMENT.partition("## What is stored")[2].partition("\n## ")[0]
@@ -32,7 +35,7 @@ def test_every_kind_of_key_stands_in_the_retention_table() -> None:
         ("asked:", "24 h", keys.QUESTION_SECONDS),
         ("accounts", "24 h", keys.RETIRED_SECONDS),
         ("budgets:", "15 minutes", keys.BUDGETS_SECONDS),
-        ("flash:", "3 s", keys.TYPING_MS // 1000),
+        ("flash:", "3 s", TIMINGS.typing // 1000),
     ],
 )
 def test_the_times_in_the_table_are_those_of_the_code(family: str, kept_for: str, seconds: int) -> None:

@@ -13,6 +13,9 @@ from twitter_connector.broker import keys
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.work import Direction, EchoSeen, Entry
 from twitter_connector.queue.send_ledger import SendRecord
+from twitter_connector.queue.timings import QueueTimings
+
+TIMINGS = QueueTimings()
 
 SECRETS = (
     "planted-api-key-4711",
@@ -88,7 +91,7 @@ def test_every_mark_that_comes_from_outside_has_a_lifetime(services: Services, i
     for key, seconds in expected.items():
         assert seconds - 60 <= inspector.ttl(key) <= seconds, key
     assert inspector.pttl("tc:gate:out:acme") > 0
-    assert 0 < inspector.pttl("tc:bell:in") <= keys.WAKEUP_MS
+    assert 0 < inspector.pttl("tc:bell:in") <= TIMINGS.wakeup
     # What remains waits for work or is of one size, however much passes through.
     lasting = {key for key in inspector.keys("*") if inspector.ttl(key) == -1}
     allowed = ("tc:q:", "tc:m:", "tc:st:", "tc:due:", "tc:turn:", "tc:fence", "tc:seq", "tc:signs:")

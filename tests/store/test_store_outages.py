@@ -80,7 +80,6 @@ def test_every_edge_says_that_the_broker_is_away(mortal: Broker) -> None:
         lambda: services.ledger.steps("acme", "1"),
         lambda: services.ledger.write(lease, "1", 0, SendRecord(started_ms=1)),
         lambda: services.ledger.done("acme", "ada", "1", 0, "5"),
-        lambda: services.ledger.retract("acme", "1", 0),
         lambda: services.ledger.echoes("acme", "ada"),
         lambda: services.ledger.own("acme", "ada"),
         lambda: services.accounts.get("7", max_age=0),

@@ -60,6 +60,24 @@ def unavailable(error: redis.RedisError) -> StoreUnavailable:
     )
 
 
+class Head:
+    """The first words of a command, which are the same in every call, encoded once."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._count = len(words)
+        self._encoded = _encoded(words)
+
+    def command(self, args: Sequence[str | int]) -> bytes:
+        """Return the whole command as sent to the server."""
+        return b"*%d\r\n%b%b" % (self._count + len(args), self._encoded, _encoded(args))
+
+
+def _encoded(words: Sequence[str | int]) -> bytes:
+    """Return words as the protocol encodes them, without the line that counts them."""
+    packed: bytes = hiredis.pack_command(tuple(words))  # type: ignore[arg-type]  # its stub is too narrow
+    return packed[packed.index(b"\r\n") + 2 :]
+
+
 class Line:
     """One connection a thread, for scripts.
 
@@ -72,13 +90,13 @@ class Line:
         self._local = threading.local()
         self._waits = (0.0, 0.05, 0.2, 0.5) if patient else (0.0,)
 
-    def run(self, source: str, digest: str, args: Sequence[str | int]) -> Any:
+    def run(self, source: str, head: Head, args: Sequence[str | int]) -> Any:
         """Return the script's answer. Raises redis.RedisError.
 
         A connection that turns out to be closed is replaced and the script run again: every script here may run
         twice. A broker that is silent is not asked again, except by those who may wait.
         """
-        command = hiredis.pack_command(("EVALSHA", digest, "0", *args))  # type: ignore[arg-type]  # its stub is too narrow
+        command = head.command(args)
         for wait in self._waits:
             try:
                 return self._ask(source, command)
@@ -111,13 +129,15 @@ class Line:
 
 
 class Script:
-    """A Lua script called by its digest."""
+    """A Lua script called by its digest, with the same keys in every call."""
 
-    def __init__(self, line: Line, source: str) -> None:
+    def __init__(self, line: Line, source: str, keys: Sequence[str] = ()) -> None:
         self._line = line
         self._source = source
-        self._digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+        digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+        self._head = Head(("EVALSHA", digest, str(len(keys)), *keys))
 
     def __call__(self, *args: str | int) -> Any:
+        """Run the script and return its answer. Raises StoreUnavailable."""
         with store_errors():
-            return self._line.run(self._source, self._digest, args)
+            return self._line.run(self._source, self._head, args)

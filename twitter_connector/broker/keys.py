@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+
+def stem(name: str) -> str:
+    """Return a name up to its first variable part, as scripts need it."""
+    return name.partition("{")[0]
+
+
 PREFIX = "tc:"
 
 # Longer than the five days over which Twitter can replay events; also how long CCM may repeat an id.
 SEEN_SECONDS = 7 * 86400
-# A lane is handed to somebody else when its holder has not been heard of for this long.
-LEASE_MS = 10_000
-# A doorbell that was rung and answered by nobody may be rung again after this long.
-WAKEUP_MS = 1_000
-# So many failures to reach the other side in a row, over all lanes of an account, and only probes are sent.
-BREAKER_STRIKES = 5
-PROBE_FIRST_MS = 1_000
-PROBE_LONGEST_MS = 15_000
-# The customer sees "typing" for about three seconds, the agent for five.
-TYPING_MS = 3_000
+# Typing indicators that wait for a worker: a storm of them is bounded.
 TYPING_MAX = 500
 # How long a typed number counts as an answer to a numbered question.
 QUESTION_SECONDS = 86400
 # A position is worth no more than Twitter's window of 15 minutes.
 BUDGETS_SECONDS = 900
 LOCK_SECONDS = 300
-# While all threads that may serve an account are taken, bells would only wake drains that find nothing to do.
-SUPPRESS_WAKEUPS_MS = 250
 # Uncertain sends are settled within a minute; the rest is margin for an outage in between.
 ECHO_SECONDS = 3600
 ECHOES_PER_CUSTOMER = 100
@@ -77,3 +72,4 @@ ENQUIRIES = PREFIX + "pulled-unknown"  # HASH account id -> until (ms), space, s
 UNREGISTERED = PREFIX + "unregistered"  # SET of account ids an operator took out of service
 CHANNEL_TYPE = PREFIX + "channel-type"  # the channel type id an operator named
 KEY_CHECK = PREFIX + "key-check"  # a known text under the credentials key: tells a wrong key at start
+PROBE = PREFIX + "probe"  # written to see whether the broker stores anything

@@ -11,11 +11,11 @@ from urllib.parse import quote
 import redis
 
 from twitter_connector.broker import keys
-from twitter_connector.broker.connection import Line, Script, store_errors
+from twitter_connector.broker.connection import Line, store_errors
 from twitter_connector.model.plan import Upload
 from twitter_connector.model.work import EchoSeen, Lease
 
-from . import scripts
+from .scripts import LaneScripts
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class SendLedger:
 
     def __init__(self, client: redis.Redis, line: Line) -> None:
         self._client = client
-        self._intend = Script(line, scripts.INTEND)
+        self._record = LaneScripts(line)("record")
 
     def steps(self, account_id: str, message_id: str) -> dict[int, SendRecord]:
         """Return the steps begun or done, by number."""
@@ -79,11 +79,6 @@ class SendLedger:
             pipe.zremrangebyrank(sent, 0, -keys.SENT_PER_CUSTOMER - 1)
             pipe.expire(sent, keys.SENT_SECONDS)
             pipe.execute()
-
-    def retract(self, account_id: str, message_id: str, number: int) -> None:
-        """Forget that a step was begun: it is certain that nothing was sent."""
-        with store_errors():
-            self._client.hdel(_key(account_id, message_id), str(number))
 
     def echoes(self, account_id: str, customer_id: str) -> list[EchoSeen]:
         """Return the account's own messages to this customer that came back lately, newest first."""
@@ -123,14 +118,15 @@ class SendLedger:
         return {message_id: json.loads(value) for message_id, value in found.items()}
 
     def _write(self, lease: Lease, message_id: str, field: int | str, value: str) -> bool:
-        answer = self._intend(
+        answer = self._record(
             lease.direction,
             quote(lease.account_id, safe=""),
             quote(lease.lane, safe="~"),
             lease.token,
-            quote(message_id, safe=""),
+            _key(lease.account_id, message_id),
             field,
             value,
+            keys.LEDGER_SECONDS * 1000,
         )
         return bool(answer == 1)
 

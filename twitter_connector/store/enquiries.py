@@ -8,28 +8,10 @@ import redis
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
+from twitter_connector.broker.lua import source
 
-# One hash with few fields, whatever ids come from outside; the clock is the server's.
-_BEGIN = """
-local t=redis.call('TIME'); local now=t[1]*1000+math.floor(t[2]/1000)
-local known=redis.call('HGETALL',KEYS[1])
-local count=0
-for i=1,#known,2 do
-  local till,state=string.match(known[i+1],'^(%d+) (.+)$')
-  if tonumber(till)<=now then redis.call('HDEL',KEYS[1],known[i])
-  elseif known[i]==ARGV[1] then return state
-  else count=count+1 end
-end
-if count>=tonumber(ARGV[2]) then return 'full' end
-redis.call('HSET',KEYS[1],ARGV[1],string.format('%.0f',now+ARGV[3]*1000)..' asking')
-redis.call('EXPIRE',KEYS[1],ARGV[4])
-return ''
-"""
-_END = """
-local t=redis.call('TIME'); local now=t[1]*1000+math.floor(t[2]/1000)
-redis.call('HSET',KEYS[1],ARGV[1],string.format('%.0f',now+ARGV[3]*1000)..' '..ARGV[2])
-redis.call('EXPIRE',KEYS[1],ARGV[4])
-"""
+_BEGIN = source(__package__, "begin_enquiry")
+_END = source(__package__, "end_enquiry")
 
 
 class Enquiries:

@@ -56,7 +56,7 @@ class Heartbeats:
     def store(self) -> None:
         """Store a value. Raises StoreUnavailable also if the broker is full or read-only."""
         with store_errors():
-            self._client.set(keys.PREFIX + "probe", int(time.time()), ex=60)
+            self._client.set(keys.PROBE, int(time.time()), ex=60)
 
     def _entries(self) -> list[str]:
         with store_errors():

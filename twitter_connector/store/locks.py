@@ -10,8 +10,9 @@ import redis
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
+from twitter_connector.broker.lua import source
 
-_RELEASE = "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0"
+_RELEASE = source(__package__, "release")
 
 
 class Locks:

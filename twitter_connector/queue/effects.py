@@ -1,0 +1,122 @@
+"""Turns what a lane takes in into arguments of its scripts: entries, and changes beside the lanes.
+
+A change is one of a few operations on one key, with a lifetime. The scripts know no other form, so whatever has to be
+stored in the same atomic step as accepting, settling or postponing is added here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
+
+from twitter_connector.broker import keys
+from twitter_connector.model.timestamps import epoch_ms
+from twitter_connector.model.work import (
+    DeadLetter,
+    EchoSeen,
+    Effect,
+    Entry,
+    Link,
+    QuestionClosed,
+    QuoteForgotten,
+    TypingIndicator,
+)
+
+from .timings import QueueTimings
+
+_SEEN_MS = keys.SEEN_SECONDS * 1000
+
+
+class Change(NamedTuple):
+    """One operation on one key.
+
+    set stores a value, del removes the key. hset and hdel change a field (member). zadd stores a member with a score
+    (value; "" for the present moment) and keeps the highest `most`. lpush stores a value and keeps the newest `most`;
+    lpush_at writes the present moment and a space before the value. A tuple: one is made for each effect.
+    """
+
+    operation: Literal["set", "del", "hset", "hdel", "zadd", "lpush", "lpush_at"]
+    key: str
+    member: str = ""
+    value: str | int = ""
+    lifetime_ms: int | str = ""
+    most: int | str = ""
+
+
+def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]:
+    """Return the items as `take` in lua/library.lua reads them. Quoting keeps foreign ids from breaking a key apart."""
+    flat: list[str | int] = []
+    for item in items:
+        account = quote(item.account_id, safe="")
+        match item:
+            case Entry():
+                lane = quote(item.lane, safe="~")
+                flat += ["entry", item.direction, account, lane, item.id, item.order, item.payload, int(item.again)]
+            case EchoSeen():
+                _once(
+                    flat, keys.SEEN.format(direction="echo", account=account, id=item.event_id), _SEEN_MS, _echo(item)
+                )
+            case TypingIndicator():
+                customer = quote(item.customer_id, safe="")
+                mark = keys.TYPING_INDICATOR.format(direction=item.direction, account=account, customer=customer)
+                _once(
+                    flat,
+                    mark,
+                    timings.typing,
+                    Change(
+                        "lpush_at",
+                        keys.TYPING_INDICATORS,
+                        value=item.payload,
+                        lifetime_ms=timings.typing,
+                        most=keys.TYPING_MAX,
+                    ),
+                )
+            case Link():
+                key = keys.LINK.format(account=account, id=quote(item.message_id, safe=""))
+                _always(flat, Change("set", key, value=item.event_id, lifetime_ms=keys.SENT_SECONDS * 1000))
+            case QuestionClosed():
+                customer = quote(item.customer_id, safe="")
+                _always(flat, Change("del", keys.QUESTION.format(account=account, customer=customer)))
+            case QuoteForgotten():
+                key = keys.LEDGER.format(account=account, id=quote(item.message_id, safe=""))
+                _always(flat, Change("hdel", key, keys.LEDGER_QUOTE))
+            case DeadLetter():
+                _always(
+                    flat,
+                    Change("hset", keys.DEAD_LETTER, item.id, dead_letter_json(item)),
+                    Change("zadd", keys.DEAD, item.id, epoch_ms(item.failed_at)),
+                )
+    return flat
+
+
+def _always(flat: list[str | int], *changes: Change) -> None:
+    _once(flat, "", 0, *changes)
+
+
+def _once(flat: list[str | int], mark: str, lasts_ms: int, *changes: Change) -> None:
+    """Add changes that are applied unless their mark is set already."""
+    flat += ["change", mark, lasts_ms, len(changes)]
+    for change in changes:
+        flat += change
+
+
+def _echo(item: EchoSeen) -> Change:
+    account, customer = quote(item.account_id, safe=""), quote(item.customer_id, safe="")
+    return Change(
+        "lpush",
+        keys.ECHOES.format(account=account, customer=customer),
+        value=json.dumps({"id": item.event_id, "created_ms": item.created_ms, "digest": item.digest}),
+        lifetime_ms=keys.ECHO_SECONDS * 1000,
+        most=keys.ECHOES_PER_CUSTOMER,
+    )
+
+
+def dead_letter_json(letter: DeadLetter) -> str:
+    """Return a dead letter as stored; read back by dead_letters.py."""
+    fields: dict[str, Any] = asdict(letter)
+    fields["accepted_at"] = epoch_ms(letter.accepted_at)
+    fields["failed_at"] = epoch_ms(letter.failed_at)
+    return json.dumps(fields)

@@ -1,0 +1,42 @@
+-- parts: names head
+-- ARGV[4]: direction. ARGV[5]: lease in ms. ARGV[6] on: excluded accounts. Returns the head of the next due lane, or the
+-- ms until one is due, -1 for never.
+local d, lease = ARGV[4], tonumber(ARGV[5])
+local excluded = {}
+for i = 6, #ARGV do excluded[ARGV[i]] = true end
+local turn = TURN .. d
+local accounts = redis.call('ZRANGEBYSCORE', turn, '-inf', now, 'LIMIT', 0, 200)
+for n, a in ipairs(accounts) do
+  if not excluded[a] then
+    local account = d .. ':' .. a
+    local breaker = BREAKER .. account
+    local probe = tonumber(redis.call('HGET', breaker, 'until') or 0)
+    local gate = math.max(probe, tonumber(redis.call('HGET', GATE .. account, 'until') or 0))
+    if gate > now then
+      redis.call('ZADD', turn, gate, a)
+    else
+      local due = DUE .. account
+      while true do
+        local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
+        local l = first[1]
+        if not l then redis.call('ZREM', turn, a); break end
+        if tonumber(first[2]) > now then redis.call('ZADD', turn, first[2], a); break end
+        local token = redis.call('INCR', FENCE)
+        redis.call('HSET', STATE .. account .. ':' .. l, 'owner', token)
+        local others = redis.call('ZCOUNT', due, '-inf', now) - 1
+        local entry = head(account, a, l, token, (others > 0 or n < #accounts) and 1 or 0)
+        if entry then
+          redis.call('ZADD', due, now + lease, l)
+          -- Half open: this one probes, the others wait for its outcome.
+          if probe > 0 then redis.call('HSET', breaker, 'until', now + lease, 'probe', '1') end
+          -- Behind the other accounts that are due: one with many lanes does not starve one with few.
+          redis.call('ZADD', turn, now, a)
+          return entry
+        end
+      end
+    end
+  end
+end
+local first = redis.call('ZRANGE', turn, 0, 0, 'WITHSCORES')
+if not first[1] then return -1 end
+return math.max(0, tonumber(first[2]) - now)

@@ -1,0 +1,35 @@
+-- parts: names lease wakeups take head
+-- ARGV[8]: member. ARGV[9]: lease in ms. ARGV[10]: 1 to keep the lane. ARGV[11]: 1 if the other side has answered.
+-- ARGV[12] on: items that follow from the outcome. Returns the wake-ups, and the lane's next entry or false.
+local member, lease = ARGV[8], tonumber(ARGV[9])
+redis.call('ZREM', QUEUE .. lane, member)
+redis.call('HDEL', MESSAGES .. lane, member)
+redis.call('HDEL', STATE .. lane, 'n:' .. member, 'a:' .. member)
+take(12)
+local due, turn, breaker = DUE .. account, TURN .. d, BREAKER .. account
+if ARGV[11] == '1' then
+  -- The other side answers again: the lanes that waited for it go on.
+  if redis.call('DEL', breaker) == 1 then
+    redis.call('ZADD', turn, 'LT', now, a)
+    waking[d] = true
+  end
+elseif redis.call('HEXISTS', breaker, 'until') == 1 then
+  -- Given up without being tried, so the next one may probe at once.
+  redis.call('HSET', breaker, 'until', now)
+  redis.call('ZADD', turn, 'LT', now, a)
+  waking[d] = true
+end
+local following = false
+if ARGV[10] == '1' then
+  following = head(account, a, l, token, 0)
+  if following then redis.call('ZADD', due, now + lease, l) end
+elseif redis.call('EXISTS', QUEUE .. lane) == 0 then
+  redis.call('ZREM', due, l)
+  redis.call('DEL', STATE .. lane)
+else
+  redis.call('HDEL', STATE .. lane, 'owner')
+  redis.call('ZADD', due, now, l)
+  redis.call('ZADD', turn, 'LT', now, a)
+  waking[d] = true
+end
+return {wakeups(), following}

@@ -1,0 +1,28 @@
+"""How long leases, wake-ups, probes and typing indicators last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class QueueTimings:
+    """The lengths of time that the scripts of the lanes work with. All in milliseconds, except `strikes`.
+
+    lease: another worker gets a lane when its owner has not renewed the lease for this long.
+    wakeup: a wake-up that no worker received counts as lost after this long.
+    suppress_wakeups: while all threads that may serve an account are busy, a wake-up would find nothing to do.
+    strikes: after this many failures in a row to reach the other side, an account sends only probes.
+    first_probe, longest_probe: wait before the first probe; the wait doubles with each probe that fails.
+    strikes_remembered: failures are forgotten when none followed for this long.
+    typing: a customer sees "typing" for about three seconds, an agent for five.
+    """
+
+    lease: int = 10_000
+    wakeup: int = 1_000
+    suppress_wakeups: int = 250
+    strikes: int = 5
+    first_probe: int = 1_000
+    longest_probe: int = 15_000
+    strikes_remembered: int = 3_600_000
+    typing: int = 3_000
