@@ -1,4 +1,4 @@
-"""The one file a CIM body may carry: where it is, what it is called, and what is said with it."""
+"""The file of a CIM body: its address, its name and the text beside it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .markdown import plain_text
 from .text import one_line
 
 _mime = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+*-]*")
-# The file engine puts a tag of the uploader before every name.
+# The file engine puts a number before each file name.
 _tag = re.compile(r"^[0-9]+_+")
 
 
 def attachment_of(body: Body) -> MediaRef | None:
-    """Return the body's file; None where no address is given."""
+    """Return the body's file; None if it names no address."""
     attachment = mapping_of(body, "attachment")
     url = text_of(attachment, "mediaUrl", "mediaURL", "url") or text_of(body, "mediaUrl", "mediaURL")
     if not url:
@@ -27,20 +27,20 @@ def attachment_of(body: Body) -> MediaRef | None:
     size = number_of(attachment, "size")
     return MediaRef(
         url=url,
-        name=_base_name(text_of(attachment, "mediaName") or _told_name(body)) or name_in(url),
+        name=_base_name(text_of(attachment, "mediaName") or _named_file(body)) or name_in(url),
         mime_type=mime_type_of(text_of(attachment, "mimeType")),
         size_bytes=int(size) if size is not None and size >= 1 else None,
     )
 
 
 def stored_body(type_: str, stored: StoredFile) -> dict[str, object]:
-    """Return the body of a file that lies in the file engine, in the form the agents' desk draws."""
+    """Return the body of a file in the file engine, in the form that the agent's desk shows."""
     file = type_ == "FILE"
     return {
         "type": type_,
         "markdownText": "",
         "caption": "" if file else stored.name,
-        # The desk reads a file's name here, and wants an object in any case.
+        # The desk reads the name of a FILE here. It needs an object for all types.
         "additionalDetails": {"fileName": stored.name} if file else {},
         "attachment": {
             "mediaUrl": stored.url,
@@ -53,17 +53,17 @@ def stored_body(type_: str, stored: StoredFile) -> dict[str, object]:
 
 
 def mime_type_of(text: str) -> str:
-    """Return a MIME type without parameters, in small letters; empty where this is none."""
+    """Return a MIME type without parameters, in lower case; "" if the text is none."""
     bare = text.partition(";")[0].strip().lower()
     return bare if _mime.fullmatch(bare) else ""
 
 
 def words_with(message: CimMessage, ref: MediaRef | None) -> str:
-    """Return what is to be said with the file: text and caption, each once, and neither where it is only the name
-    of the file, which desks put there by themselves."""
+    """Return the text beside the file: body text and caption, each once. A caption that is only the file's name, which
+    desks add by themselves, is left out."""
     body = message.body
     attachment = mapping_of(body, "attachment")
-    names = {_told_name(body), text_of(attachment, "mediaName"), text_of(attachment, "mediaLabel")}
+    names = {_named_file(body), text_of(attachment, "mediaName"), text_of(attachment, "mediaLabel")}
     if ref is not None:
         names |= {ref.name, name_in(ref.url), ref.url}
     known = {form for name in names if name for form in _comparable(name)}
@@ -80,16 +80,16 @@ def name_in(url: str) -> str:
 
 
 def file_name_in(url: str) -> str:
-    """Return the `filename` parameter of a file engine's address; empty where there is none."""
+    """Return the `filename` parameter of a file engine's address; "" if it has none."""
     return next(iter(parse_qs(_split(url)[1]).get("filename", [])), "").strip()
 
 
 def public_link(public_base: str, name: str) -> str:
-    """Return the address under which a customer gets a file of the file engine."""
+    """Return the public address of a file in the file engine."""
     return f"{public_base.rstrip('/')}/api/downloadFileStream?filename={quote(name, safe='')}"
 
 
-def _told_name(body: Body) -> str:
+def _named_file(body: Body) -> str:
     return text_of(mapping_of(body, "additionalDetails"), "fileName", "filename")
 
 
@@ -106,6 +106,6 @@ def _split(url: str) -> tuple[str, str]:
 
 
 def _comparable(name: str) -> set[str]:
-    # With and without what may be the tag: cameras begin names with a number of their own, 20240115_123045.jpg.
+    # Compare with and without the number in front: it may also be the camera's, 20240115_123045.jpg.
     whole = one_line(unquote(name))
     return {re.sub(r"[^\w.]+", "_", form).casefold() for form in (whole, _tag.sub("", whole))}

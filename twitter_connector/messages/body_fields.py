@@ -1,4 +1,4 @@
-"""Reads CIM bodies, whose fields may be missing, null, or of a type the documents do not name. Never raises."""
+"""Reads fields of CIM bodies that may be missing, null or of any type. Never raises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Body = Mapping[str, Any]
 
 
 def text_of(body: Body, *names: str) -> str:
-    """Return the first of these fields that holds something to read, without white space around it."""
+    """Return the first of these fields that has text or a number, as stripped text; "" if none has."""
     for name in names:
         value = body.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -21,16 +21,16 @@ def text_of(body: Body, *names: str) -> str:
 
 
 def mapping_of(body: Body, *names: str) -> Body:
-    """Return the first of these fields that is an object; an empty one where none is."""
+    """Return the first of these fields that is an object; an empty one if none is."""
     return next((value for name in names if isinstance(value := body.get(name), Mapping)), {})
 
 
 def items_of(body: Body, *names: str) -> list[Any]:
-    """Return the first of these fields that is a list with something in it, without its nulls."""
+    """Return the first of these fields that is a list with entries, without its nulls."""
     for name in names:
         value = body.get(name)
-        if isinstance(value, list) and (found := [item for item in value if item is not None]):
-            return found
+        if isinstance(value, list) and (entries := [item for item in value if item is not None]):
+            return entries
     return []
 
 
@@ -40,7 +40,7 @@ def mappings_of(body: Body, *names: str) -> list[Body]:
 
 
 def number_of(body: Body, *names: str) -> float | None:
-    """Return the first of these fields that is a finite number, or reads as one."""
+    """Return the first of these fields that is a finite number, or text of one; None if none is."""
     for name in names:
         value = body.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -55,5 +55,5 @@ def number_of(body: Body, *names: str) -> float | None:
 
 
 def spelling(value: object) -> str:
-    """Return a word of an enumeration in one spelling: `Quick_Replies`, `quick-replies` and `QUICK_REPLIES` are one."""
+    """Return an enumeration's word in one spelling: `Quick_Replies`, `quick-replies` and `QUICK_REPLIES` are one."""
     return "".join(c for c in value.casefold() if c.isalnum()) if isinstance(value, str) else ""

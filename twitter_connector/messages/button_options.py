@@ -1,4 +1,4 @@
-"""The buttons of BUTTON and CAROUSEL bodies, as CIM writes them and as Twitter shows them."""
+"""Buttons of BUTTON and CAROUSEL bodies: reads them from CIM, and makes quick replies, link buttons or a list."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ CTAS_MAX = 3
 CTA_LABEL_MAX_CHARS = 36
 
 _BETWEEN = " · "
-# Enumerations of the bots' platforms, since CIM's own names only `text`.
+# Types of the bots' platforms. CIM's own enumeration has only `text`.
 _OPENS = {"url", "weburl", "link", "ctaurl", "openurl"}
 _CALLS = {"phone", "phonenumber", "call", "tel"}
 
 
 @dataclass(frozen=True)
 class Button:
-    """One button. target: what it opens or calls; empty for one that answers, whose payload goes back to the bot."""
+    """One button. target: the address or number that it opens; "" for a button whose payload goes back to the bot."""
 
     title: str = field(repr=False)
     payload: str = field(default="", repr=False)
@@ -49,12 +49,12 @@ class Button:
 
 def read_buttons(body: Body) -> tuple[Button, ...]:
     """Return the buttons of a body or of a carousel's element, in their order."""
-    found = []
+    buttons = []
     for number, item in enumerate(items_of(body, "buttons"), start=1):
         raw = {"title": item} if isinstance(item, str) else item
         if isinstance(raw, dict):
-            found.append(_button(raw, number))
-    return tuple(found)
+            buttons.append(_button(raw, number))
+    return tuple(buttons)
 
 
 def _button(raw: Body, number: int) -> Button:
@@ -91,7 +91,7 @@ def _words(body: Body, *names: str) -> str:
 
 
 def is_web_address(text: str) -> bool:
-    """Say whether a button may lead there: http or https, with a host, and nothing else around it."""
+    """Return whether a button may open this: an http or https address with a host, and nothing around it."""
     if any(c.isspace() for c in text):
         return False
     try:
@@ -102,15 +102,15 @@ def is_web_address(text: str) -> bool:
 
 
 def choices_of(buttons: Sequence[Button], first: int = 1) -> tuple[Choice, ...]:
-    """Return those that answer, each with the place it has among all of them."""
+    """Return the options that answer, each with its number among all buttons."""
     return tuple(Choice(n, b.title, b.payload) for n, b in enumerate(buttons, start=first) if b.answers)
 
 
 def quick_replies(
     message_id: str, choices: Sequence[Choice], buttons: Sequence[Button]
 ) -> tuple[QuickReply, ...] | None:
-    """Return the quick replies for these buttons and their choices, or None where Twitter could not show them as such:
-    too many, one that does not answer, a link in a title, or a section's title that would be cut."""
+    """Return the quick replies for these buttons and their choices, or None if X cannot show them: too many,
+    one that does not answer, a link in a title, or a section title that would be cut."""
     if not 1 <= len(buttons) <= QUICK_REPLIES_MAX or len(choices) != len(buttons):
         return None
     if any(holds_link(b.title) for b in buttons):
@@ -128,7 +128,7 @@ def quick_replies(
 
 
 def _description(button: Button) -> str | None:
-    # The full title where the label cannot hold it, then the section, then what the bot says about it.
+    # The full title if the label is too short for it, then the section, then the bot's description.
     first = [button.title] if len(button.title) > LABEL_MAX_CHARS else []
     if button.section:
         first.append(button.section)
@@ -139,14 +139,14 @@ def _description(button: Button) -> str | None:
 
 
 def link_buttons(buttons: Sequence[Button]) -> tuple[LinkButton, ...] | None:
-    """Return the link buttons for these buttons, or None where X could not show them as such."""
+    """Return the link buttons for these buttons, or None if X cannot show them."""
     if not 1 <= len(buttons) <= CTAS_MAX or any(not b.opens or holds_link(b.title) for b in buttons):
         return None
     return tuple(LinkButton(shortened(b.title, CTA_LABEL_MAX_CHARS), b.target) for b in buttons)
 
 
 def line_of(button: Button) -> str:
-    """Return what a list says of a button: its title, where it leads, and its description."""
+    """Return a button as a line of a list: title, address and description."""
     line = button.title
     if button.target and button.target not in button.title:
         line = f"{line}: {button.target}"

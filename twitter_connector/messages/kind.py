@@ -1,4 +1,4 @@
-"""What every kind of message offers to the registry."""
+"""What each kind of message gives to the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Id and header of the CIM messages a Twitter event becomes. Pure: the same event always has the same ids."""
+"""Ids and headers of the CIM messages that X's events become. The same event always gives the same ids."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ NAMESPACE = UUID("6f1f6d0e-3d5c-5b0a-9a86-0d4f2b7c1e55")
 
 
 def message_id(account_id: str, event_id: str, part: int = 0) -> str:
-    """Return the CIM id of one part of what a Twitter event becomes."""
+    """Return the CIM id of one message of an X event. part: its number, from 0."""
     return str(uuid5(NAMESPACE, f"{account_id}:{event_id}" + (f":{part}" if part else "")))
 
 
 def typing_id(activity: CustomerTyping) -> str:
-    """Return the CIM id of a typing notice. Twitter gives typing no id, so the moment stands for one."""
+    """Return the CIM id of a typing notice. X gives typing no id, so its moment is used."""
     at = epoch_ms(activity.created_at)
     return str(uuid5(NAMESPACE, f"{activity.account_id}:{activity.customer_id}:typing:{at}"))
 
 
 def header_of(activity: DmReceived) -> Header:
-    """Return the header that every CIM message of this event has."""
+    """Return the header of all CIM messages of this event."""
     first, last = split_name(activity.sender)
     return Header(
         account_id=activity.account_id,
@@ -37,7 +37,7 @@ def header_of(activity: DmReceived) -> Header:
 
 
 def started_by(activity: DmReceived) -> dict[str, str]:
-    """Return what opened the conversation, where Twitter tells: the welcome message or Tweet prompt just before.
+    """Return the welcome message or post that started the conversation, if X names it.
 
     CIM has no field of its own for it. `entities` is the one free map of its header; the values are plain text,
     because an object inside might not be one that CIM's classes expect.
@@ -50,6 +50,6 @@ def started_by(activity: DmReceived) -> dict[str, str]:
 
 
 def split_name(person: Person) -> tuple[str, str]:
-    """Return first and last name; a single name is a first name. The screen name where there is no name."""
+    """Return (first name, last name). A single name is the first name; without a name it is the screen name."""
     first, _, last = (person.name.strip() or person.screen_name).partition(" ")
     return first, last.strip()

@@ -32,7 +32,7 @@ KINDS = (
     delivery_report.KIND,
 )
 
-# Not for the customer. Answered with 202, counted, and that is all.
+# Not for the customer: answered with 202 and counted.
 IGNORED = {
     "ACTION": "an order to a CIM component",
     "CUSTOM": "internal to the platform",
@@ -45,7 +45,7 @@ IGNORED = {
     "WRAPUP": "a note between agents; the customer never sees it",
 }
 
-# For the customer, but a Direct Message cannot carry it: CIM hears FAILED with this sentence.
+# For the customer, but a Direct Message cannot carry it: CIM gets FAILED with this sentence.
 UNSUPPORTED = {
     "COMMENT": "Public replies do not belong to this channel, which carries Direct Messages only. Answer the customer "
     "with a text message.",

@@ -31,12 +31,12 @@ _tco = re.compile(r"https?://t\.co/[A-Za-z0-9]+")
 
 
 def readable_text(text: str, links: Iterable[Link] = (), drop: str = "") -> str:
-    """Return what the customer typed: escapes undone once, short links expanded, the link named `drop` removed.
+    """Return a text as the customer typed it: unescaped once, short links expanded, the link `drop` removed.
 
     Links are replaced by their text, not by their indices: the units of those are not documented for Direct
     Messages. https://docs.x.com/x-api/direct-messages
     """
-    # Cut at the known links first, so that an expanded URL with "&amp;" in it is not unescaped along the way.
+    # Divide at the known links first, so that an expanded URL with "&amp;" in it is not unescaped.
     known = {link.short: link.expanded for link in links if link.short}
     if drop:
         known[drop] = ""
@@ -53,7 +53,7 @@ def _in_text(short: str) -> str:
 
 
 def split_text(text: str, limit: int = DM_MAX_CHARS) -> list[str]:
-    """Return the text in pieces of at most `limit` characters that join to the whole text again.
+    """Return the text in parts of at most `limit` characters, which join to the whole text again.
 
     Cut behind white space where there is some in the second half, else between graphemes; a single grapheme
     longer than the limit, which no script has, is cut by characters.
@@ -67,8 +67,7 @@ def split_text(text: str, limit: int = DM_MAX_CHARS) -> list[str]:
 
 
 def split_lines(text: str, limit: int = DM_MAX_CHARS) -> list[str]:
-    """Return the text in pieces of at most `limit` characters that join to the whole text again, cut between lines;
-    only a line that is longer itself is cut as split_text does."""
+    """Return the same as split_text, divided between lines. Only a line longer than the limit is divided itself."""
     parts, part = [], ""
     for line in re.split(r"(?<=\n)", text):
         if len(part) + len(line) > limit:
@@ -82,7 +81,7 @@ def split_lines(text: str, limit: int = DM_MAX_CHARS) -> list[str]:
 
 
 def _last_break(text: str, limit: int) -> int:
-    # A grapheme that begins before the limit may end behind it; look far enough to see it whole.
+    # A grapheme may begin before the limit and end behind it. Read far enough to see all of it.
     ends = [m.end() for m in _grapheme.finditer(text, 0, min(len(text), limit + 64)) if m.end() <= limit]
     if not ends:
         return limit
@@ -95,12 +94,12 @@ def _last_break(text: str, limit: int) -> int:
 
 
 def graphemes(text: str) -> Iterator[str]:
-    """Yield what a reader sees as one character each."""
+    """Yield the graphemes: what a reader sees as one character."""
     return (m.group() for m in _grapheme.finditer(text))
 
 
 def shortened(text: str, limit: int) -> str:
-    """Return the text within `limit` characters, cut between graphemes and ended with an ellipsis where cut."""
+    """Return the text within `limit` characters, cut between graphemes. A text that was cut ends with an ellipsis."""
     if len(text) <= limit:
         return text
     kept = ""
@@ -112,24 +111,24 @@ def shortened(text: str, limit: int) -> str:
 
 
 def fingerprint(text: str, links: Iterable[Link] = (), drop: str = "") -> str:
-    """Return a digest by which a text we sent is recognised when Twitter shows it again.
+    """Return a digest that recognises a text we sent when X shows it again.
 
     Twitter turns links, and bare domains too, into t.co links and may add a scheme, so both sides are compared
     without them, in one Unicode form and with one kind of white space.
     """
     text = unicodedata.normalize("NFC", readable_text(text, links, drop))
-    # The whole word: where a link ends and a closing bracket or quotation mark begins is told differently.
+    # Leave out the whole word: X decides whether a closing bracket or quotation mark belongs to a link.
     words = [word for word in text.split() if not _url_or_domain.search(word)]
     return hashlib.sha256(" ".join(words).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def sent_fingerprint(text: str) -> str:
-    """Return the fingerprint of a text as we send it; Twitter shows it with `&`, `<` and `>` escaped."""
+    """Return the fingerprint of a text as we send it. X shows it with `&`, `<` and `>` escaped."""
     return fingerprint(html.escape(text, quote=False))
 
 
 def only_link(text: str, links: Iterable[Link]) -> str | None:
-    """Return the expanded link if the text is one link and nothing else."""
+    """Return the expanded link if the text is one link and nothing else, otherwise None."""
     stripped = text.strip()
     return next((link.expanded for link in links if link.short == stripped and _url.fullmatch(link.expanded)), None)
 
@@ -140,6 +139,6 @@ def one_line(text: str) -> str:
 
 
 def holds_link(text: str) -> bool:
-    """Say whether Twitter could take something in this text for a link. Rather yes than no: labels that hold a
-    link are refused together with their message."""
+    """Return whether X may take something in this text for a link. In doubt True: X refuses a whole message if a
+    label in it has a link."""
     return _link.search(text) is not None

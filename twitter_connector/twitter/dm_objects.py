@@ -159,9 +159,9 @@ def _id(event: Mapping[str, Any], *path: str) -> str:
     value: object = event
     for name in path:
         value = mapping_of(value).get(name)
-    if not (found := id_text(value)):
+    if not (identifier := id_text(value)):
         raise _missing(*path)
-    return found
+    return identifier
 
 
 def _missing(*path: str) -> Permanent:

@@ -28,5 +28,5 @@ def mapping_of(value: object) -> Mapping[str, Any]:
 
 def mappings_of(value: Mapping[str, Any], parent: str, name: str) -> list[Mapping[str, Any]]:
     """Return the objects in the list `name` of the object `parent`."""
-    found = mapping_of(value.get(parent)).get(name)
-    return [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+    entries = mapping_of(value.get(parent)).get(name)
+    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []

@@ -1,1 +1,1 @@
-"""One module per kind of message: what its CIM body means at Twitter. See docs/adding-a-kind.md."""
+"""One module for each kind of message, with both directions in it. See docs/adding-a-kind.md."""

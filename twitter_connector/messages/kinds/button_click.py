@@ -24,12 +24,12 @@ from . import text
 # https://developer.x.com/en/docs/twitter-api/v1/direct-messages/quick-replies/api-reference/options
 METADATA_MAX_CHARS = 1_000
 
-# A CIM id holds no white space (cim/envelope.py refuses it), so the first of these ends it, whatever follows.
+# A CIM id has no white space (cim/envelope.py refuses it), so the first of these marks ends it.
 _WITH_PAYLOAD = " :: "
 _WITH_NUMBER = " ## "
 _ours = re.compile(rf"(\S+)(?:{_WITH_PAYLOAD}(?P<payload>.*)|{_WITH_NUMBER}(?P<number>[0-9]{{1,6}}))", re.DOTALL)
 
-# Longer texts are not taken for the title of an option; its number still answers it.
+# A longer text is never compared with titles. Options with longer titles are answered by their number.
 TYPED_TITLE_MAX_CHARS = 500
 _typed_number = re.compile(r"(\d{1,6})[.)]?")
 
@@ -37,7 +37,7 @@ _typed_number = re.compile(r"(\d{1,6})[.)]?")
 def metadata(message_id: str, choice: Choice) -> str:
     """Return the metadata of one option, at most METADATA_MAX_CHARS long."""
     whole = f"{message_id}{_WITH_PAYLOAD}{choice.payload}"
-    # White space at the end is what services trim without saying so.
+    # Services often trim white space at the end.
     if len(whole) <= METADATA_MAX_CHARS and whole == whole.rstrip():
         return whole
     return f"{message_id}{_WITH_NUMBER}{choice.number}"
@@ -77,28 +77,28 @@ def _click(dm: DmReceived, title: str, question_id: str | None, payload: str | N
 
 
 def question_in(data: str) -> str | None:
-    """Return the CIM id of the BUTTON message this metadata names; None where it is not ours."""
-    found = _ours.fullmatch(data)
-    return found[1] if found else None
+    """Return the CIM id of the BUTTON message this metadata names; None if it is not ours."""
+    parts = _ours.fullmatch(data)
+    return parts[1] if parts else None
 
 
 def payload_in(data: str, asked: Asked | None) -> str | None:
-    """Return the payload behind this metadata; None where it was too long to travel and is no longer remembered.
+    """Return the payload of this metadata; None if it was too long for X and is no longer stored.
 
     Metadata that is not ours, of a welcome message for instance, is a payload itself.
     """
-    found = _ours.fullmatch(data)
-    if not found:
+    parts = _ours.fullmatch(data)
+    if not parts:
         return data
-    if found["payload"] is not None:
-        return found["payload"]
-    if asked is None or asked.message_id != found[1]:
+    if parts["payload"] is not None:
+        return parts["payload"]
+    if asked is None or asked.message_id != parts[1]:
         return None
-    return next((c.payload for c in asked.choices if c.number == int(found["number"])), None)
+    return next((c.payload for c in asked.choices if c.number == int(parts["number"])), None)
 
 
 def typed_choice(words: str, asked: Asked | None) -> Choice | None:
-    """Return the option of a numbered list that this text is an answer to: just its number, or exactly its title.
+    """Return the option that this text answers, by its number alone or its exact title; None if it answers none.
 
     The title goes first, since titles may be numbers themselves. A title that several options with different
     payloads have answers none of them.
@@ -114,7 +114,7 @@ def typed_choice(words: str, asked: Asked | None) -> Choice | None:
 
 
 def could_be_choice(words: str) -> bool:
-    """Say whether a text is of a kind that could answer a numbered list, so that looking the list up is worth it."""
+    """Return whether a text can answer a numbered list, so that reading the list is worth it."""
     return 0 < len(words.strip()) <= TYPED_TITLE_MAX_CHARS
 
 
@@ -139,11 +139,11 @@ def intent_of(payload: str | None) -> tuple[str | None, dict[str, Any]]:
 
 def _json_object(json_text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(json_text)
-        json.dumps(found, allow_nan=False)  # NaN and 1e999 can be read, but no JSON holds them
+        entities = json.loads(json_text)
+        json.dumps(entities, allow_nan=False)  # NaN and 1e999 can be read, but no JSON holds them
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return entities if isinstance(entities, dict) else None
 
 
 def _comparable(words: str) -> str:

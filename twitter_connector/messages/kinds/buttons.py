@@ -15,12 +15,12 @@ from ..kind import Kind
 from ..markdown import plain_text
 from .text import lines_steps, text_steps, written_text
 
-# Twitter wants a text above buttons. Where CIM gives none, a sign that needs no language.
+# X requires a text above buttons. If CIM has none, this sign needs no language.
 NO_PROMPT = "👇"
 
 
 def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
-    """Return the question with its options. Raises UnsupportedKind where it has neither."""
+    """Return the question with its options. Raises UnsupportedKind if it has neither."""
     buttons = read_buttons(message.body)
     prompt = prompt_of(message)
     if not buttons and not prompt.strip():

@@ -1,4 +1,4 @@
-"""CAROUSEL: a Direct Message has no cards, so each becomes a message of its own with picture, text and options."""
+"""CAROUSEL: each card becomes a Direct Message with picture, text and options."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ..text import one_line
 from .buttons import NO_PROMPT
 from .text import lines_steps, text_steps, written_text
 
-# Ours: more messages in a row would be a flood, and Twitter lets five answer one message of the customer freely.
+# Our limit: more messages in a row would be too many for a customer.
 # https://developer.x.com/en/docs/twitter-api/v1/direct-messages/sending-and-receiving/api-reference/new-event
 # Further cards follow as text, several in one message.
 CARDS_MAX = 10
@@ -36,7 +36,7 @@ CARDS_MAX = 10
 
 @dataclass(frozen=True)
 class Card:
-    """One element. name: what an option of it is called after, where several cards have options."""
+    """One element. name: the section title of its options if there are several cards."""
 
     name: str = field(repr=False)
     text: str = field(repr=False)
@@ -53,7 +53,7 @@ class Card:
 
 
 def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
-    """Return a step or more per card. Raises UnsupportedKind where no card holds anything.
+    """Return a step or more per card. Raises UnsupportedKind if all cards are empty.
 
     Options are numbered through all cards, because Twitter offers quick replies at the end of a conversation only.
     Where they all fit, they are offered there as well.
@@ -93,7 +93,7 @@ def _cards(cards: Sequence[Card], can: Capabilities, *, listed: bool) -> list[Se
         number += len(card.answers)
         text = "\n".join(part for part in parts if part)
         if place <= CARDS_MAX:
-            # Text is wanted above buttons, as everywhere.
+            # X requires a text above buttons.
             steps += lines_steps(
                 text or (NO_PROMPT if links else ""),
                 media=card.picture if can.media else None,
@@ -107,7 +107,7 @@ def _cards(cards: Sequence[Card], can: Capabilities, *, listed: bool) -> list[Se
 def _card(element: Body) -> Card | None:
     details = mapping_of(element, "additionalCarouselElementDetails")
     title, said, more = text_of(details, "title"), text_of(element, "text"), text_of(details, "subtitle", "description")
-    # Bots repeat a card's title in its text; what stands there already is not said twice.
+    # Bots repeat a card's title in its text. Send it once.
     parts = [part for part in (title if title.casefold() not in said.casefold() else "", said) if part]
     if more and all(more.casefold() not in part.casefold() for part in parts):
         parts.append(more)

@@ -20,7 +20,7 @@ _ORGANISATION = ("company", "department", "title")
 
 
 def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
-    """Return the cards one below the other. Raises UnsupportedKind where there is nothing on them."""
+    """Return the cards, one below the other. Raises UnsupportedKind if they are empty."""
     cards = ["\n".join(_lines(contact)) for contact in mappings_of(message.body, "contacts")]
     text = "\n\n".join(part for part in (plain_text(written_text(message)).strip(), *cards) if part)
     if not text:
@@ -48,7 +48,7 @@ def _lines(contact: Body) -> Iterator[str]:
 
 
 def _line(sign: str, value: object, names: tuple[str, ...], kind_in: str = "") -> Iterator[str]:
-    """Yield one line, or none: the value itself, or these fields of it, and what kind it is of."""
+    """Yield one line or none: the value or the first of its fields that has text, and its type."""
     entry = value if isinstance(value, dict) else {"": value}
     parts = [one_line(text_of(entry, name)) for name in (names if isinstance(value, dict) else ("",))]
     words = ", ".join(part for part in parts if part)

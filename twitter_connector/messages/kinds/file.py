@@ -1,4 +1,4 @@
-"""AUDIO, FILE, and whatever else no Direct Message can carry: its name, its size, and a link to it."""
+"""AUDIO, FILE and other files that a Direct Message cannot carry: name, size and a link."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNITS = ("bytes", "KB", "MB", "GB")
 
 
 def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
-    """Return a text that leads to the file. Raises UnsupportedKind where the customer could not reach it."""
+    """Return a text that leads to the file. Raises UnsupportedKind if the customer cannot reach the file."""
     ref = attachment_of(message.body)
     if ref is None:
         raise UnsupportedKind(
@@ -46,7 +46,7 @@ def as_link(message: CimMessage, ref: MediaRef, public_base: str | None) -> Plan
 
 
 def readable_size(size_bytes: int) -> str:
-    """Return a size as people write it; a KB has 1,024 bytes, as the limits are counted."""
+    """Return a size as text, "3.2 MB". A KB has 1,024 bytes, as in X's limits."""
     size, unit = float(size_bytes), 0
     while size >= 1024 and unit + 1 < len(_UNITS):
         size, unit = size / 1024, unit + 1
@@ -67,7 +67,7 @@ def _is_public(url: str) -> bool:
 
 
 def _named(ref: MediaRef) -> str:
-    # Not by its name: that may tell about a customer, and this sentence is kept with the dead letter.
+    # Without its name, which may contain personal data: this sentence is stored with the dead letter.
     facts = [ref.mime_type] if ref.mime_type else []
     if ref.size_bytes:
         facts.append(readable_size(ref.size_bytes))

@@ -20,15 +20,17 @@ from .file import as_link
 # https://docs.x.com/x-api/media/quickstart/best-practices
 CARRIED = {"image/jpeg", "image/jpg", "image/png", "image/webp", "image/gif", "video/mp4", "video/quicktime"}
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".mp4", ".mov")
-# Claims that claim nothing.
+# MIME types that say nothing about the file.
 _VAGUE = {"", "application/octet-stream", "binary/octet-stream", "image/*", "video/*", "*/*"}
 
 _WORDS = {"photo": "a photo", "animated_gif": "an animated GIF", "video": "a video"}
 
 
 def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
-    """Return one Direct Message with the file and what is said with it, or more where that is long; a link where
-    Twitter cannot carry such a file. Raises UnsupportedKind where there is neither file nor text."""
+    """Return Direct Messages with the file and its text, or a link if X cannot carry such a file.
+
+    Raises UnsupportedKind if there is neither file nor text.
+    """
     ref = attachment_of(message.body)
     words = words_with(message, ref)
     if ref is None:
@@ -47,7 +49,7 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
 def _is_carried(ref: MediaRef, type_: str) -> bool:
     if ref.mime_type not in _VAGUE:
         return ref.mime_type in CARRIED
-    # MULTIMEDIA may be anything; the other types have said what they are.
+    # MULTIMEDIA may be any file. The other types say that they are pictures or videos.
     return type_ != "MULTIMEDIA" or ref.name.lower().endswith(_ENDINGS)
 
 
@@ -59,7 +61,7 @@ def message_of(part: MediaPart, stored: StoredFile) -> CimMessage:
 
 
 def note_of(part: MediaPart, error: ConnectorError) -> CimMessage:
-    """Return the note that stands where the file would: what the customer sent, why it is not here, and what to do.
+    """Return the note in place of a file: what the customer sent, why it is missing, and what to do.
 
     In brackets, because the desk shows it among the customer's words.
     """
@@ -69,8 +71,8 @@ def note_of(part: MediaPart, error: ConnectorError) -> CimMessage:
 
 
 def nothing_to_fetch(media: Media) -> bool:
-    """Say whether Twitter names no address at which such a file could be had. What stands beside a video or GIF
-    is a preview picture only, and its playlists are no files."""
+    """Return whether X names no address of the file itself. The picture beside a video or GIF is only a preview, and
+    playlists are not files."""
     if media.kind in ("video", "animated_gif"):
         return all(mime_type_of(v.content_type) != "video/mp4" for v in media.variants)
     return not media.url

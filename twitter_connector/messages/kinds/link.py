@@ -1,4 +1,4 @@
-"""URL: a message that is nothing but one link."""
+"""URL: a message that is one link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .text import text_steps, written_text
 
 
 def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
-    """Return the link as text, below its words where it has some. Raises UnsupportedKind where there is neither."""
+    """Return the link as text, below its text if it has one. Raises UnsupportedKind if it has neither."""
     url = text_of(message.body, "mediaUrl", "mediaURL", "url")
     words = plain_text(written_text(message)).strip()
     parts = [words, url if url not in words else ""]
@@ -28,7 +28,7 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
 
 
 def body_of(url: str) -> dict[str, Any]:
-    """Return the URL body of a customer's link; stickers and shared Tweets arrive as links too."""
+    """Return the URL body of a customer's link. Stickers and shared posts arrive as links too."""
     return {"type": "URL", "markdownText": url, "mediaUrl": url, "additionalDetails": {}}
 
 

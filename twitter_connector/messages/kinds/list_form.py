@@ -1,4 +1,4 @@
-"""LIST and FORM_DATA, whose bodies no document describes: what can be read of them, as text."""
+"""LIST and FORM_DATA as text. No document describes their bodies, so all usual fields are read."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .text import lines_steps, written_text
 
 _TITLES = ("title", "formTitle", "name", "header", "text", "label")
 _GROUPS = ("sections", "items", "elements", "rows", "options", "list", "data", "fields", "attributes")
-# Deep enough for a list of sections of rows; a body made to hurt ends here.
+# Deep enough for sections with rows. A body nested on purpose is read no further.
 _DEPTH_MAX = 4
 
 
 def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
-    """Return title and entries as lines, or a menu where there are buttons. Raises UnsupportedKind for an empty one."""
+    """Return title and entries as lines, or a menu if there are buttons. Raises UnsupportedKind if there is nothing."""
     body = message.body
     parts = [plain_text(written_text(message)).strip(), *_heading(body)]
     words = "\n".join(dict.fromkeys(part for part in parts if part))

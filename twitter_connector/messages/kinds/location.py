@@ -1,4 +1,4 @@
-"""LOCATION: a point on the map, as Twitter's own attachment, with name and address in the text."""
+"""LOCATION: a point on the map, as X's own attachment or a link to a map, with name and address in the text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAP = "https://www.google.com/maps?q={},{}"
 
 
 def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
-    """Return one message with the point. Raises UnsupportedKind where there is neither a point nor a name."""
+    """Return a message with the point. Raises UnsupportedKind if there is neither a point nor a name."""
     location, details = mapping_of(message.body, "location"), mapping_of(message.body, "additionalDetails")
     point = _point(number_of(location, "latitude", "lat"), number_of(location, "longitude", "lng", "lon", "long"))
     words = [plain_text(written_text(message)).strip()]
@@ -41,12 +41,12 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
     latitude, longitude = point
     if not can.location:
         return Plan(text_steps("\n".join(filter(None, (text, MAP.format(latitude, longitude))))))
-    # Documents ask for a text beside an attachment; the coordinates are one that says something.
+    # X's pages require a text beside an attachment, so the coordinates are sent as text.
     return Plan(text_steps(text or f"{latitude}, {longitude}", below={"location": Point(latitude, longitude)}))
 
 
 def body_of(place: Place) -> dict[str, Any] | None:
-    """Return the LOCATION body of what the customer shared; None without coordinates, which CIM insists on."""
+    """Return the LOCATION body of a shared place; None without coordinates, which CIM requires."""
     point = _point(place.latitude, place.longitude)
     if point is None:
         return None
@@ -59,7 +59,7 @@ def body_of(place: Place) -> dict[str, Any] | None:
 
 
 def words_of(place: Place) -> str:
-    """Return a place without coordinates as text; where Twitter names nothing, a note to the agent."""
+    """Return a place without coordinates as text; a note to the agent if X names nothing."""
     words = ", ".join(part for part in (place.name, place.address) if part)
     if words:
         return f"📍 {words}"

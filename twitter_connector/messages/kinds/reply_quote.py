@@ -1,4 +1,4 @@
-"""The words an agent's reply answers, as a line above it: which message they are of, and how they look. Pure."""
+"""Quotes: the line above an agent's reply with the words that it answers."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from ..body_fields import spelling
 from ..text import one_line, shortened
 from . import text
 
-# Enough to know a message again; on a phone it is two lines.
+# Enough to recognise a message: two lines on a phone.
 QUOTE_MAX_CHARS = 80
-# A quote as `quote_of` makes it, above more.
+# A quote of `quote_of` with text below it.
 _above = re.compile(rf"\A“[^\n]{{1,{QUOTE_MAX_CHARS}}}”\n(?=.)")
 _half_link = re.compile(r"\s*https?://\S*…\Z")
 
 
 def quoted_id(message: CimMessage) -> str:
-    """Return the CIM id of the message this one answers (PLAIN, intent REPLY_TO); "" where it quotes none."""
+    """Return the CIM id of the message this one answers (PLAIN, intent REPLY_TO); "" if it quotes none."""
     replies = message.type == "PLAIN" and spelling(message.header.intent) == "replyto"
     return (message.header.original_message_id or "") if replies and message.body.get("isWhisper") is not True else ""
 
 
 def quote_of(dm: DmReceived | DmEchoed) -> str:
-    """Return the beginning of a message's text on one line, in quotation marks; "" where there is nothing to quote.
+    """Return the beginning of a message's text on one line, in quotation marks; "" if there is nothing to quote.
 
-    What was cut ends with an ellipsis. A link that would be cut is left out, since half of it leads elsewhere.
+    A text that was cut ends with an ellipsis. A link that would be cut is left out: half a link leads elsewhere.
     """
     words = text.written(dm)
     if isinstance(dm, DmEchoed):
-        # A reply that is answered itself: its own words count, not those it quotes.
+        # For a reply that has a quote itself, use its own words.
         words = _above.sub("", words)
-    # JSON may hold half a surrogate pair, which can be neither stored nor sent.
+    # JSON may contain half a surrogate pair, which cannot be stored or sent.
     words = one_line(words.encode("utf-8", "ignore").decode("utf-8"))
     short = shortened(words, QUOTE_MAX_CHARS)
     if short != words:
@@ -43,5 +43,5 @@ def quote_of(dm: DmReceived | DmEchoed) -> str:
 
 
 def with_quote(message: CimMessage, quote: str) -> Plan:
-    """Return the plan for a reply below its quote; "" for none. Raises what its kind's plan raises."""
+    """Return the plan for a reply below its quote, "" for none. Raises UnsupportedKind if the reply has no text."""
     return text.to_plan(message, quote=quote)

@@ -1,4 +1,4 @@
-"""TEMPLATE: a WhatsApp template, of which the connector knows the parameters but not the wording."""
+"""TEMPLATE: a WhatsApp template. The connector knows its parameters, but only WhatsApp knows its text."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
     Raises UnsupportedKind where there is neither.
     """
     components = mappings_of(message.body, "components")
-    found = {place: list(_texts(components, place)) for place in _PLACES}
+    texts = {place: list(_texts(components, place)) for place in _PLACES}
     text = plain_text(written_text(message))
     if text.strip():
-        return Plan(text_steps(_placeholder.sub(lambda m: _filled(m, found["body"]), text)))
-    words = "\n".join(part for place in _PLACES for part in found[place])
+        return Plan(text_steps(_placeholder.sub(lambda m: _filled(m, texts["body"]), text)))
+    words = "\n".join(part for place in _PLACES for part in texts[place])
     if not words:
         raise UnsupportedKind(
             "template_without_text",
@@ -50,10 +50,10 @@ def _texts(components: list[Body], place: str) -> Iterator[str]:
             continue
         for parameter in mappings_of(component, "parameters"):
             details = mapping_of(parameter, "additionalParameterDetails") or parameter
-            # A button's payload is meant for the bot, not for the customer's eyes.
-            told = text_of(details, "text", "fallback_value", "fallbackValue", "link", "url")
+            # A button's payload is for the bot, not for the customer.
+            own = text_of(details, "text", "fallback_value", "fallbackValue", "link", "url")
             inner = mapping_of(details, "currency", "date_time", "dateTime", "image", "video", "document")
-            text = told or text_of(inner, "fallback_value", "fallbackValue", "link", "url")
+            text = own or text_of(inner, "fallback_value", "fallbackValue", "link", "url")
             if text:
                 yield text
 

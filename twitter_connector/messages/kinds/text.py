@@ -1,4 +1,4 @@
-"""PLAIN: text, in as many Direct Messages as its length needs."""
+"""PLAIN: text in both directions, in as many Direct Messages as its length needs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ..text import readable_text, split_lines, split_text
 
 # The page on which X shows a file of a Direct Message. Such a link in a text stands for the attachment.
 _media_page = re.compile(r"https?://(?:www\.|mobile\.)?(?:twitter|x)\.com/messages/media/[0-9]+")
-# A Direct Message cannot be edited, so the new wording is a new message that says what it is.
+# A Direct Message cannot be edited, so the new text is a new message that says so.
 EDITED_MARK = "(edited) "
 
 
 def to_plan(
     message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING, *, quote: str = ""
 ) -> Plan:
-    """Return one step per Direct Message. Raises UnsupportedKind where there is no text to send.
+    """Return one step per Direct Message. Raises UnsupportedKind if there is no text.
 
     quote: the words an answer to an earlier message (intent REPLY_TO) answers; it stands above the text, counts to
     its length, and goes as it is. CIM names that message by its id only: delivery/reply_quote.py has them from Twitter.
@@ -48,7 +48,7 @@ def body_of(text: str) -> dict[str, Any]:
 
 
 def written(dm: DmReceived | DmEchoed) -> str:
-    """Return what was written, without the link that Twitter puts into the text for an attached medium."""
+    """Return a message's text as it was typed, without the link that X adds for an attached file."""
     attached = dm.media if isinstance(dm, DmReceived) else None
     if isinstance(dm, DmReceived) and attached is None:
         return readable_text(dm.text, dm.links)
@@ -57,7 +57,7 @@ def written(dm: DmReceived | DmEchoed) -> str:
 
 
 def written_text(message: CimMessage) -> str:
-    """Return the body's text, decoded where the header says that it is Base64 and both decodings succeed."""
+    """Return the body's text, decoded if the header says that it is Base64 and it can be decoded."""
     text = message.body.get("markdownText")
     if not isinstance(text, str):
         return ""
@@ -72,15 +72,15 @@ def written_text(message: CimMessage) -> str:
 def text_steps(
     text: str, *, media: MediaRef | None = None, below: Mapping[str, Any] | None = None
 ) -> tuple[SendDm, ...]:
-    """Return the steps that send a text, none for a blank one. The first of them has the file; the last has what is
-    shown below the message. below: further fields of SendDm."""
+    """Return the steps that send a text; none for a blank one. The first step has the file, the last one the fields
+    `below` of SendDm: quick replies, link buttons or a location."""
     return _steps([part for part in split_text(text) if part.strip()], media, below)
 
 
 def lines_steps(
     text: str, *, media: MediaRef | None = None, below: Mapping[str, Any] | None = None
 ) -> tuple[SendDm, ...]:
-    """Return the same for a text made of lines, which is cut between them."""
+    """Return the same as text_steps for a text of lines, which is divided between lines."""
     return _steps([part.strip("\n") for part in split_lines(text) if part.strip()], media, below)
 
 
