@@ -37,7 +37,7 @@ TROUBLES = {
         ),
     ),
     "locked": Trouble(
-        "X refuses replies: temporarily locked (326)",
+        "X refuses replies: locked (326)",
         (
             {
                 "family": "twitter",

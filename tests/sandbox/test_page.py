@@ -397,6 +397,13 @@ def test_a_narrow_screen_shows_one_side_at_a_time(chat: Page, sandbox: Sandbox) 
     expect(phone(chat)).to_be_hidden()
     expect(tab.locator(".badge")).to_be_hidden()
     assert chat.evaluate("document.documentElement.scrollWidth") == 360
+    chat.locator("#troubles summary").click()
+    expect(chat.get_by_role("button", name="Restore everything")).to_be_visible()
+    assert chat.evaluate("document.documentElement.scrollWidth") == 360
+    box = chat.locator(".menu-body").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 360
 
 
 def test_what_others_do_shows_at_once(chat: Page, sandbox: Sandbox) -> None:
