@@ -8,11 +8,13 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.broker import keys
 from twitter_connector.errors import (
     ConnectorError,
@@ -24,7 +26,15 @@ from twitter_connector.errors import (
 )
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.event import DM, DmEchoed, DmReceived, RawEvent
+from twitter_connector.model.flavour import CHALLENGE_FAILED, WEBHOOK_LIMIT
 from twitter_connector.model.plan import Asked, SendDm
+from twitter_connector.model.subscription import (
+    DIRECT_MESSAGES,
+    READ_MARKS,
+    TYPING_INDICATORS,
+    ChallengeAnswer,
+    Subscriptions,
+)
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import (
     TYPING_INDICATOR,
@@ -515,10 +525,10 @@ class FakeAccounts:
     def add(self, account: Account) -> bool:
         return self.rows.setdefault(account.id, account) is account
 
-    def change(self, account_id: str, how: Callable[[Account], Account]) -> Account | None:
+    def change(self, account_id: str, change: Callable[[Account], Account]) -> Account | None:
         if account_id not in self.rows:
             return None
-        self.rows[account_id] = how(self.rows[account_id])
+        self.rows[account_id] = change(self.rows[account_id])
         return self.rows[account_id]
 
     def remove(self, account_id: str) -> None:
@@ -537,6 +547,24 @@ class FakeAccounts:
 
     def account_status(self, account_id: str) -> dict[str, int]:
         return dict(self._account_status.get(account_id, {}))
+
+
+class FakeLocks:
+    """Locks of one process."""
+
+    def __init__(self) -> None:
+        self.taken: set[str] = set()
+
+    @contextmanager
+    def alone(self, chore: str) -> Iterator[bool]:
+        free = chore not in self.taken
+        if free:
+            self.taken.add(chore)
+        try:
+            yield free
+        finally:
+            if free:
+                self.taken.remove(chore)
 
 
 class FakeCim:
@@ -678,6 +706,9 @@ class FakeTwitter:
         return [s.step.text for s in self.sent]
 
 
+EVENTS = (DIRECT_MESSAGES, TYPING_INDICATORS, READ_MARKS)
+
+
 class FakePlatform:
     """Twitter's side of registration: apps, environments, webhooks, subscriptions, and the challenge."""
 
@@ -688,8 +719,14 @@ class FakePlatform:
         self.failing: dict[str, ConnectorError] = {}
         self.calls: list[str] = []
         self.challenge: Callable[[str], bool] = lambda url: True
+        self.own_challenge: Callable[[str, str], ChallengeAnswer] = lambda url, secret: ChallengeAnswer(None)
         self.forgetful = False
+        self.before: Callable[[str], None] = lambda call: None
+        self.webhooks_max = 1
         self._next_id = 0
+
+    def answer_own_challenge(self, url: str, secret: str) -> ChallengeAnswer:
+        return self.own_challenge(url, secret)
 
     def token(self, account_id: str, screen_name: str = "acme", name: str = "Acme Ltd") -> Credentials:
         """Return credentials of an account, all of one app."""
@@ -726,6 +763,10 @@ class FakeRegistration:
     def webhook_place(self) -> str:
         return f"The environment {self._environment}"
 
+    @property
+    def needs_webhook(self) -> bool:
+        return True
+
     def who_am_i(self) -> tuple[str, str, str]:
         self._call("who_am_i")
         owner = self._platform.owners.get(self._credentials.access_token)
@@ -743,8 +784,8 @@ class FakeRegistration:
 
     def create_webhook(self, url: str) -> Webhook:
         self._call("create_webhook")
-        if self._hooks():
-            raise Permanent("request_refused", "Too many resources already created.", status=403, code=214)
+        if len(self._hooks()) >= self._platform.webhooks_max:
+            raise Permanent(WEBHOOK_LIMIT, "Too many resources already created.", status=403, code=214)
         self._challenged(url)
         return self._platform.put(url, environment=self._environment)
 
@@ -762,20 +803,23 @@ class FakeRegistration:
         self._call("delete_webhook")
         hooks = self._hooks()
         hooks[:] = [hook for hook in hooks if hook.id != webhook_id]
-        # Subscriptions go with the webhook.
+        if hooks:
+            return
+        # Subscriptions go with the last webhook.
         self._platform.subscribers = {s for s in self._platform.subscribers if s[0] != self._environment}
 
-    def subscribe(self) -> bool:
+    def subscribe(self, webhook: Webhook | None) -> Subscriptions:
         self._call("subscribe")
         mark = (self._environment, self._owner_id())
-        if mark in self._platform.subscribers:
-            return False
+        new = mark not in self._platform.subscribers
         self._platform.subscribers.add(mark)
-        return True
+        return Subscriptions(active=True, new=new, events=EVENTS)
 
-    def subscribed(self) -> bool:
+    def subscriptions(self, webhook: Webhook | None) -> Subscriptions:
         self._call("subscribed")
-        return not self._platform.forgetful and (self._environment, self._owner_id()) in self._platform.subscribers
+        mark = (self._environment, self._owner_id())
+        active = not self._platform.forgetful and mark in self._platform.subscribers
+        return Subscriptions(active=active, events=EVENTS if active else ())
 
     def application_id(self) -> str:
         self._call("application_id")
@@ -790,17 +834,25 @@ class FakeRegistration:
 
     def _hooks(self) -> list[Webhook]:
         if self._environment not in self._platform.hooks:
-            raise Permanent("not_found", "Twitter does not know this environment.", status=404, code=34)
+            raise Permanent("environment_unknown", "Check upper and lower case.", status=404, code=34)
         return self._platform.hooks[self._environment]
 
     def _challenged(self, url: str) -> None:
         if not urlsplit(url).hostname or not self._platform.challenge(url):
-            raise Permanent("request_refused", "Twitter did not accept it.", status=403, code=214)
+            raise Permanent(CHALLENGE_FAILED, "X's challenge failed.", status=403, code=214)
 
     def _call(self, name: str) -> None:
         self._platform.calls.append(name)
+        self._platform.before(name)
         if name in self._platform.failing:
             raise self._platform.failing[name]
+
+
+def account_registration(
+    accounts: Any, lanes: Any, platform: FakePlatform, clock: Callable[[], datetime]
+) -> AccountRegistration:
+    """Return the use cases at a platform."""
+    return AccountRegistration(accounts, lanes, FakeLocks(), platform, platform.answer_own_challenge, clock)
 
 
 class FakeWatch:

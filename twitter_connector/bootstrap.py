@@ -43,6 +43,7 @@ from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.twitter.chunked_upload import Outgoing
 from twitter_connector.twitter.flavours import Flavours
 from twitter_connector.twitter.media_download import Downloads
+from twitter_connector.twitter.own_challenge import OwnChallenge
 
 log = logging.getLogger(__name__)
 
@@ -142,9 +143,10 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     lanes = Lanes(client, line, wakeups)
     http_client = HttpClient()
     rate_limits = RateLimits(client)
+    locks = Locks(client)
     twitter = Flavours(http_client, settings, now, rate_limits.note)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
-    registration = AccountRegistration(accounts, lanes, twitter.registration, now, settings.public_url)
+    registration = AccountRegistration(accounts, lanes, locks, twitter.registration, OwnChallenge(http_client), now)
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal"))
     upkeep = Upkeep(accounts, accounts, registration, inbox, twitter.messages, now, random.random)
     cim = CcmClient(http_client, settings.ccm_url, now)
@@ -166,7 +168,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         dead_letters=DeadLetters(client),
         rate_limits=rate_limits,
         heartbeats=Heartbeats(client),
-        locks=Locks(client),
+        locks=locks,
         twitter=twitter,
         cim=cim,
         registration=registration,

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from tests.fake_deliveries import ADA, GRACE, OUT, FakeDeliveries
-from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform, FakeTwitter
+from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform, FakeTwitter, account_registration
 from twitter_connector.accounts import send_only
-from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.registration_steps import SENDS_ONLY, StepFailed
 from twitter_connector.accounts.send_only import SendOnlyAccounts
@@ -279,9 +278,7 @@ class Office:
         self.account = Account(STRANGER, self.platform.token(STRANGER), "", attention=SENDS_ONLY)
         self.accounts = FakeAccounts(self.account)
         self.lanes = FakeLanes(self.clock)
-        self.registration = AccountRegistration(
-            self.accounts, self.lanes, self.platform, self.clock, "https://cx.example.com"
-        )
+        self.registration = account_registration(self.accounts, self.lanes, self.platform, self.clock)
         self.read: list[str] = []
         self.upkeep = Upkeep(
             self.accounts,
@@ -304,6 +301,9 @@ class Office:
 @pytest.fixture
 def office() -> Office:
     return Office()
+
+
+PROD = {"environment": "prod"}
 
 
 class TestOnlySending:
@@ -339,7 +339,7 @@ class TestOnlySending:
     def test_registering_completes_it(self, office: Office) -> None:
         url = f"https://cx.example.com/webhook/twitter/{STRANGER}"
         registration_status = office.registration.register(
-            Registration(office.account.credentials, url, V1, {"environment": "prod"})
+            Registration(STRANGER, office.account.credentials, url, V1, PROD)
         )
         assert registration_status.actions == ("created", "subscribed")
         account = office.accounts.get(STRANGER)
@@ -352,12 +352,12 @@ class TestOnlySending:
         url = f"https://cx.example.com/webhook/twitter/{STRANGER}"
         office.platform.challenge = lambda _: False
         with pytest.raises(StepFailed):
-            office.registration.register(Registration(office.account.credentials, url, V1, {"environment": "prod"}))
+            office.registration.register(Registration(STRANGER, office.account.credentials, url, V1, PROD))
         assert office.accounts.get(STRANGER) == office.account
 
     def test_it_inherits_no_webhook(self, office: Office) -> None:
         url = f"https://cx.example.com/webhook/twitter/{ADA}"
-        office.registration.register(Registration(office.platform.token(ADA), url, V1, {"environment": "prod"}))
+        office.registration.register(Registration(ADA, office.platform.token(ADA), url, V1, PROD))
         registered = office.accounts.get(ADA)
         assert registered is not None
         office.registration.unregister(replace(registered))

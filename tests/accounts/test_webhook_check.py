@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform
-from twitter_connector.accounts.registration import AccountRegistration
+from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform, account_registration
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.webhook_check import CHECK_EVERY, Upkeep
 from twitter_connector.errors import ConnectorError, RateLimited, ServiceUnavailable
@@ -70,7 +69,7 @@ class Office:
         self.lanes = FakeLanes(self.clock)
         self.history = History(self.clock)
         self._taken: list[str] = []
-        self.registration = AccountRegistration(self.accounts, self.lanes, self.platform, self.clock, None)
+        self.registration = account_registration(self.accounts, self.lanes, self.platform, self.clock)
         self.upkeep = Upkeep(
             self.accounts,
             self.accounts,
@@ -84,7 +83,7 @@ class Office:
     def register(self, account_id: str = ACME) -> None:
         url = f"{BASE}/{account_id}"
         settings = {"environment": "prod"}
-        self.registration.register(Registration(self.platform.token(account_id), url, V1, settings))
+        self.registration.register(Registration(account_id, self.platform.token(account_id), url, V1, settings))
 
     def missed(self, text: str, account_id: str = ACME) -> None:
         """The customer writes, and the webhook does not bring it."""

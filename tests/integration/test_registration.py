@@ -373,10 +373,14 @@ def test_the_commands_do_the_guides_steps_one_after_another(newcomer: Account) -
         [{"id": hook["id"], "valid": True, "url": hook["url"]}],
     )
 
-    deleted = tree.cli("webhooks", "delete", hook["id"], "--account", newcomer.id, "--json")
+    refused = tree.cli("webhooks", "delete", hook["id"], "--account", newcomer.id)
+    assert (refused.returncode, webhooks(newcomer)) == (1, [hook])
+    assert "--yes" in refused.stderr
+    deleted = tree.cli("webhooks", "delete", hook["id"], "--account", newcomer.id, "--yes", "--json")
     assert deleted.returncode == 0, deleted.stderr
     assert json.loads(deleted.stdout) == {"webhook_id": hook["id"], "deleted": True}
     assert webhooks(newcomer) == []
+    assert tree.http.get(f"{tree.url}/accounts/{newcomer.id}", timeout=10).json()["webhook"] is None
 
     gone = tree.cli("unregister", newcomer.id, "--json")
     assert gone.returncode == 0, gone.stderr

@@ -10,8 +10,7 @@ import pytest
 import redis
 
 from tests.brokers import Broker, broker_process, inspector
-from tests.fakes import FakePlatform
-from twitter_connector.accounts.registration import AccountRegistration
+from tests.fakes import FakePlatform, account_registration
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.bootstrap import Services, build_services, now
 from twitter_connector.model.account import V1
@@ -53,9 +52,9 @@ def test_a_registration_that_resumes_a_paused_account_wakes_a_worker_within_a_te
     services: Services, inspector: redis.Redis
 ) -> None:
     platform = FakePlatform()
-    registration = AccountRegistration(services.accounts, services.lanes, platform, now, None)
+    registration = account_registration(services.accounts, services.lanes, platform, now)
     url = f"https://cx.example.com/webhook/twitter/{ACCOUNT}"
-    wanted = Registration(platform.token(ACCOUNT), url, V1, {"environment": "prod"})
+    wanted = Registration(ACCOUNT, platform.token(ACCOUNT), url, V1, {"environment": "prod"})
     registration.register(wanted)
     # The first wake-up of a process connects; that is not measured here.
     services.wakeups.wake(Direction.IN)

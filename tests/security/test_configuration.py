@@ -22,6 +22,7 @@ from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
 from twitter_connector.errors import RateLimited, ServiceUnavailable
 from twitter_connector.model.account import Credentials, Webhook
+from twitter_connector.model.subscription import ChallengeAnswer, Subscriptions
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction
 from twitter_connector.store.enquiries import Enquiries
@@ -350,12 +351,14 @@ class SlowTwitter:
     def webhooks(self) -> list[Webhook]:
         return [Webhook("55", ACCOUNT.webhook_url, True)]
 
-    def subscribe(self) -> bool:
-        self._meanwhile()
-        return False
+    webhook_scope, needs_webhook = "one", True
 
-    def subscribed(self) -> bool:
-        return True
+    def subscribe(self, webhook: Webhook | None) -> Subscriptions:
+        self._meanwhile()
+        return Subscriptions(active=True)
+
+    def subscriptions(self, webhook: Webhook | None) -> Subscriptions:
+        return Subscriptions(active=True)
 
     def application_id(self) -> str:
         return "42"
@@ -363,9 +366,14 @@ class SlowTwitter:
 
 def repaired(services: Services, meanwhile: Callable[[], object]) -> None:
     twitter: Any = SlowTwitter(meanwhile)
-    AccountRegistration(services.accounts, services.lanes, lambda *_: twitter, lambda: datetime.now(UTC), None).repair(
-        ACCOUNT
-    )
+    AccountRegistration(
+        services.accounts,
+        services.lanes,
+        services.locks,
+        lambda _: twitter,
+        lambda url, secret: ChallengeAnswer(None),
+        lambda: datetime.now(UTC),
+    ).repair(ACCOUNT)
 
 
 def test_a_push_has_the_webhook_looked_at_soon(client: FlaskClient, services: Services) -> None:

@@ -19,10 +19,11 @@ from twitter_connector.delivery.payload import decode, event_payload
 from twitter_connector.errors import Permanent
 from twitter_connector.messages.to_cim import to_cim
 from twitter_connector.model.message import CimMessage
+from twitter_connector.model.webhook_signature import signature
 from twitter_connector.model.work import Direction, TwitterEvent
 from twitter_connector.twitter.account_activity import load, raw_events
 from twitter_connector.web.request_body import NotJson, read_json
-from twitter_connector.web.webhook_signature import is_genuine, signature
+from twitter_connector.web.webhook_signature import is_genuine
 
 CUSTOMER = "12345"
 MEDIA = {

@@ -489,6 +489,49 @@ class TestWebhooks:
         gateways.registration(account).webhooks()
 
 
+class TestRefusedWebhooks:
+    """X has one code, 214, for a failed challenge, a bad URL and one webhook too many."""
+
+    URL = "https://cx.example.com/webhook/twitter/2975699229"
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            ("Too many resources already created.", "webhook_limit_reached"),
+            ("Webhook URL does not meet the requirements.", "webhook_url_refused"),
+            (
+                "Webhook URL does not meet the requirements. Invalid CRC token or json response format.",
+                "challenge_failed",
+            ),
+            (
+                "High latency on CRC GET request. Your webhook should respond in less than 3 seconds.",
+                "challenge_failed",
+            ),
+            ("Non-200 response code during CRC GET request (i.e. 404, 500, etc).", "challenge_failed"),
+            ("", "challenge_failed"),
+        ],
+    )
+    def test_its_words_tell_them_apart(
+        self, registration: V1Registration, http: responses.RequestsMock, words: str, reason: str
+    ) -> None:
+        body = {"errors": [{"code": 214, "message": words}]}
+        http.post(f"{ENV}/webhooks.json", json=body, status=403)
+        http.put(f"{ENV}/webhooks/1234.json", json=body, status=403)
+        for call in (lambda: registration.create_webhook(self.URL), lambda: registration.check_webhook("1234")):
+            with pytest.raises(Permanent) as caught:
+                call()
+            assert (caught.value.reason, caught.value.code, caught.value.status) == (reason, 214, 403)
+            assert caught.value.words == words
+
+    def test_an_environment_that_x_does_not_know_is_named(
+        self, with_bearer: V1Registration, http: responses.RequestsMock
+    ) -> None:
+        an_error(http, "GET", f"{ENV}/webhooks.json", 404, 34)
+        with pytest.raises(Permanent, match="ENVIRONMENT-NAME exactly as") as caught:
+            with_bearer.webhooks()
+        assert caught.value.status == 404
+
+
 class TestSubscriptions:
     PATH = f"{ENV}/subscriptions.json"
 
@@ -496,28 +539,29 @@ class TestSubscriptions:
         self, registration: V1Registration, http: responses.RequestsMock
     ) -> None:
         http.post(self.PATH, status=204)
-        assert registration.subscribe()
+        assert registration.subscribe(None).new
         assert is_signed(last(http))
         for code in (355, None):
             http.reset()
             an_error(http, "POST", self.PATH, 409, code)
-            assert not registration.subscribe()
+            again = registration.subscribe(None)
+            assert (again.active, again.new) == (True, False)
 
     def test_other_refusals_are_passed_on(self, registration: V1Registration, http: responses.RequestsMock) -> None:
         an_error(http, "POST", self.PATH, 403, 348)
         with pytest.raises(CredentialsRejected):
-            registration.subscribe()
+            registration.subscribe(None)
 
     def test_whether_subscribed_is_204_or_404(self, registration: V1Registration, http: responses.RequestsMock) -> None:
         http.get(self.PATH, status=204)
-        assert registration.subscribed()
+        assert registration.subscriptions(None).active
         http.reset()
         an_error(http, "GET", self.PATH, 404, 34)
-        assert not registration.subscribed()
+        assert registration.subscriptions(None).active is False
         http.reset()
         an_error(http, "GET", self.PATH, 429, 88)
         with pytest.raises(ConnectorError):
-            registration.subscribed()
+            registration.subscriptions(None)
 
     def test_unsubscribing_is_by_id_and_fine_where_there_is_nothing(
         self, with_bearer: V1Registration, http: responses.RequestsMock

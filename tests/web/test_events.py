@@ -20,11 +20,12 @@ from tests.web.web_requests import ACCOUNT, HEADER, PATH, cim, dm, is_problem, p
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
 from twitter_connector.model.account import Account
+from twitter_connector.model.webhook_signature import signature
 from twitter_connector.model.work import Direction
 from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.web import unknown_accounts
-from twitter_connector.web.webhook_signature import SIGNATURE_HEADER, signature
+from twitter_connector.web.webhook_signature import SIGNATURE_HEADER
 
 IN = Direction.IN
 

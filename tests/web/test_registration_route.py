@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from tests.fakes import EVENTS
 from tests.web.web_requests import ACCOUNT, is_problem
 from twitter_connector import create_app
 from twitter_connector.accounts.registration_request import Registration
@@ -24,6 +25,8 @@ from twitter_connector.errors import (
     StoreUnavailable,
 )
 from twitter_connector.model.account import Webhook
+from twitter_connector.model.subscription import Subscriptions
+from twitter_connector.web.registration import ONE_REQUEST_AT_A_TIME
 
 PATH = "/webhook/twitter/register-and-subscribe"
 GUIDE = {
@@ -74,7 +77,8 @@ def asked(services: Services) -> Callable[[RegistrationStatus | Exception], tupl
 
 
 Asked = Callable[[RegistrationStatus | Exception], tuple[FlaskClient, Desk]]
-STATUS = RegistrationStatus(ACCOUNT, Webhook("1234", ACCOUNT.webhook_url, True), True, ("created", "subscribed"))
+SUBSCRIBED = Subscriptions(True, True, EVENTS)
+STATUS = RegistrationStatus(ACCOUNT, Webhook("1234", ACCOUNT.webhook_url, True), SUBSCRIBED, ("created", "subscribed"))
 
 
 def test_success_answers_with_the_object_of_the_interface(asked: Asked) -> None:
@@ -115,7 +119,7 @@ def failed(step: str, cause: ConnectorError | None) -> StepFailed:
 )
 def test_a_failure_names_the_step_twitters_code_and_what_to_do(asked: Asked, outcome: Exception, status: int) -> None:
     client, _ = asked(outcome)
-    response = client.post(PATH, json=GUIDE)
+    response = client.post(PATH, json=GUIDE, environ_overrides={"wsgi.multithread": True})
     assert response.status_code == status
     assert is_problem(response)
     body = response.get_json()
@@ -124,6 +128,14 @@ def test_a_failure_names_the_step_twitters_code_and_what_to_do(asked: Asked, out
         assert (body["step"], body["detail"]) == (outcome.step, "What to do about it.")
         if outcome.cause is not None:
             assert (body["twitter"]["code"], body["twitter"]["status"]) == (outcome.cause.code, outcome.cause.status)
+
+
+def test_a_server_with_one_thread_says_why_it_could_not_answer_the_challenge(asked: Asked) -> None:
+    client, _ = asked(failed("crc", Permanent("challenge_failed", "", status=403, code=214)))
+    assert client.post(PATH, json=GUIDE).get_json()["detail"] == ONE_REQUEST_AT_A_TIME
+    for key in ("wsgi.multithread", "wsgi.multiprocess"):
+        answer = client.post(PATH, json=GUIDE, environ_overrides={key: True})
+        assert answer.get_json()["detail"] == "What to do about it."
 
 
 def test_a_limit_says_when_to_come_again(asked: Asked) -> None:

@@ -1,287 +1,244 @@
-"""Register the webhook, subscribe the account, remember its credentials; look at all that, and undo it."""
+"""Registers accounts at X: webhook, subscriptions, credentials. Looks at all that, repairs it, and undoes it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from twitter_connector.delivery.ports import AccountsPort, LanesPort
-from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent
-from twitter_connector.model.account import V2, Account, Webhook
+from marshmallow import ValidationError
+
+from twitter_connector.errors import RateLimited
+from twitter_connector.model.account import V2, Account
 from twitter_connector.model.flavour import Registration as RegistrationAtX
+from twitter_connector.model.subscription import ChallengeAnswer, Subscriptions
 from twitter_connector.model.work import Direction
 
 from .gaps import open_gap
+from .ports import AccountsPort, LanesPort, LocksPort
 from .registration_request import Registration
-from .registration_steps import SENDS_ONLY, WEBHOOK_REFUSED, RegistrationStatus, StepFailed, performed
-from .webhook_url import account_id_in, same_base
+from .registration_state import RegistrationState, own
+from .registration_steps import SENDS_ONLY, RegistrationStatus, StepFailed, performed
+from .webhook_setup import WebhookSetup
 
 log = logging.getLogger(__name__)
 
+# A registration takes seconds. A second one of the same account waits this long for its end.
+WAIT_SECONDS = 20.0
+_LOOK_AGAIN_SECONDS = 0.2
+_TRY_AGAIN_AFTER = timedelta(seconds=10)
 
+
+@dataclass(frozen=True)
 class AccountRegistration:
-    """The registration use cases. Every failure is a StepFailed that says what to do."""
+    """The registration use cases. Every failure is a StepFailed that says what to do.
 
-    def __init__(
-        self,
-        accounts: AccountsPort,
-        lanes: LanesPort,
-        twitter_for: Callable[[Account], RegistrationAtX],
-        clock: Callable[[], datetime],
-        public_url: str | None,
-    ) -> None:
-        self._accounts = accounts
-        self._lanes = lanes
-        self._twitter_for = twitter_for
-        self._clock = clock
-        self._public_url = public_url
+    registration: makes the gateway of an account. challenge: see twitter/own_challenge. wait_seconds: how long one
+    registration waits for another one of the same account.
+    """
 
-    def register(self, wanted: Registration) -> RegistrationStatus:
-        """Bring an account into service. Doing it again changes nothing that is right already."""
-        account_id = account_id_in(wanted.webhook_url, self._public_url)
-        if wanted.flavour == V2:
-            raise StepFailed(
-                "webhook",
-                "ENVIRONMENT-NAME is missing. It is the label of the Account Activity environment in Twitter's "
-                "developer portal; X API v2, which has none, is not supported by this version.",
+    accounts: AccountsPort
+    lanes: LanesPort
+    locks: LocksPort
+    registration: Callable[[Account], RegistrationAtX]
+    challenge: Callable[[str, str], ChallengeAnswer]
+    clock: Callable[[], datetime]
+    wait_seconds: float = WAIT_SECONDS
+
+    @property
+    def _state(self) -> RegistrationState:
+        return RegistrationState(self.accounts, self.registration, self.challenge, self.clock)
+
+    def register(self, request: Registration) -> RegistrationStatus:
+        """Bring an account into service. A repetition changes nothing that is right already."""
+        if request.flavour == V2:
+            sentence = (
+                "It is missing. It is the label of the Account Activity environment in X's developer portal. X API v2, "
+                "which has none, is not supported by this version."
             )
-        account = Account(
-            id=account_id,
-            credentials=wanted.credentials,
-            webhook_url=wanted.webhook_url,
-            flavour=wanted.flavour,
-            settings=wanted.settings,
-        )
-        twitter = self._twitter_for(account)
-        owner_id, screen_name, name = self._owner(twitter)
-        if not owner_id:
-            # Twitter has accepted the credentials, and subscribing will need the account's own.
-            log.warning("token_owner_unknown", extra={"account": account_id})
-        elif owner_id != account_id:
-            raise StepFailed(
-                "credentials",
-                f"The access token belongs to account {owner_id}{_called(screen_name)}, but WEBHOOK-URL ends in "
-                f"{account_id}. "
-                "Use the token of that account, or end the URL in the id of this one.",
-            )
-        former = self._accounts.get(account_id, max_age=0)
-        rekeyed = former.rekeyed(wanted.credentials) if former else None
-        account = replace(
-            account,
-            screen_name=screen_name or (former.screen_name if former else ""),
-            name=name or (former.name if former else ""),
-            # Known by its id, our webhook is recognised as ours even where the URL asked for is another one now.
-            webhook=former.webhook if former else None,
-            registered_at=(former.registered_at if former else None) or self._clock(),
-            retired_secrets=rekeyed.retired_secrets if rekeyed else (),
-            retired_until=rekeyed.retired_until if rekeyed else None,
-        )
-        account_status = self._accounts.account_status(account_id)
-        # Before Twitter is asked for anything: its challenge comes while the registration call is still open.
-        self._accounts.save(account)
+            raise ValidationError({"ENVIRONMENT-NAME": [sentence]})
         try:
-            registration_status = self._connect(account, twitter)
-        except BaseException:
-            if former is None:
-                self._accounts.remove(account_id)
-            else:
-                self._accounts.save(former)
+            with self._one_at_a_time(request.account_id):
+                status = self._register(request)
+        except StepFailed as error:
+            _log_failure(request.account_id, error)
             raise
-        self._accounts.save(registration_status.account)
-        for direction in Direction:
-            self._lanes.resume(direction, account_id)
-        # Customers' pictures that Twitter did not hand out to the former credentials wait in their lanes.
-        self._lanes.end_waits(Direction.IN, account_id)
-        if former is not None and not former.sends_only:
-            # It is registered again because something was wrong: what was missed since is to be read back.
-            open_gap(self._accounts, registration_status.account, account_status, self._clock())
-        log.info("registered", extra={"account": account_id, "actions": list(registration_status.actions)})
-        return registration_status
+        log.info("registered", extra={"account": request.account_id, "actions": list(status.actions)})
+        return status
 
     def repair(self, account: Account) -> RegistrationStatus:
-        """Bring a registered account's webhook and subscription back to what they should be; touch nothing else."""
+        """Bring back what is missing of a registered account's webhook and subscriptions. Change nothing else."""
         if account.sends_only:
             raise StepFailed("webhook", SENDS_ONLY)
-        twitter = self._twitter_for(account)
-        registration_status = self._connect(account, twitter)
-        if registration_status.account != account:
-            self._save_status(registration_status)
-        return registration_status
-
-    def _save_status(self, registration_status: RegistrationStatus) -> None:
-        """Keep how the account stands. It took a while to find out: credentials that were changed meanwhile stay, and
-        an account that was unregistered meanwhile stays away."""
-        found = registration_status.account
-
-        def stands(now: Account) -> Account:
-            # An app's id belongs to its key.
-            app_id = found.app_id if now.credentials.api_key == found.credentials.api_key else now.app_id
-            return replace(
-                now, webhook=found.webhook, subscribed=found.subscribed, attention=found.attention, app_id=app_id
-            )
-
-        self._accounts.change(found.id, stands)
+        with self._one_at_a_time(account.id):
+            setup = self._state.setup(account)
+            try:
+                status = self._state.connect(setup)
+            except StepFailed:
+                self._state.store_seen(account, setup)
+                raise
+            if status.account != account:
+                self._state.store(status)
+        return status
 
     def status(self, account: Account) -> RegistrationStatus:
-        """Return how the account stands, read afresh from Twitter."""
-        twitter = self._twitter_for(account)
+        """Return how the account is registered, read from X now, and store what was seen."""
+        x = self.registration(account)
         if account.sends_only:
-            # It has no environment to look into; whether Twitter takes its credentials can be told all the same.
-            self._owner(twitter)
-            return RegistrationStatus(account, None, subscribed=False)
-        hook = _ours(self._webhooks(twitter), account)
-        return RegistrationStatus(account, hook, performed("subscription", twitter.subscribed))
+            # A send-only account has no webhook to check. We can still check its credentials.
+            performed("credentials", x.who_am_i)
+            return RegistrationStatus(account, None, Subscriptions(active=False))
+        webhook = own(performed("webhook", x.webhooks), account) if x.needs_webhook else None
+        subscriptions = performed("subscription", lambda: x.subscriptions(webhook))
+        seen = replace(account, webhook=webhook, subscribed=subscriptions.active is not False)
+        status = RegistrationStatus(seen, webhook, subscriptions)
+        self._state.store(status)
+        if not status.works or (x.needs_webhook and webhook is None):
+            self.accounts.note(account.id, next_check_at=0)
+        return status
 
     def unregister(self, account: Account) -> None:
         """Unsubscribe, delete our webhook and no other, forget the credentials.
 
-        Where another registered account of the environment needs the webhook, it is registered anew under that
-        account's URL, since the one in this account's name will be answered no more. Where Twitter does not accept the
-        credentials any more, or does not know the environment, nothing can be undone there with them, and they are
-        forgotten all the same. Nothing of an account that only sends is there.
+        If another account needs the webhook, it is registered again under that account's URL, because the one with this
+        account's id will not be answered any more. If X does not accept the credentials or does not know the place of
+        the webhook any more, nothing can be undone there, and the account is forgotten all the same.
         """
-        if account.sends_only:
-            self._accounts.withdraw(account.id)
+        with self._one_at_a_time(account.id):
+            heirs: Sequence[Account] = ()
+            if not account.sends_only:
+                heirs = self._state.taken_down(account)
+            self.accounts.withdraw(account.id)
             log.info("unregistered", extra={"account": account.id})
-            return
-        twitter = self._twitter_for(account)
-        heirs = [a for a in self._accounts.all() if a.id != account.id and self._share_webhook(a, account)]
-        hook: Webhook | None = None
-        try:
-            performed("subscription", twitter.unsubscribe)
-            hook = _ours(self._webhooks(twitter), account)
-            if hook is not None and (hook.url == account.webhook_url or not heirs):
-                mine = hook.id
-                performed("webhook", lambda: twitter.delete_webhook(mine))
-        except StepFailed as error:
-            if not isinstance(error.cause, CredentialsRejected) and not _gone(error.cause):
-                raise
-            log.warning(
-                "not_removed_at_twitter", extra={"account": account.id, "step": error.step, "detail": error.advice}
+        for heir in heirs:
+            # Until the webhook is registered again, this account receives no events.
+            open_gap(self.accounts, heir, self.accounts.account_status(heir.id), self.clock())
+            self._state.store(self._state.connect(self._state.setup(heir)))
+
+    def users_of(self, webhook_id: str) -> list[Account]:
+        """Return the registered accounts whose events come over a webhook."""
+        return [a for a in self.accounts.all() if a.webhook is not None and a.webhook.id == webhook_id]
+
+    def delete_webhook(self, account: Account, webhook_id: str) -> list[Account]:
+        """Delete a webhook that an account's credentials can reach. Return the accounts that used it; each of them
+        says from now on that it needs attention."""
+        users = self.users_of(webhook_id)
+        performed("webhook", lambda: self.registration(account).delete_webhook(webhook_id))
+        for user in users:
+            attention = (
+                f"Its webhook was deleted by command. `twitter-connector check {user.id}` registers it again; the "
+                "connector also tries to within minutes."
             )
-            hook = None
-        self._accounts.withdraw(account.id)
-        log.info("unregistered", extra={"account": account.id})
-        if hook is not None and hook.url == account.webhook_url:
-            for heir in heirs:
-                # Until it is made anew, nothing comes for this one either.
-                open_gap(self._accounts, heir, self._accounts.account_status(heir.id), self._clock())
-                registration_status = self._connect(heir, self._twitter_for(heir))
-                self._save_status(registration_status)
+            open_gap(self.accounts, user, self.accounts.account_status(user.id), self.clock())
+            seen = replace(user, webhook=None, subscribed=False, attention=attention)
+            self._state.store(RegistrationStatus(seen, None, Subscriptions(active=False)))
+        return users
 
-    def _owner(self, twitter: RegistrationAtX) -> tuple[str, str, str]:
-        return performed("credentials", twitter.who_am_i)
+    # Registering
 
-    def _webhooks(self, twitter: RegistrationAtX) -> list[Webhook]:
-        return performed("webhook", twitter.webhooks)
-
-    def _connect(self, account: Account, twitter: RegistrationAtX) -> RegistrationStatus:
-        actions: list[str] = []
-        others = [a for a in self._accounts.all() if a.id != account.id and self._share_webhook(a, account)]
-        account_status = {other.id: self._accounts.account_status(other.id) for other in others}
-        hook = self._webhook(account, twitter, actions)
-        if set(actions) - {"kept"}:
-            # It brought the events of these too, and did not; a new one has to be subscribed to by each of them.
-            for other in others:
-                open_gap(self._accounts, other, account_status[other.id], self._clock())
+    def _register(self, request: Registration) -> RegistrationStatus:
+        former = self.accounts.get(request.account_id, max_age=0)
+        account = self._with_names(request.account(), former)
+        if former is not None:
+            rekeyed = former.rekeyed(account.credentials)
+            account = replace(
+                account,
+                # By its id, our webhook is recognised as ours although the URL is another one now.
+                webhook=former.webhook,
+                registered_at=former.registered_at or self.clock(),
+                retired_secrets=rekeyed.retired_secrets,
+                retired_until=rekeyed.retired_until,
+            )
+        before = self.accounts.account_status(account.id)
+        # X's challenge comes while the registration call is still open: the account must be stored by then.
+        self.accounts.save(account)
+        setup = self._state.setup(account)
         try:
-            self._subscribe(twitter, actions)
-        except StepFailed:
-            if "created" in actions and not account.subscribed:
-                # Nobody would answer its challenges: a first registration that fails leaves nothing behind.
-                self._take_back(account, twitter, hook)
+            status = self._state.connect(setup)
+        except BaseException:
+            self._restore(former, setup, before)
             raise
-        account = replace(account, webhook=hook, subscribed=True, attention="", app_id=_app_id(account, twitter))
-        return RegistrationStatus(account, hook, True, tuple(actions))
+        self.accounts.save(status.account)
+        self._after(status, former, before)
+        return status
 
-    def _subscribe(self, twitter: RegistrationAtX, actions: list[str]) -> None:
-        if performed("subscription", twitter.subscribe):
-            actions.append("subscribed")
-        if not performed("subscription", twitter.subscribed):
+    def _with_names(self, account: Account, former: Account | None) -> Account:
+        """Return the account with its names. Raises StepFailed if the access token is another account's."""
+        owner_id, screen_name, name = performed("credentials", self.registration(account).who_am_i)
+        if not owner_id:
+            # X has accepted the credentials, and subscribing needs the account's own.
+            log.warning("token_owner_unknown", extra={"account": account.id})
+        elif owner_id != account.id:
+            called = f" (@{screen_name})" if screen_name else ""
             raise StepFailed(
-                "subscription",
-                "Twitter accepted the subscription but does not list it. Wait a minute and register once more.",
-                Permanent("not_subscribed", "", status=502),
+                "credentials",
+                f"The access token belongs to account {owner_id}{called}, but WEBHOOK-URL ends in {account.id}. Use "
+                "the token of that account, or end the URL in the id of this one.",
             )
+        return replace(
+            account,
+            screen_name=screen_name or (former.screen_name if former else ""),
+            name=name or (former.name if former else ""),
+            registered_at=self.clock(),
+        )
 
-    def _take_back(self, account: Account, twitter: RegistrationAtX, hook: Webhook) -> None:
+    def _restore(self, former: Account | None, setup: WebhookSetup, before: Mapping[str, int]) -> None:
+        """Store what stood before a registration that failed, and what X has now."""
+        if former is None:
+            setup.take_back()
+            self.accounts.remove(setup.account.id)
+            return
+        self.accounts.save(former)
+        self._state.store_seen(former, setup)
+        if setup.replaced:
+            self._state.open_gaps(setup, {})
+            open_gap(self.accounts, former, before, self.clock())
+
+    def _after(self, status: RegistrationStatus, former: Account | None, before: Mapping[str, int]) -> None:
+        account = status.account
+        for direction in Direction:
+            self.lanes.resume(direction, account.id)
+        # Messages with pictures that X refused to the old credentials are waiting; retry them now.
+        self.lanes.end_waits(Direction.IN, account.id)
+        if former is None or former.sends_only:
+            return
+        # It is registered again because something was wrong: read what was missed since.
+        open_gap(self.accounts, account, before, self.clock())
+        if self.registration(former).webhook_scope != self.registration(account).webhook_scope:
+            self._leave(former)
+
+    def _leave(self, former: Account) -> None:
+        """Take down what the account had at another place of X, now that its successor works."""
         try:
-            twitter.delete_webhook(hook.id)
-        except ConnectorError as error:
-            log.warning(
-                "webhook_not_removed", extra={"account": account.id, "webhook": hook.id, "reason": error.reason}
-            )
+            self._state.taken_down(former)
+        except StepFailed as error:
+            log.warning("former_webhook_kept", extra={"account": former.id, "step": error.step, "detail": error.advice})
 
-    def _webhook(self, account: Account, twitter: RegistrationAtX, actions: list[str]) -> Webhook:
-        listed = self._webhooks(twitter)
-        present = next((w for w in listed if w.url == account.webhook_url), None)
-        if present is None:
-            present = next((w for w in listed if self._shared(w, account)), None)
-        if present is None:
-            for old in listed:
-                if not self._was_ours(old, account):
-                    raise StepFailed(
-                        "webhook",
-                        f"{twitter.webhook_place} already has a webhook that is not this connector's: "
-                        f"{old.url} (id {old.id}). It was left alone. If nothing else needs it, delete it with "
-                        f"`twitter-connector webhooks delete --file FILE {old.id}`, FILE being the JSON of this "
-                        "registration, then register again.",
-                        Permanent("webhook_in_the_way", "", status=403, code=WEBHOOK_REFUSED),
-                    )
-            for old in listed:
-                performed("webhook", lambda old=old: twitter.delete_webhook(old.id))  # type: ignore[misc]
-                actions.append("replaced")
-            created = performed("crc", lambda: twitter.create_webhook(account.webhook_url))
-            if not listed:
-                actions.append("created")
-            return created
-        if present.valid:
-            actions.append("kept")
-            return present
-        performed("crc", lambda: twitter.check_webhook(present.id))
-        actions.append("revalidated")
-        again = next((w for w in self._webhooks(twitter) if w.id == present.id), present)
-        return replace(again, valid=True) if again is present else again
-
-    def _shared(self, webhook: Webhook, account: Account) -> bool:
-        """The webhook of another registered account in the same environment serves this one too."""
-        return any(
-            a.webhook_url == webhook.url and a.id != account.id and self._share_webhook(a, account)
-            for a in self._accounts.all()
-        )
-
-    def _share_webhook(self, one: Account, other: Account) -> bool:
-        return self._twitter_for(one).webhook_scope == self._twitter_for(other).webhook_scope
-
-    def _was_ours(self, webhook: Webhook, account: Account) -> bool:
-        """Say whether a webhook leads to this connector: it does when everything before the id is the same."""
-        return same_base(webhook.url, account.webhook_url) or any(
-            a.webhook is not None and a.webhook.id == webhook.id for a in self._accounts.all()
-        )
+    @contextmanager
+    def _one_at_a_time(self, account_id: str) -> Iterator[None]:
+        end = time.monotonic() + self.wait_seconds
+        while True:
+            with self.locks.alone(f"registration:{account_id}") as alone:
+                if alone:
+                    yield
+                    return
+            if time.monotonic() > end:
+                until = self.clock() + _TRY_AGAIN_AFTER
+                raise StepFailed(
+                    "webhook",
+                    f"Another registration of account {account_id} is under way. Wait until it has ended, then send "
+                    "this one again.",
+                    RateLimited("registration_under_way", "", until=until),
+                )
+            time.sleep(_LOOK_AGAIN_SECONDS)
 
 
-def _gone(cause: ConnectorError | None) -> bool:
-    """Say whether Twitter knows the environment, or what was to be taken away in it, no more."""
-    return isinstance(cause, Permanent) and cause.status == 404
-
-
-def _called(screen_name: str) -> str:
-    return f" (@{screen_name})" if screen_name else ""
-
-
-def _app_id(account: Account, twitter: RegistrationAtX) -> str:
-    if account.app_id:
-        return account.app_id
-    try:
-        return twitter.application_id()
-    except ConnectorError as error:
-        # Only a count depends on it; the account works without.
-        log.info("app_id_unknown", extra={"account": account.id, "reason": error.reason})
-        return ""
-
-
-def _ours(listed: list[Webhook], account: Account) -> Webhook | None:
-    known = account.webhook.id if account.webhook else ""
-    return next((w for w in listed if w.url == account.webhook_url or w.id == known), None)
+def _log_failure(account_id: str, error: StepFailed) -> None:
+    cause = error.cause
+    facts = {"reason": cause.reason, "status": cause.status, "code": cause.code} if cause else {}
+    log.warning(
+        "registration_failed", extra={"account": account_id, "step": error.step, "detail": error.advice, **facts}
+    )

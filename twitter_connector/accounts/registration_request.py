@@ -9,30 +9,43 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
 from twitter_connector.cim.envelope import secret
-from twitter_connector.model.account import V1, V2, Credentials
+from twitter_connector.model.account import V1, V2, Account, Credentials
+
+from .webhook_url import MAX_CHARS, BadWebhookUrl, account_id_in
 
 
 @dataclass(frozen=True)
 class Registration:
-    """What an operator asks for. flavour, settings: see Account."""
+    """What an operator asks for. account_id: the one that the webhook's URL ends in. flavour, settings: see Account."""
 
+    account_id: str
     credentials: Credentials
     webhook_url: str
     flavour: str = V2
     settings: Mapping[str, str] = field(default_factory=dict)
 
+    def account(self) -> Account:
+        """Return the account as it is to be, without names."""
+        return Account(
+            self.account_id, self.credentials, self.webhook_url, flavour=self.flavour, settings=self.settings
+        )
+
 
 class _RegistrationSchema(Schema):
     class Meta:
-        # A misspelt key is told at once instead of being silently without effect.
+        # Refuse a misspelt key, which would silently have no effect.
         unknown = RAISE
+
+    def __init__(self, public_url: str | None) -> None:
+        super().__init__()
+        self._public_url = public_url
 
     api_key = fields.String(required=True, data_key="API-KEY", validate=secret)
     api_key_secret = fields.String(required=True, data_key="API-KEY-SECRET", validate=secret)
     access_token = fields.String(required=True, data_key="ACCESS-TOKEN", validate=secret)
     access_token_secret = fields.String(required=True, data_key="ACCESS-TOKEN-SECRET", validate=secret)
     bearer_token = fields.String(load_default=None, allow_none=True, data_key="BEARER-TOKEN", validate=secret)
-    webhook_url = fields.String(required=True, data_key="WEBHOOK-URL", validate=validate.Length(min=1, max=200))
+    webhook_url = fields.Method(required=True, data_key="WEBHOOK-URL", deserialize="_url_and_id")
     environment = fields.String(
         load_default=None,
         allow_none=True,
@@ -40,20 +53,28 @@ class _RegistrationSchema(Schema):
         validate=validate.Regexp(r"^[A-Za-z0-9_\-]{0,64}$", error="Letters, digits, _ and - only."),
     )
 
+    def _url_and_id(self, value: object) -> tuple[str, str]:
+        if not isinstance(value, str) or not 1 <= len(value) <= MAX_CHARS:
+            raise ValidationError(f"A URL of 1 to {MAX_CHARS} characters is needed.")
+        try:
+            return value, account_id_in(value, self._public_url)
+        except BadWebhookUrl as error:
+            raise ValidationError(str(error)) from None
+
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> Registration:
-        url, environment = data.pop("webhook_url"), data.pop("environment")
+        (url, account_id), environment = data.pop("webhook_url"), data.pop("environment")
         flavour, settings = (V1, {"environment": environment}) if environment else (V2, {})
-        return Registration(Credentials(**data), url.strip(), flavour, settings)
+        return Registration(account_id, Credentials(**data), url, flavour, settings)
 
 
-_registration = _RegistrationSchema()
+def load_registration(data: object, public_url: str | None = None) -> Registration:
+    """Return the request. Raises marshmallow's ValidationError naming every bad field, never its value.
 
-
-def load_registration(data: object) -> Registration:
-    """Return the request. Raises marshmallow's ValidationError naming each bad field, never its value."""
+    public_url: what WEBHOOK-URL must begin with; None for anything.
+    """
     if not isinstance(data, dict):
         raise ValidationError({"_schema": ["A JSON object with the keys of the configuration guide is needed."]})
     stripped = {k: v.strip() if isinstance(v, str) else v for k, v in data.items()}
-    loaded: Registration = _registration.load(stripped)
-    return loaded
+    request: Registration = _RegistrationSchema(public_url).load(stripped)
+    return request

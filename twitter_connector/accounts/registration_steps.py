@@ -1,4 +1,4 @@
-"""The steps of a registration, how they fail, and what to do about each failure."""
+"""The steps of a registration: how they fail, what to do about each failure, and how an account is registered."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited
 from twitter_connector.model.account import Account, Webhook
+from twitter_connector.model.flavour import CHALLENGE_FAILED
+from twitter_connector.model.subscription import Subscriptions
 
 T = TypeVar("T")
 
-EVENTS = ("direct_messages", "typing", "read")
-WEBHOOK_REFUSED = 214
-# What a person is told of an account that was never registered, but for which CCM has credentials.
+# What a person reads about an account that was never registered, but for which CCM has credentials.
 SENDS_ONLY = (
     "Replies go out with the credentials CCM has for this account, but customers' messages arrive only once it is "
     "registered with POST /webhook/twitter/register-and-subscribe."
@@ -23,7 +23,7 @@ SENDS_ONLY = (
 class StepFailed(Exception):
     """A step of the registration did not succeed. step: credentials, webhook, crc or subscription.
 
-    mistake: the caller's, in what was sent to us; otherwise `cause` is Twitter's answer.
+    advice: what happened and what to do. cause: X's refusal; None where the caller's request is at fault.
     """
 
     def __init__(self, step: str, advice: str, cause: ConnectorError | None = None) -> None:
@@ -34,39 +34,49 @@ class StepFailed(Exception):
 
     @property
     def webhook_lost(self) -> bool:
-        """Twitter has no working webhook of ours, and would not make one."""
+        """X has no working webhook of ours, and would not make one."""
         return self.step in ("webhook", "crc")
 
-    @property
-    def mistake(self) -> bool:
-        return self.cause is None
+    def extended(self, sentence: str) -> StepFailed:
+        """Return the same failure with a further sentence of advice."""
+        return StepFailed(self.step, f"{self.advice} {sentence}".rstrip(), self.cause)
 
 
 @dataclass(frozen=True)
 class RegistrationStatus:
-    """How an account stands at Twitter, and what was done to bring it there."""
+    """How an account is registered at X, and what was done for it."""
 
     account: Account
     webhook: Webhook | None
-    subscribed: bool
+    subscriptions: Subscriptions
     actions: tuple[str, ...] = ()
+
+    @property
+    def subscribed(self) -> bool | None:
+        """Whether the account is subscribed; None where its flavour needs no subscription."""
+        return self.subscriptions.active
+
+    @property
+    def works(self) -> bool:
+        """Whether nothing keeps customers' messages from coming."""
+        return (self.webhook is None or self.webhook.valid) and self.subscriptions.active is not False
 
     def as_json(self) -> dict[str, Any]:
         """Return the object of the register and status routes."""
-        hook = self.webhook
+        webhook = self.webhook
         return {
             "account_id": self.account.id,
             "screen_name": self.account.screen_name,
             "api": self.account.api,
-            "webhook": {"id": hook.id, "url": hook.url, "valid": hook.valid} if hook else None,
+            "webhook": {"id": webhook.id, "url": webhook.url, "valid": webhook.valid} if webhook else None,
             "subscribed": self.subscribed,
-            "events": list(EVENTS) if self.subscribed else [],
+            "events": list(self.subscriptions.events),
             "actions": list(self.actions),
         }
 
 
 def performed(step: str, call: Callable[[], T]) -> T:
-    """Return what the call returns. Raises StepFailed where Twitter refuses or cannot."""
+    """Return what the call returns. Raises StepFailed where X refuses or cannot."""
     try:
         return call()
     except ConnectorError as error:
@@ -75,21 +85,15 @@ def performed(step: str, call: Callable[[], T]) -> T:
 
 def _advice(step: str, error: ConnectorError) -> tuple[str, str]:
     """Return the step to name and what to do about it."""
-    if step == "crc" and error.code == WEBHOOK_REFUSED:
+    if error.reason == CHALLENGE_FAILED:
+        said = f' X\'s words: "{error.words}"' if error.words else ""
         return "crc", (
-            f"{error.detail} Twitter called WEBHOOK-URL and did not get the right answer in time. From outside, "
+            f"{error.detail} X called WEBHOOK-URL and did not get the right answer in time. From outside, "
             "`curl 'WEBHOOK-URL?crc_token=test'` must answer 200 with a response_token within 3 seconds, over https "
-            "with a valid certificate chain and without a redirect."
+            f"with a valid certificate chain and without a redirect.{said}"
         )
-    if step == "crc":
-        step = "webhook"
     if isinstance(error, CredentialsRejected):
         return ("credentials" if error.status == 401 else step), error.detail
     if isinstance(error, RateLimited):
         return step, f"{error.detail} Register again after the time in Retry-After."
-    if error.code == 34 or error.status == 404:
-        return step, (
-            f"{error.detail} The environment's name is not known to Twitter for this app: it must be written exactly "
-            "as the label in the developer portal, upper and lower case included."
-        )
     return step, error.detail or error.reason

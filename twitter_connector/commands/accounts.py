@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -11,9 +12,8 @@ from marshmallow import ValidationError
 from twitter_connector.accounts.registration_request import Registration, load_registration
 from twitter_connector.bootstrap import Services
 from twitter_connector.model.account import Account
-from twitter_connector.model.flavour import Registration as RegistrationAtX
 
-from .session import account, fail, json_option, plainly, say, services, show
+from .session import account, fail, json_option, plainly, say, services, settings, show
 
 
 def _registration(file: Any) -> Registration:
@@ -21,13 +21,13 @@ def _registration(file: Any) -> Registration:
         body = json.load(file)
     except ValueError:
         raise ValidationError({"file": ["It is not JSON."]}) from None
-    return load_registration(body)
+    return load_registration(body, settings().public_url)
 
 
 def _account_in(file: Any) -> Account:
     """Return the account that a registration file describes, without asking X whose it is."""
     asked = _registration(file)
-    return Account("", asked.credentials, asked.webhook_url, flavour=asked.flavour, settings=asked.settings)
+    return asked.account()
 
 
 @click.command("account-id")
@@ -82,21 +82,21 @@ def status(account_id: str | None, as_json: bool) -> None:
 
 @click.group()
 def webhooks() -> None:
-    """The webhooks of an account's environment at Twitter."""
+    """The webhooks at X that an account's credentials can reach."""
 
 
-def _environment(svc: Services, account_id: str | None, source: Any) -> RegistrationAtX:
-    """Return Twitter as seen from an environment: a registered account's, or that of a registration file."""
-    if source is None:
-        found = account(svc, account_id)
-        if found.sends_only:
-            fail(f"account {found.id} was never registered, so it has no environment; name one with --file.")
-        return svc.twitter.registration(found)
-    return svc.twitter.registration(_account_in(source))
+def _whose_account(svc: Services, account_id: str | None, source: Any) -> Account:
+    """Return a registered account, or that of a registration file."""
+    if source is not None:
+        return _account_in(source)
+    registered = account(svc, account_id)
+    if registered.sends_only:
+        fail(f"account {registered.id} was never registered, so it has no webhook; name one with --file.")
+    return registered
 
 
-_whose = click.option("--account", "account_id", help="Whose environment; needed where several are registered.")
-_file = click.option("--file", "source", type=click.File("r"), help="The environment of a registration file instead.")
+_whose = click.option("--account", "account_id", help="Whose webhooks; needed if several are registered.")
+_file = click.option("--file", "source", type=click.File("r"), help="Those of a registration file instead.")
 
 
 @webhooks.command("list")
@@ -106,7 +106,8 @@ _file = click.option("--file", "source", type=click.File("r"), help="The environ
 @plainly
 def list_webhooks(account_id: str | None, source: Any, as_json: bool) -> None:
     """List them, ours and others."""
-    found = _environment(services(), account_id, source).webhooks()
+    svc = services()
+    found = svc.twitter.registration(_whose_account(svc, account_id, source)).webhooks()
     show([{"id": w.id, "valid": w.valid, "url": w.url} for w in found], as_json)
 
 
@@ -114,9 +115,17 @@ def list_webhooks(account_id: str | None, source: Any, as_json: bool) -> None:
 @click.argument("webhook_id")
 @_whose
 @_file
+@click.option("--yes", is_flag=True, help="Do not ask, also where the webhook is in use.")
 @json_option
 @plainly
-def delete_webhook(webhook_id: str, account_id: str | None, source: Any, as_json: bool) -> None:
-    """Delete one by its id, whoever it belongs to. Its subscriptions go with it."""
-    _environment(services(), account_id, source).delete_webhook(webhook_id)
+def delete_webhook(webhook_id: str, account_id: str | None, source: Any, yes: bool, as_json: bool) -> None:
+    """Delete one by its id, whoever it belongs to. Its subscriptions end with it. Asks first where it is in use."""
+    svc = services()
+    users = ", ".join(user.id for user in svc.registration.users_of(webhook_id))
+    if users and not yes:
+        sentence = f"webhook {webhook_id} brings the events of account {users}"
+        if not sys.stdin.isatty():
+            fail(f"{sentence}; add --yes to delete it.")
+        click.confirm(f"{sentence}. Delete it?", abort=True)
+    svc.registration.delete_webhook(_whose_account(svc, account_id, source), webhook_id)
     say(f"webhook {webhook_id} is deleted.", as_json, webhook_id=webhook_id, deleted=True)

@@ -125,15 +125,15 @@ def _account(svc: Services, account: Account) -> Iterator[Finding]:
         return
     if account.sends_only:
         return  # what is missing stands in `attention`
-    hook = registration_status.webhook
-    if hook is None:
-        yield Finding(name, False, "no webhook at Twitter", "Register the account again.")
-    elif not hook.valid:
-        yield Finding(name, False, f"webhook {hook.id} is invalid", "Register again: that repeats the challenge.")
-    elif not registration_status.subscribed:
-        yield Finding(name, False, "not subscribed", "Register the account again.")
+    webhook, repair = registration_status.webhook, f"`twitter-connector check {account.id}`"
+    if webhook is None:
+        yield Finding(name, False, "no webhook at X", f"{repair} registers it again.")
+    elif not webhook.valid:
+        yield Finding(name, False, f"webhook {webhook.id} is invalid", f"{repair} has X repeat its challenge.")
+    elif not registration_status.subscriptions.active:
+        yield Finding(name, False, "not subscribed", f"{repair} subscribes it again.")
     else:
-        yield Finding(name, True, f"@{account.screen_name}, webhook {hook.id} valid, subscribed")
+        yield Finding(name, True, f"@{account.screen_name}, webhook {webhook.id} valid, subscribed")
 
 
 def _tried(what: str, call: Callable[[], object], found: str, advice: str) -> Finding:

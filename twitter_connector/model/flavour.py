@@ -11,6 +11,7 @@ from .account import Account, Credentials, Webhook
 from .capabilities import Capabilities
 from .event import Activity, DmEchoed, DmReceived, RawEvent
 from .plan import SendDm, Upload
+from .subscription import Subscriptions
 
 
 class Messages(Protocol):
@@ -35,6 +36,11 @@ class Messages(Protocol):
         """Yield the account's messages of both directions since a moment, newest first."""
 
 
+# Reasons of the errors that the steps of a registration tell apart.
+WEBHOOK_LIMIT = "webhook_limit_reached"
+CHALLENGE_FAILED = "challenge_failed"
+
+
 class Registration(Protocol):
     """Webhook and subscription of one account. Every method raises an error of one of the families."""
 
@@ -52,17 +58,33 @@ class Registration(Protocol):
     def user_id(self, username: str) -> str | None:
         """Return the id of a user name, or None where there is no such user."""
 
-    def webhooks(self) -> list[Webhook]: ...
-    def create_webhook(self, url: str) -> Webhook: ...
+    @property
+    def needs_webhook(self) -> bool:
+        """Return whether the account's events come over a webhook."""
+
+    def webhooks(self) -> list[Webhook]:
+        """Return all webhooks of the scope, also those of others."""
+
+    def create_webhook(self, url: str) -> Webhook:
+        """Register a URL; X sends its challenge there first.
+
+        Raises Permanent WEBHOOK_LIMIT (X allows no further webhook, or has this URL already) or CHALLENGE_FAILED.
+        """
+
     def check_webhook(self, webhook_id: str) -> None:
-        """Have X repeat its challenge. A webhook that answers is valid from then on."""
+        """Have X repeat its challenge. A webhook that answers is valid from then on. Raises CHALLENGE_FAILED."""
 
     def delete_webhook(self, webhook_id: str) -> None: ...
-    def subscribe(self) -> bool:
-        """Subscribe the account; return False where it was subscribed already."""
 
-    def subscribed(self) -> bool: ...
-    def unsubscribe(self) -> None: ...
+    def subscribe(self, webhook: Webhook | None) -> Subscriptions:
+        """Make every subscription that is missing, on this webhook. Return all of them."""
+
+    def subscriptions(self, webhook: Webhook | None) -> Subscriptions:
+        """Return the subscriptions as X shows them."""
+
+    def unsubscribe(self) -> None:
+        """End the account's subscriptions of ours. Does nothing where there is none."""
+
     def application_id(self) -> str:
         """Return X's id of our app; "" where X does not return it."""
 

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from twitter_connector.accounts.registration_request import load_registration
-from twitter_connector.accounts.registration_steps import WEBHOOK_REFUSED, StepFailed
+from twitter_connector.accounts.registration_steps import StepFailed
 
 from .access import INTERNAL_BODY_MAX_BYTES, internal
 from .context import services
@@ -20,11 +20,12 @@ bp = Blueprint("admin", __name__)
 @internal
 def register() -> Response:
     """Register and subscribe an account. The keys of the body are those of the configuration guide."""
-    wanted = load_registration(json_body(INTERNAL_BODY_MAX_BYTES))
+    svc = services()
+    asked = load_registration(json_body(INTERNAL_BODY_MAX_BYTES), svc.settings.public_url)
     try:
-        return jsonify(services().registration.register(wanted).as_json())
+        return jsonify(svc.registration.register(asked).as_json())
     except StepFailed as error:
-        if error.step == "crc" and error.cause and error.cause.code == WEBHOOK_REFUSED and _one_request_at_a_time():
+        if error.step == "crc" and _one_request_at_a_time():
             raise StepFailed("crc", ONE_REQUEST_AT_A_TIME, error.cause) from error
         raise
 

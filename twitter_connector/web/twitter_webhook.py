@@ -19,6 +19,7 @@ from twitter_connector.errors import StoreUnavailable
 from twitter_connector.metrics import ACKNOWLEDGED, EVENTS, NATIVE_REPLIES, REFUSED
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import RawEvent, is_id
+from twitter_connector.model.webhook_signature import signature
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 
 from .access import read_body
@@ -34,7 +35,6 @@ from .webhook_signature import (
     harmless,
     may_speak_for,
     note_proof,
-    signature,
     signer,
 )
 

@@ -5,8 +5,6 @@ https://docs.x.com/x-api/webhooks/introduction (challenge-response checks, signa
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import logging
 import re
@@ -18,19 +16,14 @@ from twitter_connector.bootstrap import Services
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import RawEvent
+from twitter_connector.model.webhook_signature import signature
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 
 log = logging.getLogger(__name__)
 
-_PREFIX = "sha256="
 # SHA-256 in Base64: 43 characters and one for padding.
 SIGNATURE = re.compile(r"sha256=[A-Za-z0-9+/]{43}=")
 SIGNATURE_HEADER = "x-twitter-webhooks-signature"
-
-
-def signature(secret: str, message: bytes) -> str:
-    """Return `sha256=` and the Base64 HMAC-SHA256 of a message under the consumer secret."""
-    return _PREFIX + base64.b64encode(hmac.digest(secret.encode(), message, hashlib.sha256)).decode("ascii")
 
 
 def is_genuine(header: str | None, secrets: Iterable[str], body: bytes) -> bool:

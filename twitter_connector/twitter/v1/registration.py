@@ -7,12 +7,15 @@ https://docs.x.com/x-api/enterprise-gnip-2.0/fundamentals/account-activity
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, Scope, ServiceUnavailable
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, Permanent, Scope, ServiceUnavailable
 from twitter_connector.model.account import Account, Webhook
+from twitter_connector.model.flavour import CHALLENGE_FAILED, WEBHOOK_LIMIT
+from twitter_connector.model.subscription import DIRECT_MESSAGES, READ_MARKS, TYPING_INDICATORS, Subscriptions
 from twitter_connector.net.answers import Answer
 
 from ..app_token import app_token
@@ -20,9 +23,11 @@ from ..http import TwitterHttp
 from ..token_owner import owner_of
 
 ENVIRONMENT = "environment"
+URL_REFUSED = 214
 ALREADY_SUBSCRIBED = 355
 CONFLICT = 409
 NOT_FOUND = 34
+_SUBSCRIBED = Subscriptions(active=True, events=(DIRECT_MESSAGES, TYPING_INDICATORS, READ_MARKS))
 
 
 class V1Registration:
@@ -57,45 +62,51 @@ class V1Registration:
         data = body.get("data") if isinstance(body, dict) else None
         return str(data["id"]) if isinstance(data, dict) and data.get("id") else None
 
+    @property
+    def needs_webhook(self) -> bool:
+        return True
+
     def webhooks(self) -> list[Webhook]:
         """Return the webhooks of the environment; most plans allow one."""
-        answer = self._as_app("GET", f"{self._env_path()}/webhooks.json")
+        answer = self._of_environment(lambda: self._as_app("GET", f"{self._env_path()}/webhooks.json"))
         return [webhook for item in _listed(answer) if (webhook := _webhook(item)) is not None]
 
     def create_webhook(self, url: str) -> Webhook:
-        """Register a URL. X sends its challenge there before it answers."""
+        """Register a URL. X sends its challenge there before it answers. Raises as the Protocol says."""
         # In `params`, so that the library percent-encodes it once, and signs it.
-        answer = self._signed("POST", f"{self._env_path()}/webhooks.json", params={"url": url})
+        answer = self._challenged(
+            lambda: self._signed("POST", f"{self._env_path()}/webhooks.json", params={"url": url})
+        )
         created = _webhook(answer.json()) or next((w for w in self.webhooks() if w.url == url), None)
         if created is None:
-            raise _odd("X's answer to the registration names no webhook.")
+            raise ServiceUnavailable("twitter_odd_answer", "X's answer to the registration names no webhook.")
         return created
 
     def check_webhook(self, webhook_id: str) -> None:
-        """Have X repeat its challenge. A webhook that answers is valid from then on."""
-        self._signed("PUT", f"{self._env_path()}/webhooks/{quote(webhook_id, safe='')}.json")
+        path = f"{self._env_path()}/webhooks/{quote(webhook_id, safe='')}.json"
+        self._challenged(lambda: self._signed("PUT", path))
 
     def delete_webhook(self, webhook_id: str) -> None:
         self._signed("DELETE", f"{self._env_path()}/webhooks/{quote(webhook_id, safe='')}.json")
 
-    def subscribe(self) -> bool:
-        """Subscribe the account; return False where it was subscribed already."""
+    def subscribe(self, webhook: Webhook | None) -> Subscriptions:
+        """Subscribe the account to the environment's webhook, whichever it is."""
         try:
-            self._signed("POST", f"{self._env_path()}/subscriptions.json")
+            self._of_environment(lambda: self._signed("POST", f"{self._env_path()}/subscriptions.json"))
         except ConnectorError as error:
-            if error.code == ALREADY_SUBSCRIBED or error.status == CONFLICT:
-                return False
-            raise
-        return True
+            if error.code != ALREADY_SUBSCRIBED and error.status != CONFLICT:
+                raise
+            return _SUBSCRIBED
+        return replace(_SUBSCRIBED, new=True)
 
-    def subscribed(self) -> bool:
+    def subscriptions(self, webhook: Webhook | None) -> Subscriptions:
         try:
             self._signed("GET", f"{self._env_path()}/subscriptions.json")
         except ConnectorError as error:
             if error.code == NOT_FOUND or error.status == 404:
-                return False
+                return Subscriptions(active=False)
             raise
-        return True
+        return _SUBSCRIBED
 
     def unsubscribe(self) -> None:
         """End the subscription. Does nothing where there is none."""
@@ -109,6 +120,39 @@ class V1Registration:
         """Return X's id of our app, which stands in the echo of every message it sends; "" where X does not say."""
         body = self._as_app("GET", f"{self._env_path()}/subscriptions/list.json").json()
         return str(body.get("application_id") or "") if isinstance(body, dict) else ""
+
+    def _challenged(self, call: Callable[[], Answer]) -> Answer:
+        """Return the answer. X has one code for a failed challenge, a bad URL and one webhook too many: its words
+        tell them apart."""
+        try:
+            return call()
+        except ConnectorError as error:
+            if error.code != URL_REFUSED:
+                raise
+            facts: dict[str, Any] = {"code": error.code, "status": error.status, "words": error.words}
+            words = error.words.casefold()
+            if "too many resources" in words:
+                raise Permanent(WEBHOOK_LIMIT, "X allows no further webhook here (error 214).", **facts) from error
+            if "does not meet the requirements" in words and "crc" not in words:
+                sentence = "X does not accept this URL for a webhook (error 214)."
+                raise Permanent("webhook_url_refused", sentence, **facts) from error
+            raise Permanent(CHALLENGE_FAILED, "X's challenge failed (error 214).", **facts) from error
+
+    def _of_environment(self, call: Callable[[], Answer]) -> Answer:
+        try:
+            return call()
+        except Permanent as error:
+            if error.code != NOT_FOUND and error.status != 404:
+                raise
+            raise Permanent(
+                "environment_unknown",
+                f"X does not know the environment {self._environment} for this app "
+                f"(error {error.code or error.status}). Write ENVIRONMENT-NAME exactly as the label in the developer "
+                "portal, upper and lower case included.",
+                code=error.code,
+                status=error.status,
+                words=error.words,
+            ) from error
 
     def _env_path(self) -> str:
         return f"/1.1/account_activity/all/{quote(self._environment, safe='')}"
