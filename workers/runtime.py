@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from twitter_connector import metrics
+from twitter_connector.accounts.events_arrive import events_arrive
 from twitter_connector.bootstrap import Services, build_services, now, spool_directory
 from twitter_connector.config import Settings
 from twitter_connector.delivery.concurrency import Concurrency
@@ -87,6 +88,7 @@ class Runtime:
             public_base=settings.link_base,
             endpoints=svc.endpoints,
             send_only_account=svc.send_only_account,
+            echoes_arrive=lambda account: events_arrive(account, svc.accounts.account_status(account.id), now()),
         )
         self._consumers = {
             Direction.IN: consume(Direction.IN, inbound, settings.inbound_max_age),

@@ -44,6 +44,15 @@ class TestLedger:
         assert store.ledger.write(lease, "m-1", 11, SendRecord(started_ms=2))
         assert store.ledger.steps("acme", "m-1") == {0: begun, 11: SendRecord(started_ms=2)}
 
+    def test_newer_facts_count_for_the_upload_or_the_send_they_were_written_with(self, store: Store) -> None:
+        store.lanes.accept([entry("m-1", way=OUT)])
+        lease = claim(store, OUT)
+        processing = SendRecord(media_id="7", segments=1, upload_state="processing", processing_since_ms=5)
+        busy = SendRecord(started_ms=9, sends=1, over_capacity=True)
+        for record in (processing, SendRecord(media_id="8"), busy, SendRecord(started_ms=10, sends=2)):
+            assert store.ledger.write(lease, "m-1", 0, record)
+            assert store.ledger.steps("acme", "m-1") == {0: record}
+
     def test_a_step_done_needs_no_lane_and_forgets_how_it_began(self, store: Store) -> None:
         store.lanes.accept([entry("m-1", way=OUT)])
         store.ledger.write(claim(store, OUT), "m-1", 0, SendRecord(started_ms=5, looks=1))

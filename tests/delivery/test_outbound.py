@@ -14,12 +14,14 @@ from twitter_connector.errors import (
     CredentialsRejected,
     MediaProcessing,
     OutcomeUnknown,
+    OverCapacity,
     Permanent,
     RateLimited,
     RecipientRefused,
     RefusedOrDelivered,
     ServiceUnavailable,
 )
+from twitter_connector.model.timestamps import first_id_at
 from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.twitter.v1.messages import message_data
 
@@ -515,3 +517,79 @@ class TestSigns:
         assert len(fakes.lanes.typing_indicators()) == 1
         fakes.serve(IN, OUT)
         assert fakes.twitter.sent == []
+
+
+class TestOverCapacity:
+    """X answers 503 with code 130: seconds, not a quarter of a minute, where the account's own messages come back."""
+
+    BUSY: ClassVar = OverCapacity("twitter_unavailable", "X is over capacity.", status=503, code=130)
+
+    def seconds_until(self, fakes: FakeDeliveries, sends: int) -> float:
+        started = fakes.clock.seconds()
+        while len(fakes.twitter.sent) < sends and fakes.clock.seconds() - started < 120:
+            fakes.later(0.25)
+        return fakes.clock.seconds() - started
+
+    def test_three_such_answers_in_a_row_cost_less_than_25_seconds(self, fakes: FakeDeliveries) -> None:
+        fakes.outbound.echoes_arrive = lambda account: account.id == ACME
+        fakes.twitter.fail_next(*[self.BUSY] * 3)
+        fakes.send("m-1")
+        fakes.serve()
+        assert self.seconds_until(fakes, 1) < 25
+        assert fakes.twitter.looks == 0
+        assert fakes.twitter.texts() == ["Hello"]
+        assert fakes.reports() == [("m-1", "DELIVERED", "200")]
+
+    def test_one_such_answer_costs_three(self, fakes: FakeDeliveries) -> None:
+        fakes.outbound.echoes_arrive = lambda _: True
+        fakes.twitter.fail_next(self.BUSY)
+        fakes.send("m-1")
+        fakes.serve()
+        assert 3 <= self.seconds_until(fakes, 1) < 3.5
+
+    def test_a_message_that_was_delivered_all_the_same_is_not_sent_again(self, fakes: FakeDeliveries) -> None:
+        fakes.outbound.echoes_arrive = lambda _: True
+        fakes.twitter.swallow_next(self.BUSY)
+        fakes.send("m-1")
+        fakes.serve()
+        fakes.echo(fakes.twitter.sent[0].id, "Hello")
+        fakes.later(FIRST)
+        assert len(fakes.twitter.sent) == 1
+        assert fakes.reports() == [("m-1", "DELIVERED", "200")]
+
+    def test_where_own_messages_do_not_come_back_it_is_looked_for(self, fakes: FakeDeliveries) -> None:
+        fakes.twitter.swallow_next(self.BUSY)
+        fakes.send("m-1")
+        fakes.serve()
+        fakes.later(FIRST)
+        assert (len(fakes.twitter.sent), fakes.twitter.looks) == (1, 1)
+        assert fakes.reports() == [("m-1", "DELIVERED", "200")]
+
+    def test_a_message_of_before_that_did_not_come_back_speaks_against_it(self, fakes: FakeDeliveries) -> None:
+        fakes.outbound.echoes_arrive = lambda _: True
+        fakes.twitter._next_id = int(first_id_at(fakes.clock.ms))
+        fakes.send("m-1")
+        fakes.serve()
+        fakes.clock.advance(60)
+        fakes.twitter.swallow_next(self.BUSY)
+        fakes.send("m-2", "second")
+        fakes.serve()
+        fakes.later(FIRST)
+        assert fakes.twitter.looks == 1
+        assert fakes.twitter.texts() == ["Hello", "second"]
+
+    def test_silence_is_looked_for_all_the_same(self, fakes: FakeDeliveries) -> None:
+        fakes.outbound.echoes_arrive = lambda _: True
+        fakes.twitter.fail_next(self.BUSY, unknown())
+        fakes.send("m-1")
+        fakes.serve()
+        fakes.later(FIRST)
+        fakes.later(2 * FIRST)
+        assert fakes.twitter.looks == 1
+
+    def test_a_moment_that_x_names_is_waited_for(self, fakes: FakeDeliveries) -> None:
+        fakes.outbound.echoes_arrive = lambda _: True
+        fakes.twitter.fail_next(self.BUSY.waiting(until=fakes.clock() + timedelta(seconds=25)))
+        fakes.send("m-1")
+        fakes.serve()
+        assert 25 <= self.seconds_until(fakes, 1) < 26

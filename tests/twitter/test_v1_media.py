@@ -25,13 +25,15 @@ from twitter_connector.errors import (
     MediaTooLarge,
     Permanent,
     RateLimited,
+    Retryable,
+    Scope,
     ServiceUnavailable,
 )
 from twitter_connector.media.file_kind import ANIMATED_GIF, JPEG, MP4, MediaKind
 from twitter_connector.model.plan import FileKind, Upload
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.twitter import chunked_upload as course
-from twitter_connector.twitter.chunked_upload import Outgoing
+from twitter_connector.twitter.chunked_upload import PROCESSING_LONGEST, Outgoing
 from twitter_connector.twitter.media_refusals import upload_refused
 from twitter_connector.twitter.v1.media import PATH, V1Uploads
 
@@ -253,6 +255,37 @@ def test_a_file_twitter_cannot_use_fails_with_twitters_name_for_it(
     assert Upload(ID, 1, "ready") not in kept
 
 
+@pytest.mark.parametrize("state", ["pending", "in_progress", "succeeded", "a state of next year"])
+@pytest.mark.parametrize("at_finalize", [True, False])
+def test_an_error_is_a_failure_whatever_the_state(
+    twitter: Twitter, uploads: V1Uploads, state: str, at_finalize: bool
+) -> None:
+    error = {"code": 1, "name": "InvalidMedia", "message": "Unsupported video format"}
+    twitter.after = [{**ANSWER, "processing_info": {"state": state, "check_after_secs": 1, "error": error}}]
+    start, outgoing = (Upload(), video(10)) if at_finalize else (Upload(ID, 1, "processing"), None)
+    with pytest.raises(Permanent) as failure:
+        uploads.carry_on(CREDENTIALS, start, outgoing, lambda _: None)
+    assert failure.value.reason == "media_processing_failed"
+
+
+def test_processing_that_never_ends_is_given_up_after_minutes(twitter: Twitter, server: Loopback) -> None:
+    now = NOW
+    uploads = V1Uploads(HttpClient(trust_env=False), server.url, lambda: now)
+    twitter.after = [{**ANSWER, "processing_info": {"state": "in_progress", "check_after_secs": 100}}] * 9
+    kept = [Upload()]
+    outgoing: Outgoing | None = video(10)
+    for seconds in (100, 200, 300):
+        with pytest.raises(MediaProcessing) as wait:
+            uploads.carry_on(CREDENTIALS, kept[-1], outgoing, kept.append)
+        assert wait.value.until == NOW + timedelta(seconds=seconds)
+        now, outgoing = wait.value.until, None
+    assert now - NOW == PROCESSING_LONGEST
+    with pytest.raises(Permanent) as failure:
+        uploads.carry_on(CREDENTIALS, kept[-1], None, kept.append)
+    assert failure.value.reason == "media_processing_too_long"
+    assert "5 minutes" in failure.value.detail
+
+
 @pytest.mark.parametrize("error", [None, {}, "x", {"name": "a\r\nb"}, {"name": 7, "code": "x"}])
 def test_a_failure_without_a_usable_name_says_so(twitter: Twitter, uploads: V1Uploads, error: object) -> None:
     twitter.after = [{**ANSWER, "processing_info": {"state": "failed", "error": error}}]
@@ -355,9 +388,9 @@ def test_an_upload_that_twitter_has_forgotten_begins_anew_once(
     twitter.failure = REFUSALS[0][0]
     twitter.fail_at = "APPEND 1" if upload.segments == 1 else "FINALIZE" if upload.state == "uploading" else "STATUS"
     kept: list[Upload] = []
-    with pytest.raises(ServiceUnavailable) as lost:
+    with pytest.raises(Retryable) as lost:
         uploads.carry_on(CREDENTIALS, upload, video(size), kept.append)
-    assert lost.value.reason == "upload_lost"
+    assert (lost.value.reason, lost.value.scope) == ("upload_lost", Scope.LANE)
     assert kept[-1] == Upload()
     # Whatever is refused in an upload begun anew is refused for good.
     twitter.fail_at = "FINALIZE"

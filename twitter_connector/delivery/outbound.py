@@ -45,7 +45,8 @@ class OutboundRoute:
     """The way from CIM to Twitter. public_base: where customers reach the file engine, for links; None: nowhere.
 
     send_only_account: called with the id of an account that is not registered, and since when a message of it has
-    waited; returns the account or raises (accounts/send_only.py).
+    waited; returns the account or raises (accounts/send_only.py). echoes_arrive: returns whether the account's webhook
+    or stream works, so that its own messages come back.
     """
 
     account: Callable[[str], Account | None]
@@ -59,6 +60,7 @@ class OutboundRoute:
     skipped: Callable[[str], None]
     public_base: str | None = None
     send_only_account: Callable[[str, datetime], Account] = not_registered
+    echoes_arrive: Callable[[Account], bool] = lambda _: False
     sent_lookups: SentLookups = field(default_factory=SentLookups)
 
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
@@ -131,7 +133,13 @@ class OutboundRoute:
     @property
     def _tools(self) -> SendTools:
         return SendTools(
-            self.ledger, self.media_transfer, self.record_of, self.clock, self.sent_lookups, self.endpoints
+            self.ledger,
+            self.media_transfer,
+            self.record_of,
+            self.clock,
+            self.sent_lookups,
+            self.endpoints,
+            self.echoes_arrive,
         )
 
     def _mark_read(self, lease: Lease, message: CimMessage, plan: MarkRead, twitter: Messages) -> None:

@@ -1,6 +1,6 @@
-"""One Direct Message on its way: its file uploaded, sent once, written down before and after.
+"""One Direct Message: uploads its file and sends it once, with a send record before and after.
 
-Twitter has no idempotency key. A send whose answer never came is settled by looking for it, and only then sent again.
+X has no idempotency key. If the answer to a send never comes, look for the message before sending it again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from twitter_connector.errors import (
     Endpoint,
     LeaseLost,
     OutcomeUnknown,
+    OverCapacity,
     Permanent,
     RefusedOrDelivered,
     Retryable,
@@ -25,7 +26,7 @@ from twitter_connector.model.account import Account
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MediaRef, SendDm, Upload
-from twitter_connector.model.timestamps import epoch_ms, moment
+from twitter_connector.model.timestamps import epoch_ms, first_id_at, moment
 from twitter_connector.model.work import Lease
 
 from .limits import Endpoints
@@ -35,12 +36,15 @@ from .sent_lookup import SentLookups
 
 log = logging.getLogger(__name__)
 
-# An uncertain send is looked for after these waits. Twitter shows a message within a second or two; the second
-# look is for a bad moment.
+# When to look for an uncertain send. X shows a message within a second or two; the second look is for a bad moment.
 LOOKS_AFTER = (timedelta(seconds=3), timedelta(seconds=12))
 # The wait before a look grows to about three minutes.
 SENDS_DOUBLED = 6
-# Twitter's clock and ours may differ; a message that came before its send by more than this is another one.
+# After "over capacity" it grows more slowly: the message has most likely not been delivered.
+OVER_CAPACITY_GROWTH = 1.5
+# An own message of this age has come back, if they do. Echoes are kept for an hour.
+ECHO_LATE, ECHO_KEPT = timedelta(seconds=10), timedelta(minutes=55)
+# X's clock and ours may differ. A message that is older than its send by more than this is another one.
 CLOCK_MARGIN = timedelta(seconds=10)
 
 
@@ -54,6 +58,7 @@ class SendTools:
     clock: Callable[[], datetime]
     sent_lookups: SentLookups
     endpoints: Endpoints
+    echoes_arrive: Callable[[Account], bool]
 
 
 @dataclass
@@ -69,7 +74,7 @@ class SendStep:
     twitter: Messages
 
     def perform(self, begun: SendRecordPort | None) -> None:
-        """Bring the step to its end. begun: what an earlier try wrote down of it."""
+        """Bring the step to its end. begun: the send record of an earlier try."""
         upload = begun.upload if begun is not None else Upload()
         if begun is not None and begun.started_ms:
             dm_id = self._look(begun)
@@ -81,15 +86,19 @@ class SendStep:
             upload, media_id = self._uploaded(self.step.media, upload)
         started = epoch_ms(self.tools.clock())
         sends = (begun.sends if begun is not None else 0) + 1
-        # Written before the send: if nothing is ever heard of it, this is how we know to look.
+        # Written before the send: if no answer ever comes, the next try looks for the message.
         self._write(upload, started_ms=started, sends=sends)
         try:
             dm_id = self.twitter.send_dm(self.message.header.customer_id, self._attached(media_id))
         except OutcomeUnknown as error:
             if isinstance(error, RefusedOrDelivered):
                 self._write(upload, started_ms=started, sends=sends, refusal=f"{error.reason}\n{error.detail}")
+            busy = isinstance(error, OverCapacity)
+            if busy:
+                self._write(upload, started_ms=started, sends=sends, over_capacity=True)
             # Wait longer after each failed send: X is probably overloaded. X may also name a later moment.
-            look_at = self.tools.clock() + LOOKS_AFTER[0] * 2 ** min(sends - 1, SENDS_DOUBLED)
+            growth = OVER_CAPACITY_GROWTH if busy else 2
+            look_at = self.tools.clock() + LOOKS_AFTER[0] * growth ** min(sends - 1, SENDS_DOUBLED)
             raise error.waiting(until=max(look_at, error.until or look_at)) from error
         except ConnectorError as error:
             # Every other error is certain that nothing was sent. The upload stays usable.
@@ -115,16 +124,21 @@ class SendStep:
         return replace(self.step, media_id=media_id)
 
     def _look(self, begun: SendRecordPort) -> str | None:
-        """Look for a send whose answer never came. Return its id; None when it is certain enough that it is not
-        there. Raises OutcomeUnknown to look once more, later."""
+        """Look for a send whose answer never came. Return its id, or None if it was most likely not delivered.
+
+        Raises OutcomeUnknown to look again later, and Permanent if X refused the message and it cannot be found.
+        """
         lease, customer = self.lease, self.message.header.customer_id
         since = moment(begun.started_ms) - CLOCK_MARGIN
         taken = self.tools.ledger.own(lease.account_id, customer)
-        wanted = sent_fingerprint(self.step.text)
+        digest = sent_fingerprint(self.step.text)
         echoed = [(e.event_id, e.digest, e.created_ms) for e in self.tools.ledger.echoes(lease.account_id, customer)]
-        found = _match(echoed, wanted, epoch_ms(since), taken)
+        found = _match(echoed, digest, epoch_ms(since), taken)
+        if found is None and begun.over_capacity and self._echoes_arrive(echoed, taken):
+            # X delivers few of the messages that it answers so, and their echoes come within a second.
+            return None
         if found is None:
-            found = _match(self._looked_up_sends(since, begun), wanted, epoch_ms(since), taken)
+            found = _match(self._looked_up_sends(since, begun), digest, epoch_ms(since), taken)
         if found is not None:
             return found
         looks = begun.looks + 1
@@ -142,9 +156,18 @@ class SendStep:
             raise Permanent(reason, detail)
         return None
 
+    def _echoes_arrive(self, echoed: list[tuple[str, str, int]], own: dict[str, str]) -> bool:
+        """Return whether the account's own messages come back to us, as far as we know."""
+        now = self.tools.clock()
+        late, early = first_id_at(epoch_ms(now - ECHO_LATE)), first_id_at(epoch_ms(now - ECHO_KEPT))
+        sent = [dm_id for dm_id in own if int(early) < int(dm_id) < int(late)]
+        if sent and max(sent, key=int) not in {event_id for event_id, _, _ in echoed}:
+            return False
+        return self.tools.echoes_arrive(self.account)
+
     def _looked_up_sends(self, since: datetime, begun: SendRecordPort) -> list[tuple[str, str, int]]:
         now, customer = self.tools.clock(), self.message.header.customer_id
-        # The first look wants a list from after the send; the second one another list than the first had.
+        # The first look needs a list made after the send; the second one needs a newer list than the first.
         made_after = now - LOOKS_AFTER[begun.looks] / 2 if begun.looks else moment(begun.started_ms) + LOOKS_AFTER[0]
         with self.tools.endpoints.using(self.account.id, Endpoint.LIST):
             dms = self.tools.sent_lookups.sent(self.account.id, self.twitter, since, made_after, now)
@@ -162,11 +185,12 @@ class SendStep:
     def _write(self, upload: Upload, **facts: Any) -> None:
         if upload.media_id:
             facts |= {"media_id": upload.media_id, "segments": upload.segments, "upload_state": upload.state}
+            facts["processing_since_ms"] = upload.processing_since_ms
         if not self.tools.ledger.write(self.lease, self.message.id, self.number, self.tools.record_of(**facts)):
             raise LeaseLost
 
 
-def _match(seen: list[tuple[str, str, int]], wanted: str, since_ms: int, taken: dict[str, str]) -> str | None:
+def _match(seen: list[tuple[str, str, int]], digest: str, since_ms: int, taken: dict[str, str]) -> str | None:
     """Return the oldest own message that fits and that is not the outcome of another send."""
-    fitting = [i for i, digest, at in seen if digest == wanted and at >= since_ms and i not in taken]
+    fitting = [i for i, of, at in seen if of == digest and at >= since_ms and i not in taken]
     return min(fitting, key=int, default=None)

@@ -121,10 +121,12 @@ class Upload:
     """A file on its way to Twitter, as small resumable steps see it.
 
     media_id: empty until INIT. segments: how many APPENDs are done. state: "uploading", "processing", "ready".
-    file: what the file is and how large X lets it be, for the sentence of a refusal; not stored.
+    file: what the file is and how large X lets it be, for the sentence of a refusal; not stored. processing_since_ms:
+    when X began to process the file; 0 before.
     """
 
     media_id: str = ""
     segments: int = 0
     state: str = "uploading"
     file: FileKind | None = field(default=None, compare=False)
+    processing_since_ms: int = field(default=0, compare=False)

@@ -21,8 +21,9 @@ from .scripts import LaneScripts
 @dataclass(frozen=True)
 class SendRecord:
     """What is known of one step. dm_id: it is done. Otherwise it was begun at `started_ms` and its outcome is
-    open: `looks` counts the searches for it, `sends` how often it was sent, `refusal` is the reason Twitter gave, if
-    it gave one. The last three fields tell of the upload of its file."""
+    open: `looks` counts the searches for it, `sends` how often it was sent, `refusal` is the reason X gave, if it gave
+    one, and `over_capacity` says that X answered the last send so. The other fields are about the upload of its file.
+    """
 
     dm_id: str | None = None
     started_ms: int = 0
@@ -32,11 +33,19 @@ class SendRecord:
     media_id: str = ""
     segments: int = 0
     upload_state: str = ""
+    processing_since_ms: int = 0
+    over_capacity: bool = False
 
     @property
     def upload(self) -> Upload:
         """How far the upload of the step's file is."""
-        return Upload(self.media_id, self.segments, self.upload_state or "uploading")
+        state = self.upload_state or "uploading"
+        return Upload(self.media_id, self.segments, state, processing_since_ms=self.processing_since_ms)
+
+
+# Fields that 0.1.0 does not know. It cannot read a record that has them, so they are stored beside the record.
+_NEWER = ("processing_since_ms", "over_capacity")
+_BESIDE = "+"
 
 
 class SendLedger:
@@ -50,11 +59,17 @@ class SendLedger:
         """Return the steps begun or done, by number."""
         with store_errors():
             found: dict[str, str] = self._client.hgetall(_key(account_id, message_id))  # type: ignore[assignment]
-        return {int(n): SendRecord(**json.loads(value)) for n, value in found.items() if n.isdecimal()}
+        return {int(n): _record(value, found.get(n + _BESIDE)) for n, value in found.items() if n.isdecimal()}
 
     def write(self, lease: Lease, message_id: str, number: int, step: SendRecord) -> bool:
         """Record a step if the lane is still ours. False: it is not, and nothing may be sent."""
-        return self._write(lease, message_id, number, json.dumps({k: v for k, v in step.__dict__.items() if v}))
+        facts = {name: value for name, value in step.__dict__.items() if value}
+        newer = {name: facts.pop(name) for name in _NEWER if name in facts}
+        if newer:
+            beside = json.dumps({**newer, "of": _identity(facts)})
+            if not self._write(lease, message_id, f"{number}{_BESIDE}", beside):
+                return False
+        return self._write(lease, message_id, number, json.dumps(facts))
 
     def write_quote(self, lease: Lease, message_id: str, quote: str) -> bool:
         """Record what stands above a reply, "" for nothing, if the lane is still ours. False: it is not. It is
@@ -129,6 +144,19 @@ class SendLedger:
             keys.LEDGER_SECONDS * 1000,
         )
         return bool(answer == 1)
+
+
+def _record(value: str, beside: str | None) -> SendRecord:
+    facts: dict[str, Any] = json.loads(value)
+    newer: dict[str, Any] = json.loads(beside) if beside else {}
+    if newer.get("of") == _identity(facts):
+        facts |= {name: newer[name] for name in _NEWER if name in newer}
+    return SendRecord(**facts)
+
+
+def _identity(facts: Mapping[str, Any]) -> list[Any]:
+    """Return which upload and which send a record is about: newer fields of an earlier one do not count."""
+    return [facts.get("media_id", ""), facts.get("started_ms", 0)]
 
 
 def _key(account_id: str, message_id: str) -> str:

@@ -1,7 +1,7 @@
-"""An upload from its first step to its last, in whichever flavour of Twitter's API.
+"""An upload from its first step to its last, in whichever flavour of X's API.
 
-What has been done stands in an `Upload`, which the caller keeps after each step, so that each can be the last one
-before a crash. No step sleeps: where Twitter wants time to process a film, `carry_on` says until when.
+The caller stores the `Upload` after each step, so that a crash loses one step at most. No step sleeps: while X
+processes a video, `carry_on` raises MediaProcessing with the moment to look again.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
-from twitter_connector.errors import MediaProcessing, Permanent, ServiceUnavailable
+from twitter_connector.errors import Endpoint, MediaProcessing, Permanent, Retryable
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.plan import Upload
+from twitter_connector.model.timestamps import epoch_ms, moment
 
-# After that a lane is given back between two segments, so that nobody holds one for minutes on end.
+# After that the lane is given back between two segments, so that no worker keeps one for minutes.
 RUN_SECONDS = 100.0
+# X processes a video of 25 MB within a minute or two. What takes longer than this will never be ready.
+PROCESSING_LONGEST = timedelta(minutes=5)
+_FINAL = frozenset({"media_processing_failed", "media_processing_too_long"})
 SEGMENT_MIN_BYTES = 1024 * 1024
 SEGMENT_MAX_BYTES = 5 * 1024 * 1024
 # Segments are numbered from 0 to 999.
@@ -61,22 +65,23 @@ def carry_on(
     keep: Callable[[Upload], None],
     clock: Callable[[], datetime],
 ) -> str:
-    """Go on with an upload from where it stands and return its media id once it may be sent.
+    """Continue an upload and return its media id once it may be sent.
 
     upload: `Upload()` for a new one. outgoing: needed while its state is "uploading". keep: called after every step
-    with what the upload is then; what it kept is what to come back with. Raises MediaProcessing with `until` while
-    Twitter works on the file, and also when a slow upload has taken its turn; otherwise what the steps raise.
+    with the upload as it is then; continue with the last one that was kept. Raises MediaProcessing with `until` while X
+    works on the file, and when a slow upload has taken its turn; Permanent(media_processing_too_long) after
+    PROCESSING_LONGEST; otherwise what the steps raise.
     """
     resumed = bool(upload.media_id)
     try:
         return _carried(steps, credentials, upload, outgoing, keep, clock)
     except Permanent as error:
-        if not resumed or error.reason == "media_processing_failed":
+        if not resumed or error.reason in _FINAL:
             raise
-        # Twitter forgets uploads after a day, and may have taken a step whose answer we never saw. A new upload
-        # settles both; if that one is refused from its start, so is the file.
+        # X forgets uploads after a day, and may have taken a step whose answer we never saw. A new upload settles
+        # both; if X refuses that one from its start, it refuses the file.
         keep(Upload())
-        raise ServiceUnavailable("upload_lost", "Twitter does not go on with the upload, so it begins anew.") from error
+        raise Retryable("upload_lost", "X does not continue the upload, so it starts again.") from error
 
 
 def _carried(
@@ -98,12 +103,29 @@ def _carried(
             upload = steps.append(credentials, upload, outgoing)
             keep(upload)
             if time.monotonic() > end and upload.segments < outgoing.segments:
-                raise MediaProcessing("media_uploading", "The upload to Twitter goes on in a moment.", until=clock())
+                raise MediaProcessing("media_uploading", "The upload to X continues in a moment.", until=clock())
         upload, wait = steps.finalize(credentials, upload)
+        upload = _dated(upload, clock())
         keep(upload)
     elif upload.state == "processing":
         upload, wait = steps.status(credentials, upload)
+        upload = _dated(upload, clock())
         keep(upload)
     if upload.state == "processing":
-        raise MediaProcessing("media_processing", "Twitter is processing the file.", until=clock() + wait)
+        now, ends = clock(), moment(upload.processing_since_ms) + PROCESSING_LONGEST
+        if now >= ends:
+            raise Permanent(
+                "media_processing_too_long",
+                f"X has not finished processing the {upload.file.name if upload.file else 'file'} within "
+                f"{PROCESSING_LONGEST // timedelta(minutes=1)} minutes, so it was not sent. Send it again, or as a "
+                "smaller file.",
+                endpoint=Endpoint.UPLOAD,
+            )
+        raise MediaProcessing("media_processing", "X is processing the file.", until=min(now + wait, ends))
     return upload.media_id
+
+
+def _dated(upload: Upload, now: datetime) -> Upload:
+    if upload.state != "processing" or upload.processing_since_ms:
+        return upload
+    return replace(upload, processing_since_ms=epoch_ms(now))

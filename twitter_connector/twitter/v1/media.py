@@ -100,11 +100,13 @@ class V1Uploads:
 def _after(upload: Upload, body: Mapping[str, Any]) -> tuple[Upload, timedelta]:
     info = body.get("processing_info")
     state = str(info.get("state") or "") if isinstance(info, Mapping) else "succeeded"
+    error = info.get("error") if isinstance(info, Mapping) else None
+    if state == "failed" or error:
+        # X has been seen to name an error beside "in_progress", and then nothing changes any more.
+        raise processing_failed(upload.file, error)
     if state == "succeeded":
         return replace(upload, state="ready"), timedelta()
     assert isinstance(info, Mapping)
-    if state == "failed":
-        raise processing_failed(upload.file, info.get("error"))
     after = info.get("check_after_secs")
     wait = timedelta(seconds=after) if isinstance(after, int | float) and 0 <= after < 1e6 else DEFAULT_WAIT
     return replace(upload, state="processing"), min(wait, LONGEST_WAIT)
