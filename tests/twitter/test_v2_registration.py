@@ -22,7 +22,8 @@ API = "https://api.x.com"
 WEBHOOKS, ACTIVITY = f"{API}/2/webhooks", f"{API}/2/activity/subscriptions"
 URL = "https://cx.example.com/twitter-connector/webhook/twitter/222222222"
 CREDENTIALS = Credentials("app key", "app secret", "222222222-token", "token secret", "bearer")
-ACCOUNT = Account("222222222", CREDENTIALS, URL, webhook=Webhook("7", URL, True), flavour=V2)
+HOOK = Webhook("7", URL, True)
+ACCOUNT = Account("222222222", CREDENTIALS, URL, webhook=HOOK, flavour=V2)
 SAMPLES = Path(__file__).parents[1] / "payloads" / "x-v2"
 EVENTS = (REQUIRED, *WANTED)
 
@@ -78,6 +79,7 @@ class TestWebhooks:
         http.get(WEBHOOKS, json={"data": [{"id": "9", "url": "https://other.example/x", "valid": True}]})
         with pytest.raises(Permanent) as failure:
             registration().create_webhook(URL)
+        assert failure.value.reason == "webhook_limit_reached"
         assert failure.value.words.startswith("WebhookLimitExceeded")
         assert calls(http, "DELETE") == []
 
@@ -85,6 +87,7 @@ class TestWebhooks:
         http.post(WEBHOOKS, status=400, json=json.loads((SAMPLES / "webhook_create_400_crc.json").read_text()))
         with pytest.raises(Permanent) as failure:
             registration().create_webhook(URL)
+        assert failure.value.reason == "challenge_failed"
         assert failure.value.words.startswith("CrcValidationFailed")
 
     @pytest.mark.parametrize("body", ["<html>", "7", "[]"])
@@ -113,30 +116,29 @@ class TestActivity:
         body = answer(row(REQUIRED))
         http.post(ACTIVITY, **({"json": body} if body else {"status": 204}))
         account = registration()
-        assert account.subscribe("7") is True
+        assert account.subscribe(HOOK).new
         asked = calls(http, "POST")
         assert [a["event_type"] for a in asked] == list(EVENTS)
         assert {a["tag"] for a in asked} == {TAG}
         assert {a["webhook_id"] for a in asked} == {"7"}
         assert all(a.get("filter") == {"user_id": "222222222"} for a in asked if a["event_type"] != "oauth.revoke")
-        assert account.remarks == []
 
     def test_doing_it_again_changes_nothing(self, http: responses.RequestsMock) -> None:
         http.get(ACTIVITY, json={"data": [row(e, user="" if e == "oauth.revoke" else "222222222") for e in EVENTS]})
-        assert registration().subscribe("7") is False
-        assert registration().subscribed() is True
+        assert not registration().subscribe(HOOK).new
+        assert registration().subscriptions(HOOK).active
         assert {c.request.method for c in http.calls} == {"GET"}
 
     def test_ours_that_point_elsewhere_are_pointed_to_the_webhook(self, http: responses.RequestsMock) -> None:
         http.get(ACTIVITY, json={"data": [row(e, webhook="6" if e == REQUIRED else "7") for e in EVENTS]})
         http.put(f"{ACTIVITY}/100", json={"data": {}})
-        assert registration().subscribe("7") is True
+        assert registration().subscribe(HOOK).new
         assert calls(http, "PUT") == [{"tag": TAG, "webhook_id": "7"}]
 
     def test_anothers_subscription_is_named_and_left_alone(self, http: responses.RequestsMock) -> None:
         http.get(ACTIVITY, json={"data": [row(REQUIRED, tag="other tool", webhook="6")]})
         with pytest.raises(Permanent) as failure:
-            registration().subscribe("7")
+            registration().subscribe(HOOK)
         assert failure.value.reason == "subscription_elsewhere"
         assert "subscription 100, webhook 6" in failure.value.detail
         assert {c.request.method for c in http.calls} == {"GET"}
@@ -144,24 +146,22 @@ class TestActivity:
     def test_an_optional_one_that_x_refuses_is_a_remark(self, http: responses.RequestsMock) -> None:
         http.get(ACTIVITY, json={"data": [row(e) for e in EVENTS if e != "oauth.revoke"]})
         http.post(ACTIVITY, status=400, json=refused("event_type is not one of the enum"))
-        account = registration()
-        account.subscribe("7")
-        assert account.remarks == [
-            "X refused the optional subscription oauth.revoke: event_type is not one of the enum"
-        ]
+        assert registration().subscribe(HOOK).remarks == (
+            "X refused the optional subscription oauth.revoke: event_type is not one of the enum",
+        )
 
     def test_the_required_one_that_x_refuses_is_a_failure(self, http: responses.RequestsMock) -> None:
         http.get(ACTIVITY, json={"data": []})
         http.post(ACTIVITY, status=403, json={"title": "Forbidden", "status": 403, "type": "about:blank"})
         with pytest.raises(ConnectorError):
-            registration().subscribe("7")
+            registration().subscribe(HOOK)
 
     def test_a_lost_answer_is_found_in_the_list(self, http: responses.RequestsMock) -> None:
         others = [row(e) for e in WANTED]
         http.get(ACTIVITY, json={"data": others})
         http.post(ACTIVITY, status=400, json=refused("Duplicate subscription"))
         http.get(ACTIVITY, json={"data": [*others, row(REQUIRED)]})
-        assert registration().subscribe("7") is False
+        assert not registration().subscribe(HOOK).new
 
     def test_only_ours_are_deleted(self, http: responses.RequestsMock) -> None:
         data = [row(REQUIRED), row("dm.sent", tag="other tool"), row("dm.read", user="333", id_="5")]
@@ -173,7 +173,7 @@ class TestActivity:
     def test_the_list_is_read_to_its_last_page(self, http: responses.RequestsMock) -> None:
         http.get(ACTIVITY, json={"data": [row("dm.sent")], "meta": {"next_token": "2"}})
         http.get(ACTIVITY, json={"data": [row(REQUIRED)], "meta": {}})
-        assert [s.event for s in registration().subscriptions()] == ["dm.sent", REQUIRED]
+        assert [s.event for s in registration().subscriptions(HOOK).items] == ["dm.sent", REQUIRED]
 
 
 def test_whose_token_it_is(http: responses.RequestsMock) -> None:

@@ -9,6 +9,9 @@ from datetime import datetime
 # The flavours of X's API that an account can speak, as they are stored, and as our answers name them.
 V1, V2 = "v1", "v2"
 _API_NAMES = {V1: "v1.1", V2: "v2"}
+# How events come in: by webhook from the X Activity API or Account Activity, over a stream, or by asking for them.
+XAA, AAA, STREAM, POLL = "xaa", "aaa", "stream", "poll"
+INBOUND = "inbound"
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,14 @@ class Account:
         return _API_NAMES.get(self.flavour, self.flavour)
 
     @property
+    def inbound(self) -> str:
+        """How the account's events come in: XAA, AAA, STREAM or POLL."""
+        return self.settings.get(INBOUND) or (AAA if self.flavour == V1 else XAA)
+
+    @property
     def sends_only(self) -> bool:
-        """Say whether the account was never registered: nothing of it is at Twitter, and no events come."""
-        return not self.webhook_url
+        """Whether nobody registered the account: we made nothing for it at X, and do not read its messages."""
+        return not self.webhook_url and self.inbound not in (STREAM, POLL)
 
     @property
     def consumer_secrets(self) -> tuple[str, ...]:

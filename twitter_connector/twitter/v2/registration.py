@@ -8,21 +8,36 @@ https://docs.x.com/x-api/webhooks/introduction, https://docs.x.com/x-api/activit
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from twitter_connector.errors import Endpoint, Permanent
-from twitter_connector.model.account import Account, Webhook
+from twitter_connector.model.account import AAA, POLL, XAA, Account, Webhook
 from twitter_connector.model.event import id_text
+from twitter_connector.model.flavour import CHALLENGE_FAILED, WEBHOOK_LIMIT
+from twitter_connector.model.subscription import (
+    DIRECT_MESSAGES,
+    READ_MARKS,
+    TYPING_INDICATORS,
+    Subscription,
+    Subscriptions,
+)
 
 from ..http import TwitterHttp
 from .calls import V2Calls, body_of, mapping, odd_answer
-from .subscriptions import AccountActivitySubscription, ActivitySubscriptions, Subscription
+from .subscriptions import REQUIRED, AccountActivitySubscription, ActivitySubscriptions
 
-AAA = "aaa"
-INBOUND = "inbound"
 # The name of X's reason stands before a colon in `errors[].message`, and in `words` of our error.
 _REUSE = ("DuplicateUrlFailed", "WebhookLimitExceeded")
+_REFUSALS = (
+    (_REUSE, WEBHOOK_LIMIT, "X allows this developer account no further webhook."),
+    (("CrcValidationFailed",), CHALLENGE_FAILED, "X's challenge failed."),
+    (("UrlValidationFailed",), "webhook_url_refused", "X does not accept this URL for a webhook."),
+)
+_EVENTS = {REQUIRED: DIRECT_MESSAGES, "dm.indicate_typing": TYPING_INDICATORS, "dm.read": READ_MARKS}
+# Reading messages by polling needs no subscription.
+_POLLED = Subscriptions(active=None, events=(DIRECT_MESSAGES,))
 
 
 class V2Registration:
@@ -31,7 +46,7 @@ class V2Registration:
     def __init__(self, http: TwitterHttp, base_url: str, token_url: str, account: Account) -> None:
         self._calls = V2Calls(http, base_url, token_url, account)
         self._account = account
-        kind = AccountActivitySubscription if account.settings.get(INBOUND) == AAA else ActivitySubscriptions
+        kind = AccountActivitySubscription if account.inbound == AAA else ActivitySubscriptions
         self._subscriptions = kind(self._calls, account.id)
 
     @property
@@ -64,16 +79,19 @@ class V2Registration:
         return [webhook for row in rows if (webhook := _webhook(row)) is not None]
 
     def create_webhook(self, url: str) -> Webhook:
-        """Register a URL, or return the webhook that has it. X sends its challenge there before it answers."""
+        """Register a URL, or return the webhook that has it. X sends its challenge there before it answers.
+
+        Raises as the Protocol says.
+        """
         try:
             answer = self._calls.as_app("POST", "/2/webhooks", json={"url": url})
         except Permanent as error:
             if not error.words.startswith(_REUSE):
-                raise
+                raise _named(error) from error
             # X says so also for a URL that is registered already.
             listed = next((w for w in self.webhooks() if w.url == url), None)
             if listed is None:
-                raise
+                raise _named(error) from error
             return listed
         body = body_of(answer)
         created = (
@@ -84,40 +102,60 @@ class V2Registration:
         return created
 
     def check_webhook(self, webhook_id: str) -> None:
-        """Have X repeat its challenge. A webhook that answers is valid from then on."""
-        self._calls.as_app("PUT", f"/2/webhooks/{quote(webhook_id, safe='')}")
+        """Have X repeat its challenge. A webhook that answers is valid from then on. Raises CHALLENGE_FAILED."""
+        try:
+            self._calls.as_app("PUT", f"/2/webhooks/{quote(webhook_id, safe='')}")
+        except Permanent as error:
+            raise _named(error) from error
 
     def delete_webhook(self, webhook_id: str) -> None:
         self._calls.as_app("DELETE", f"/2/webhooks/{quote(webhook_id, safe='')}")
 
-    def subscribe(self, webhook_id: str = "") -> bool:
-        """Subscribe the account's events to a webhook, or to the stream only for "". Return True if one was missing."""
-        return self._subscriptions.subscribe(webhook_id)
+    @property
+    def needs_webhook(self) -> bool:
+        return self._account.inbound in (XAA, AAA)
 
-    def subscribed(self) -> bool:
-        """Return True if X delivers the account's messages to its webhook, or to the stream if it has none."""
-        return self._subscriptions.subscribed(self._webhook_id)
+    def subscribe(self, webhook: Webhook | None) -> Subscriptions:
+        """Subscribe the account's events to a webhook, or to the stream only for None."""
+        if self._account.inbound == POLL:
+            return _POLLED
+        new = self._subscriptions.subscribe(webhook.id if webhook else "")
+        return Subscriptions(active=True, new=new, remarks=tuple(self._subscriptions.remarks))
+
+    def subscriptions(self, webhook: Webhook | None) -> Subscriptions:
+        """Return what X delivers to the webhook, or to the stream for None."""
+        if self._account.inbound == POLL:
+            return _POLLED
+        webhook_id = webhook.id if webhook else ""
+        if self._account.inbound == AAA:
+            active = bool(webhook_id) and self._subscriptions.subscribed(webhook_id)
+            return Subscriptions(active=active, events=tuple(_EVENTS.values()) if active else ())
+        listed = [s for s in self._subscriptions.listed() if webhook_id in ("", s.webhook_id)]
+        return Subscriptions(
+            active=any(s.event == REQUIRED for s in listed),
+            events=tuple(word for event, word in _EVENTS.items() if event in {s.event for s in listed}),
+            items=tuple(Subscription(s.event, s.id) for s in listed),
+        )
 
     def unsubscribe(self) -> None:
         """Delete the account's subscriptions that are ours. Does nothing if there are none."""
-        self._subscriptions.unsubscribe(self._webhook_id)
-
-    def subscriptions(self) -> list[Subscription]:
-        """Return the account's subscriptions that are ours, as X lists them."""
-        return self._subscriptions.listed()
-
-    @property
-    def remarks(self) -> Sequence[str]:
-        """A sentence for each optional subscription that X refused."""
-        return self._subscriptions.remarks
+        webhook = self._account.webhook
+        if self._account.inbound == POLL or (self._account.inbound == AAA and webhook is None):
+            return
+        self._subscriptions.unsubscribe(webhook.id if webhook else "")
 
     def application_id(self) -> str:
         """Return "": API v2 does not tell the app's id, and its events name no app."""
         return ""
 
-    @property
-    def _webhook_id(self) -> str:
-        return self._account.webhook.id if self._account.webhook else ""
+
+def _named(error: Permanent) -> Permanent:
+    """Return the refusal with the reason that the steps of a registration tell apart."""
+    facts: dict[str, Any] = {"endpoint": error.endpoint, "status": error.status, "words": error.words}
+    for prefixes, reason, sentence in _REFUSALS:
+        if error.words.startswith(prefixes):
+            return Permanent(reason, sentence, **facts)
+    return error
 
 
 def _webhook(row: object) -> Webhook | None:

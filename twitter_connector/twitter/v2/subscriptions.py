@@ -73,7 +73,8 @@ class ActivitySubscriptions:
 
     def unsubscribe(self, webhook_id: str) -> None:
         """Delete the account's subscriptions that are ours. Does nothing if there are none."""
-        for subscription in self.listed():
+        # A subscription without a user serves the other accounts of the app too.
+        for subscription in (s for s in self.listed() if s.user_id):
             _delete(self._calls, f"{ACTIVITY}/{quote(subscription.id, safe='')}")
 
     def _subscribe(self, event: str, known: Subscription | None, webhook_id: str) -> bool:
