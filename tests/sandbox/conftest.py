@@ -1,4 +1,4 @@
-"""One sandbox for all tests of a module, made new by a reset before each."""
+"""One sandbox for all tests of a module, reset before each."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox
 
 @pytest.fixture
 def connector(_running: tuple[Sandbox, FakeConnector]) -> FakeConnector:
-    """A connector that does all right until told otherwise."""
+    """A connector that accepts everything, unless a test changes it."""
     connector = _running[1]
     connector.events.clear()
     connector.messages.clear()
@@ -37,7 +37,7 @@ def connector(_running: tuple[Sandbox, FakeConnector]) -> FakeConnector:
 
 @pytest.fixture
 def sandbox(_running: tuple[Sandbox, FakeConnector], connector: FakeConnector) -> Sandbox:
-    """A sandbox as on its first day."""
+    """A sandbox in the state of its first start."""
     sandbox = _running[0]
     sandbox.post("reset")
     return sandbox

@@ -12,12 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 
 
 def sign(secret: str, message: bytes) -> str:
-    """Compute Twitter's webhook signature, apart from the sandbox's own way of doing it."""
+    """Return X's webhook signature, computed without the sandbox's code."""
     return "sha256=" + base64.b64encode(hmac.new(secret.encode(), message, hashlib.sha256).digest()).decode()
 
 
 class FakeConnector:
-    """Answers what Twitter and CCM send to a connector, and remembers it."""
+    """Answers X and CCM, and records what they send."""
 
     def __init__(self) -> None:
         self.closed = False
@@ -42,7 +42,7 @@ class FakeConnector:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def prove(self, account_id: str, token: str) -> tuple[int, str]:
-        """Answer a challenge as Twitter wants it."""
+        """Return a correct answer to a challenge."""
         return 200, json.dumps({"response_token": sign(self.secrets[account_id], token.encode())})
 
     def envelopes(self) -> list[dict[str, Any]]:
@@ -50,7 +50,7 @@ class FakeConnector:
         return [json.loads(body) for _, body in list(self.events)]
 
     def close(self) -> None:
-        """Stop listening, and hang up on those who are still connected."""
+        """Stop listening and close open connections."""
         self.closed = True
         self._server.shutdown()
         self._server.server_close()
@@ -60,7 +60,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of callers that went away; everything else fails the test that waits for it."""
+        """Log nothing: callers may go away, and a test notices everything else."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -115,4 +115,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Stay quiet."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-"""Makes the fake connector relay, just enough for both panes of the page to live: no queue, no retry, no promise."""
+"""Makes the fake connector pass messages on, so that both sides of the page work. It has no queue and no retry."""
 
 import html
 import itertools
@@ -13,7 +13,7 @@ _numbers = itertools.count(1)
 
 
 class Relay:
-    """Stands between the sandbox's Twitter and its CCM."""
+    """Passes messages between the sandbox's X and its CCM."""
 
     def __init__(self, sandbox: Sandbox, connector: FakeConnector) -> None:
         self._url = sandbox.url
@@ -25,7 +25,7 @@ class Relay:
         connector.on_message = self.outbound
 
     def inbound(self, envelope: dict[str, Any]) -> None:
-        """Pass an event on to CCM."""
+        """Send an event to CCM."""
         for event in envelope.get("direct_message_events", []):
             create = event["message_create"]
             if create["sender_id"] == ACCOUNT:
@@ -40,7 +40,7 @@ class Relay:
                 self._report(event["sender_id"], cim_id, "READ")
 
     def outbound(self, message: dict[str, Any]) -> None:
-        """Pass a CIM message on to Twitter and report."""
+        """Send a CIM message to X and report."""
         customer_id = message["header"]["channelData"]["channelCustomerIdentifier"]
         body = message["body"]
         if body["type"] == "NOTIFICATION":

@@ -1,4 +1,4 @@
-"""Small files that are what they say: a picture, an animated GIF, and the beginning of an MP4."""
+"""Small sample files: a picture, an animated GIF, and the beginning of an MP4."""
 
 import struct
 import zlib
@@ -25,7 +25,7 @@ GIF = (
     + _FRAME * 2
     + b"\x3b"
 )
-# What the sandbox's Twitter makes of every GIF.
+# The file into which the sandbox turns every GIF.
 GIF_AS_FILM = (Path(__file__).parents[2] / "sandbox" / "twitter" / "gif.mp4").read_bytes()
 # A file type box and random-looking data: a video to everybody who looks at the first bytes only.
 MP4 = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + bytes(range(256)) * 64

@@ -22,7 +22,7 @@ PAIR = {"account_id": ACCOUNT, "customer_id": CUSTOMER}
 
 
 def until(check: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """Return the first true answer of `check`; fail when none comes in time."""
+    """Return the first true answer of `check`; fail if there is none in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if answer := check():
@@ -32,7 +32,7 @@ def until(check: Callable[[], Any], seconds: float = 10.0) -> Any:
 
 
 class Sandbox:
-    """A running sandbox and the hands to use it."""
+    """A running sandbox, with methods to call it."""
 
     def __init__(self, url: str, process: "subprocess.Popen[str]") -> None:
         self.url = url
@@ -41,25 +41,25 @@ class Sandbox:
         self.http.trust_env = False
 
     def get(self, where: str, /, **query: Any) -> Any:
-        """Ask the control API."""
+        """GET from the control API."""
         answer = self.http.get(f"{self.url}/_sandbox/{where}", params=query, timeout=10)
         answer.raise_for_status()
         return answer.json()
 
     def post(self, where: str, body: Any = None, /, **fields: Any) -> Any:
-        """Tell the control API."""
+        """POST to the control API."""
         answer = self.http.post(f"{self.url}/_sandbox/{where}", json=body or fields, timeout=30)
         assert answer.status_code < 300, answer.text
         return answer.json() if answer.content else None
 
     def delete(self, path: str) -> None:
-        """Take something away by the control API."""
+        """DELETE in the control API."""
         self.http.delete(f"{self.url}/_sandbox/{path}", timeout=10).raise_for_status()
 
     def keys(self, account_id: str = ACCOUNT) -> dict[str, str]:
         """Return the register body of an account."""
-        found: dict[str, str] = self.get(f"accounts/{account_id}")
-        return found
+        body: dict[str, str] = self.get(f"accounts/{account_id}")
+        return body
 
     def auth(self, account_id: str = ACCOUNT, **wrong: str) -> OAuth1:
         """Return the signature of an account; `wrong` replaces parts of it."""
@@ -73,7 +73,7 @@ class Sandbox:
         return OAuth1(**{**parts, **wrong})
 
     def twitter(self, method: str, path: str, account_id: str = ACCOUNT, **more: Any) -> requests.Response:
-        """Call Twitter in the name of an account."""
+        """Call X in the name of an account, signed with OAuth 1.0a."""
         more.setdefault("auth", self.auth(account_id))
         return self.http.request(method, self.url + path, timeout=10, allow_redirects=False, **more)
 
@@ -145,7 +145,7 @@ class Sandbox:
 
 @contextmanager
 def running_sandbox(state_dir: Path, connector_url: str, **env: str) -> Iterator[Sandbox]:
-    """Run a sandbox for as long as the block lasts."""
+    """Run a sandbox during the block."""
     command = [sys.executable, "-m", "sandbox", "--port", "0", "--state-dir", str(state_dir)]
     command += ["--connector-url", connector_url]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True)

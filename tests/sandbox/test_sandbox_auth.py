@@ -1,4 +1,4 @@
-"""Who the sandbox's Twitter lets in, how often, and in which words it refuses."""
+"""Authentication, limits and errors of API v1.1."""
 
 import time
 
@@ -60,9 +60,9 @@ def test_the_owner_of_a_token_is_told(sandbox: Sandbox) -> None:
 def test_users_are_found_by_name(sandbox: Sandbox) -> None:
     bearer = {"Authorization": f"Bearer {sandbox.bearer()}"}
     path = "/2/users/by/username/"
-    found = sandbox.twitter("GET", f"{path}ACME", auth=None, headers=bearer)
-    assert found.json()["data"]["id"] == ACCOUNT
-    assert found.headers["x-rate-limit-limit"] == "300"
+    user = sandbox.twitter("GET", f"{path}ACME", auth=None, headers=bearer)
+    assert user.json()["data"]["id"] == ACCOUNT
+    assert user.headers["x-rate-limit-limit"] == "300"
     missing = sandbox.twitter("GET", f"{path}nobody", auth=None, headers=bearer)
     assert missing.status_code == 200
     assert missing.json()["errors"][0]["title"] == "Not Found Error"

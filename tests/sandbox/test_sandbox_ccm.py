@@ -1,4 +1,4 @@
-"""CCM and the agent's desk: what is taken in, what is refused, and how replies are followed."""
+"""CCM and the agent's desk: accepted and refused messages, and the states of replies."""
 
 import base64
 import uuid
@@ -171,8 +171,8 @@ def test_configuration_can_be_fetched(sandbox: Sandbox) -> None:
         return sandbox.http.get(f"{sandbox.url}/ccm/{path}", timeout=10)
 
     keys = sandbox.keys()
-    found = {item["key"]: item["value"] for item in get(f"channel-connectors/configurations/{ACCOUNT}").json()}
-    assert found == {name: keys[name] for name in ("API-KEY", "API-KEY-SECRET", "ACCESS-TOKEN", "ACCESS-TOKEN-SECRET")}
+    saved = {entry["key"]: entry["value"] for entry in get(f"channel-connectors/configurations/{ACCOUNT}").json()}
+    assert saved == {name: keys[name] for name in ("API-KEY", "API-KEY-SECRET", "ACCESS-TOKEN", "ACCESS-TOKEN-SECRET")}
     assert get("channel-connectors/configurations/1").status_code == 404
     assert [kind["name"] for kind in get("channel-types").json()] == ["TWITTER"]
     channel = get(f"channels/service-identifier/{ACCOUNT}").json()
@@ -183,19 +183,19 @@ def test_configuration_can_be_fetched(sandbox: Sandbox) -> None:
 
 
 def test_what_ccm_tells_of_an_account_can_be_turned(sandbox: Sandbox) -> None:
-    def told() -> dict[str, str]:
+    def attributes() -> dict[str, str]:
         answer = sandbox.http.get(f"{sandbox.url}/ccm/channel-connectors/configurations/{ACCOUNT}", timeout=10)
         return {item["key"]: item["value"] for item in answer.json()} if answer.ok else {}
 
-    saved = told()
+    saved = attributes()
     sandbox.post("ccm/configuration", account_id=ACCOUNT, state="masked")
-    assert told() == dict.fromkeys(saved, "****")
+    assert attributes() == dict.fromkeys(saved, "****")
     sandbox.post("ccm/configuration", account_id=ACCOUNT, values={"ACCESS-TOKEN": "1-x", "API-KEY": None})
-    assert told() == {**{k: v for k, v in saved.items() if k != "API-KEY"}, "ACCESS-TOKEN": "1-x"}
+    assert attributes() == {**{k: v for k, v in saved.items() if k != "API-KEY"}, "ACCESS-TOKEN": "1-x"}
     sandbox.post("ccm/configuration", account_id=ACCOUNT, state="missing")
-    assert told() == {}
+    assert attributes() == {}
     sandbox.post("reset")
-    assert set(told()) == set(saved)
+    assert set(attributes()) == set(saved)
 
 
 def test_the_feed_tells_of_messages_and_of_their_states(sandbox: Sandbox) -> None:
@@ -215,13 +215,13 @@ def channel_types(sandbox: Sandbox, method: str = "GET", **more: Any) -> request
 
 def test_the_channel_type_is_there_or_can_be_created(sandbox: Sandbox) -> None:
     twitter = {"name": "TWITTER", "channelLogo": "_TWITTER.svg", "isInteractive": False, "mediaRoutingDomain": None}
-    assert "TWITTER" in {found["name"] for found in channel_types(sandbox).json()}
+    assert "TWITTER" in {kind["name"] for kind in channel_types(sandbox).json()}
     assert channel_types(sandbox, "POST", json=twitter).status_code == 409
     sandbox.post("settings", ccm_channel_types="missing")
-    assert "TWITTER" not in {found["name"] for found in channel_types(sandbox).json()}
+    assert "TWITTER" not in {kind["name"] for kind in channel_types(sandbox).json()}
     assert channel_types(sandbox, "POST", json={"name": "OTHER"}).status_code == 400
     assert channel_types(sandbox, "POST", json=twitter).status_code == 201
-    assert "TWITTER" in {found["name"] for found in channel_types(sandbox).json()}
+    assert "TWITTER" in {kind["name"] for kind in channel_types(sandbox).json()}
 
 
 @pytest.mark.parametrize(("setting", "on_get"), [("401", 401), ("403", 403), ("404", 404), ("409", 200)])

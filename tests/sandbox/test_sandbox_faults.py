@@ -1,4 +1,4 @@
-"""Faults: what a caller sees, and whether the deed was done."""
+"""Faults: what a caller sees, and whether the request had an effect."""
 
 import threading
 import time

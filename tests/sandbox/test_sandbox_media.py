@@ -1,4 +1,4 @@
-"""Media at Twitter: the chunked upload and its rules, and the hosts media are fetched from."""
+"""Media of API v1.1: the chunked upload and its rules, and the media hosts."""
 
 import base64
 import math

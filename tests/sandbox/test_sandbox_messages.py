@@ -1,4 +1,4 @@
-"""Direct messages at the sandbox's Twitter: sending, what the webhook gets, reading, listing."""
+"""Direct Messages of API v1.1: send, webhook events, read, list."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The process: how it starts and ends, and what it remembers."""
+"""The process: start, stop, and state over a restart."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import pytest
 import requests
 from fake_connector import FakeConnector
 from sample_files import png
-from sandbox_process import ACCOUNT, CUSTOMER, PAIR, ROOT, V2_ACCOUNT, Sandbox, running_sandbox, until
+from sandbox_process import ACCOUNT, CUSTOMER, PAIR, ROOT, V2_ACCOUNT, V2_PAIR, Sandbox, running_sandbox, until
 
 from sandbox.journal import Journal
 
@@ -53,6 +53,26 @@ def test_what_happened_is_remembered_over_a_restart(tmp_path: Path) -> None:
         connector.close()
 
 
+def test_what_api_v2_knows_is_remembered_over_a_restart(tmp_path: Path) -> None:
+    connector = FakeConnector()
+    try:
+        with running_sandbox(tmp_path, connector.url) as sandbox:
+            webhook_id = sandbox.subscribe(connector, "dm.received")
+            path = f"/2/account_activity/webhooks/{webhook_id}/subscriptions/all"
+            assert sandbox.as_user("POST", path, json={}).ok
+            access = sandbox.grant()["OAUTH2-ACCESS-TOKEN"]
+            before = sandbox.get("x/webhooks", account_id=V2_ACCOUNT)
+        with running_sandbox(tmp_path, connector.url) as sandbox:
+            assert sandbox.get("x/webhooks", account_id=V2_ACCOUNT) == before
+            assert [webhook["id"] for webhook in before["webhooks"]] == [webhook_id]
+            assert (len(before["subscriptions"]), len(before["account_activity"])) == (1, 1)
+            assert sandbox.with_token("GET", "/2/users/me", access).json()["data"]["id"] == V2_ACCOUNT
+            sandbox.post("customer/messages", **V2_PAIR, text="after")
+            until(lambda: len(connector.events) == 2)
+    finally:
+        connector.close()
+
+
 def test_ccm_shows_the_connectors_token_to_the_connector_and_twitter_shows_none(tmp_path: Path) -> None:
     connector = FakeConnector()
     try:
@@ -71,7 +91,7 @@ def test_ccm_shows_the_connectors_token_to_the_connector_and_twitter_shows_none(
 
 
 def test_a_page_of_somebody_elses_cannot_steer_the_sandbox(tmp_path: Path) -> None:
-    """It would write as an agent, and the connector takes that for CCM's."""
+    """Such a page could write as an agent, since the connector trusts CCM."""
     connector = FakeConnector()
     try:
         with running_sandbox(tmp_path, connector.url) as sandbox:
@@ -136,7 +156,7 @@ def test_a_signal_ends_it_at_once_whatever_hangs(tmp_path: Path, number: signal.
 
 @dataclass
 class Note:
-    """Something to remember."""
+    """A record to save."""
 
     text: str
 
@@ -158,8 +178,8 @@ def test_while_the_disk_is_full_nothing_is_forgotten_and_it_is_said_once(
     assert [r.levelname for r in caplog.records] == ["ERROR"]
     assert "database or disk is full" in caplog.text
     journal._db.execute("PRAGMA max_page_count=1000000")
-    found = until(lambda: journal.load("note"))
-    assert [note["text"][:5] for note in found] == ["yyyyy", "later"]
+    notes = until(lambda: journal.load("note"))
+    assert [note["text"][:5] for note in notes] == ["yyyyy", "later"]
     until(lambda: [r.levelname for r in caplog.records] == ["ERROR", "WARNING"])
 
 

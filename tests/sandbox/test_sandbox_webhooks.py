@@ -1,4 +1,4 @@
-"""Registration and subscription at the sandbox's Twitter, and the challenge that guards them."""
+"""Webhooks and subscriptions of API v1.1, and their challenges."""
 
 import json
 import time
