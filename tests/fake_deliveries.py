@@ -8,15 +8,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from tests.clocked_store import Store
 from tests.fakes import (
     FakeAccounts,
     FakeCim,
-    FakeClock,
-    FakeConversations,
     FakeCredentials,
-    FakeDeadLetters,
-    FakeLanes,
-    FakeSendLedger,
     FakeTwitter,
     FakeWatch,
 )
@@ -83,11 +79,12 @@ class FakeDeliveries:
     """A relay, its neighbours, and the ways in."""
 
     def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.lanes = FakeLanes(self.clock)
-        self.ledger = FakeSendLedger(self.lanes)
-        self.conversations = FakeConversations(self.lanes)
-        self.dead_letters = FakeDeadLetters(self.lanes)
+        store = Store()
+        self.clock = store.clock
+        self.lanes = store.lanes
+        self.ledger = store.ledger
+        self.conversations = store.conversations
+        self.dead_letters = store.dead_letters
         self.accounts = FakeAccounts(account(ACME), account(OTHER))
         self.twitters = {i: FakeTwitter(self.clock, i) for i in (ACME, OTHER)}
         self.cim = FakeCim()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform, account_registration
+from tests.clocked_store import ClockedLanes
+from tests.fakes import FakeAccounts, FakeClock, FakePlatform, account_registration
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.registration_steps import RegistrationStatus, StepFailed
 from twitter_connector.errors import CredentialsRejected, Permanent, RateLimited, ServiceUnavailable
@@ -29,7 +30,7 @@ class Desk:
         self.platform = FakePlatform()
         self.accounts = FakeAccounts()
         self.clock = FakeClock()
-        self.lanes = FakeLanes(self.clock)
+        self.lanes = ClockedLanes(self.clock)
         self.registration = account_registration(self.accounts, self.lanes, self.platform, self.clock)
 
     def wish(self, account_id: str = A, **changes: Any) -> Registration:

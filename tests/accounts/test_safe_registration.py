@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform, account_registration
+from tests.clocked_store import ClockedLanes
+from tests.fakes import FakeAccounts, FakeClock, FakePlatform, account_registration
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.registration_steps import RegistrationStatus, StepFailed
 from twitter_connector.errors import ConnectorError, Permanent, RateLimited, ServiceUnavailable
@@ -31,7 +32,7 @@ class Desk:
         self.platform = FakePlatform()
         self.accounts = FakeAccounts()
         self.clock = FakeClock()
-        self.registration = account_registration(self.accounts, FakeLanes(self.clock), self.platform, self.clock)
+        self.registration = account_registration(self.accounts, ClockedLanes(self.clock), self.platform, self.clock)
         for account_id in (A, B):
             self.register(account_id)
         self.former = self.account()

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.clocked_store import ClockedLanes
 from tests.fake_deliveries import ADA, GRACE, OUT, FakeDeliveries
-from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform, FakeTwitter, account_registration
+from tests.fakes import FakeAccounts, FakeClock, FakePlatform, FakeTwitter, account_registration
 from twitter_connector.accounts import send_only
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.registration_steps import SENDS_ONLY, StepFailed
@@ -277,7 +278,7 @@ class Office:
         self.platform = FakePlatform()
         self.account = Account(STRANGER, self.platform.token(STRANGER), "", attention=SENDS_ONLY)
         self.accounts = FakeAccounts(self.account)
-        self.lanes = FakeLanes(self.clock)
+        self.lanes = ClockedLanes(self.clock)
         self.registration = account_registration(self.accounts, self.lanes, self.platform, self.clock)
         self.read: list[str] = []
         self.upkeep = Upkeep(

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import FakeAccounts, FakeClock, FakeLanes, FakePlatform, account_registration
+from tests.clocked_store import ClockedLanes
+from tests.fakes import FakeAccounts, FakeClock, FakePlatform, account_registration
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.webhook_check import CHECK_EVERY, Upkeep
 from twitter_connector.errors import ConnectorError, RateLimited, ServiceUnavailable
@@ -66,7 +67,7 @@ class Office:
         self.clock = FakeClock()
         self.platform = FakePlatform()
         self.accounts = FakeAccounts()
-        self.lanes = FakeLanes(self.clock)
+        self.lanes = ClockedLanes(self.clock)
         self.history = History(self.clock)
         self._taken: list[str] = []
         self.registration = account_registration(self.accounts, self.lanes, self.platform, self.clock)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.fakes_and_broker import LEASE_MS, Store, eventually
+from tests.clocked_store import Store, eventually
 from twitter_connector.broker import keys
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import (
@@ -198,7 +198,7 @@ class TestClaim:
         started = store.now_ms()
         first = claim(store)
         second = eventually(store, lambda: store.lanes.claim(IN))
-        assert store.now_ms() - started >= LEASE_MS
+        assert store.now_ms() - started >= TIMINGS.lease
         assert (second.entry_id, second.claims, second.tries) == ("1", 2, 0)
         assert second.token != first.token
 
@@ -389,7 +389,7 @@ class TestRenew:
     def test_a_renewed_lane_stays_held_beyond_its_lease(self, store: Store) -> None:
         store.lanes.accept([entry("1")])
         lease = claim(store)
-        end = store.now_ms() + 2 * LEASE_MS
+        end = store.now_ms() + 2 * TIMINGS.lease
         while store.now_ms() < end:
             assert store.lanes.renew(lease)
             assert store.lanes.claim(IN) is None
@@ -568,11 +568,6 @@ class TestBells:
 
 class TestBreaker:
     """While the other side cannot be reached, one message of an account probes it and the others wait."""
-
-    @pytest.fixture(autouse=True)
-    def _quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        # The broker's side has its numbers written into the scripts; the fake's must be the same.
-        assert (TIMINGS.strikes, TIMINGS.first_probe) == (5, 1_000)
 
     def strike(self, store: Store, times: int) -> list[int]:
         return [store.lanes.unreached(IN, "acme") for _ in range(times)]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.fakes_and_broker import BrokerStore, Store, eventually
+from tests.clocked_store import Store, eventually
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker.connection import Script
 from twitter_connector.model.work import Direction, Entry, Lease
@@ -70,11 +70,8 @@ def test_one_after_another_in_every_lane_whatever_becomes_of_each_message(store:
     assert store.left_behind() == []
 
 
-def test_every_script_may_run_twice(
-    services: Services, inspector: redis.Redis, monkeypatch: pytest.MonkeyPatch, chance: random.Random
-) -> None:
+def test_every_script_may_run_twice(store: Store, monkeypatch: pytest.MonkeyPatch, chance: random.Random) -> None:
     """A client that lost an answer sends the command again; so does this one, at random, and believes the last."""
-    store = BrokerStore(services, inspector)
     once = Script.__call__
 
     def stammering(self: Script, *args: Any) -> Any:

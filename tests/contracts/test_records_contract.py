@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from test_lanes_contract import claim, entry, letter
 
-from tests.fakes_and_broker import Store
+from tests.clocked_store import Store
+from tests.fakes import FakeAccounts
 from twitter_connector.broker import keys
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.plan import Asked, Choice
@@ -145,6 +146,13 @@ class TestLedger:
 
 
 class TestAccounts:
+    @pytest.fixture(params=["fake", "broker"])
+    def store(self, request: pytest.FixtureRequest, store: Store) -> Store:
+        """The fake of tests/fakes.py keeps the same promises as the real accounts."""
+        if request.param == "fake":
+            store.accounts = FakeAccounts()
+        return store
+
     def test_an_account_comes_back_as_it_was_saved(self, store: Store) -> None:
         bare = Account("1", Credentials("a", "b", "c", "d", "bearer"), "https://x.example/webhook/twitter/1")
         store.accounts.save(ACCOUNT)

@@ -6,7 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.fakes import FakeClock, FakeLanes
+from tests.clocked_store import ClockedLanes
+from tests.fakes import FakeClock
 from twitter_connector.delivery.concurrency import Concurrency
 from twitter_connector.delivery.lease_renewal import LONGEST_LEASE_SECONDS, LeaseRenewal
 from twitter_connector.model.work import Direction, Entry, Lease
@@ -74,21 +75,21 @@ class TestKeeper:
         return FakeClock()
 
     @pytest.fixture
-    def lanes(self, clock: FakeClock) -> FakeLanes:
-        return FakeLanes(clock)
+    def lanes(self, clock: FakeClock) -> ClockedLanes:
+        return ClockedLanes(clock)
 
     @pytest.fixture
-    def lease_renewal(self, lanes: FakeLanes, clock: FakeClock) -> LeaseRenewal:
+    def lease_renewal(self, lanes: ClockedLanes, clock: FakeClock) -> LeaseRenewal:
         return LeaseRenewal(lanes, self.EVERY, clock.seconds)
 
-    def lease(self, lanes: FakeLanes, id_: str = "1") -> Lease:
+    def lease(self, lanes: ClockedLanes, id_: str = "1") -> Lease:
         lanes.accept([Entry(IN, "acme", f"lane {id_}", id_, "p")])
         lease = lanes.claim(IN)
         assert lease is not None
         return lease
 
     def test_a_lane_is_held_as_long_as_it_is_worked_on(
-        self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock
+        self, lease_renewal: LeaseRenewal, lanes: ClockedLanes, clock: FakeClock
     ) -> None:
         with lease_renewal.renewing(self.lease(lanes)):
             for _ in range(10 * TIMINGS.lease // 1000):
@@ -97,7 +98,7 @@ class TestKeeper:
                 assert lanes.claim(IN) is None
 
     def test_without_it_the_lane_goes_to_somebody_else(
-        self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock
+        self, lease_renewal: LeaseRenewal, lanes: ClockedLanes, clock: FakeClock
     ) -> None:
         lease = self.lease(lanes)
         with lease_renewal.renewing(lease):
@@ -107,7 +108,7 @@ class TestKeeper:
         assert lanes.claim(IN) is not None
 
     def test_a_lease_is_not_renewed_more_often_than_needed(
-        self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+        self, lease_renewal: LeaseRenewal, lanes: ClockedLanes, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         renewed: list[str] = []
         renew = lanes.renew
@@ -119,7 +120,7 @@ class TestKeeper:
         assert len(renewed) == 2
 
     def test_who_holds_for_too_long_is_stuck_and_loses_the_lane(
-        self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock
+        self, lease_renewal: LeaseRenewal, lanes: ClockedLanes, clock: FakeClock
     ) -> None:
         with lease_renewal.renewing(self.lease(lanes)):
             while clock.seconds() < LONGEST_LEASE_SECONDS + TIMINGS.lease / 1000 + self.EVERY:
@@ -128,7 +129,7 @@ class TestKeeper:
             assert lanes.claim(IN) is not None
 
     def test_a_lost_lane_is_not_asked_for_any_more(
-        self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+        self, lease_renewal: LeaseRenewal, lanes: ClockedLanes, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         lease = self.lease(lanes)
         with lease_renewal.renewing(lease):
@@ -140,14 +141,14 @@ class TestKeeper:
             lease_renewal.renew_due()
 
     def test_a_broker_that_is_away_for_a_moment_costs_no_lease(
-        self, lease_renewal: LeaseRenewal, lanes: FakeLanes, clock: FakeClock
+        self, lease_renewal: LeaseRenewal, lanes: ClockedLanes, clock: FakeClock
     ) -> None:
         one, two = self.lease(lanes, "1"), self.lease(lanes, "2")
         with lease_renewal.renewing(one), lease_renewal.renewing(two):
             clock.advance(self.EVERY)
-            lanes.away = True
+            lanes.line.away = True
             lease_renewal.renew_due()
-            lanes.away = False
+            lanes.line.away = False
             lease_renewal.renew_due()
             clock.advance(TIMINGS.lease / 1000 - 1)
             assert lanes.claim(IN) is None

@@ -10,6 +10,7 @@ import pytest
 
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, failing
 from tests.fakes import FakeTwitter
+from twitter_connector.broker import keys
 from twitter_connector.delivery.send_step import LOOKS_AFTER
 from twitter_connector.errors import (
     ConnectorError,
@@ -67,7 +68,9 @@ def died(fakes: FakeDeliveries) -> None:
 
 
 def kept(fakes: FakeDeliveries) -> dict[tuple[str, str], str]:
-    return fakes.lanes.quotes
+    client = fakes.lanes.client
+    rows = [(key.split(":")[-2:], client.hget(key, keys.LEDGER_QUOTE)) for key in client.scan_iter("*:ledger:*")]
+    return {(account_id, message_id): quote for (account_id, message_id), quote in rows if quote is not None}
 
 
 class TestWhatIsQuoted:
