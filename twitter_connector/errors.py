@@ -43,6 +43,18 @@ class Endpoint(StrEnum):
     PUBLIC_FILE = "public_file"
 
 
+# What waits for money, for an enrolment at X or for a new OAuth 2.0 grant. It is never given up, however long it takes.
+AWAITS_A_PERSON = frozenset(
+    {
+        "credits_depleted",
+        "usage_capped",
+        "user_not_enrolled",
+        "client_not_enrolled",
+        "oauth2_needed",
+        "oauth2_grant_ended",
+    }
+)
+
 _Error = TypeVar("_Error", bound="ConnectorError")
 
 

@@ -60,7 +60,14 @@ class Runtime:
                 clock=now,
                 watch=metrics.Outcomes(),
                 max_age=max_age,
-                policy=RetryPolicy(direction, now, svc.endpoints, svc.credentials),
+                policy=RetryPolicy(
+                    direction,
+                    now,
+                    svc.endpoints,
+                    svc.credentials,
+                    note_wait=svc.accounts.note_wait,
+                    waited_until=svc.accounts.waited_until,
+                ),
                 read_event=svc.twitter.load,
                 stopping=self._stopping.is_set,
             )
@@ -89,6 +96,7 @@ class Runtime:
             endpoints=svc.endpoints,
             send_only_account=svc.send_only_account,
             echoes_arrive=lambda account: events_arrive(account, svc.accounts.account_status(account.id), now()),
+            can=svc.twitter.can,
         )
         self._consumers = {
             Direction.IN: consume(Direction.IN, inbound, settings.inbound_max_age),

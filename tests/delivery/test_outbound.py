@@ -21,6 +21,7 @@ from twitter_connector.errors import (
     RefusedOrDelivered,
     ServiceUnavailable,
 )
+from twitter_connector.model.capabilities import Capabilities
 from twitter_connector.model.timestamps import first_id_at
 from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.twitter.v1.messages import message_data
@@ -116,6 +117,17 @@ class TestFailures:
         fakes.serve()
         assert fakes.reports() == [("m-1", "FAILED", "400")]
         assert fakes.twitter.sent == []
+
+    def test_what_the_accounts_api_lacks_becomes_words_or_is_passed_over(self, fakes: FakeDeliveries) -> None:
+        fakes.outbound.can = lambda account: Capabilities(quick_replies=False, read_marks=False)
+        buttons = [{"title": "Yes", "payload": "y"}, {"title": "No", "payload": "n"}]
+        fakes.send("m-1", "Shall we?", body={"type": "BUTTON", "buttons": buttons})
+        read = {"type": "DELIVERYNOTIFICATION", "status": "READ", "messageId": "x"}
+        fakes.send("m-2", body=read)
+        fakes.serve()
+        assert fakes.twitter.texts() == ["Shall we?\n\n1. Yes\n2. No"]
+        assert fakes.skipped == ["read_marks_not_possible"]
+        assert fakes.reports() == [("m-1", "DELIVERED", "200")]
 
     @pytest.mark.parametrize("type_", ["WRAPUP", "ACTION", "VOICE", "StructuredMessage"])
     def test_what_is_not_for_the_customer_is_passed_over_in_silence(self, fakes: FakeDeliveries, type_: str) -> None:

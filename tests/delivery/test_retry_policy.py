@@ -27,6 +27,7 @@ from twitter_connector.delivery.retry_policy import (
     too_old,
 )
 from twitter_connector.errors import (
+    AWAITS_A_PERSON,
     ConnectorError,
     CredentialsRejected,
     Endpoint,
@@ -113,6 +114,32 @@ def test_an_error_that_names_a_moment_is_waited_for_without_spending_a_try(famil
     assert decided(later) == Wait(timedelta(seconds=7), spend=False)
     past = family("reason", until=NOW - timedelta(seconds=7))
     assert decided(past) == Wait(timedelta(), spend=False)
+
+
+@pytest.mark.parametrize("reason", sorted(AWAITS_A_PERSON))
+@pytest.mark.parametrize("family", [RateLimited, CredentialsRejected])
+@pytest.mark.parametrize("endpoint", [Endpoint.SEND, Endpoint.UPLOAD, Endpoint.LIST])
+@pytest.mark.parametrize("direction", [IN, OUT])
+def test_what_waits_for_money_or_an_enrolment_pauses_the_account_and_is_never_given_up(
+    direction: Direction, endpoint: Endpoint, family: type[RateLimited], reason: str
+) -> None:
+    scope = None if endpoint is Endpoint.SEND else Scope.ENDPOINT
+    error = family(reason, "Sentence.", endpoint=endpoint, scope=scope, until=NOW + timedelta(hours=1))
+    asked = Asked(direction, answer=None)
+    waits: list[object] = []
+    asked.policy.note_wait = lambda account_id, until: waits.append((account_id, until))
+    assert asked(error, tries=100) == Pause(NOW + timedelta(hours=1), error, OUT)
+    assert waits == [(ACCOUNT.id, NOW + timedelta(hours=1))]
+
+
+def test_the_time_for_which_an_account_waited_for_a_person_does_not_make_a_message_too_old() -> None:
+    policy, day = Asked().policy, timedelta(hours=24)
+    lease = Lease(OUT, ACCOUNT.id, "17", "1", "1|m", "", NOW - timedelta(days=9), claims=1, tries=0)
+    assert policy.too_old(lease, day) is not None
+    policy.waited_until = lambda account_id: NOW - timedelta(hours=1)
+    assert policy.too_old(lease, day) is None
+    policy.waited_until = lambda account_id: NOW - timedelta(days=2)
+    assert policy.too_old(lease, day) is not None
 
 
 def test_a_side_that_names_a_moment_is_left_alone_until_then() -> None:

@@ -29,6 +29,7 @@ from twitter_connector.twitter.http import REJECTED_PAUSE, classify, outcome, re
 
 NOW = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
+P = "https://api.twitter.com/2/problems"
 CAPTURED = json.loads((Path(__file__).parents[1] / "payloads" / "twitter" / "api_errors.json").read_text("utf-8"))
 
 # https://docs.x.com/x-api/fundamentals/response-codes-and-errors and the pages of each endpoint.
@@ -255,6 +256,52 @@ class TestLater:
     @pytest.mark.parametrize("kind", ["internal-error", "operational-disconnect"])
     def test_a_fault_of_xs_own_is_retried(self, kind: str) -> None:
         assert type(failure(classify(problem(400, kind), NOW, acts=False))) is Retryable
+
+
+class TestSetUp:
+    """What only a person can bring in order: it waits, and the sentence says what to do."""
+
+    @pytest.mark.parametrize(
+        ("body", "reason", "words"),
+        [
+            ({"type": f"{P}/oauth1-permissions"}, "dm_permission_missing", "make new access tokens"),
+            ({"type": f"{P}/unsupported-authentication"}, "oauth2_needed", "OAUTH2-REFRESH-TOKEN"),
+            (
+                {"type": f"{P}/client-forbidden", "reason": "client-not-enrolled"},
+                "client_not_enrolled",
+                "enrol it at https://console.x.com (HTTP 403)",
+            ),
+            (
+                {
+                    "type": f"{P}/client-forbidden",
+                    "reason": "user-not-enrolled",
+                    "registration_url": "https://developer.x.com/en/portal",
+                },
+                "user_not_enrolled",
+                "enrol it at https://developer.x.com/en/portal (HTTP 403)",
+            ),
+            ({"type": f"{P}/client-forbidden", "reason": "else"}, "client_not_enrolled", "Check its enrolment"),
+            ({"errors": [{"code": 453, "message": "x"}]}, "plan_too_small", "without ENVIRONMENT-NAME"),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("acts", [True, False])
+    def test_waits_for_a_person(self, body: dict[str, Any], reason: str, words: str, acts: bool) -> None:
+        error = failure(classify(Answer(403, {}, json.dumps(body).encode()), NOW, acts=acts))
+        assert type(error) is CredentialsRejected
+        assert error.reason == reason
+        assert words in error.detail
+
+    @pytest.mark.parametrize("url", ["https://evil.example/x.com", "javascript:x", 7, "https://x.com.evil.example"])
+    def test_an_address_that_is_not_xs_is_not_passed_on(self, url: object) -> None:
+        body = {"type": f"{P}/client-forbidden", "reason": "user-not-enrolled", "registration_url": url}
+        error = failure(classify(Answer(403, {}, json.dumps(body).encode()), NOW, acts=False))
+        assert "https://console.x.com (" in error.detail
+
+    def test_an_empty_404_is_a_call_that_x_does_not_offer(self) -> None:
+        error = failure(classify(Answer(404, {}, b""), NOW, acts=False))
+        assert (type(error), error.reason) == (Permanent, "not_found")
+        assert "does not offer this call" in error.detail
 
 
 class TestScope:

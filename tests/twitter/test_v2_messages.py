@@ -12,7 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import responses
 
-from twitter_connector.errors import ConnectorError, OutcomeUnknown, Permanent, ServiceUnavailable, UnsupportedKind
+from twitter_connector.errors import (
+    ConnectorError,
+    OutcomeUnknown,
+    Permanent,
+    RecipientRefused,
+    ServiceUnavailable,
+    UnsupportedKind,
+)
 from twitter_connector.model.account import V2, Account, Credentials
 from twitter_connector.model.event import DmReceived
 from twitter_connector.model.plan import SendDm
@@ -75,6 +82,23 @@ class TestSending:
         http.post(SEND, status=201, body=body)
         with pytest.raises(OutcomeUnknown):
             x.send_dm("111111111", SendDm("a"))
+
+    @pytest.mark.parametrize(
+        ("sample", "media_id", "reason"),
+        [
+            ("error_403_no_permission_to_dm.json", "", "recipient_closed"),
+            ("error_403_media_not_permitted.json", "5", "media_refused"),
+            ("error_403_user_not_enrolled.json", "5", "user_not_enrolled"),
+        ],
+    )
+    def test_a_refusal_without_a_type_is_told_apart_by_whether_there_was_a_file(
+        self, http: responses.RequestsMock, x: V2Messages, sample: str, media_id: str, reason: str
+    ) -> None:
+        http.post(SEND, status=403, body=(SAMPLES / sample).read_text())
+        with pytest.raises(ConnectorError) as failure:
+            x.send_dm("111111111", SendDm("a", media_id=media_id))
+        assert failure.value.reason == reason
+        assert isinstance(failure.value, RecipientRefused) == (reason == "recipient_closed")
 
     def test_what_the_api_lacks_is_said(self, x: V2Messages) -> None:
         for call in (lambda: x.mark_read("1", "2"), lambda: x.show_typing("1")):

@@ -24,7 +24,7 @@ from .concurrency import Concurrency
 from .lease_renewal import LeaseRenewal
 from .payload import ReadEvent, decode
 from .ports import LanesPort
-from .retry_policy import GiveUp, Pause, RetryPolicy, Wait, too_old
+from .retry_policy import GiveUp, Pause, RetryPolicy, Wait
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class Consumer:
                 "This is a fault of the connector: report it, and replay the dead letter once it is fixed.",
                 ours=True,
             )
-        return too_old(lease.accepted_at, self.clock(), self.max_age)
+        return self.policy.too_old(lease, self.max_age)
 
     def _failed(self, attempt: Attempt, error: Exception, keep: bool) -> Lease | None:
         lease = attempt.lease

@@ -12,6 +12,7 @@ from twitter_connector.messages.kinds.delivery_report import delivered, failed
 from twitter_connector.messages.kinds.reply_quote import quoted_id, with_quote
 from twitter_connector.messages.to_twitter import to_plan
 from twitter_connector.model.account import Account
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MarkRead, Plan, ShowTyping, Skip
@@ -46,7 +47,7 @@ class OutboundRoute:
 
     send_only_account: called with the id of an account that is not registered, and since when a message of it has
     waited; returns the account or raises (accounts/send_only.py). echoes_arrive: returns whether the account's webhook
-    or stream works, so that its own messages come back.
+    or stream works, so that its own messages come back. can: returns what the account's X API can carry.
     """
 
     account: Callable[[str], Account | None]
@@ -62,17 +63,20 @@ class OutboundRoute:
     send_only_account: Callable[[str, datetime], Account] = not_registered
     echoes_arrive: Callable[[Account], bool] = lambda _: False
     sent_lookups: SentLookups = field(default_factory=SentLookups)
+    can: Callable[[Account], Capabilities] = lambda account: EVERYTHING
 
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
         lease, message = attempt.lease, _message(attempt)
-        plan = to_plan(message, public_base=self.public_base)
-        if isinstance(plan, ShowTyping):
-            plan = Skip("typing_too_late")
-        if isinstance(plan, Skip):
-            self.skipped(plan.reason)
-            log.info("message_skipped", extra={"reason": plan.reason, "cim_id": message.id})
+        account = self.account(lease.account_id)
+        plan = self._plan(message, account)
+        if account is None and not isinstance(plan, Skip):
+            account = self.send_only_account(lease.account_id, lease.accepted_at)
+            plan = self._plan(message, account)
+        if account is None or isinstance(plan, Skip):
+            reason = plan.reason if isinstance(plan, Skip) else ""
+            self.skipped(reason)
+            log.info("message_skipped", extra={"reason": reason, "cim_id": message.id})
             return ()
-        account = self.account(lease.account_id) or self.send_only_account(lease.account_id, lease.accepted_at)
         attempt.account = account
         return self._carry_out(attempt, message, plan, account)
 
@@ -98,11 +102,15 @@ class OutboundRoute:
                 SendStep(self._tools, lease, message, number, step, account, twitter).perform(done)
         return (report_entry(delivered(message, self.clock())), *_forgotten(message))
 
+    def _plan(self, message: CimMessage, account: Account | None) -> Plan | MarkRead | Skip:
+        can = EVERYTHING if account is None else self.can(account)
+        plan = to_plan(message, public_base=self.public_base, can=can)
+        return Skip("typing_too_late") if isinstance(plan, ShowTyping) else plan
+
     def deliver_typing(self, message: CimMessage) -> None:
         """Show the customer that the agent is typing. Raises a ConnectorError if X does not show it."""
-        plan = to_plan(message)
         account = self.account(message.header.account_id)
-        if not isinstance(plan, ShowTyping) or account is None:
+        if account is None or not isinstance(to_plan(message, can=self.can(account)), ShowTyping):
             return
         with self.endpoints.using(account.id, Endpoint.TYPING):
             try:

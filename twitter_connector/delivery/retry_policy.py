@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from twitter_connector.errors import (
+    AWAITS_A_PERSON,
     ConnectorError,
     CredentialsRejected,
     Endpoint,
@@ -65,7 +66,11 @@ Decision = Wait | Pause | GiveUp
 
 @dataclass
 class RetryPolicy:
-    """Decides about the errors of one direction. chance: from 0 to 1, spreads retries."""
+    """Decides about the errors of one direction. chance: from 0 to 1, spreads retries.
+
+    note_wait: called with account id and end when an account waits for money, an enrolment or a grant. waited_until:
+    the last such end of an account, or None.
+    """
 
     direction: Direction
     clock: Callable[[], datetime]
@@ -73,9 +78,15 @@ class RetryPolicy:
     credentials: CredentialsPort
     chance: Callable[[], float] = random.random
     open_ended: OpenEndedLimits = field(default_factory=OpenEndedLimits)
+    note_wait: Callable[[str, datetime], None] = lambda account_id, until: None
+    waited_until: Callable[[str], datetime | None] = lambda account_id: None
 
     def decide(self, error: Exception, lease: Lease, account: Account | None = None) -> Decision:
         """Return what to do about a failed try. account: whose credentials the try used, if any."""
+        if isinstance(error, RateLimited) and error.reason in AWAITS_A_PERSON:
+            pause = self._paused(error, error.until)
+            self.note_wait(lease.account_id, pause.until)
+            return pause
         if isinstance(error, CredentialsRejected):
             return self._rejected(error, lease, account)
         if isinstance(error, RateLimited):
@@ -94,6 +105,17 @@ class RetryPolicy:
                 ours=True,
             )
         )
+
+    def too_old(self, lease: Lease, max_age: timedelta) -> Permanent | None:
+        """Return the reason to give up a message that has waited longer than it may, or None.
+
+        The time for which its account waited for a person does not count.
+        """
+        refusal = too_old(lease.accepted_at, self.clock(), max_age)
+        waited_until = self.waited_until(lease.account_id) if refusal is not None else None
+        if waited_until is None:
+            return refusal
+        return too_old(max(lease.accepted_at, waited_until), self.clock(), max_age)
 
     def succeeded(self, lease: Lease) -> None:
         """Note that a message went through."""
@@ -161,7 +183,7 @@ class RetryPolicy:
             return self._paused(error, now + TRY_NEWER_AFTER)
         return self._paused(error, error.until)
 
-    def _paused(self, error: CredentialsRejected, until: datetime | None) -> Pause:
+    def _paused(self, error: RateLimited, until: datetime | None) -> Pause:
         # X refuses the account. Its sending stops, also if a message to CIM met the refusal: that one waits in its own
         # lane, and the other conversations and reports still reach CIM.
         return Pause(self._spread(max(until or self.clock() + OPEN_LIMIT_PAUSE, self.clock())), error, Direction.OUT)

@@ -13,6 +13,7 @@ from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.account import Account
+from twitter_connector.model.timestamps import epoch_ms, moment
 
 from .account_rows import AccountRows
 from .vault import Vault
@@ -179,6 +180,15 @@ class Accounts:
             self._client.hset(
                 keys.ACCOUNT_STATUS.format(account=account_id), mapping={k: str(v) for k, v in account_status.items()}
             )
+
+    def note_wait(self, account_id: str, until: datetime) -> None:
+        """Remember until when the account's replies wait for a person at least."""
+        self.note(account_id, waited_until=epoch_ms(until))
+
+    def waited_until(self, account_id: str) -> datetime | None:
+        """Return until when the account's replies have waited for a person, or None."""
+        ms = self.account_status(account_id).get("waited_until")
+        return moment(ms) if ms else None
 
     def account_status(self, account_id: str) -> dict[str, int]:
         with store_errors():

@@ -7,15 +7,28 @@ processes a video, `carry_on` raises MediaProcessing with the moment to look aga
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
-from twitter_connector.errors import Endpoint, MediaProcessing, Permanent, Retryable
+from twitter_connector.errors import (
+    ConnectorError,
+    Endpoint,
+    MediaProcessing,
+    Permanent,
+    Retryable,
+    ServiceUnavailable,
+)
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.plan import Upload
 from twitter_connector.model.timestamps import epoch_ms, moment
+from twitter_connector.net.answers import Answer, NoAnswer, NotSent
+from twitter_connector.net.http_client import HttpClient
+
+from .http import classify, scope_of
+from .media_refusals import processing_failed, upload_refused
+from .oauth1 import signature
 
 # After that the lane is given back between two segments, so that no worker keeps one for minutes.
 RUN_SECONDS = 100.0
@@ -26,6 +39,10 @@ SEGMENT_MIN_BYTES = 1024 * 1024
 SEGMENT_MAX_BYTES = 5 * 1024 * 1024
 # Segments are numbered from 0 to 999.
 SEGMENTS_MAX = 1000
+SECONDS = 30.0
+SEGMENT_SECONDS = 60.0
+DEFAULT_WAIT = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -129,3 +146,50 @@ def _dated(upload: Upload, now: datetime) -> Upload:
     if upload.state != "processing" or upload.processing_since_ms:
         return upload
     return replace(upload, processing_since_ms=epoch_ms(now))
+
+
+def after_processing(upload: Upload, body: Mapping[str, Any]) -> tuple[Upload, timedelta]:
+    """Return what an upload is after this answer, and how long to wait before asking again.
+
+    Raises Permanent(media_processing_failed).
+    """
+    info = body.get("processing_info")
+    state = str(info.get("state") or "") if isinstance(info, Mapping) else "succeeded"
+    error = info.get("error") if isinstance(info, Mapping) else None
+    if state == "failed" or error:
+        # X has been seen to name an error beside "in_progress", and then nothing changes any more.
+        raise processing_failed(upload.file, error)
+    if state == "succeeded":
+        return replace(upload, state="ready"), timedelta()
+    assert isinstance(info, Mapping)
+    after = info.get("check_after_secs")
+    wait = timedelta(seconds=after) if isinstance(after, int | float) and 0 <= after < 1e6 else DEFAULT_WAIT
+    return replace(upload, state="processing"), min(wait, LONGEST_WAIT)
+
+
+@dataclass(frozen=True)
+class UploadHttp:
+    """Signed requests to an upload endpoint. Raises what `classify` returns, and for a file that X refuses
+    Permanent(media_refused) or MediaTooLarge."""
+
+    http_client: HttpClient
+    clock: Callable[[], datetime]
+
+    def send(
+        self, method: str, url: str, credentials: Credentials, *, seconds: float = SECONDS, **kwargs: Any
+    ) -> Answer:
+        try:
+            answer = self.http_client.exchange(method, url, seconds=seconds, auth=signature(credentials), **kwargs)
+        except (NotSent, NoAnswer) as error:
+            raise unavailable("twitter_unreachable", f"X's media upload failed: {error}.") from error
+        failure: ConnectorError | None = upload_refused(
+            classify(answer, self.clock(), acts=False, endpoint=Endpoint.UPLOAD)
+        )
+        if failure is not None:
+            raise failure
+        return answer
+
+
+def unavailable(reason: str, detail: str) -> ServiceUnavailable:
+    """Return the error for an upload endpoint that does not answer as documented."""
+    return ServiceUnavailable(reason, detail, scope=scope_of(Endpoint.UPLOAD), endpoint=Endpoint.UPLOAD)

@@ -66,7 +66,12 @@ CODES: dict[int, tuple[type[ConnectorError], str, str]] = {
     220: (CredentialsRejected, "not_permitted", "Twitter does not let these credentials do that"),
     200: (CredentialsRejected, "not_permitted", "The app has no access to the Account Activity API. Apply for it"),
     348: (CredentialsRejected, "not_permitted", "The app may not read this user's activity. Make new access tokens"),
-    453: (CredentialsRejected, "plan_too_small", "The app's plan does not include this part of the API. Upgrade it"),
+    453: (
+        CredentialsRejected,
+        "plan_too_small",
+        "The app's plan does not include this part of the API. Register the account without ENVIRONMENT-NAME, so that "
+        "it uses X API v2, or upgrade the plan",
+    ),
     # Later, whatever the status: X answers some limits with 403.
     88: (RateLimited, "rate_limited", "Twitter's rate limit is reached"),
     161: (RateLimited, "daily_limit", "The account has reached a daily limit of Twitter's"),
@@ -80,7 +85,7 @@ CODES: dict[int, tuple[type[ConnectorError], str, str]] = {
 # The code of an answer that says "over capacity".
 OVER_CAPACITY = 130
 
-# The last part of a v2 problem's type, then as above. Only those that mean "later".
+# The last part of a v2 problem's type, or the `reason` inside a "client-forbidden" one, then as above.
 PROBLEMS: dict[str, tuple[type[ConnectorError], str, str]] = {
     "usage-capped": (
         RateLimited,
@@ -93,7 +98,37 @@ PROBLEMS: dict[str, tuple[type[ConnectorError], str, str]] = {
     "streaming-connection": (RateLimited, "stream_open_elsewhere", "Another process of this app has the stream open"),
     "operational-disconnect": (Retryable, "twitter_error", "Twitter ended the connection"),
     "internal-error": (Retryable, "twitter_error", "Twitter has an internal error"),
+    "oauth1-permissions": (
+        CredentialsRejected,
+        "dm_permission_missing",
+        "The app may not touch Direct Messages. Set its permission to Read, Write and Direct Messages, then make "
+        "new access tokens",
+    ),
+    "unsupported-authentication": (
+        CredentialsRejected,
+        "oauth2_needed",
+        "X does not take this kind of token for this call. Register the account again with an OAuth 2.0 token "
+        "(OAUTH2-REFRESH-TOKEN)",
+    ),
+    "client-not-enrolled": (
+        CredentialsRejected,
+        "client_not_enrolled",
+        "The app is not enrolled for X API v2. Attach it to a project and enrol it at {registration_url}",
+    ),
+    "user-not-enrolled": (
+        CredentialsRejected,
+        "user_not_enrolled",
+        "X bills this call to the account itself, which has no developer enrolment. Log in as the account and enrol "
+        "it at {registration_url}",
+    ),
+    "client-forbidden": (
+        CredentialsRejected,
+        "client_not_enrolled",
+        "X does not let this app do that. Check its enrolment at {registration_url}",
+    ),
 }
+# Where a developer enrols, if the answer names no address.
+CONSOLE = "https://console.x.com"
 
 # How long the limits last whose end X does not name. The others get longer pauses each time (delivery/retry_policy).
 PAUSES = {

@@ -8,8 +8,8 @@ from typing import Any
 
 from twitter_connector.config import Settings
 from twitter_connector.errors import Permanent
-from twitter_connector.model.account import V1, Account
-from twitter_connector.model.capabilities import EVERYTHING
+from twitter_connector.model.account import V1, V2, Account
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.event import Activity, RawEvent
 from twitter_connector.model.flavour import Events, Flavour, Messages, Registration, Uploads
 from twitter_connector.net.http_client import HttpClient
@@ -20,7 +20,13 @@ from .http import TwitterHttp
 from .v1.media import V1Uploads
 from .v1.messages import V1Messages
 from .v1.registration import V1Registration
+from .v2.media import V2Uploads
+from .v2.messages import V2Messages
+from .v2.registration import V2Registration
 from .v2.webhook_body import raw_events as v2_raw_events
+
+# API v2 sends text and files, and nothing else: https://docs.x.com/x-api/direct-messages/manage/introduction
+_V2_CAN = Capabilities(quick_replies=False, link_buttons=False, location=False, typing=False, read_marks=False)
 
 
 class Flavours:
@@ -37,7 +43,7 @@ class Flavours:
         budget: Callable[[str, str, int, int, int], None],
     ) -> None:
         http = TwitterHttp(http_client, clock)
-        v1_url = settings.twitter_api_url
+        v1_url, v2_url = settings.twitter_api_url, settings.x_api_url
         self._by_name = {
             V1: Flavour(
                 name=V1,
@@ -46,7 +52,15 @@ class Flavours:
                 registration=lambda account: V1Registration(http, v1_url, account),
                 media=V1Uploads(http_client, settings.twitter_upload_url, clock),
                 can=EVERYTHING,
-            )
+            ),
+            V2: Flavour(
+                name=V2,
+                events=Events(v2_raw_events, load),
+                messages=lambda account: V2Messages(http, v2_url, account, budget),
+                registration=lambda account: V2Registration(http, v2_url, v1_url, account),
+                media=V2Uploads(http_client, v2_url, clock),
+                can=_V2_CAN,
+            ),
         }
 
     def of(self, account: Account) -> Flavour:
@@ -60,6 +74,9 @@ class Flavours:
                 ours=True,
             )
         return flavour
+
+    def can(self, account: Account) -> Capabilities:
+        return self.of(account).can
 
     def messages(self, account: Account) -> Messages:
         return self.of(account).messages(account)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +25,7 @@ from twitter_connector.net.answers import Answer, NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.retry_after import retry_after
 
-from .error_codes import CODES, OVER_CAPACITY, PAUSES, PROBLEMS
+from .error_codes import CODES, CONSOLE, OVER_CAPACITY, PAUSES, PROBLEMS
 from .oauth1 import signature
 
 SECONDS = 15.0
@@ -36,6 +37,7 @@ _RESET_PAST_WAIT = timedelta(seconds=2)
 # The limits whose end X names: of 15 minutes, and of 24 hours for the user and for the app.
 _LIMITS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
 WORDS_MAX_CHARS = 300
+_X_PAGE = re.compile(r"https://([a-z0-9-]+\.)*(x|twitter)\.com(/[A-Za-z0-9._~/-]{0,100})?")
 
 
 class TwitterHttp:
@@ -120,8 +122,8 @@ def classify(answer: Answer, now: datetime, *, acts: bool, endpoint: str = "") -
     code, message = outcome(answer)
     facts: dict[str, Any] = {"code": code, "status": status, "words": message[:WORDS_MAX_CHARS], "endpoint": endpoint}
     named = f" (Twitter error {code})" if code is not None else f" (HTTP {status})"
-    family, reason, sentence = _meaning(status, code, _problem(answer))
-    detail = f"{sentence}{named}."
+    family, reason, sentence = _meaning(status, code, _problem(answer), empty=not answer.body.strip())
+    detail = f"{sentence.format(registration_url=_registration_url(answer))}{named}."
     later = retry_after(answer.headers, now)
     if issubclass(family, OutcomeUnknown) and acts:
         return family(reason, detail, until=later, **facts)
@@ -145,8 +147,8 @@ def classify(answer: Answer, now: datetime, *, acts: bool, endpoint: str = "") -
 _Meaning = tuple[type[ConnectorError], str, str]
 
 
-def _meaning(status: int, code: int | None, problem: str) -> _Meaning:
-    """Return family, reason and sentence of an answer that is no success."""
+def _meaning(status: int, code: int | None, problem: str, *, empty: bool) -> _Meaning:
+    """Return family, reason and sentence of an answer that is no success. empty: it has no body."""
     known = CODES.get(code or 0) or PROBLEMS.get(problem)
     if known is not None and issubclass(known[0], RateLimited) and not issubclass(known[0], CredentialsRejected):
         # "Later" whatever the status: X answers some limits with 403.
@@ -163,31 +165,45 @@ def _meaning(status: int, code: int | None, problem: str) -> _Meaning:
         )
     if status < 400:
         return ServiceUnavailable, "twitter_redirects", "Twitter's address answers with a redirect. Check *_API_URL"
-    return known or _by_status(status)
+    return known or _by_status(status, empty=empty)
 
 
-def _by_status(status: int) -> _Meaning:
+def _by_status(status: int, *, empty: bool) -> _Meaning:
     if status == 401:
         return CredentialsRejected, "credentials_rejected", "Twitter does not accept the credentials. Check them"
     if status in (408, 425):
         return ServiceUnavailable, "twitter_unavailable", "Twitter did not process the request"
+    if status == 404 and empty:
+        return Permanent, "not_found", "X does not offer this call to the app, or does not know the address"
     if status == 404:
         return Permanent, "not_found", "Twitter does not know this address, customer or environment"
     return Permanent, "request_refused", "Twitter refused the request"
 
 
 def _problem(answer: Answer) -> str:
-    """Return the last part of a v2 problem's type, "" without one.
+    """Return the last part of a v2 problem's type, or the reason inside a "client-forbidden" one; "" without one.
 
     https://docs.x.com/x-api/fundamentals/response-codes-and-errors
     """
     body = answer.json()
-    kind = body.get("type") if isinstance(body, Mapping) else None
-    if not isinstance(kind, str) and isinstance(body, Mapping):
-        errors = body.get("errors")
-        first = errors[0] if isinstance(errors, list) and errors else None
+    if not isinstance(body, Mapping):
+        return ""
+    errors = body.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    kind = body.get("type")
+    if not isinstance(kind, str):
         kind = first.get("type") if isinstance(first, Mapping) else None
+    reason = body.get("reason")
+    if isinstance(reason, str) and reason in PROBLEMS:
+        return reason
     return kind.rstrip("/").rpartition("/")[2] if isinstance(kind, str) else ""
+
+
+def _registration_url(answer: Answer) -> str:
+    """Return the address at X where a developer enrols: the one in the answer, if it is one of X's."""
+    body = answer.json()
+    url = body.get("registration_url") if isinstance(body, Mapping) else None
+    return url if isinstance(url, str) and _X_PAGE.fullmatch(url) else CONSOLE
 
 
 def outcome(answer: Answer) -> tuple[int | None, str]:

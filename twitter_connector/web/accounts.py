@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify
 
 from twitter_connector import metrics
 from twitter_connector.bootstrap import Services
+from twitter_connector.errors import AWAITS_A_PERSON
 from twitter_connector.model.account import Account
 from twitter_connector.model.timestamps import iso, moment
 from twitter_connector.model.work import Direction
@@ -49,14 +50,17 @@ def described(svc: Services, account: Account) -> dict[str, Any]:
     pauses = svc.lanes.pauses(account.id)
     waiting = svc.lanes.waiting(account.id)
     probes = svc.lanes.probes(account.id)
-    state = "attention" if account.attention else "paused" if pauses else "unreachable" if probes else "active"
+    attention = account.attention or next(
+        (pause["detail"] for pause in pauses.values() if pause["reason"] in AWAITS_A_PERSON), ""
+    )
+    state = "attention" if attention else "paused" if pauses else "unreachable" if probes else "active"
     return {
         "account_id": account.id,
         "screen_name": account.screen_name,
         "api": account.api,
         **account.settings,
         "state": state,
-        "attention": account.attention or None,
+        "attention": attention or None,
         "webhook": (
             {"id": account.webhook.id, "url": account.webhook.url, "valid": account.webhook.valid}
             if account.webhook

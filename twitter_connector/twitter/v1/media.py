@@ -11,23 +11,23 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from twitter_connector.errors import Endpoint, ServiceUnavailable
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.plan import Upload
-from twitter_connector.net.answers import Answer, NoAnswer, NotSent
+from twitter_connector.net.answers import Answer
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.multipart import FilePart, Multipart
 
-from ..chunked_upload import Outgoing, carry_on
-from ..http import classify, scope_of
-from ..media_refusals import processing_failed, upload_refused
-from ..oauth1 import signature
+from ..chunked_upload import (
+    SECONDS,
+    SEGMENT_SECONDS,
+    Outgoing,
+    UploadHttp,
+    after_processing,
+    carry_on,
+    unavailable,
+)
 
 PATH = "/1.1/media/upload.json"
-SECONDS = 30.0
-SEGMENT_SECONDS = 60.0
-DEFAULT_WAIT = timedelta(seconds=5)
-LONGEST_WAIT = timedelta(minutes=5)
 
 
 class V1Uploads:
@@ -35,7 +35,7 @@ class V1Uploads:
     files that Twitter refuses: Permanent "media_refused" or "media_processing_failed", MediaTooLarge."""
 
     def __init__(self, http_client: HttpClient, base_url: str, clock: Callable[[], datetime]) -> None:
-        self._http_client = http_client
+        self._http = UploadHttp(http_client, clock)
         self._url = base_url + PATH
         self._clock = clock
 
@@ -61,7 +61,7 @@ class V1Uploads:
         # The number beside it has more digits than some JSON readers keep.
         media_id = str(body.get("media_id_string") or body.get("media_id") or "")
         if not media_id.isascii() or not media_id.isdecimal():
-            raise _unavailable("twitter_odd_answer", "Twitter's answer to an upload names no media id.")
+            raise unavailable("twitter_odd_answer", "Twitter's answer to an upload names no media id.")
         return Upload(media_id)
 
     def append(self, credentials: Credentials, upload: Upload, outgoing: Outgoing) -> Upload:
@@ -77,47 +77,19 @@ class V1Uploads:
     def finalize(self, credentials: Credentials, upload: Upload) -> tuple[Upload, timedelta]:
         """Say that all segments are there. The upload is "ready" then, or "processing"."""
         form = {"command": "FINALIZE", "media_id": upload.media_id}
-        return _after(upload, _told(self._send("POST", credentials, data=form)))
+        return after_processing(upload, _told(self._send("POST", credentials, data=form)))
 
     def status(self, credentials: Credentials, upload: Upload) -> tuple[Upload, timedelta]:
         """Ask how far the processing is."""
         query = {"command": "STATUS", "media_id": upload.media_id}
-        return _after(upload, _told(self._send("GET", credentials, params=query)))
+        return after_processing(upload, _told(self._send("GET", credentials, params=query)))
 
     def _send(self, method: str, credentials: Credentials, *, seconds: float = SECONDS, **kwargs: Any) -> Answer:
-        try:
-            answer = self._http_client.exchange(
-                method, self._url, seconds=seconds, auth=signature(credentials), **kwargs
-            )
-        except (NotSent, NoAnswer) as error:
-            raise _unavailable("twitter_unreachable", f"Twitter's upload host failed: {error}.") from error
-        failure = upload_refused(classify(answer, self._clock(), acts=False, endpoint=Endpoint.UPLOAD))
-        if failure is not None:
-            raise failure
-        return answer
-
-
-def _after(upload: Upload, body: Mapping[str, Any]) -> tuple[Upload, timedelta]:
-    info = body.get("processing_info")
-    state = str(info.get("state") or "") if isinstance(info, Mapping) else "succeeded"
-    error = info.get("error") if isinstance(info, Mapping) else None
-    if state == "failed" or error:
-        # X has been seen to name an error beside "in_progress", and then nothing changes any more.
-        raise processing_failed(upload.file, error)
-    if state == "succeeded":
-        return replace(upload, state="ready"), timedelta()
-    assert isinstance(info, Mapping)
-    after = info.get("check_after_secs")
-    wait = timedelta(seconds=after) if isinstance(after, int | float) and 0 <= after < 1e6 else DEFAULT_WAIT
-    return replace(upload, state="processing"), min(wait, LONGEST_WAIT)
-
-
-def _unavailable(reason: str, detail: str) -> ServiceUnavailable:
-    return ServiceUnavailable(reason, detail, scope=scope_of(Endpoint.UPLOAD), endpoint=Endpoint.UPLOAD)
+        return self._http.send(method, self._url, credentials, seconds=seconds, **kwargs)
 
 
 def _told(answer: Answer) -> Mapping[str, Any]:
     body = answer.json()
     if not isinstance(body, Mapping):
-        raise _unavailable("twitter_odd_answer", "Twitter's answer to an upload is not JSON.")
+        raise unavailable("twitter_odd_answer", "Twitter's answer to an upload is not JSON.")
     return body

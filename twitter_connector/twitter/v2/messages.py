@@ -12,7 +12,13 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from twitter_connector.errors import OutcomeUnknown, Permanent, ServiceUnavailable, UnsupportedKind
+from twitter_connector.errors import (
+    OutcomeUnknown,
+    Permanent,
+    RecipientRefused,
+    ServiceUnavailable,
+    UnsupportedKind,
+)
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import DmEchoed, DmReceived, RawEvent, id_text
 from twitter_connector.model.plan import SendDm
@@ -71,7 +77,12 @@ class V2Messages:
         if step.media_id:
             body["attachments"] = [{"media_id": step.media_id}]
         path = f"/2/dm_conversations/with/{quote(recipient_id, safe='')}/messages"
-        answer = self._as_user("POST", path, "dm_conversations/with/messages", acts=True, json=body).json()
+        try:
+            answer = self._as_user("POST", path, "dm_conversations/with/messages", acts=True, json=body).json()
+        except Permanent as error:
+            if error.status != 403 or error.reason != "request_refused":
+                raise
+            raise _refused(error, has_file=bool(step.media_id)) from error
         data = answer.get("data") if isinstance(answer, Mapping) else None
         dm_id = id_text(data.get("dm_event_id")) if isinstance(data, Mapping) else ""
         if not dm_id:
@@ -162,6 +173,16 @@ class V2Messages:
                 self._budget(self._account_id, endpoint, *position)
 
         return self._http.signed(method, f"{self._base}{path}", self._credentials, acts=acts, seen=seen, **kwargs)
+
+
+def _refused(error: Permanent, *, has_file: bool) -> Permanent:
+    """Return what a refused send means. X refuses a customer and a file alike: 403, with a problem without a type."""
+    facts: dict[str, Any] = {"status": error.status, "words": error.words}
+    if has_file:
+        detail = "X does not accept the file for this customer, or the customer accepts no messages (HTTP 403)."
+        return Permanent("media_refused", detail, **facts)
+    detail = "The customer does not accept Direct Messages from this account, or never wrote to it (HTTP 403)."
+    return RecipientRefused("recipient_closed", detail, **facts)
 
 
 def _lacks_messages(body: Mapping[str, Any]) -> bool:
