@@ -21,7 +21,8 @@ from twitter_connector.errors import (
     Permanent,
     Scope,
 )
-from twitter_connector.model.account import Account, Credentials, Webhook
+from twitter_connector.model.account import AAA, POLL, V2, XAA, Account, Credentials, Webhook
+from twitter_connector.model.capabilities import EVERYTHING
 from twitter_connector.model.event import DM, DmEchoed, DmReceived, RawEvent
 from twitter_connector.model.flavour import CHALLENGE_FAILED, WEBHOOK_LIMIT
 from twitter_connector.model.plan import SendDm
@@ -274,7 +275,7 @@ class FakePlatform:
 
     def __init__(self) -> None:
         self.owners: dict[str, tuple[str, str, str]] = {}
-        self.hooks: dict[str, list[Webhook]] = {"prod": []}
+        self.hooks: dict[str, list[Webhook]] = {"prod": [], "v2": []}
         self.subscribers: set[tuple[str, str]] = set()
         self.failing: dict[str, ConnectorError] = {}
         self.calls: list[str] = []
@@ -312,7 +313,8 @@ class FakeRegistration:
     def __init__(self, platform: FakePlatform, account: Account) -> None:
         self._platform = platform
         self._credentials = account.credentials
-        self._environment = account.settings.get("environment", "")
+        self._account = account
+        self._environment = account.settings.get("environment", "v2" if account.flavour == V2 else "")
         self._account_id = account.id
 
     @property
@@ -325,7 +327,7 @@ class FakeRegistration:
 
     @property
     def needs_webhook(self) -> bool:
-        return True
+        return self._account.inbound in (XAA, AAA)
 
     def who_am_i(self) -> tuple[str, str, str]:
         self._call("who_am_i")
@@ -370,6 +372,8 @@ class FakeRegistration:
 
     def subscribe(self, webhook: Webhook | None) -> Subscriptions:
         self._call("subscribe")
+        if self._account.inbound == POLL:
+            return Subscriptions(active=None)
         mark = (self._environment, self._owner_id())
         new = mark not in self._platform.subscribers
         self._platform.subscribers.add(mark)
@@ -377,6 +381,8 @@ class FakeRegistration:
 
     def subscriptions(self, webhook: Webhook | None) -> Subscriptions:
         self._call("subscribed")
+        if self._account.inbound == POLL:
+            return Subscriptions(active=None)
         mark = (self._environment, self._owner_id())
         active = not self._platform.forgetful and mark in self._platform.subscribers
         return Subscriptions(active=active, events=EVENTS if active else ())
@@ -412,7 +418,9 @@ def account_registration(
     accounts: Any, lanes: Any, platform: FakePlatform, clock: Callable[[], datetime]
 ) -> AccountRegistration:
     """Return the use cases at a platform."""
-    return AccountRegistration(accounts, lanes, FakeLocks(), platform, platform.answer_own_challenge, clock)
+    return AccountRegistration(
+        accounts, lanes, FakeLocks(), platform, platform.answer_own_challenge, lambda account: EVERYTHING, clock
+    )
 
 
 class FakeWatch:

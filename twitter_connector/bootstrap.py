@@ -146,7 +146,15 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     locks = Locks(client)
     twitter = Flavours(http_client, settings, now, rate_limits.note)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
-    registration = AccountRegistration(accounts, lanes, locks, twitter.registration, OwnChallenge(http_client), now)
+    registration = AccountRegistration(
+        accounts,
+        lanes,
+        locks,
+        twitter.registration,
+        OwnChallenge(http_client),
+        lambda account: twitter.of(account).can,
+        now,
+    )
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal"))
     upkeep = Upkeep(accounts, accounts, registration, inbox, twitter.messages, now, random.random)
     cim = CcmClient(http_client, settings.ccm_url, now)

@@ -37,9 +37,44 @@ def test_the_body_of_the_guide_is_read() -> None:
 def test_a_bearer_token_and_no_environment_are_possible() -> None:
     body = {k: v for k, v in GUIDE.items() if k != "ENVIRONMENT-NAME"}
     wanted = load_registration({**body, "BEARER-TOKEN": "AAAA%2Bb"})
-    assert (wanted.credentials.bearer_token, wanted.flavour, wanted.settings) == ("AAAA%2Bb", V2, {})
+    assert (wanted.credentials.bearer_token, wanted.flavour, wanted.settings) == ("AAAA%2Bb", V2, {"inbound": "xaa"})
     assert load_registration({**GUIDE, "ENVIRONMENT-NAME": ""}).flavour == V2
     assert load_registration({**GUIDE, "BEARER-TOKEN": None, "ENVIRONMENT-NAME": None}).flavour == V2
+
+
+@pytest.mark.parametrize("inbound", ["xaa", "aaa", "stream", "poll"])
+def test_the_way_in_of_api_v2_is_chosen(inbound: str) -> None:
+    body = {k: v for k, v in GUIDE.items() if k != "ENVIRONMENT-NAME"}
+    request = load_registration({**body, "INBOUND": inbound})
+    assert (request.account_id, request.flavour, request.settings) == ("7", V2, {"inbound": inbound})
+    assert bool(request.webhook_url) == (inbound in ("xaa", "aaa")), "a stream and polling have no webhook"
+
+
+@pytest.mark.parametrize("inbound", ["poll", "stream", None, ""])
+def test_without_a_webhook_the_account_is_the_tokens_owner(inbound: str | None) -> None:
+    body = {k: v for k, v in GUIDE.items() if k not in ("ENVIRONMENT-NAME", "WEBHOOK-URL")}
+    request = load_registration({**body, **({} if inbound is None else {"INBOUND": inbound})})
+    assert (request.account_id, request.webhook_url) == ("", "")
+    assert request.settings == {"inbound": inbound or "poll"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"INBOUND": "pol"}, "INBOUND"),
+        ({"INBOUND": "XAA"}, "INBOUND"),
+        ({"INBOUND": 7}, "INBOUND"),
+        ({"INBOUND": "poll", "ENVIRONMENT-NAME": "prod"}, "INBOUND"),
+        ({"INBOUND": "xaa", "WEBHOOK-URL": None}, "WEBHOOK-URL"),
+        ({"INBOUND": "aaa", "WEBHOOK-URL": ""}, "WEBHOOK-URL"),
+        ({"ENVIRONMENT-NAME": "prod", "WEBHOOK-URL": "absent"}, "WEBHOOK-URL"),
+        ({"INBOUND": "xaa", "WEBHOOK-URL": "absent"}, "WEBHOOK-URL"),
+    ],
+)
+def test_what_does_not_fit_together_is_named(changes: dict[str, Any], named: str) -> None:
+    body = {**{k: v for k, v in GUIDE.items() if k != "ENVIRONMENT-NAME"}, **changes}
+    body = {k: v for k, v in body.items() if v != "absent"}
+    assert set(errors_of(body)) == {named}
 
 
 def test_spaces_from_copying_are_forgiven() -> None:

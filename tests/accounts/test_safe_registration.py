@@ -13,7 +13,7 @@ from tests.fakes import FakeAccounts, FakeClock, FakePlatform, account_registrat
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.registration_steps import RegistrationStatus, StepFailed
 from twitter_connector.errors import ConnectorError, Permanent, RateLimited, ServiceUnavailable
-from twitter_connector.model.account import V1, Account, Webhook
+from twitter_connector.model.account import V1, V2, Account, Webhook
 from twitter_connector.model.flavour import WEBHOOK_LIMIT
 from twitter_connector.model.subscription import ChallengeAnswer
 
@@ -199,6 +199,87 @@ class TestSuccessors:
         assert (error.step, error.advice) == ("webhook", "X allows no further webhook.")
 
 
+class TestApiV2:
+    """An account changes its API, or its way in, and works at every moment."""
+
+    def v2(self, desk: Desk, inbound: str, account_id: str = A) -> RegistrationStatus:
+        url = url_of(account_id) if inbound in ("xaa", "aaa") else ""
+        request = Registration(
+            account_id if url else "", desk.platform.token(account_id), url, V2, {"inbound": inbound}
+        )
+        return desk.registration.register(request)
+
+    def test_an_account_that_polls_has_no_webhook_and_is_the_tokens_owner(self, desk: Desk) -> None:
+        shown = self.v2(desk, "poll", "4711").as_json()
+        assert (shown["account_id"], shown["api"], shown["inbound"]) == ("4711", "v2", "poll")
+        assert (shown["webhook"], shown["subscribed"], shown["actions"]) == (None, None, [])
+        account = desk.account("4711")
+        assert (account.sends_only, account.webhook, account.webhook_url, account.attention) == (False, None, "", "")
+        assert desk.platform.urls("v2") == []
+
+    def test_a_token_that_names_nobody_needs_a_url(self, desk: Desk) -> None:
+        desk.platform.owners[desk.platform.token("4711").access_token] = ("", "", "")
+        token = replace(desk.platform.token("4711"), access_token="nameless")
+        desk.platform.owners["nameless"] = ("", "", "")
+        with pytest.raises(StepFailed, match="WEBHOOK-URL"):
+            desk.registration.register(Registration("", token, "", V2, {"inbound": "poll"}))
+        assert desk.accounts.get("4711") is None
+
+    def test_from_v1_to_v2_the_former_subscription_ends_and_a_shared_webhook_stays(self, desk: Desk) -> None:
+        status = self.v2(desk, "xaa")
+        assert status.actions == ("created", "subscribed")
+        assert desk.platform.urls("v2") == [url_of(A)]
+        assert desk.platform.subscribers == {("prod", B), ("v2", A)}
+        assert desk.platform.urls("prod") == [url_of(A)], "it still serves B"
+        assert desk.account().registered_at == desk.former.registered_at
+        assert desk.accounts.account_status(A)["gap_since"] > 0, "what came in between is read back"
+
+    def test_the_last_account_of_a_place_takes_its_webhook_along(self, desk: Desk) -> None:
+        desk.registration.unregister(desk.account(B))
+        self.v2(desk, "poll")
+        assert desk.platform.urls("prod") == []
+        assert desk.platform.subscribers == set()
+
+    def test_from_webhook_to_polling_the_webhook_goes_last(self, desk: Desk) -> None:
+        self.v2(desk, "xaa")
+        self.v2(desk, "poll")
+        assert desk.platform.urls("v2") == []
+        assert (desk.account().webhook, desk.account().inbound) == (None, "poll")
+
+    def test_from_polling_back_to_a_webhook(self, desk: Desk) -> None:
+        self.v2(desk, "poll")
+        assert self.v2(desk, "xaa").actions == ("created", "subscribed")
+        assert desk.account().webhook == desk.platform.hooks["v2"][0]
+
+    def test_another_kind_of_subscription_keeps_the_webhook(self, desk: Desk) -> None:
+        self.v2(desk, "xaa")
+        webhook = desk.account().webhook
+        assert self.v2(desk, "aaa").webhook == webhook
+        assert desk.platform.hooks["v2"] == [webhook]
+        assert ("v2", A) in desk.platform.subscribers
+
+    def test_a_change_that_fails_leaves_everything_as_it_was(self, desk: Desk) -> None:
+        desk.platform.challenge = lambda url: False
+        with pytest.raises(StepFailed):
+            self.v2(desk, "xaa")
+        assert desk.account() == desk.former
+        assert desk.platform.subscribers == {("prod", A), ("prod", B)}
+        desk.platform.challenge = lambda url: True
+        desk.platform.failing["subscribed"] = ServiceUnavailable("twitter_unavailable", "", status=503)
+        with pytest.raises(StepFailed):
+            self.v2(desk, "xaa")
+        assert desk.account() == desk.former
+        assert desk.platform.urls("v2") == [], "a webhook of an attempt that failed is removed"
+
+    def test_several_accounts_of_an_app_share_a_webhook(self, desk: Desk) -> None:
+        self.v2(desk, "xaa")
+        assert self.v2(desk, "xaa", B).actions == ("kept", "subscribed")
+        assert desk.platform.urls("v2") == [url_of(A)]
+        desk.registration.unregister(desk.account(A))
+        assert desk.platform.urls("v2") == [url_of(B)]
+        assert desk.platform.subscribers == {("v2", B)}
+
+
 class TestOneAtATime:
     def test_a_second_registration_waits_for_the_first(self, desk: Desk) -> None:
         desk.platform.hooks["prod"].clear()
@@ -226,7 +307,7 @@ class TestOneAtATime:
                 hurried.register(Registration(A, desk.platform.token(A), url_of(A), V1, {"environment": "prod"}))
             assert isinstance(caught.value.cause, RateLimited)
             assert caught.value.cause.until is not None
-            assert desk.platform.calls == []
+            assert desk.platform.calls == ["who_am_i"]
             # Another account's is not held up.
             desk.register(B)
 

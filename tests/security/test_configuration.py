@@ -22,6 +22,7 @@ from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
 from twitter_connector.errors import RateLimited, ServiceUnavailable
 from twitter_connector.model.account import Credentials, Webhook
+from twitter_connector.model.capabilities import EVERYTHING
 from twitter_connector.model.subscription import ChallengeAnswer, Subscriptions
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction
@@ -372,6 +373,7 @@ def repaired(services: Services, meanwhile: Callable[[], object]) -> None:
         services.locks,
         lambda _: twitter,
         lambda url, secret: ChallengeAnswer(None),
+        lambda account: EVERYTHING,
         lambda: datetime.now(UTC),
     ).repair(ACCOUNT)
 

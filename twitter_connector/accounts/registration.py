@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from marshmallow import ValidationError
-
-from twitter_connector.errors import RateLimited
-from twitter_connector.model.account import V2, Account
+from twitter_connector.errors import Permanent, RateLimited
+from twitter_connector.model.account import Account
+from twitter_connector.model.capabilities import Capabilities
 from twitter_connector.model.flavour import Registration as RegistrationAtX
 from twitter_connector.model.subscription import ChallengeAnswer, Subscriptions
 from twitter_connector.model.work import Direction
@@ -36,7 +35,8 @@ _TRY_AGAIN_AFTER = timedelta(seconds=10)
 class AccountRegistration:
     """The registration use cases. Every failure is a StepFailed that says what to do.
 
-    registration: makes the gateway of an account. challenge: see twitter/own_challenge. wait_seconds: how long one
+    registration: makes the gateway of an account. challenge: see twitter/own_challenge. can: what the account's API
+    carries. wait_seconds: how long one
     registration waits for another one of the same account.
     """
 
@@ -45,28 +45,26 @@ class AccountRegistration:
     locks: LocksPort
     registration: Callable[[Account], RegistrationAtX]
     challenge: Callable[[str, str], ChallengeAnswer]
+    can: Callable[[Account], Capabilities]
     clock: Callable[[], datetime]
     wait_seconds: float = WAIT_SECONDS
 
     @property
     def _state(self) -> RegistrationState:
-        return RegistrationState(self.accounts, self.registration, self.challenge, self.clock)
+        return RegistrationState(self.accounts, self.registration, self.challenge, self.can, self.clock)
 
     def register(self, request: Registration) -> RegistrationStatus:
         """Bring an account into service. A repetition changes nothing that is right already."""
-        if request.flavour == V2:
-            sentence = (
-                "It is missing. It is the label of the Account Activity environment in X's developer portal. X API v2, "
-                "which has none, is not supported by this version."
-            )
-            raise ValidationError({"ENVIRONMENT-NAME": [sentence]})
+        account_id = request.account_id
         try:
-            with self._one_at_a_time(request.account_id):
-                status = self._register(request)
+            account = self._owned(request.account())
+            account_id = account.id
+            with self._one_at_a_time(account_id):
+                status = self._register(account)
         except StepFailed as error:
-            _log_failure(request.account_id, error)
+            _log_failure(account_id, error)
             raise
-        log.info("registered", extra={"account": request.account_id, "actions": list(status.actions)})
+        log.info("registered", extra={"account": account_id, "actions": list(status.actions)})
         return status
 
     def repair(self, account: Account) -> RegistrationStatus:
@@ -94,7 +92,7 @@ class AccountRegistration:
         webhook = own(performed("webhook", x.webhooks), account) if x.needs_webhook else None
         subscriptions = performed("subscription", lambda: x.subscriptions(webhook))
         seen = replace(account, webhook=webhook, subscribed=subscriptions.active is not False)
-        status = RegistrationStatus(seen, webhook, subscriptions)
+        status = RegistrationStatus(seen, webhook, subscriptions, can=self.can(account))
         self._state.store(status)
         if not status.works or (x.needs_webhook and webhook is None):
             self.accounts.note(account.id, next_check_at=0)
@@ -139,22 +137,47 @@ class AccountRegistration:
 
     # Registering
 
-    def _register(self, request: Registration) -> RegistrationStatus:
-        former = self.accounts.get(request.account_id, max_age=0)
-        account = self._with_names(request.account(), former)
+    def _owned(self, account: Account) -> Account:
+        """Return the account with its names, and with its id where no URL named it. Raises StepFailed if the access
+        token is another account's."""
+        x = performed("credentials", lambda: self.registration(account))
+        owner_id, screen_name, name = performed("credentials", x.who_am_i)
+        if account.id and not owner_id:
+            # X has accepted the credentials, and subscribing needs the account's own.
+            log.warning("token_owner_unknown", extra={"account": account.id})
+        elif not owner_id:
+            raise StepFailed(
+                "credentials",
+                "X does not say whose the access token is. Register with a WEBHOOK-URL that ends in the account's id.",
+                Permanent("token_owner_unknown", "", status=422),
+            )
+        elif account.id and owner_id != account.id:
+            called = f" (@{screen_name})" if screen_name else ""
+            raise StepFailed(
+                "credentials",
+                f"The access token belongs to account {owner_id}{called}, but WEBHOOK-URL ends in {account.id}. Use "
+                "the token of that account, or end the URL in the id of this one.",
+            )
+        return replace(account, id=account.id or owner_id, screen_name=screen_name, name=name)
+
+    def _register(self, account: Account) -> RegistrationStatus:
+        former = self.accounts.get(account.id, max_age=0)
+        account = replace(account, registered_at=self.clock())
         if former is not None:
             rekeyed = former.rekeyed(account.credentials)
             account = replace(
                 account,
+                screen_name=account.screen_name or former.screen_name,
+                name=account.name or former.name,
                 # By its id, our webhook is recognised as ours although the URL is another one now.
                 webhook=former.webhook,
-                registered_at=former.registered_at or self.clock(),
+                registered_at=former.registered_at or account.registered_at,
                 retired_secrets=rekeyed.retired_secrets,
                 retired_until=rekeyed.retired_until,
             )
         before = self.accounts.account_status(account.id)
         # X's challenge comes while the registration call is still open: the account must be stored by then.
-        self.accounts.save(account)
+        performed("credentials", lambda: self.accounts.save(account))
         setup = self._state.setup(account)
         try:
             status = self._state.connect(setup)
@@ -165,26 +188,6 @@ class AccountRegistration:
         self._after(status, former, before)
         return status
 
-    def _with_names(self, account: Account, former: Account | None) -> Account:
-        """Return the account with its names. Raises StepFailed if the access token is another account's."""
-        owner_id, screen_name, name = performed("credentials", self.registration(account).who_am_i)
-        if not owner_id:
-            # X has accepted the credentials, and subscribing needs the account's own.
-            log.warning("token_owner_unknown", extra={"account": account.id})
-        elif owner_id != account.id:
-            called = f" (@{screen_name})" if screen_name else ""
-            raise StepFailed(
-                "credentials",
-                f"The access token belongs to account {owner_id}{called}, but WEBHOOK-URL ends in {account.id}. Use "
-                "the token of that account, or end the URL in the id of this one.",
-            )
-        return replace(
-            account,
-            screen_name=screen_name or (former.screen_name if former else ""),
-            name=name or (former.name if former else ""),
-            registered_at=self.clock(),
-        )
-
     def _restore(self, former: Account | None, setup: WebhookSetup, before: Mapping[str, int]) -> None:
         """Store what stood before a registration that failed, and what X has now."""
         if former is None:
@@ -192,6 +195,9 @@ class AccountRegistration:
             self.accounts.remove(setup.account.id)
             return
         self.accounts.save(former)
+        if self.registration(former).webhook_scope != self.registration(setup.account).webhook_scope:
+            setup.take_back()
+            return  # what was seen is of another place of X
         self._state.store_seen(former, setup)
         if setup.replaced:
             self._state.open_gaps(setup, {})
@@ -207,15 +213,23 @@ class AccountRegistration:
             return
         # It is registered again because something was wrong: read what was missed since.
         open_gap(self.accounts, account, before, self.clock())
-        if self.registration(former).webhook_scope != self.registration(account).webhook_scope:
-            self._leave(former)
-
-    def _leave(self, former: Account) -> None:
-        """Take down what the account had at another place of X, now that its successor works."""
         try:
-            self._state.taken_down(former)
+            self._leave(former, account)
         except StepFailed as error:
             log.warning("former_webhook_kept", extra={"account": former.id, "step": error.step, "detail": error.advice})
+
+    def _leave(self, former: Account, account: Account) -> None:
+        """Take down what the account had at X before and does not need any more, now that its successor works."""
+        old, new = self.registration(former), self.registration(account)
+        if old.webhook_scope != new.webhook_scope:
+            self._state.taken_down(former, shared=True)
+        elif former.inbound != account.inbound:
+            performed("subscription", old.unsubscribe)
+            # Two ways in may share a subscription: make those of the new one again.
+            performed("subscription", lambda: new.subscribe(account.webhook))
+            webhook = former.webhook
+            if webhook is not None and not new.needs_webhook and not self.users_of(webhook.id):
+                performed("webhook", lambda: old.delete_webhook(webhook.id))
 
     @contextmanager
     def _one_at_a_time(self, account_id: str) -> Iterator[None]:

@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from twitter_connector.cim.envelope import secret
-from twitter_connector.model.account import V1, V2, Account, Credentials
+from twitter_connector.model.account import AAA, INBOUND, POLL, STREAM, V1, V2, XAA, Account, Credentials
 
 from .webhook_url import MAX_CHARS, BadWebhookUrl, account_id_in
+
+WAYS_IN = (XAA, AAA, STREAM, POLL)
 
 
 @dataclass(frozen=True)
 class Registration:
-    """What an operator asks for. account_id: the one that the webhook's URL ends in. flavour, settings: see Account."""
+    """What an operator asks for. account_id: the one that the webhook's URL ends in; "" without a URL, which stands for
+    the owner of the access token. flavour, settings: see Account."""
 
     account_id: str
     credentials: Credentials
@@ -45,12 +48,18 @@ class _RegistrationSchema(Schema):
     access_token = fields.String(required=True, data_key="ACCESS-TOKEN", validate=secret)
     access_token_secret = fields.String(required=True, data_key="ACCESS-TOKEN-SECRET", validate=secret)
     bearer_token = fields.String(load_default=None, allow_none=True, data_key="BEARER-TOKEN", validate=secret)
-    webhook_url = fields.Method(required=True, data_key="WEBHOOK-URL", deserialize="_url_and_id")
+    webhook_url = fields.Method(load_default=None, data_key="WEBHOOK-URL", deserialize="_url_and_id")
     environment = fields.String(
         load_default=None,
         allow_none=True,
         data_key="ENVIRONMENT-NAME",
         validate=validate.Regexp(r"^[A-Za-z0-9_\-]{0,64}$", error="Letters, digits, _ and - only."),
+    )
+    inbound = fields.String(
+        load_default=None,
+        allow_none=True,
+        data_key="INBOUND",
+        validate=validate.OneOf(("", *WAYS_IN), error="One of xaa, aaa, stream and poll."),
     )
 
     def _url_and_id(self, value: object) -> tuple[str, str]:
@@ -61,11 +70,26 @@ class _RegistrationSchema(Schema):
         except BadWebhookUrl as error:
             raise ValidationError(str(error)) from None
 
+    @validates_schema(skip_on_field_errors=False)
+    def _fits_together(self, data: Mapping[str, Any], **_: Any) -> None:
+        with_url = data.get("webhook_url") is not None or "webhook_url" not in data
+        if data.get("environment"):
+            if data.get("inbound"):
+                raise ValidationError({"INBOUND": ["Only X API v2 has it, which needs no ENVIRONMENT-NAME."]})
+            if not with_url:
+                raise ValidationError({"WEBHOOK-URL": ["API v1.1 brings events over a webhook only."]})
+        elif data.get("inbound") in (XAA, AAA) and not with_url:
+            raise ValidationError({"WEBHOOK-URL": ["These events come over a webhook; `poll` and `stream` need none."]})
+
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> Registration:
-        (url, account_id), environment = data.pop("webhook_url"), data.pop("environment")
-        flavour, settings = (V1, {"environment": environment}) if environment else (V2, {})
-        return Registration(account_id, Credentials(**data), url, flavour, settings)
+        (url, account_id), environment = data.pop("webhook_url") or ("", ""), data.pop("environment")
+        inbound = data.pop("inbound") or (XAA if url else POLL)
+        if environment:
+            return Registration(account_id, Credentials(**data), url, V1, {"environment": environment})
+        # What needs no webhook has none: the URL only names the account then.
+        needed = url if inbound in (XAA, AAA) else ""
+        return Registration(account_id, Credentials(**data), needed, V2, {INBOUND: inbound})
 
 
 def load_registration(data: object, public_url: str | None = None) -> Registration:

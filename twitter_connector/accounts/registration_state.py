@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent
 from twitter_connector.model.account import Account, Webhook
+from twitter_connector.model.capabilities import Capabilities
 from twitter_connector.model.flavour import Registration
 from twitter_connector.model.subscription import ChallengeAnswer
 from twitter_connector.model.timestamps import epoch_ms
@@ -23,21 +24,24 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RegistrationState:
-    """registration: makes the gateway of an account. challenge: see twitter/own_challenge."""
+    """registration: makes the gateway of an account. challenge: see twitter/own_challenge. can: what its API can do."""
 
     accounts: AccountsPort
     registration: Callable[[Account], Registration]
     challenge: Callable[[str, str], ChallengeAnswer]
+    can: Callable[[Account], Capabilities]
     clock: Callable[[], datetime]
 
     def setup(self, account: Account) -> WebhookSetup:
         scope = self.registration(account).webhook_scope
         known = self.accounts.all()
-        others = [
-            a for a in known if a.id != account.id and not a.sends_only and self.registration(a).webhook_scope == scope
-        ]
+        others = [a for a in known if a.id != account.id and not a.sends_only and self._shares(a, scope)]
         ours = frozenset(a.webhook.id for a in known if a.webhook is not None)
         return WebhookSetup(account, self.registration, others, ours, self.challenge)
+
+    def _shares(self, account: Account, scope: Hashable) -> bool:
+        x = self.registration(account)
+        return x.needs_webhook and x.webhook_scope == scope
 
     def connect(self, setup: WebhookSetup) -> RegistrationStatus:
         before = {other.id: self.accounts.account_status(other.id) for other in setup.others}
@@ -51,7 +55,7 @@ class RegistrationState:
             attention="",
             app_id=self._app_id(setup.account),
         )
-        return RegistrationStatus(account, setup.webhook, subscriptions, tuple(setup.actions))
+        return RegistrationStatus(account, setup.webhook, subscriptions, tuple(setup.actions), self.can(account))
 
     def open_gaps(self, setup: WebhookSetup, before: Mapping[str, Mapping[str, int]]) -> None:
         """Note that the old webhook brought the events of these accounts too, and that they must subscribe again."""
@@ -69,14 +73,17 @@ class RegistrationState:
             log.info("app_id_unknown", extra={"account": account.id, "reason": error.reason})
             return ""
 
-    def taken_down(self, account: Account) -> Sequence[Account]:
-        """End subscription and webhook of an account at X. Return the accounts that need a webhook of their own."""
+    def taken_down(self, account: Account, *, shared: bool = False) -> Sequence[Account]:
+        """End subscription and webhook of an account at X. Return the accounts that need a webhook of their own.
+
+        shared: leave a webhook that others use as it is; its address goes on being answered.
+        """
         x = self.registration(account)
         heirs = self.setup(account).others
         try:
             performed("subscription", x.unsubscribe)
             webhook = own(performed("webhook", x.webhooks), account) if x.needs_webhook else None
-            if webhook is None or (heirs and webhook.url != account.webhook_url):
+            if webhook is None or (heirs and (shared or webhook.url != account.webhook_url)):
                 return ()
             performed("webhook", lambda: x.delete_webhook(webhook.id))
         except StepFailed as error:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited
-from twitter_connector.model.account import Account, Webhook
+from twitter_connector.model.account import V1, Account, Webhook
+from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.flavour import CHALLENGE_FAILED
 from twitter_connector.model.subscription import Subscriptions
 
@@ -50,6 +51,7 @@ class RegistrationStatus:
     webhook: Webhook | None
     subscriptions: Subscriptions
     actions: tuple[str, ...] = ()
+    can: Capabilities = EVERYTHING
 
     @property
     def subscribed(self) -> bool | None:
@@ -64,7 +66,7 @@ class RegistrationStatus:
     def as_json(self) -> dict[str, Any]:
         """Return the object of the register and status routes."""
         webhook = self.webhook
-        return {
+        shown: dict[str, Any] = {
             "account_id": self.account.id,
             "screen_name": self.account.screen_name,
             "api": self.account.api,
@@ -72,6 +74,15 @@ class RegistrationStatus:
             "subscribed": self.subscribed,
             "events": list(self.subscriptions.events),
             "actions": list(self.actions),
+        }
+        if self.account.flavour == V1:
+            return shown
+        return {
+            **shown,
+            "inbound": self.account.inbound,
+            "subscriptions": [{"event": s.event, "id": s.id} for s in self.subscriptions.items],
+            "can": self.can.names(),
+            "remarks": list(self.subscriptions.remarks),
         }
 
 

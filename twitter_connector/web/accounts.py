@@ -59,6 +59,8 @@ def described(svc: Services, account: Account) -> dict[str, Any]:
         "screen_name": account.screen_name,
         "api": account.api,
         **account.settings,
+        "inbound": account.inbound,
+        "can": svc.twitter.of(account).can.names(),
         "state": state,
         "attention": attention or None,
         "webhook": (
