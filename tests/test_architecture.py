@@ -39,7 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The parsers of the values.
     "config": {"config_values"},
     "config_values": set(),
-    "logs": set(),
+    "logs": {"log_redaction"},
+    "log_redaction": set(),
     "metrics": set(),
     "net": ADDRESSES,
     "net.addresses": set(),
@@ -82,7 +83,8 @@ FROM_OUTSIDE: dict[str, set[str]] = {
     "errors": set(),
     "config": set(),
     "config_values": set(),
-    "logs": set(),
+    "logs": {"structlog"},
+    "log_redaction": set(),
     "metrics": {"prometheus_client"},
     "net": {"requests", "urllib3"},
     # regex: graphemes, which the standard library does not know.

@@ -134,7 +134,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     patient: for workers, which may wait for a broker that is away for a moment. wakeups: in place of Celery tasks.
     """
     keys = keys_of(settings.credentials_keys, settings.var_dir)
-    logs.hide(*keys, *settings.api_tokens)
+    logs.hide("settings", *keys, *settings.api_tokens)
     client = connect(settings.redis_url, patient=patient)
     vault = Vault(keys)
     accounts = Accounts(client, vault)

@@ -1,6 +1,6 @@
-"""How the service logs: a constant event, facts as fields, and a bound context. Never a text, never a secret.
+"""Log lines: a constant event name, facts as fields, and a bound context. No message text and no secret.
 
-`log.info("dm_sent", extra={"dm_id": …})`; the context (account, lane, message) is bound once per piece of work.
+`log.info("dm_sent", extra={"dm_id": …})`. `bound` adds account, lane and message to every line of a block.
 """
 
 from __future__ import annotations
@@ -12,37 +12,30 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-_context: ContextVar[dict[str, Any]] = ContextVar("log_context", default={})  # noqa: B039 - never mutated
-_secrets: set[str] = set()
+from structlog.contextvars import bound_contextvars, get_contextvars
+from structlog.processors import JSONRenderer
+
+from .log_redaction import Redaction
+
+# Add fields to every line that this thread logs inside the block: `with bound(account="1", lane="1:2"):`.
+bound = bound_contextvars
+
+_redaction = Redaction()
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "taskName"}
 _OURS = ("twitter_connector", "workers")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 # What a library's argument may look like beside an error: a name, an id, an address, or Celery's own sentence.
 _PLAIN = re.compile(r"[\w.:/@*+\-\[\]<>]{1,200}|Trying (again|to reconnect)[\w .()/]{0,80}")
-# Shorter strings would blank out ordinary words; no credential of Twitter's or ours is that short.
-_SECRET_MIN_LENGTH = 8
+# Libraries that log every request with its URL, which may contain a challenge token, or every Celery task twice.
+_CHATTY = ("urllib3", "requests_oauthlib", "oauthlib", "werkzeug", "celery.worker.strategy", "celery.app.trace")
 
 
-def hide(*secrets: str) -> None:
-    """Remember strings that must never be written, whatever the path by which they reach a log line."""
-    found = [s for s in secrets if len(s) >= _SECRET_MIN_LENGTH]
-    # As they are, and as JSON and Python write them.
-    _secrets.update(found, (json.dumps(s)[1:-1] for s in found), (repr(s)[1:-1] for s in found))
-
-
-@contextmanager
-def bound(**fields: Any) -> Iterator[None]:
-    """Add fields to every line logged inside the block, by this thread."""
-    token = _context.set({**_context.get(), **fields})
-    try:
-        yield
-    finally:
-        _context.reset(token)
+def hide(owner: str, *secrets: str) -> None:
+    """Never write these secrets into a log line, from whatever path they come. They replace the owner's former ones."""
+    _redaction.hide(owner, secrets)
 
 
 def configure(level: str, fmt: str, file: str | None = None) -> None:
@@ -52,16 +45,13 @@ def configure(level: str, fmt: str, file: str | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    threading.excepthook = _thread_died
-    # These describe every request with its URL, which may carry a challenge token.
-    # Celery tells of every doorbell twice; the messages themselves are logged by the relay.
-    chatty_ones = ("urllib3", "requests_oauthlib", "oauthlib", "werkzeug", "celery.worker.strategy", "celery.app.trace")
-    for chatty in chatty_ones:
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    threading.excepthook = _log_dead_thread
+    for library in _CHATTY:
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def safe_trace(error: BaseException) -> str:
-    """Return where an error happened, without its message: an exception's text may quote a customer's."""
+    """Return where an error happened, without its message, which may quote a customer."""
     frames = traceback.extract_tb(error.__traceback__)
     return " < ".join(f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} {f.name}" for f in reversed(frames[-8:]))
 
@@ -101,45 +91,44 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _thread_died(args: threading.ExceptHookArgs) -> None:
-    """Log what ended a thread. Python's own way prints the error's text."""
+def _log_dead_thread(args: threading.ExceptHookArgs) -> None:
+    """Log the error that ended a thread. Python's own hook prints the error's text."""
     if args.exc_value is not None:
         logging.getLogger(__name__).error("thread_died", exc_info=args.exc_value)
 
 
 class _Lines(logging.Formatter):
     def fields(self, record: logging.LogRecord) -> dict[str, Any]:
-        found: dict[str, Any] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        """Return the fields of a line: the four that every line has, the context, and the record's own facts."""
+        line: dict[str, Any] = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "event": _event(record),
             "logger": record.name,
-            **_context.get(),
+            **get_contextvars(),
         }
-        if record.name.startswith(_OURS):  # a library's fields may quote an error, as those of Celery do
-            found.update((k, v) for k, v in record.__dict__.items() if k not in _STANDARD)
+        if record.name.startswith(_OURS):  # a library's fields may quote an error, as Celery's do
+            line.update((k, v) for k, v in record.__dict__.items() if k not in _STANDARD)
         if record.exc_info and record.exc_info[1] is not None:
-            found["error"] = record.exc_info[0].__name__ if record.exc_info[0] else "Exception"
-            found["trace"] = safe_trace(record.exc_info[1])
-        return found
-
-    def redacted(self, line: str) -> str:
-        for secret in tuple(_secrets):
-            if secret in line:
-                line = line.replace(secret, "[hidden]")
+            line["error"] = record.exc_info[0].__name__ if record.exc_info[0] else "Exception"
+            line["trace"] = safe_trace(record.exc_info[1])
         return line
 
 
 class _JsonLines(_Lines):
+    # One encoder for all lines; json.dumps would make one for each.
+    _encode = json.JSONEncoder(default=str, ensure_ascii=True).encode
+    _render = JSONRenderer(serializer=lambda fields, **_: _JsonLines._encode(fields))
+
     def format(self, record: logging.LogRecord) -> str:
-        return self.redacted(json.dumps(self.fields(record), default=str, ensure_ascii=True))
+        return _redaction.redact(str(self._render(None, "", self.fields(record))))
 
 
 class _TextLines(_Lines):
     def format(self, record: logging.LogRecord) -> str:
         fields = self.fields(record)
-        head = f"{fields.pop('at')[11:23]} {fields.pop('level'):7} {fields.pop('event')}"
+        head = f"{fields.pop('timestamp')[11:23]} {fields.pop('level'):7} {fields.pop('event')}"
         name = fields.pop("logger")
         tail = " ".join(f"{k}={v}" for k, v in fields.items())
-        # A line must stay one, and must not move a terminal's cursor; JSON escapes all that by itself.
-        return _CONTROLS.sub(" ", self.redacted(f"{head} {tail} ({name})"))
+        # One record is one line and must not move a terminal's cursor. JSON escapes such characters by itself.
+        return _CONTROLS.sub(" ", _redaction.redact(f"{head} {tail} ({name})"))

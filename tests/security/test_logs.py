@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from twitter_connector import logs
+from twitter_connector.log_redaction import Redaction
 
 SECRET = 'secret-with-"quotes"-and-\\-in-it'
 
 
 @pytest.fixture(autouse=True)
 def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "_secrets", set())
+    monkeypatch.setattr(logs, "_redaction", Redaction())
 
 
 @pytest.fixture(params=["json", "text"])
@@ -44,7 +45,7 @@ def test_nothing_makes_two_lines_of_one_or_moves_a_cursor(line: Any, nasty: str)
 
 
 def test_a_hidden_secret_is_written_in_no_form(line: Any) -> None:
-    logs.hide(SECRET, "", "short")
+    logs.hide("account 1", SECRET, "", "short")
     for written in (
         line(SECRET),
         line("event", field=SECRET),

@@ -160,7 +160,7 @@ class SendOnlyAccounts:
             raise _Unusable("CCM has no credentials for it.")
         try:
             values = credentials_in(found)
-            hide(*values.values())
+            hide(f"account {account_id} in CCM", *values.values())
             refuse_token_of_another(account_id, values)
         except ValidationError as error:
             # The names of the attributes and what is wrong with them; never their values.

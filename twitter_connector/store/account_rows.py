@@ -75,7 +75,8 @@ class AccountRows:
         secrets = _named(json.loads(self._vault.open(stored["sealed"])))
         retired = tuple(secrets.get("retired_secrets", ()))
         credentials = Credentials(**{name: value for name, value in secrets.items() if name in _FIELDS})
-        hide(*(value for value in (*asdict(credentials).values(), *retired) if isinstance(value, str) and value))
+        values = (*asdict(credentials).values(), *retired)
+        hide(f"account {stored['id']}", *(value for value in values if isinstance(value, str)))
         until = stored.get("retired_until")
         return Account(
             id=stored["id"],
