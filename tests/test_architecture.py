@@ -72,9 +72,6 @@ MAY_IMPORT: dict[str, set[str]] = {
 TO_REMOVE: set[str] = {
     "twitter_connector.accounts.webhook_check -> twitter_connector.delivery.ports",
     "twitter_connector.web.problems -> twitter_connector.delivery.limits",
-    "workers.runtime -> twitter_connector.media.spool",
-    "workers.runtime -> twitter_connector.queue.send_ledger",
-    "workers.runtime -> twitter_connector.store.accounts",
 }
 
 # Package -> what it may use from outside the standard library.

@@ -1,18 +1,22 @@
-"""Composition root: Settings -> Services. The only place that constructs HTTP and Redis clients."""
+"""Builds the clients and use cases of web, worker and command line. Only here are HTTP and Redis clients built."""
 
 from __future__ import annotations
 
 import logging
 import random
+import threading
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import redis
 
-from twitter_connector import logs
+from twitter_connector import logs, metrics
 from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.credentials_check import CredentialsCheck
+from twitter_connector.accounts.events_arrive import events_arrive
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.send_only import SendOnlyAccounts
 from twitter_connector.accounts.webhook_check import Upkeep
@@ -20,19 +24,28 @@ from twitter_connector.broker.connection import Line, connect
 from twitter_connector.cim.client import CcmClient
 from twitter_connector.cim.files import Files
 from twitter_connector.config import Settings
-from twitter_connector.delivery.concurrency import places
+from twitter_connector.delivery.concurrency import Concurrency, places
+from twitter_connector.delivery.consumer import Consumer, Route
+from twitter_connector.delivery.inbound import InboundRoute
+from twitter_connector.delivery.lease_renewal import LeaseRenewal
 from twitter_connector.delivery.limits import Endpoints
 from twitter_connector.delivery.media import MediaTransfer
-from twitter_connector.media.spool import spool
+from twitter_connector.delivery.outbound import OutboundRoute
+from twitter_connector.delivery.retry_policy import RetryPolicy
+from twitter_connector.delivery.typing import TypingDelivery
+from twitter_connector.delivery.worker import Worker
+from twitter_connector.media.spool import spool, sweep
+from twitter_connector.model.account import Account
+from twitter_connector.model.work import Direction, Lease
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.public_fetch import Fetcher
 from twitter_connector.queue.accept import Inbox
 from twitter_connector.queue.dead_letters import DeadLetters
 from twitter_connector.queue.journal import Journal
 from twitter_connector.queue.lanes import Lanes
-from twitter_connector.queue.send_ledger import SendLedger
+from twitter_connector.queue.send_ledger import SendLedger, SendRecord
 from twitter_connector.queue.wakeups import Wakeups, celery_app
-from twitter_connector.store.accounts import Accounts
+from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS, Accounts
 from twitter_connector.store.conversations import Conversations
 from twitter_connector.store.enquiries import Enquiries
 from twitter_connector.store.heartbeats import Heartbeats
@@ -97,6 +110,13 @@ def _media_transfer(
 def spool_directory(settings: Settings) -> Path:
     """Return where files lie while they pass through."""
     return settings.var_dir / "spool"
+
+
+def clear_spool(settings: Settings) -> None:
+    """Remove the files that a process left behind when it died."""
+    left = sweep(spool_directory(settings))
+    if left:
+        log.info("spool_swept", extra={"files": left})
 
 
 def now() -> datetime:
@@ -187,3 +207,89 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         upkeep=upkeep,
         wakeups=wakeups,
     )
+
+
+def build_worker(services: Services, name: str, queues: Callable[[], Collection[str]] = tuple) -> Worker:
+    """Return a worker process's consumers and sweeper. name: for its heartbeat. queues: see Worker."""
+    stopping = threading.Event()
+    renewal = LeaseRenewal(services.lanes, every=services.lanes.timings.lease / 1000 / 3)
+    concurrency = Concurrency(services.settings.worker_concurrency)
+    inbound, outbound = _inbound_route(services), _outbound_route(services)
+
+    def consumer(direction: Direction, route: Route, max_age: timedelta) -> Consumer:
+        return Consumer(
+            direction=direction,
+            lanes=services.lanes,
+            route=route,
+            lease_renewal=renewal,
+            concurrency=concurrency,
+            clock=now,
+            watch=metrics.Outcomes(),
+            max_age=max_age,
+            policy=RetryPolicy(
+                direction,
+                now,
+                services.endpoints,
+                services.credentials,
+                note_wait=services.accounts.note_wait,
+                waited_until=services.accounts.waited_until,
+            ),
+            read_event=services.twitter.load,
+            stopping=stopping.is_set,
+        )
+
+    return Worker(
+        name=name,
+        lanes=services.lanes,
+        lease_renewal=renewal,
+        consumers={
+            Direction.IN: consumer(Direction.IN, inbound, services.settings.inbound_max_age),
+            Direction.OUT: consumer(Direction.OUT, outbound, services.settings.outbound_max_age),
+        },
+        typing=TypingDelivery(services.lanes, inbound, outbound, services.twitter.load, metrics.count_typing),
+        heartbeats=services.heartbeats,
+        queues=queues,
+        stopping=stopping,
+    )
+
+
+def _inbound_route(services: Services) -> InboundRoute:
+    def lease_is_valid(lease: Lease) -> bool:
+        # For half its length a lease is certainly valid. After that, ask the broker.
+        young = time.monotonic() - lease.since < services.lanes.timings.lease / 2000
+        return young or services.lanes.renew(lease)
+
+    return InboundRoute(
+        cim=services.cim,
+        account=_account_of(services.accounts),
+        media_transfer=services.media_transfer,
+        conversations=services.conversations,
+        ledger=services.ledger,
+        record_of=SendRecord,
+        clock=now,
+        skipped=metrics.count_skipped(Direction.IN),
+        lease_is_valid=lease_is_valid,
+    )
+
+
+def _outbound_route(services: Services) -> OutboundRoute:
+    return OutboundRoute(
+        account=_account_of(services.accounts),
+        twitter_for=services.twitter.messages,
+        media_transfer=services.media_transfer,
+        conversations=services.conversations,
+        ledger=services.ledger,
+        record_of=SendRecord,
+        endpoints=services.endpoints,
+        clock=now,
+        skipped=metrics.count_skipped(Direction.OUT),
+        public_base=services.settings.link_base,
+        send_only_account=services.send_only_account,
+        echoes_arrive=lambda account: events_arrive(account, services.accounts.account_status(account.id), now()),
+        can=services.twitter.can,
+    )
+
+
+def _account_of(accounts: Accounts) -> Callable[[str], Account | None]:
+    # A change in another process counts here a second later; a registration counts at once.
+    return lambda id_: accounts.get(id_, max_age=REFRESH_PAUSE_SECONDS) or accounts.get(id_, max_age=0)

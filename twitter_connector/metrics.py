@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twitter_connector.config import share_metrics_directory
 
 share_metrics_directory()
@@ -10,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 from prometheus_client.registry import Collector  # noqa: E402
 
-from twitter_connector.model.work import Lease  # noqa: E402
+from twitter_connector.model.work import Direction, Lease  # noqa: E402
 
 EVENTS = Counter(
     "twitter_connector_events_total",
@@ -41,7 +43,7 @@ DELIVERY = Histogram(
 )
 FAILURES = Counter(
     "twitter_connector_failures_total",
-    "Deliveries that failed, by reason and what was decided (waits, paused).",
+    "Deliveries that failed, by reason and what was decided (waits, paused, dropped).",
     ["direction", "reason", "outcome"],
 )
 DEAD_LETTERED = Counter(
@@ -60,8 +62,18 @@ TYPING_INDICATORS = Counter(
 )
 
 
+def count_skipped(direction: Direction) -> Callable[[str], None]:
+    """Return a function that counts a message that needs nothing done, given the reason."""
+    return lambda reason: SKIPPED.labels(direction.word, reason).inc()
+
+
+def count_typing(outcome: str) -> None:
+    """Count a typing indicator: "passed_on", or the reason why not."""
+    TYPING_INDICATORS.labels(outcome).inc()
+
+
 class Outcomes:
-    """Counts what drains report (delivery/consumer.py, Watch)."""
+    """Counts what consumers report (delivery/consumer.py, Watch)."""
 
     def delivered(self, lease: Lease, seconds: float) -> None:
         DELIVERED.labels(lease.direction.word).inc()

@@ -1,1 +1,1 @@
-"""The Celery side: doors to the relay's use cases. Imports twitter_connector, never the other way."""
+"""The Celery side: starts worker processes. Imports twitter_connector, never the other way."""

@@ -22,12 +22,11 @@ from celery.apps.worker import Worker
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import celeryd_after_setup, setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
-from twitter_connector.bootstrap import check_key, start_logging
+from twitter_connector.bootstrap import Services, build_services, build_worker, check_key, clear_spool, start_logging
 from twitter_connector.config import Settings
+from twitter_connector.delivery.worker import Worker as DeliveryWorker
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.queue.wakeups import BACKFILL_TASK, QUEUES, UPKEEP_QUEUE, UPKEEP_TASK, celery_app
-
-from .runtime import Runtime
 
 # Celery warns root about pickle; this application accepts JSON only.
 warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -36,7 +35,7 @@ warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 settings = Settings.from_env_or_exit()
 app: Celery = celery_app(settings, patient=True)
 app.conf.update(
-    include=["workers.inbound", "workers.outbound", "workers.flash", "workers.upkeep"],
+    include=["workers.tasks"],
     task_queues={name: {"exchange": name, "routing_key": name} for name in (*QUEUES.values(), UPKEEP_QUEUE)},
     # Threads: every delivery waits for another side's answer.
     worker_pool="threads",
@@ -68,18 +67,26 @@ class QuietWorker(Worker):  # type: ignore[misc]
 # `Celery.Worker` is a cached property, made to be replaced: https://docs.celeryq.dev/en/stable/userguide/extending.html
 app.Worker = app.subclass_with_self(QuietWorker)
 log = logging.getLogger(__name__)
-_runtime: Runtime | None = None
+_services: Services | None = None
+_worker: DeliveryWorker | None = None
 _lock: IO[bytes] | None = None
 _concurrency = settings.worker_concurrency
 
 
-def runtime() -> Runtime:
-    """Return this process's runtime. The first call builds it."""
-    global _runtime  # noqa: PLW0603 - one per process, and Celery offers no other place for it
-    if _runtime is None:
-        name = f"{socket.gethostname()}:{os.getpid()}"
-        _runtime = Runtime(replace(settings, worker_concurrency=_concurrency), name, queues=_served_queues)
-    return _runtime
+def services() -> Services:
+    """Return this process's services. The first call builds them."""
+    global _services  # noqa: PLW0603 - one per process, and Celery offers no other place for it
+    if _services is None:
+        _services = build_services(replace(settings, worker_concurrency=_concurrency), patient=True)
+    return _services
+
+
+def worker() -> DeliveryWorker:
+    """Return this process's worker. The first call builds it."""
+    global _worker  # noqa: PLW0603 - see services()
+    if _worker is None:
+        _worker = build_worker(services(), f"{socket.gethostname()}:{os.getpid()}", queues=_served_queues)
+    return _worker
 
 
 def _served_queues() -> list[str]:
@@ -103,7 +110,7 @@ def _typed_level() -> str | None:
 
 @celeryd_after_setup.connect  # type: ignore[untyped-decorator]
 def _note_concurrency(instance: Any, **_: Any) -> None:
-    global _concurrency  # noqa: PLW0603 - see runtime()
+    global _concurrency  # noqa: PLW0603 - see services()
     _concurrency = instance.concurrency
 
 
@@ -118,14 +125,15 @@ def _start(**_: Any) -> None:
         print(f"error: {error.detail}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
     _hold_lock()
-    runtime().start()
+    clear_spool(settings)
+    worker().start()
     app.send_task(BACKFILL_TASK, queue=UPKEEP_QUEUE, expires=300)
 
 
 def _hold_lock() -> None:
     """Lock a file for as long as this process lives: `twitter-connector alive --worker` looks at it if the broker is
     away. Files of workers that have ended are removed."""
-    global _lock  # noqa: PLW0603 - see runtime()
+    global _lock  # noqa: PLW0603 - see services()
     try:
         settings.worker_locks.mkdir(mode=0o700, exist_ok=True)
         for path in settings.worker_locks.glob("*.lock"):
@@ -141,11 +149,11 @@ def _hold_lock() -> None:
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _stop(**_: Any) -> None:
     # Consumers check this after every message, so a plain SIGTERM is quick.
-    if _runtime is not None:
-        _runtime.stop()
+    if _worker is not None:
+        _worker.stop()
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _gone(**_: Any) -> None:
-    if _runtime is not None:
-        _runtime.leave()
+    if _worker is not None:
+        _worker.leave()
