@@ -52,6 +52,7 @@ from twitter_connector.store.heartbeats import Heartbeats
 from twitter_connector.store.locks import Locks
 from twitter_connector.store.rate_limits import RateLimits
 from twitter_connector.store.resealing import verify_key
+from twitter_connector.store.status import Status
 from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.twitter.chunked_upload import Outgoing
 from twitter_connector.twitter.flavours import Flavours
@@ -77,6 +78,7 @@ class Services:
     accounts: Accounts
     dead_letters: DeadLetters
     rate_limits: RateLimits
+    status: Status
     heartbeats: Heartbeats
     locks: Locks
     twitter: Flavours
@@ -195,6 +197,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         accounts=accounts,
         dead_letters=DeadLetters(client),
         rate_limits=rate_limits,
+        status=Status(client),
         heartbeats=Heartbeats(client),
         locks=locks,
         twitter=twitter,

@@ -51,13 +51,14 @@ def upkeep_accounts() -> None:
         svc.accounts.forget_retired()
         _trim(svc)
         _check_channel_type(svc)
-    dead = svc.dead_letters.count()
-    waiting = {
-        account.id: {d.word: n for d, n in svc.lanes.waiting(account.id).items() if n} for account in svc.accounts.all()
+    snapshot = svc.status.snapshot([account.id for account in svc.accounts.all()])
+    counts = {
+        account_id: {d.word: n for d, n in account.waiting.items() if n}
+        for account_id, account in snapshot.accounts.items()
     }
-    waiting = {account_id: lanes for account_id, lanes in waiting.items() if lanes}
-    if dead or waiting:
-        log.info("work_waiting", extra={"dead_letters": dead, "lanes_waiting": waiting})
+    waiting = {account_id: lanes for account_id, lanes in counts.items() if lanes}
+    if snapshot.dead_letters or waiting:
+        log.info("work_waiting", extra={"dead_letters": snapshot.dead_letters, "lanes_waiting": waiting})
 
 
 def _check_channel_type(services: Services) -> None:

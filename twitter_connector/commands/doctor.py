@@ -16,6 +16,7 @@ from twitter_connector.model.account import Account
 from twitter_connector.net.answers import NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.queue.wakeups import QUEUES, UPKEEP_QUEUE
+from twitter_connector.store.status import AccountSnapshot
 
 from .session import json_option, plainly, services, show
 
@@ -57,15 +58,15 @@ def look(svc: Services) -> Iterator[Finding]:
     broker = _tried("broker", svc.heartbeats.store, "stores", "Start the service (`make run`), or correct REDIS_URL.")
     yield broker
     if broker.ok:
-        workers = svc.heartbeats.workers()
-        unserved = svc.heartbeats.unserved([*QUEUES.values(), UPKEEP_QUEUE])
+        snapshot = svc.status.snapshot((), [*QUEUES.values(), UPKEEP_QUEUE])
+        workers, unserved = snapshot.workers, snapshot.unserved
         advice = ""
         if not workers:
             advice = "No worker is alive, so nothing is delivered. Start `twitter-connector worker`."
         elif unserved:
             advice = f"No worker serves the queue {', '.join(unserved)}. Start a worker without -Q."
         yield Finding("workers", not advice, f"{len(workers)} alive", advice)
-        dead = svc.dead_letters.count()
+        dead = snapshot.dead_letters
         advice = "`twitter-connector dead-letters list` tells why; `replay` sends them again." if dead else ""
         yield Finding("dead letters", dead == 0, str(dead), advice)
     # Any HTTP answer shows that something listens; what it means is told by the messages' own failures.
@@ -81,8 +82,9 @@ def look(svc: Services) -> Iterator[Finding]:
         except ConnectorError as error:  # most likely the credentials key
             yield Finding("accounts", False, "cannot be read", error.detail)
             return
+        states = svc.status.snapshot([account.id for account in accounts]).accounts
         for account in accounts:
-            yield from _account(svc, account)
+            yield from _account(svc, account, states[account.id])
 
 
 def _channel_type(svc: Services) -> Iterator[Finding]:
@@ -111,12 +113,12 @@ def _channel(svc: Services, account: Account) -> Iterator[Finding]:
         )
 
 
-def _account(svc: Services, account: Account) -> Iterator[Finding]:
+def _account(svc: Services, account: Account, state: AccountSnapshot) -> Iterator[Finding]:
     name = f"account {account.id}"
     yield from _channel(svc, account)
     if account.attention:
         yield Finding(name, False, "needs attention", account.attention)
-    for direction, pause in svc.lanes.pauses(account.id).items():
+    for direction, pause in state.pauses.items():
         yield Finding(name, False, f"{direction.word} paused: {pause['reason']}", pause["detail"])
     try:
         registration_status = svc.registration.status(account)

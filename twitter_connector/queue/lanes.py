@@ -157,17 +157,6 @@ class Lanes:
         """Take out everything that flashed within the last seconds, oldest first."""
         return [str(payload) for payload in self._typing(self.timings.typing)]
 
-    def probes(self, account_id: str) -> dict[Direction, int]:
-        """Return, by direction, when the other side is probed next (epoch ms), where it could not be reached lately."""
-        found: dict[Direction, int] = {}
-        with store_errors():
-            for direction in Direction:
-                key = keys.BREAKER.format(direction=direction, account=quote(account_id, safe=""))
-                until: str | None = self._client.hget(key, "until")  # type: ignore[assignment]
-                if until is not None:
-                    found[direction] = int(until)
-        return found
-
     def wake_if_due(self, direction: Direction) -> bool:
         """Wake a worker if a lane is due and no wake-up is pending. Return whether one was sent."""
         due = bool(self._wake_if_due(direction))
@@ -202,18 +191,6 @@ class Lanes:
             key = keys.TURN.format(direction=direction)
             first: list[tuple[str, float]] = self._client.zrange(key, 0, 0, withscores=True)  # type: ignore[assignment]
         return max(0.0, (now - first[0][1]) / 1000) if first else 0.0
-
-    def lag(self, account_id: str) -> dict[Direction, float]:
-        """Return, by direction, for how many seconds the lane that is longest due has been waiting for a worker."""
-        account = quote(account_id, safe="")
-        found: dict[Direction, float] = {}
-        with store_errors():
-            now = self._now()
-            for direction in Direction:
-                key = keys.DUE.format(direction=direction, account=account)
-                first: list[tuple[str, float]] = self._client.zrange(key, 0, 0, withscores=True)  # type: ignore[assignment]
-                found[direction] = max(0.0, (now - first[0][1]) / 1000) if first else 0.0
-        return found
 
     def _now(self) -> int:
         if self._clock is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import redis
 
@@ -40,11 +40,7 @@ class Heartbeats:
 
     def unserved(self, queues: Collection[str]) -> list[str]:
         """Return those queues that no living worker serves."""
-        left = set(queues)
-        for entry in self._entries():
-            served = entry.partition(" ")[2]
-            left -= set(served.split(",")) if served else left
-        return sorted(left)
+        return unserved(self._entries(), queues)
 
     def forget(self, worker: str) -> None:
         """Remove a worker that has ended, so that nobody counts it any more."""
@@ -66,3 +62,17 @@ class Heartbeats:
     def _now(self) -> float:
         seconds, micros = self._client.time()
         return float(seconds) + float(micros) / 1e6
+
+
+def alive(entries: Iterable[tuple[str, float]], now: float) -> list[str]:
+    """Return the entries whose last heartbeat (epoch seconds) is recent at a moment."""
+    return [entry for entry, beat in entries if beat >= now - WORKER_GONE_SECONDS]
+
+
+def unserved(entries: Iterable[str], queues: Collection[str]) -> list[str]:
+    """Return those queues that none of the workers' entries names."""
+    left = set(queues)
+    for entry in entries:
+        served = entry.partition(" ")[2]
+        left -= set(served.split(",")) if served else left
+    return sorted(left)

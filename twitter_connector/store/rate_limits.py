@@ -31,12 +31,3 @@ class RateLimits:
                 pipe.execute()
         except StoreUnavailable as error:
             log.info("rate_limit_not_stored", extra={"reason": error.reason})
-
-    def of(self, account_id: str) -> dict[str, dict[str, int]]:
-        """Return endpoint -> limit, remaining, reset (epoch seconds)."""
-        with store_errors():
-            rows: dict[str, str] = self._client.hgetall(keys.BUDGETS.format(account=account_id))  # type: ignore[assignment]
-        return {
-            endpoint: dict(zip(("limit", "remaining", "reset"), json.loads(row), strict=True))
-            for endpoint, row in rows.items()
-        }

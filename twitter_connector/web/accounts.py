@@ -7,11 +7,11 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from twitter_connector import metrics
-from twitter_connector.bootstrap import Services
 from twitter_connector.errors import AWAITS_A_PERSON
 from twitter_connector.model.account import Account
 from twitter_connector.model.timestamps import iso, moment
 from twitter_connector.model.work import Direction
+from twitter_connector.store.status import AccountSnapshot
 
 from .access import internal
 from .context import services
@@ -25,7 +25,9 @@ bp = Blueprint("accounts", __name__)
 @internal
 def list_accounts() -> Response:
     svc = services()
-    return jsonify({"items": [described(svc, account) for account in svc.accounts.all()]})
+    accounts = svc.accounts.all()
+    found = svc.status.snapshot([account.id for account in accounts]).accounts
+    return jsonify({"items": [described(account, found[account.id]) for account in accounts]})
 
 
 @bp.get("/accounts/<account_id>")
@@ -33,7 +35,9 @@ def list_accounts() -> Response:
 def show_account(account_id: str) -> Response:
     svc = services()
     account = svc.accounts.get(account_id, max_age=0)
-    return unknown() if account is None else jsonify(described(svc, account))
+    if account is None:
+        return unknown()
+    return jsonify(described(account, svc.status.snapshot([account_id]).accounts[account_id]))
 
 
 @bp.get("/metrics")
@@ -44,12 +48,9 @@ def show_metrics() -> Response:
     )
 
 
-def described(svc: Services, account: Account) -> dict[str, Any]:
+def described(account: Account, snapshot: AccountSnapshot) -> dict[str, Any]:
     """Return what may be known of an account: everything but its secrets."""
-    account_status = svc.accounts.account_status(account.id)
-    pauses = svc.lanes.pauses(account.id)
-    waiting = svc.lanes.waiting(account.id)
-    probes = svc.lanes.probes(account.id)
+    account_status, pauses, probes = snapshot.status, snapshot.pauses, snapshot.probes
     attention = account.attention or next(
         (pause["detail"] for pause in pauses.values() if pause["reason"] in AWAITS_A_PERSON), ""
     )
@@ -72,11 +73,11 @@ def described(svc: Services, account: Account) -> dict[str, Any]:
         "registered_at": iso(account.registered_at) if account.registered_at else None,
         "last_event_at": _iso(account_status.get("last_event_at")),
         "last_crc_at": _iso(account_status.get("last_crc_at")),
-        "lanes_waiting": {d.word: n for d, n in waiting.items()},
+        "lanes_waiting": {d.word: n for d, n in snapshot.waiting.items()},
         "webhook_checked_at": _iso(account_status.get("checked_at")),
         # Customers' messages since then are still to be read back.
         "gap_since": _iso(account_status.get("gap_since") or None),
-        "twitter_limits": svc.rate_limits.of(account.id),
+        "twitter_limits": snapshot.limits,
         "unreachable": {
             d.word: {"side": "CCM" if d is Direction.IN else "Twitter", "probed_at": _iso(until)}
             for d, until in probes.items()

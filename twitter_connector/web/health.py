@@ -34,8 +34,8 @@ def ready() -> Response:
     try:
         svc.heartbeats.store()
         check_key_quickly(svc.redis, svc.vault)
-        workers = svc.heartbeats.workers()
-        unserved = svc.heartbeats.unserved([*QUEUES.values(), UPKEEP_QUEUE])
+        snapshot = svc.status.snapshot((), [*QUEUES.values(), UPKEEP_QUEUE])
+        workers, unserved = snapshot.workers, snapshot.unserved
         refused().tell(svc)
     except StoreUnavailable as error:
         return problem(503, error.detail, kind="not-ready", failing="broker", parts={"broker": "DOWN"})
@@ -50,5 +50,5 @@ def ready() -> Response:
             f"No worker serves the queue {', '.join(unserved)}. Start a worker without -Q, which serves all queues: "
             "`twitter-connector worker` or `celery -A workers.app worker`."
         )
-        return problem(503, detail, kind="not-ready", failing="worker", parts={**parts, "unserved": unserved})
+        return problem(503, detail, kind="not-ready", failing="worker", parts={**parts, "unserved": list(unserved)})
     return jsonify({"status": "UP", "parts": parts})

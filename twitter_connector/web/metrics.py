@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
 from prometheus_client.core import GaugeMetricFamily
@@ -35,12 +34,14 @@ class StatusCollector(Collector):
 
     def _read(self) -> Iterable[Metric]:
         svc = self._services
+        accounts = [account.id for account in svc.accounts.all()]
+        snapshot = svc.status.snapshot(accounts)
         workers = GaugeMetricFamily("twitter_connector_workers", "Worker processes heard of lately.")
-        workers.add_metric([], len(svc.heartbeats.workers()))
+        workers.add_metric([], len(snapshot.workers))
         dead = GaugeMetricFamily(
             "twitter_connector_dead_letters", "Messages given up and not yet replayed or discarded."
         )
-        dead.add_metric([], svc.dead_letters.count())
+        dead.add_metric([], snapshot.dead_letters)
         lanes = GaugeMetricFamily(
             "twitter_connector_lanes_waiting", "Conversations that hold work.", labels=["direction", "account"]
         )
@@ -64,18 +65,16 @@ class StatusCollector(Collector):
             "Calls Twitter still allows in the present window, by endpoint, as its last answer said.",
             labels=["account", "endpoint"],
         )
-        now = time.time()
-        for account in svc.accounts.all():
-            for direction, count in svc.lanes.waiting(account.id).items():
-                lanes.add_metric([direction.word, account.id], count)
-            for direction, seconds in svc.lanes.lag(account.id).items():
-                lag.add_metric([direction.word, account.id], seconds)
-            for direction, pause in svc.lanes.pauses(account.id).items():
-                until = int(pause["until"]) / 1000 - now
-                paused.add_metric([direction.word, account.id, pause["reason"]], max(0.0, until))
-            account_status = svc.accounts.account_status(account.id)
-            if "webhook_valid" in account_status:
-                valid.add_metric([account.id], account_status["webhook_valid"])
-            for endpoint, limit in svc.rate_limits.of(account.id).items():
-                remaining.add_metric([account.id, endpoint], limit["remaining"])
+        for account_id, account in snapshot.accounts.items():
+            for direction, count in account.waiting.items():
+                lanes.add_metric([direction.word, account_id], count)
+            for direction, seconds in account.lag.items():
+                lag.add_metric([direction.word, account_id], seconds)
+            for direction, pause in account.pauses.items():
+                left = (int(pause["until"]) - snapshot.now_ms) / 1000
+                paused.add_metric([direction.word, account_id, pause["reason"]], max(0.0, left))
+            if "webhook_valid" in account.status:
+                valid.add_metric([account_id], account.status["webhook_valid"])
+            for endpoint, limit in account.limits.items():
+                remaining.add_metric([account_id, endpoint], limit["remaining"])
         return [workers, dead, lanes, lag, paused, valid, remaining]

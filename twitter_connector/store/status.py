@@ -1,0 +1,109 @@
+"""The state of all accounts and of the service, gathered at one moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import redis
+
+from twitter_connector.broker import keys
+from twitter_connector.broker.connection import store_errors
+from twitter_connector.model.work import Direction
+
+from .heartbeats import alive, unserved
+
+_DIRECTIONS = tuple(Direction)
+
+
+@dataclass(frozen=True)
+class AccountSnapshot:
+    """The state of one account. Mappings by direction lack a direction where there is nothing to say.
+
+    status: epoch-ms moments and counts by name, see Accounts.note. waiting: number of lanes with work. lag: seconds for
+    which the lane that is due longest has been waiting for a worker. pauses: until (epoch ms), reason, detail, since.
+    probes: when the other side is probed next (epoch ms), where it could not be reached. limits: endpoint -> limit,
+    remaining, reset (epoch seconds), as X's last answer said.
+    """
+
+    status: Mapping[str, int]
+    waiting: Mapping[Direction, int]
+    lag: Mapping[Direction, float]
+    pauses: Mapping[Direction, Mapping[str, str]]
+    probes: Mapping[Direction, int]
+    limits: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of the service. now_ms: the broker's time. workers: names of those alive. unserved: those of the Celery
+    queues asked for that no living worker serves."""
+
+    now_ms: int
+    dead_letters: int
+    workers: tuple[str, ...]
+    unserved: tuple[str, ...]
+    accounts: Mapping[str, AccountSnapshot]
+
+
+class Status:
+    """Reads the state of accounts from the broker."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def snapshot(self, account_ids: Collection[str], queues: Collection[str] = ()) -> Snapshot:
+        """Return the state of the service and of these accounts, in one round trip for any number of them.
+
+        queues: the Celery queues that workers should serve. Raises StoreUnavailable.
+        """
+        pipe = self._client.pipeline(transaction=False)
+        pipe.time()
+        pipe.zcard(keys.DEAD)
+        pipe.zrange(keys.WORKERS, 0, -1, withscores=True)
+        for account_id in account_ids:
+            self._ask(pipe, account_id)
+        with store_errors():
+            answers = iter(pipe.execute())
+        seconds, micros = next(answers)
+        now_ms = int(seconds) * 1000 + int(micros) // 1000
+        dead = int(next(answers))
+        entries = alive(next(answers), now_ms / 1000)
+        # In the order of the questions: each account takes its own answers.
+        accounts = {account_id: self._answered(answers, now_ms) for account_id in account_ids}
+        workers = sorted({entry.partition(" ")[0] for entry in entries})
+        return Snapshot(now_ms, dead, tuple(workers), tuple(unserved(entries, queues)), accounts)
+
+    def _ask(self, pipe: Any, account_id: str) -> None:
+        account = quote(account_id, safe="")
+        pipe.hgetall(keys.ACCOUNT_STATUS.format(account=account_id))
+        pipe.hgetall(keys.BUDGETS.format(account=account_id))
+        for direction in _DIRECTIONS:
+            due = keys.DUE.format(direction=direction, account=account)
+            pipe.zcard(due)
+            pipe.zrange(due, 0, 0, withscores=True)
+            pipe.hgetall(keys.GATE.format(direction=direction, account=account))
+            pipe.hget(keys.BREAKER.format(direction=direction, account=account), "until")
+
+    def _answered(self, answers: Any, now_ms: int) -> AccountSnapshot:
+        status = {name: int(value) for name, value in next(answers).items()}
+        limits = {
+            endpoint: dict(zip(("limit", "remaining", "reset"), json.loads(row), strict=True))
+            for endpoint, row in next(answers).items()
+        }
+        waiting: dict[Direction, int] = {}
+        lag: dict[Direction, float] = {}
+        pauses: dict[Direction, Mapping[str, str]] = {}
+        probes: dict[Direction, int] = {}
+        for direction in _DIRECTIONS:
+            waiting[direction] = int(next(answers))
+            first = next(answers)
+            lag[direction] = max(0.0, (now_ms - first[0][1]) / 1000) if first else 0.0
+            if pause := next(answers):
+                pauses[direction] = pause
+            if until := next(answers):
+                probes[direction] = int(until)
+        return AccountSnapshot(status, waiting, lag, pauses, probes, limits)
