@@ -316,7 +316,7 @@ def test_a_challenge_that_could_not_be_answered_has_the_account_looked_at(
     client = create_app(late.settings, late).test_client()
     assert client.get(f"{PATH}?crc_token=foo").status_code == 503
     broker.start()
-    late.heartbeats.beat("a worker")
+    late.heartbeats.beat("a-worker")
     eventually(lambda: client.get("/health/ready").status_code == 200)
     assert late.accounts.account_status(ACCOUNT.id)["next_check_at"] == 0
     assert late.accounts.account_status("1") == {}
