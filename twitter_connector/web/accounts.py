@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from twitter_connector import metrics
+from twitter_connector.bootstrap import Services
 from twitter_connector.errors import AWAITS_A_PERSON
 from twitter_connector.model.account import Account
 from twitter_connector.model.timestamps import iso, moment
@@ -27,7 +28,7 @@ def list_accounts() -> Response:
     svc = services()
     accounts = svc.accounts.all()
     found = svc.status.snapshot([account.id for account in accounts]).accounts
-    return jsonify({"items": [described(account, found[account.id]) for account in accounts]})
+    return jsonify({"items": [described(svc, account, found[account.id]) for account in accounts]})
 
 
 @bp.get("/accounts/<account_id>")
@@ -37,7 +38,7 @@ def show_account(account_id: str) -> Response:
     account = svc.accounts.get(account_id, max_age=0)
     if account is None:
         return unknown()
-    return jsonify(described(account, svc.status.snapshot([account_id]).accounts[account_id]))
+    return jsonify(described(svc, account, svc.status.snapshot([account_id]).accounts[account_id]))
 
 
 @bp.get("/metrics")
@@ -48,7 +49,7 @@ def show_metrics() -> Response:
     )
 
 
-def described(account: Account, snapshot: AccountSnapshot) -> dict[str, Any]:
+def described(svc: Services, account: Account, snapshot: AccountSnapshot) -> dict[str, Any]:
     """Return what may be known of an account: everything but its secrets."""
     account_status, pauses, probes = snapshot.status, snapshot.pauses, snapshot.probes
     attention = account.attention or next(
