@@ -36,7 +36,7 @@ def note(chat: Conversation, number: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("content", "name", "mime", "arrives", "type_", "told"),
+    ("content", "name", "mime", "arrives", "type_", "outcome"),
     [
         (padded(JPEG, 4_000), "holiday photo.jpg", "image/jpeg", padded(JPEG, 4_000), "IMAGE", "image/jpeg"),
         # Twitter hands out GIFs as films.
