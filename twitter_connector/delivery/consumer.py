@@ -33,7 +33,7 @@ SLICE = 10
 # A message that was handed out this often without any outcome has killed its worker each time.
 CLAIMS_MAX = 5
 # Reasons to give up a message without asking the other side, which may be as unreachable as before.
-UNASKED = frozenset({"too_old", "worker_died", "internal_error"})
+UNASKED = frozenset({"too_old", "worker_died", "internal_error", "lane_damaged"})
 
 
 @dataclass
@@ -154,6 +154,13 @@ class Consumer:
         return self.lanes.settle(lease, follow_ups, keep=keep)
 
     def _refusal(self, lease: Lease) -> Permanent | None:
+        if lease.lost:
+            return Permanent(
+                "lane_damaged",
+                f"Redis has lost the message of entry {lease.entry_id}, so it cannot be sent. Check that the "
+                "maxmemory-policy is noeviction, and that Redis was not restored from an older backup.",
+                ours=True,
+            )
         if lease.claims > CLAIMS_MAX:
             return Permanent(
                 "worker_died",

@@ -163,7 +163,7 @@ class Lease:
 
     claims: how often this message was handed out without an outcome. tries: how often it failed and waits again.
     more: other lanes were due at that moment too. since: when the lease was asked for, in seconds of this process's
-    own steady clock.
+    own steady clock. lost: the broker has the entry and not its message.
     """
 
     direction: Direction
@@ -177,6 +177,7 @@ class Lease:
     tries: int
     more: bool = False
     since: float = 0.0
+    lost: bool = False
 
     @property
     def entry_id(self) -> str:

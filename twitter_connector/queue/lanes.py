@@ -11,7 +11,6 @@ import redis
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import Line, store_errors
-from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.timestamps import moment
 from twitter_connector.model.work import (
     TYPING_INDICATOR,
@@ -210,10 +209,9 @@ def _named(lease: Lease) -> tuple[str, str, str, str]:
 
 def _leased(direction: Direction, row: list[Any], since: float) -> Lease:
     account, lane, token, member, stored, claims, tries, more = row
-    if not isinstance(stored, str):
-        # A queue entry without its message cannot come from our scripts; refuse to guess.
-        raise StoreUnavailable("lane_damaged", f"Lane entry {member} has lost its message.", ours=True)
-    accepted_ms, _, payload = stored.partition(" ")
+    lost = not isinstance(stored, str)
+    # The scripts store an entry and its message together. A broker that evicts keys can lose one of them.
+    accepted_ms, _, payload = (str(int(time.time() * 1000)), "", "") if lost else stored.partition(" ")
     return Lease(
         direction=direction,
         account_id=unquote(account),
@@ -226,4 +224,5 @@ def _leased(direction: Direction, row: list[Any], since: float) -> Lease:
         tries=int(tries),
         more=bool(more),
         since=since,
+        lost=lost,
     )
