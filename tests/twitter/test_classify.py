@@ -328,6 +328,27 @@ class TestScope:
             for code in (None, 130):
                 assert failure(classify(answer(503, code, retry_after=header), NOW, acts=acts)).until == until
 
+    @pytest.mark.parametrize(
+        ("headers", "seconds"),
+        [
+            (used_up(quarter=40, remaining="0"), 40),
+            (used_up(quarter=86_000, remaining="0"), 900),
+            (used_up(quarter=40, remaining="0") | {"retry-after": "5"}, 5),
+            # The reset of a limit that is not used up says nothing about the trouble.
+            (used_up(quarter=800, remaining="14"), None),
+            ({"x-rate-limit-reset": str(EPOCH + 800)}, None),
+        ],
+        ids=str,
+    )
+    def test_an_overloaded_x_whose_limit_is_used_up_is_asked_after_the_reset(
+        self, headers: dict[str, str], seconds: int | None
+    ) -> None:
+        until = None if seconds is None else NOW + timedelta(seconds=seconds)
+        for acts in (True, False):
+            for code in (None, 130):
+                overloaded = Answer(503, headers, answer(503, code).body)
+                assert failure(classify(overloaded, NOW, acts=acts)).until == until
+
 
 class TestWhatTwitterSays:
     @pytest.mark.parametrize(

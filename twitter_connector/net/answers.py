@@ -15,6 +15,13 @@ from twitter_connector.errors import MediaTooLarge, Scope, ServiceUnavailable
 
 CHUNK_BYTES = 64 * 1024
 WEB_PAGES = ("text/html", "application/xhtml+xml")
+# A page begins with its doctype or its first element, behind a byte order mark, an XML declaration and comments. Atomic
+# groups: a body of many comments must not cost more than one pass.
+_PAGE_BEGINS = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*+(?>(?><!--.*?-->|<\?xml[^>]*>)\s*+)*+<(?:!doctype\s+html|html[\s>])",
+    re.IGNORECASE | re.DOTALL,
+)
+_PAGE_BEGINS_WITHIN = 2048
 
 
 class NotSent(Exception):
@@ -57,7 +64,7 @@ class Answer:
         # Some servers name a page's type for an answer without a body.
         if media_type(self.headers) in WEB_PAGES:
             return self.body != b""
-        return re.match(rb"\s*(<!doctype\s+html|<html[\s>])", self.body[:512], re.IGNORECASE) is not None
+        return _PAGE_BEGINS.match(self.body[:_PAGE_BEGINS_WITHIN]) is not None
 
 
 @dataclass(frozen=True)

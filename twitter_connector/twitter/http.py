@@ -23,7 +23,7 @@ from twitter_connector.model.account import Credentials
 from twitter_connector.model.timestamps import moment
 from twitter_connector.net.answers import Answer, NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
-from twitter_connector.net.retry_after import retry_after
+from twitter_connector.net.retry_after import LONGEST_RETRY_AFTER, retry_after
 
 from .error_codes import CODES, CONSOLE, OVER_CAPACITY, PAUSES, PROBLEMS
 from .oauth1 import signature
@@ -125,6 +125,8 @@ def classify(answer: Answer, now: datetime, *, acts: bool, endpoint: str = "") -
     family, reason, sentence = _meaning(status, code, _problem(answer), empty=not answer.body.strip())
     detail = f"{sentence.format(registration_url=_registration_url(answer))}{named}."
     later = retry_after(answer.headers, now)
+    if later is None and status >= 500 and (used_up_until := _used_up_until(answer.headers, now)) is not None:
+        later = min(used_up_until, now + LONGEST_RETRY_AFTER)
     if issubclass(family, OutcomeUnknown) and acts:
         return family(reason, detail, until=later, **facts)
     facts["scope"] = scope_of(endpoint)
@@ -224,10 +226,10 @@ def outcome(answer: Answer) -> tuple[int | None, str]:
 
 def budget_in(headers: Mapping[str, str]) -> tuple[int, int, int] | None:
     """Return limit, remaining and reset (epoch seconds) of an answer; None if one of them is missing."""
-    told = [headers.get(f"x-rate-limit-{name}", "") for name in ("limit", "remaining", "reset")]
-    if not all(t.isascii() and t.isdecimal() and len(t) < 12 for t in told):
+    figures = [headers.get(f"x-rate-limit-{name}", "") for name in ("limit", "remaining", "reset")]
+    if not all(figure.isascii() and figure.isdecimal() and len(figure) < 12 for figure in figures):
         return None
-    limit, remaining, reset = map(int, told)
+    limit, remaining, reset = map(int, figures)
     return limit, remaining, reset
 
 
@@ -236,12 +238,16 @@ def reset_time(headers: Mapping[str, str], now: datetime) -> datetime | None:
 
     https://docs.x.com/x-api/fundamentals/rate-limits
     """
-    used_up = [at for name in _LIMITS if (at := _reset(headers, name, now, used_up=True)) is not None]
     # v1.1 does not always say how much remains.
-    ends = max(used_up, default=_reset(headers, _LIMITS[0], now))
+    ends = _used_up_until(headers, now) or _reset(headers, _LIMITS[0], now)
     if ends is not None:
         return max(ends, now + _RESET_PAST_WAIT)
     return retry_after(headers, now, LONGEST_LIMIT)
+
+
+def _used_up_until(headers: Mapping[str, str], now: datetime) -> datetime | None:
+    """Return the latest reset of the limits that are used up; None if none is."""
+    return max((at for name in _LIMITS if (at := _reset(headers, name, now, used_up=True)) is not None), default=None)
 
 
 def _reset(headers: Mapping[str, str], limit: str, now: datetime, *, used_up: bool = False) -> datetime | None:
