@@ -30,6 +30,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp()
 import requests
 from cryptography.fernet import Fernet
 from tree import eventually
+from workers.runtime import Runtime
 
 from tests.media.files import JPEG, PNG, film, gif
 from tests.upgrade.outcome import EXPECTED, SNAPSHOT, Outcome
@@ -49,7 +50,6 @@ from tests.upgrade.snapshot import (
 from twitter_connector import logs
 from twitter_connector.config import Settings
 from twitter_connector.model.work import Direction
-from workers.runtime import Runtime
 
 OLD = Release("0.1.0", RELEASE)
 FILES_URL = "https://cx.invalid/file-engine/api/downloadFileStream?filename="
