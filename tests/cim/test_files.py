@@ -221,6 +221,45 @@ def test_a_sign_in_page_is_not_the_file_engine_and_never_the_file() -> None:
         assert (failure.value.reason, failure.value.ours) == ("file_engine_url_wrong", True)
 
 
+@pytest.mark.parametrize(
+    ("status", "content_type", "body"),
+    [
+        (200, "application/octet-stream", b"<!DOCTYPE html><title>Sign in</title>"),
+        (200, "image/png", b"\xef\xbb\xbf\n<html>"),
+        (404, "text/html", b"<html>404 Not Found</html>"),
+        (410, "text/html", b"<html>"),
+    ],
+)
+@responses.activate
+def test_a_web_page_is_never_the_file_nor_says_that_the_file_is_gone(
+    status: int, content_type: str, body: bytes
+) -> None:
+    responses.get(ENGINE + DOWNLOAD, status=status, body=body, content_type=content_type)
+    with (
+        pytest.raises(ServiceUnavailable) as failure,
+        Files(HttpClient(), ENGINE).read("a.jpg", ceiling=100),
+    ):
+        pass
+    assert (failure.value.reason, failure.value.ours) == ("file_engine_url_wrong", True)
+
+
+@responses.activate
+def test_json_in_place_of_a_file_is_not_a_wrong_picture() -> None:
+    responses.get(ENGINE + DOWNLOAD, json={"message": "An error occurred."})
+    with pytest.raises(Permanent) as failure, Files(HttpClient(), ENGINE).read("a.jpg", ceiling=100):
+        pass
+    assert (failure.value.reason, failure.value.ours) == ("file_engine_odd_answer", True)
+
+
+@responses.activate
+def test_the_bytes_of_a_file_come_whole_though_its_beginning_is_looked_at() -> None:
+    for body in (b"", b"x", b"y" * 200_000):
+        responses.get(ENGINE + DOWNLOAD, body=body, content_type="image/png")
+        with Files(HttpClient(), ENGINE).read("a.jpg", ceiling=1_000_000) as incoming:
+            assert b"".join(incoming.chunks) == body
+        responses.reset()
+
+
 def test_a_file_engine_that_is_away_or_silent_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files_module, "STORE_SECONDS", 0.5)
     monkeypatch.setattr(files_module, "READ_SECONDS", 0.5)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote
 
@@ -25,7 +26,7 @@ from twitter_connector.errors import (
     ServiceUnavailable,
 )
 from twitter_connector.model.message import StoredFile
-from twitter_connector.net.answers import Answer, Incoming, NoAnswer, NotSent, file_chunks
+from twitter_connector.net.answers import Answer, Incoming, NoAnswer, NotSent, begins_as_web_page, file_chunks
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.multipart import FilePart, Multipart
 from twitter_connector.net.retry_after import retry_after
@@ -36,6 +37,7 @@ from .file_names import clean_name, filename, safe_name
 # A virus scanner may look at an upload before it is answered.
 STORE_SECONDS = 120.0
 READ_SECONDS = 60.0
+_JSON = ("application/json", "application/problem+json")
 # Only messages with files wait for the file engine.
 _WHERE: dict[str, Any] = {"scope": Scope.ENDPOINT, "endpoint": Endpoint.FILE_ENGINE}
 
@@ -107,21 +109,24 @@ class Files:
                 )
             except (NotSent, NoAnswer) as error:
                 raise _unreachable(error) from error
+            if incoming.is_web_page:
+                # No HTML file of an agent can be meant: a Direct Message carries none.
+                raise _wrong_address(f"HTTP {incoming.status} and a web page", incoming.status)
             if incoming.status != 200:
                 raise _failure(incoming.status, incoming.headers, self._clock(), reading=True)
-            if incoming.is_web_page:
-                # A customer's own HTML file cannot be meant: no Direct Message carries one.
-                raise _wrong_address("it answers with a web page", incoming.status)
-            yield replace(
-                incoming,
-                chunks=file_chunks(
-                    incoming.chunks,
-                    file="The file",
-                    server="The file engine",
-                    reason="file_engine_no_answer",
-                    endpoint=Endpoint.FILE_ENGINE,
-                ),
+            chunks = file_chunks(
+                incoming.chunks,
+                file="The file",
+                server="The file engine",
+                reason="file_engine_no_answer",
+                endpoint=Endpoint.FILE_ENGINE,
             )
+            first = next(chunks, b"")
+            if begins_as_web_page(first):
+                raise _wrong_address(f"HTTP {incoming.status} and a web page", incoming.status)
+            if incoming.content_type in _JSON and first.lstrip()[:1] == b"{":
+                raise _not_the_file(incoming.status)
+            yield replace(incoming, chunks=chain((first,), chunks))
 
     def base(self) -> str:
         """Return the file engine's address. Raises Permanent "file_engine_missing" where there is none."""
@@ -139,7 +144,7 @@ def _stored_name(answer: Answer) -> str | None:
     if not 200 <= answer.status < 300:
         return None
     if answer.is_web_page:
-        raise _wrong_address("it answers with a web page", answer.status)
+        raise _wrong_address(f"HTTP {answer.status} and a web page", answer.status)
     body = answer.json()
     name = body.get("name") if isinstance(body, Mapping) else None
     if not isinstance(name, str) or not name:
@@ -197,6 +202,16 @@ def _wrong_address(answer: str, status: int) -> ServiceUnavailable:
         ours=True,
         status=status,
         **_WHERE,
+    )
+
+
+def _not_the_file(status: int) -> Permanent:
+    return Permanent(
+        "file_engine_odd_answer",
+        f"The file engine answered with JSON instead of the file (HTTP {status}), so the file was not sent. Check "
+        "FILE_ENGINE_URL and that the file can be downloaded, then send it again.",
+        ours=True,
+        status=status,
     )
 
 

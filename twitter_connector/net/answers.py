@@ -64,7 +64,7 @@ class Answer:
         # Some servers name a page's type for an answer without a body.
         if media_type(self.headers) in WEB_PAGES:
             return self.body != b""
-        return _PAGE_BEGINS.match(self.body[:_PAGE_BEGINS_WITHIN]) is not None
+        return begins_as_web_page(self.body)
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,11 @@ class Incoming:
         """The announced size in bytes, or None. Only the count of the bytes that come is a fact."""
         announced = self.headers.get("content-length", "")
         return int(announced) if announced.isascii() and announced.isdecimal() and len(announced) < 16 else None
+
+
+def begins_as_web_page(body: bytes) -> bool:
+    """Return True if the body begins as an HTML page does. The beginning of a body will do."""
+    return _PAGE_BEGINS.match(body[:_PAGE_BEGINS_WITHIN]) is not None
 
 
 def media_type(headers: Mapping[str, str]) -> str:
