@@ -62,7 +62,7 @@ class ConnectorError(Exception):
     """A failure with a name.
 
     reason: a stable snake_case code, for metrics, dead letters and alarms.
-    detail: one or two sentences for a person: what happened, and what to do. Never holds a secret or a text.
+    detail: one or two sentences for a person: what happened, and what to do. Never contains a secret or a text.
     scope:  who waits; each family has a usual one. endpoint: the call that failed, if it matters.
     until:  the moment from which a retry makes sense, if the other side named one.
     ours:   worth waking someone who runs the connector, as opposed to a refusal that is the customer's affair.

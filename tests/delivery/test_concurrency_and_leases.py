@@ -67,7 +67,7 @@ class TestSlots:
             assert concurrency.full(IN) == ["acme"]
 
 
-class TestKeeper:
+class TestLeaseRenewal:
     EVERY = 3.0
 
     @pytest.fixture

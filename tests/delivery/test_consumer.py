@@ -302,7 +302,7 @@ class TestPausing:
         assert fakes.clock.seconds() == pytest.approx(24 * 3600, abs=1300)
 
 
-class TestBurying:
+class TestDeadLetters:
     def test_what_will_never_work_is_kept_with_everything_needed(self, fakes: FakeDeliveries, route: Script) -> None:
         work(fakes, "1", "2")
         accepted = fakes.clock()
@@ -366,7 +366,7 @@ class TestBurying:
         assert "planted" not in "".join(r.message for r in caplog.records)
 
 
-class TestTrouble:
+class TestFaults:
     def test_a_broker_error_in_the_middle_books_nothing(self, fakes: FakeDeliveries, route: Script) -> None:
         work(fakes, "1")
         route.fail("1", StoreUnavailable("broker_unavailable", "", ours=True))

@@ -11,7 +11,7 @@ from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveri
 from twitter_connector.delivery.consumer import Attempt
 from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.errors import LeaseLost, Permanent, RateLimited, Retryable, ServiceUnavailable
-from twitter_connector.model.work import Direction
+from twitter_connector.model.work import Direction, Entry
 from twitter_connector.queue.replay import replay
 from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.twitter.v1.messages import message_data
@@ -295,7 +295,20 @@ class TestReadMarks:
         assert [status for _, status, _ in fakes.reports()] == ["DELIVERED"]
 
 
-class TestFlashes:
+class TestReportsThatCcmRefuses:
+    def test_a_read_report_is_dropped_and_a_failure_is_kept_for_a_person(self, fakes: FakeDeliveries) -> None:
+        fakes.cim.refusing[ADA] = Permanent("ccm_refused", "CCM did not accept the message (HTTP 400).", ours=True)
+        for status in ("READ", "FAILED"):
+            report = {"id": status, "body": {"type": "DELIVERYNOTIFICATION", "messageId": "m", "status": status}}
+            report["header"] = {"channelData": {"channelCustomerIdentifier": ADA, "serviceIdentifier": ACME}}
+            payload = json.dumps({"v": 1, "kind": "report", "message": report})
+            fakes.lanes.accept([Entry(IN, ACME, f"{ADA}~reports", f"report:{status}", payload)])
+        fakes.serve(IN)
+        assert [x.message_id for x in fakes.dead_lettered()] == ["FAILED"]
+        assert ("dropped", "ccm_refused") in fakes.watch.outcomes
+
+
+class TestTyping:
     def typing_indicators(self, fakes: FakeDeliveries) -> TypingDelivery:
         return TypingDelivery(fakes.lanes, fakes.inbound, fakes.outbound, read_event, fakes.skipped.append)
 

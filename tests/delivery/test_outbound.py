@@ -493,7 +493,7 @@ class TestFiles:
         assert fakes.reports() == [("m-1", "DELIVERED", "200")]
 
 
-class TestSigns:
+class TestReadMarksAndTyping:
     def test_what_an_agent_has_read_is_marked_at_twitter(self, fakes: FakeDeliveries) -> None:
         fakes.customer_writes("1206724334791753732", "Hi")
         fakes.serve()

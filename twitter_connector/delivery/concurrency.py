@@ -1,4 +1,4 @@
-"""How many lanes one process works on at a time, so that no account and no direction can take every thread."""
+"""Limits how many lanes one process works on, so that no account and no direction takes every thread."""
 
 from __future__ import annotations
 

@@ -49,6 +49,12 @@ class Attempt:
         """The entry, decoded once. Raises what payload.decode raises."""
         return decode(self.lease.payload, self.lease.direction, self.read_event)
 
+    @property
+    def decoded(self) -> Work | None:
+        """The entry if it has been decoded, None if it was not or could not be. Raises nothing."""
+        work: Work | None = self.__dict__.get("work")
+        return work
+
 
 class Route(Protocol):
     """One direction's use case."""
@@ -57,7 +63,7 @@ class Route(Protocol):
         """Deliver the head of the lane; return the effects that settling it has."""
 
     def is_signal(self, attempt: Attempt) -> bool:
-        """Return whether the head is a read mark or the like: nobody waits for it, so it is dropped if it fails."""
+        """Return whether the head is a read mark or the like, which is dropped if it fails."""
 
     def given_up(self, attempt: Attempt, error: ConnectorError) -> Sequence[Effect]:
         """Return the effects of giving up the head: outbound, the report that it FAILED."""
@@ -200,7 +206,7 @@ class Consumer:
     def _pause(self, lease: Lease, decision: Pause) -> None:
         error = decision.error
         self.lanes.pause(decision.direction, lease.account_id, epoch_ms(decision.until), error.reason, error.detail)
-        # A message of the other direction waits in its own lane; the account's gate does not hold it.
+        # A message of the other direction waits in its own lane; the account's pause does not cover it.
         wait = timedelta() if decision.direction is self.direction else decision.until - self.clock()
         self.lanes.postpone(lease, _ms(wait), spend=False)
         facts = {"reason": error.reason, "tries": lease.tries + 1, "claims": lease.claims, "detail": error.detail}

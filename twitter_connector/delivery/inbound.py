@@ -73,7 +73,10 @@ class InboundRoute:
             self.cim.post_message(dump_message(typing_notice(activity)), seconds=TYPING_SECONDS)
 
     def is_signal(self, attempt: Attempt) -> bool:
-        lease = attempt.lease
+        work, lease = attempt.decoded, attempt.lease
+        if isinstance(work, Report):
+            body = work.message.get("body")
+            return isinstance(body, Mapping) and body.get("status") == "READ"
         return lease.lane.endswith(REPORTS) and lease.entry_id.startswith("read:")
 
     def given_up(self, attempt: Attempt, error: ConnectorError) -> Sequence[Effect]:

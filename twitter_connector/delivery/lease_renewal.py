@@ -1,4 +1,4 @@
-"""Keeps the leases of lanes that are being worked on alive, from one thread for the whole process."""
+"""Renews the leases of all lanes in progress, in one thread per process."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from .ports import LanesPort
 
 log = logging.getLogger(__name__)
 
-# Every step has its own deadline well below this; a thread that still holds a lane then is stuck for good,
-# and its lane goes to somebody else.
+# Every step has a deadline well below this. A thread that still has a lane then is stuck; another worker gets the lane.
 LONGEST_LEASE_SECONDS = 900.0
 
 
 class LeaseRenewal:
-    """Renews what is held for longer than `every` seconds. Without it leases would have to outlast the slowest
-    upload, and a killed worker's lanes would wait that long."""
+    """Renews leases that are older than `every` seconds. Thus leases are short, and a killed worker's lanes soon go to
+    another one, though an upload takes minutes."""
 
     def __init__(self, lanes: LanesPort, every: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._lanes = lanes
@@ -44,15 +43,15 @@ class LeaseRenewal:
                 self._leased.pop(lease.token, None)
 
     def renew_due(self) -> None:
-        """Renew every lease that is older than `every`; forget those that are lost or held for too long."""
+        """Renew every lease that is older than `every` seconds. Forget lost ones, and those of stuck threads."""
         now = self._clock()
         with self._lock:
-            due = [(h, since) for h, since, renewed in self._leased.values() if now - renewed >= self._every]
+            due = [(lease, since) for lease, since, renewed in self._leased.values() if now - renewed >= self._every]
         for lease, since in due:
             try:
                 kept = now - since < LONGEST_LEASE_SECONDS and self._lanes.renew(lease)
             except StoreUnavailable:
-                continue  # tried again in a moment; the lease may outlive the outage
+                continue  # renewed in a moment, if the lease outlives the outage
             with self._lock:
                 if lease.token in self._leased:
                     if kept:

@@ -23,7 +23,7 @@ BUSY_WAIT = timedelta(milliseconds=500)
 
 # The first pause for a limit whose end X does not name. https://docs.x.com/x-api/fundamentals/rate-limits
 OPEN_LIMIT_PAUSE = timedelta(seconds=60)
-# The longest of them: X's own windows begin anew as often.
+# The longest of them: X's own windows are as long.
 OPEN_LIMIT_LONGEST = timedelta(minutes=15)
 _Key = tuple[str, str]
 

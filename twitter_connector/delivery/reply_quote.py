@@ -1,8 +1,8 @@
-"""The quote above an agent's reply: looked up at Twitter once, and written down before anything is sent.
+"""The quote above an agent's reply: looked up at X once, and stored before anything is sent.
 
-CIM names the quoted message by its id only, and the connector keeps no texts; Twitter has them. A quote is a kindness:
-looking for it never holds a reply up. Once decided it stays, "none" included, since an uncertain send is looked for
-by its text. Its words reach no log and no error.
+CIM names the quoted message by its id only. The connector stores no texts, so it asks X. A reply goes out without its
+quote if the quote cannot be had. The decision never changes, "no quote" included: an uncertain send is looked for by
+its text. The quoted words reach no log and no error.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _THIS_CALL_ONLY = frozenset({"not_permitted", "plan_too_small"})
 
 @dataclass(frozen=True)
 class ReplyQuotes:
-    """Decides, once for each reply, what stands above it."""
+    """Decides once for each reply which quote stands above it."""
 
     ledger: SendLedgerPort
     conversations: ConversationsPort
 
     def above(self, attempt: Attempt, message: CimMessage, twitter: Messages, *, begun: bool) -> str:
-        """Return the quote of a reply, the same one at every try; "" for none. begun: something of it may be out.
+        """Return the quote of a reply, the same one at every try; "" for none. begun: a part may have been sent.
 
         Raises CredentialsRejected, LeaseLost and StoreUnavailable.
         """
@@ -43,15 +43,14 @@ class ReplyQuotes:
             return quote
         quote = work.quote if isinstance(work, AgentMessage) else None
         if quote is None:
-            # What began without a quote has to end without one, or its text would not be known again.
+            # A reply that began without a quote ends without one, or a look-up would not recognise its text.
             quote = "" if begun else self._looked_up(lease, message, twitter)
         if not self.ledger.write_quote(lease, message.id, quote):
             raise LeaseLost
         return quote
 
     def decided(self, message: CimMessage) -> str | None:
-        """Return the quote that was written down for this message, None where there is none. Raises
-        StoreUnavailable."""
+        """Return the quote that was stored for this message, None without one. Raises StoreUnavailable."""
         return self.ledger.quote(message.header.account_id, message.id) if quoted_id(message) else None
 
     def _looked_up(self, lease: Lease, message: CimMessage, twitter: Messages) -> str:
@@ -67,18 +66,18 @@ class ReplyQuotes:
         except ConnectorError as error:
             return _none(message, error.reason)
         if dm.customer_id != message.header.customer_id:
-            # One customer's words are not for another, whatever CCM names.
+            # Never show one customer's words to another, whichever message CCM names.
             return _none(message, "another_conversation")
         return quote_of(dm) or _none(message, "no_text")
 
     def _event_of(self, message: CimMessage) -> str | None:
         """Return Twitter's id of the quoted message: a customer's, or the first of those an agent's became."""
-        account_id, wanted = message.header.account_id, quoted_id(message)
-        event_id = self.conversations.event_of(account_id, wanted)
+        account_id, message_id = message.header.account_id, quoted_id(message)
+        event_id = self.conversations.event_of(account_id, message_id)
         if event_id is not None:
             return event_id
         own = self.ledger.own(account_id, message.header.customer_id)
-        return next((dm_id for dm_id, message_id in own.items() if message_id == wanted), None)
+        return next((dm_id for dm_id, of in own.items() if of == message_id), None)
 
 
 def _none(message: CimMessage, reason: str) -> str:

@@ -1,7 +1,7 @@
-"""What an account has sent lately, listed once for all conversations that have to look for a send.
+"""Lists an account's latest messages once for all conversations that look for an uncertain send.
 
-Twitter lets an account list its messages 15 times in 15 minutes. After an outage hundreds of conversations may have a
-send to look for at the same moment; one list answers them all. Kept in this process only: it is worth nothing later.
+X lets an account list its messages 15 times in 15 minutes. After an outage hundreds of conversations may look for a
+send at the same moment; one list answers them all. The lists are kept in this process only, for some seconds.
 https://docs.x.com/x-api/fundamentals/rate-limits
 """
 
@@ -17,7 +17,7 @@ from twitter_connector.errors import RateLimited, Retryable, ServiceUnavailable
 from twitter_connector.model.event import DmEchoed
 from twitter_connector.model.flavour import Messages
 
-# Of the 15 lists that a window allows, so many may follow one another closely; the rest is spread over it.
+# Of the 15 lists in 15 minutes, so many may follow each other closely; the others are spread over the time.
 CLOSE_TOGETHER = 8
 BETWEEN_CLOSE = timedelta(seconds=3)
 BETWEEN_SPREAD = timedelta(seconds=120)
@@ -27,7 +27,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass
 class _Known:
-    """What is known of one account: the last list, which moments it covers, and when lists were asked for."""
+    """One account's last list, the time it covers, and when lists were asked for."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     at: datetime = _LONG_AGO
@@ -56,20 +56,20 @@ class SentLookups:
     def sent(
         self, account_id: str, twitter: Messages, since: datetime, made_after: datetime, now: datetime
     ) -> Sequence[DmEchoed]:
-        """Return what the account has sent since a moment, by a list that was made after another.
+        """Return the messages that the account has sent since a moment, from a list that is newer than `made_after`.
 
-        Raises Retryable `cannot_look` with `until` where none may be made yet, and what Twitter's refusal raises.
+        Raises Retryable(cannot_look) with `until` if no new list may be asked for yet, and what `sent_since` raises.
         """
         with self._lock:
             known = self._known[account_id]
-        # Whoever waits here is likely to find what it wants in the list that is being made.
+        # A lane that waits here usually finds its message in the list that is being made.
         with known.lock:
-            # A list of the future was made before the clock was put back, and may be older than the send.
+            # A list with a moment in the future was made before the clock was put back. It may be older than the send.
             if known.since <= since and made_after <= known.at <= now:
                 return known.dms
             next_at = known.next_at(now)
             if now < next_at:
-                raise Retryable("cannot_look", "Twitter limits how often sent messages may be listed.", until=next_at)
+                raise Retryable("cannot_look", "X limits how often sent messages may be listed.", until=next_at)
             known.asked.append(now)
             try:
                 dms = twitter.sent_since(since)

@@ -1,4 +1,4 @@
-"""What lies in the lanes: entries on their way in, and the one a worker holds."""
+"""The work in the lanes: entries, the effects that go with them, and the lease of a lane."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Direction(StrEnum):
         return "inbound" if self is Direction.IN else "outbound"
 
 
-# What a doorbell may be rung for besides a direction: signs that are worth nothing a few seconds later.
+# A wake-up is for a direction, or for this. The value is 0.1.0's.
 TYPING_INDICATOR = "flash"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A piece of work for a lane.
+    """One unit of work for a lane.
 
     lane: the customer's id, or a variant of it for work that must not wait behind the customer's messages.
-    id: what makes it the same work when it comes again. order: sorts among all that wait in the lane, as text;
-    empty stands for the order of acceptance. again: let it in though its id was seen before (a replay).
+    id: the same for the same work that comes again. order: sorts the entries of the lane, as text; "" stands for the
+    order of acceptance. again: accept it although its id was seen before (a replay).
     """
 
     direction: Direction
@@ -49,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class EchoSeen:
-    """An own message that came back over the webhook, kept a while so that uncertain sends can be settled."""
+    """An own message that came back from X. Kept for an hour, to settle uncertain sends."""
 
     account_id: str
     customer_id: str
@@ -60,8 +60,7 @@ class EchoSeen:
 
 @dataclass(frozen=True)
 class TypingIndicator:
-    """Something that is worth nothing a few seconds later (typing). Tried once, at most one in three seconds and
-    conversation, never in a lane."""
+    """Somebody is typing. Tried once, not retried, never in a lane; at most one in three seconds per conversation."""
 
     direction: Direction
     account_id: str
@@ -159,7 +158,7 @@ Work = TwitterEvent | AgentMessage | Report
 
 @dataclass(frozen=True)
 class Lease:
-    """The head of a lane, leased to one worker. token fences: it is worthless once somebody else holds the lane.
+    """The head of a lane, leased to one worker. token: fences; it is invalid once another worker has the lane.
 
     claims: how often this message was handed out without an outcome. tries: how often it failed and waits again.
     more: other lanes were due at that moment too. since: when the lease was asked for, in seconds of this process's
