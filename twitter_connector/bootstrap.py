@@ -181,7 +181,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     upkeep = Upkeep(accounts, accounts, registration, inbox, twitter.messages, now, random.random)
     cim = CcmClient(http_client, settings.ccm_url, now)
     enquiries = Enquiries(client)
-    configure = Configure(accounts, lanes, enquiries, cim.configuration)
+    configure = Configure(accounts, lanes, enquiries, cim.configuration, now)
     credentials = CredentialsCheck(lanes.pauses, twitter.registration, configure.newer, now, random.random)
     endpoints = Endpoints(now, *places(settings.worker_concurrency))
     return Services(

@@ -90,7 +90,7 @@ class Scene(FakeDeliveries):
         self.token = self.platform.token(ACME)
         self.accounts.change(ACME, lambda now: now.rekeyed(self.token))
         self.media_host = Stored()
-        self.configure = Configure(self.accounts, self.lanes, Enquiries(), lambda _: None)
+        self.configure = Configure(self.accounts, self.lanes, Enquiries(), lambda _: None, self.clock)
         self.credentials = CredentialsCheck(
             self.lanes.pauses,
             self.platform,

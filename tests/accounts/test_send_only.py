@@ -132,7 +132,7 @@ class TestTakenIn:
         )
         assert account.attention == SENDS_ONLY
         assert "register-and-subscribe" in SENDS_ONLY
-        assert (account.api, account.screen_name) == ("v1.1", "acme")
+        assert (account.api, account.screen_name) == ("v2", "acme")
         assert place.platform.calls == ["who_am_i"]
 
     def test_one_that_somebody_registered_meanwhile_is_left_as_it_is(self, place: Place) -> None:

@@ -14,7 +14,7 @@ import redis
 from flask.testing import FlaskClient
 
 from tests.brokers import Broker, services_of
-from tests.web.web_requests import ACCOUNT, SECRET, dm, is_problem, post_event
+from tests.web.web_requests import ACCOUNT, HEADER, SECRET, dm, is_problem, post_event, signed
 from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.registration_steps import SENDS_ONLY
@@ -26,6 +26,7 @@ from twitter_connector.model.capabilities import EVERYTHING
 from twitter_connector.model.subscription import ChallengeAnswer, Subscriptions
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction
+from twitter_connector.store.account_rows import NAMED_FIELDS
 from twitter_connector.store.enquiries import Enquiries
 
 NEW = Credentials("ck", "cs-of-the-push", f"{ACCOUNT.id}-at", "ats", "bearer-token-of-the-push")
@@ -127,8 +128,8 @@ def test_a_bearer_token_goes_with_the_app_it_was_made_for(client: FlaskClient, s
     assert credentials(services).bearer_token is None
 
 
-@pytest.mark.parametrize("unknown", ["404404", "acme-support", "a:b\u00e9", "../x"])
-def test_an_account_nobody_registered_is_answered_clearly_and_nothing_is_stored(
+@pytest.mark.parametrize("unknown", ["acme-support", "a:b\u00e9", "../x"])
+def test_what_is_no_account_is_answered_clearly_and_nothing_is_stored(
     client: FlaskClient, inspector: redis.Redis, unknown: str
 ) -> None:
     before = set(inspector.keys("*"))
@@ -136,9 +137,94 @@ def test_an_account_nobody_registered_is_answered_clearly_and_nothing_is_stored(
     assert response.status_code == 200
     answer = response.get_json()
     assert (answer["registered"], answer["changed"], answer["serviceIdentifier"]) == (False, False, unknown)
-    assert "register-and-subscribe" in answer["detail"]
+    assert "no id of an X account" in answer["detail"]
     assert set(inspector.keys("*")) == before
-    assert inspector.hkeys(keys.ACCOUNTS) == [ACCOUNT.id]
+
+
+STRANGER = "404404"
+OF_STRANGER = {**SEED, "ACCESS-TOKEN": f"{STRANGER}-at"}
+
+
+class TestAnAccountThatNobodyRegistered:
+    """interface.md section 4, "Configuration from CCM"."""
+
+    @pytest.fixture(autouse=True)
+    def present_form(self, services: Services) -> None:
+        services.redis.set(keys.ACCOUNTS_FORM, NAMED_FIELDS)
+
+    def test_is_half_in_service_with_the_four_values(self, client: FlaskClient, services: Services) -> None:
+        answer = push(client, OF_STRANGER, STRANGER).get_json()
+        assert (answer["registered"], answer["changed"], answer["detail"]) == (False, True, SENDS_ONLY)
+        shown = client.get(f"/accounts/{STRANGER}").get_json()
+        assert (shown["api"], shown["state"], shown["attention"], shown["webhook"]) == (
+            "v2",
+            "attention",
+            SENDS_ONLY,
+            None,
+        )
+        path = f"/webhook/twitter/{STRANGER}"
+        assert client.get(f"{path}?crc_token=foo").get_json() == {"response_token": signed(b"foo", "cs-of-the-push")}
+        body = json.dumps({**dm("7"), "for_user_id": STRANGER}).encode()
+        event = client.post(path, data=body, headers={HEADER: signed(body, "cs-of-the-push")})
+        assert event.status_code == 200
+
+    @pytest.mark.parametrize("name", ["API-VERSION", "api_version", "ApiVersion"])
+    def test_speaks_v1_where_that_is_wished(self, client: FlaskClient, services: Services, name: str) -> None:
+        push(client, {**OF_STRANGER, name: "1.1"}, STRANGER)
+        assert client.get(f"/accounts/{STRANGER}").get_json()["api"] == "v1.1"
+
+    @pytest.mark.parametrize("inbound", ["poll", "stream", "POLL"])
+    def test_is_in_service_at_once_where_no_webhook_is_needed(
+        self, client: FlaskClient, services: Services, inbound: str
+    ) -> None:
+        answer = push(client, {**OF_STRANGER, "in_bound": inbound}, STRANGER).get_json()
+        assert (answer["registered"], answer["changed"]) == (True, True)
+        shown = client.get(f"/accounts/{STRANGER}").get_json()
+        assert (shown["state"], shown["inbound"], shown["attention"]) == ("active", inbound.lower(), None)
+        assert services.accounts.account_status(STRANGER)["next_check_at"] == 0
+
+    def test_goes_from_half_to_whole_with_a_later_push(self, client: FlaskClient, services: Services) -> None:
+        push(client, OF_STRANGER, STRANGER)
+        push(client, {**OF_STRANGER, "INBOUND": "poll"}, STRANGER)
+        shown = client.get(f"/accounts/{STRANGER}").get_json()
+        assert (shown["state"], shown["inbound"], shown["attention"]) == ("active", "poll", None)
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("INBOUND", "pol"), ("in-bound", 7), ("API-VERSION", "3"), ("api_version", True)]
+    )
+    def test_a_wish_that_is_none_is_400_and_named(
+        self, client: FlaskClient, services: Services, name: str, value: Any
+    ) -> None:
+        response = push(client, {**OF_STRANGER, name: value}, STRANGER)
+        assert response.status_code == 400
+        assert list(response.get_json()["errors"]) == [name]
+        assert services.accounts.get(STRANGER, max_age=0) is None
+
+    def test_is_not_stored_where_a_value_is_missing_and_it_is_told_which(
+        self, client: FlaskClient, services: Services
+    ) -> None:
+        answer = push(client, {**OF_STRANGER, "API-KEY-SECRET": "****"}, STRANGER).get_json()
+        assert (answer["registered"], answer["changed"]) == (False, False)
+        assert "lacks API-KEY-SECRET" in answer["detail"]
+        assert services.accounts.get(STRANGER, max_age=0) is None
+
+    def test_stays_away_where_an_operator_unregistered_it(self, client: FlaskClient, services: Services) -> None:
+        services.accounts.withdraw(STRANGER)
+        answer = push(client, OF_STRANGER, STRANGER).get_json()
+        assert "unregistered here" in answer["detail"]
+        assert services.accounts.get(STRANGER, max_age=0) is None
+
+    def test_the_token_of_another_account_is_400(self, client: FlaskClient, services: Services) -> None:
+        response = push(client, SEED, STRANGER)
+        assert (response.status_code, list(response.get_json()["errors"])) == (400, ["ACCESS-TOKEN"])
+        assert services.accounts.get(STRANGER, max_age=0) is None
+
+    def test_speaks_v1_while_release_0_1_0_may_run(self, client: FlaskClient, services: Services) -> None:
+        services.redis.delete(keys.ACCOUNTS_FORM)
+        assert push(client, OF_STRANGER, STRANGER).get_json()["changed"] is True
+        assert client.get(f"/accounts/{STRANGER}").get_json()["api"] == "v1.1"
+        answer = push(client, {**OF_STRANGER, "ACCESS-TOKEN": "405405-at", "INBOUND": "poll"}, "405405").get_json()
+        assert (answer["changed"], "--new-form" in answer["detail"]) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +337,7 @@ def test_a_channel_type_that_is_none_is_400(client: FlaskClient, services: Servi
 def test_an_account_that_only_sends_takes_a_push_and_is_told_what_it_lacks(
     client: FlaskClient, services: Services
 ) -> None:
-    services.accounts.save(replace(ACCOUNT, webhook_url="", settings={}))
+    services.accounts.save(replace(ACCOUNT, webhook_url="", settings={}, attention=SENDS_ONLY))
     answer = push(client, SEED).get_json()
     assert (answer["registered"], answer["changed"]) == (False, True)
     assert answer["detail"] == SENDS_ONLY
@@ -277,7 +363,7 @@ class Ccm:
 
 
 def configure(services: Services, ccm: Ccm) -> Configure:
-    return Configure(services.accounts, services.lanes, Enquiries(services.redis), ccm)
+    return Configure(services.accounts, services.lanes, Enquiries(services.redis), ccm, lambda: datetime.now(UTC))
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def test_replies_of_an_account_nobody_registered_go_out_with_the_credentials_ccm
     assert pulls(tree, account_id) == 1
     # It sends, and does nothing else; what is missing is said wherever somebody may look.
     found = shown(tree, account_id)
-    assert (found["state"], found["webhook"], found["environment"]) == ("attention", None, None)
+    assert (found["state"], found["webhook"], found.get("environment")) == ("attention", None, None)
     assert (found["subscribed"], found["registered_at"]) == (False, None)
     assert "register-and-subscribe" in found["attention"]
     status = tree.http.get(f"{tree.url}/webhook/twitter/{account_id}/status", timeout=20)

@@ -1,5 +1,5 @@
-"""Other credentials for a registered account: pushed by CCM when its channel connector is saved, or asked for when
-Twitter refuses those we have. Registers nothing, and sends nothing to Twitter."""
+"""Takes over what CCM has for an account: pushed when its channel connector is saved, or pulled when X refuses the
+credentials we have. Registers nothing at X, and sends nothing to X."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 from marshmallow import ValidationError
 
 from twitter_connector.cim.channel_configuration import PushedConfiguration, credentials_in
-from twitter_connector.errors import ConnectorError
+from twitter_connector.errors import ConnectorError, Permanent
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import is_id
 from twitter_connector.model.work import Direction
 
+from .ports import AccountsPort, LanesPort
 from .registration_steps import SENDS_ONLY
+from .unregistered import added, lacking, served_as, unregistered
 
 log = logging.getLogger(__name__)
 
@@ -26,22 +29,6 @@ log = logging.getLogger(__name__)
 _OWNED_TOKEN = re.compile(r"(?P<owner>\d{1,20})-.+")
 # Pauses that other credentials, or another look by an operator, do not shorten: Twitter said until when.
 _TIMED = frozenset({"rate_limited", "looks_automated"})
-
-
-class AccountsPort(Protocol):
-    """See store/accounts.py."""
-
-    def get(self, account_id: str, *, max_age: float = ...) -> Account | None: ...
-    def change(self, account_id: str, how: Callable[[Account], Account]) -> Account | None: ...
-    def note(self, account_id: str, **account_status: int) -> None: ...
-
-
-class LanesPort(Protocol):
-    """See queue/lanes.py."""
-
-    def pauses(self, account_id: str) -> Mapping[Direction, Mapping[str, str]]: ...
-    def resume(self, direction: Direction, account_id: str) -> None: ...
-    def end_waits(self, direction: Direction, account_id: str) -> None: ...
 
 
 class ChannelPort(Protocol):
@@ -60,16 +47,14 @@ class Taken:
     registered: bool
     changed: bool
     sends_only: bool = False
+    why: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer of the route."""
         if self.sends_only:
             detail = SENDS_ONLY
         elif not self.registered:
-            detail = (
-                "This account is not registered with the connector, so nothing was stored. Register it with "
-                "POST /webhook/twitter/register-and-subscribe, which also needs WEBHOOK-URL and ENVIRONMENT-NAME."
-            )
+            detail = f"{self.why} Nothing was stored."
         elif self.changed:
             detail = "The credentials are in force from now on. If events stop arriving, register the account again."
         else:
@@ -87,11 +72,13 @@ class Configure:
         lanes: LanesPort,
         enquiries: ChannelPort,
         pull: Callable[[str], Mapping[str, Any] | None],
+        clock: Callable[[], datetime],
     ) -> None:
         self._accounts = accounts
         self._lanes = lanes
         self._enquiries = enquiries
         self._pull = pull
+        self._clock = clock
 
     def push(self, told: PushedConfiguration) -> Taken:
         """Take over what CCM says of an account, in every process, and end pauses that waited for it.
@@ -100,15 +87,48 @@ class Configure:
         """
         account = self._accounts.get(told.account_id, max_age=0) if is_id(told.account_id) else None
         if account is None:
-            # What CCM answered lately about this account may be over: its next message asks again.
-            self._enquiries.forget_enquiry(told.account_id)
-            log.info("configuration_of_unknown_account", extra={"account": told.account_id})
-            return Taken(told.account_id, registered=False, changed=False)
+            return self._take_in(told)
         changed = self._take_over(account, told.values)
+        if account.sends_only and told.wishes:
+            served = self._accounts.change(account.id, lambda now: served_as(now, told.wishes, self._clock()))
+            changed = changed or served != account
+            account = served or account
         self._look_soon(account)
         self._resume(account.id)
         log.info("configuration_pushed", extra={"account": account.id, "changed": changed})
         return Taken(account.id, not account.sends_only, changed, account.sends_only)
+
+    def _take_in(self, told: PushedConfiguration) -> Taken:
+        """Bring an account that nobody registered into service, as far as CCM's attributes reach."""
+        # What CCM answered lately about this account may be over: its next message asks again.
+        self._enquiries.forget_enquiry(told.account_id)
+        why = self._not_taken(told)
+        if not why:
+            refuse_token_of_another(told.account_id, told.values)
+            account = unregistered(told.account_id, told.values, told.wishes, self._clock())
+            try:
+                account = added(self._accounts, account)
+            except Permanent as error:
+                why = error.detail
+            else:
+                self._look_soon(account)
+                self._resume(account.id)
+                log.warning("account_taken_from_ccm", extra={"account": account.id, "sends_only": account.sends_only})
+                return Taken(account.id, not account.sends_only, True, account.sends_only)
+        log.info("configuration_of_unknown_account", extra={"account": told.account_id, "detail": why})
+        return Taken(told.account_id, registered=False, changed=False, why=why)
+
+    def _not_taken(self, told: PushedConfiguration) -> str:
+        """Return why an account cannot be brought into service by its configuration; "" if it can."""
+        if not is_id(told.account_id):
+            return "The service identifier is no id of an X account. Correct it in the channel."
+        if self._accounts.withdrawn(told.account_id):
+            return (
+                "This account was unregistered here. Register it with POST /webhook/twitter/register-and-subscribe to "
+                "use it again."
+            )
+        names = lacking(told.values)
+        return f"The configuration lacks {', '.join(names)}, or has it masked." if names else ""
 
     def newer(self, account: Account, *, ask: bool = True) -> bool:
         """Return whether the account has other credentials than `account` holds. ask: if they are the same, ask CCM

@@ -8,12 +8,11 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
+from twitter_connector.cim.channel_configuration import WAYS_IN
 from twitter_connector.cim.envelope import secret
-from twitter_connector.model.account import AAA, INBOUND, POLL, STREAM, V1, V2, XAA, Account, Credentials
+from twitter_connector.model.account import AAA, INBOUND, POLL, V1, V2, XAA, Account, Credentials
 
 from .webhook_url import MAX_CHARS, BadWebhookUrl, account_id_in
-
-WAYS_IN = (XAA, AAA, STREAM, POLL)
 
 
 @dataclass(frozen=True)

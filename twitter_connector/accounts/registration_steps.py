@@ -16,8 +16,9 @@ T = TypeVar("T")
 
 # What a person reads about an account that was never registered, but for which CCM has credentials.
 SENDS_ONLY = (
-    "Replies go out with the credentials CCM has for this account, but customers' messages arrive only once it is "
-    "registered with POST /webhook/twitter/register-and-subscribe."
+    "This account has only the credentials of CCM. Replies go out, and events of a webhook made by hand are taken in, "
+    "but its webhook is not checked, and missed messages are not read. Register it with POST "
+    "/webhook/twitter/register-and-subscribe, or add INBOUND poll to the channel connector's attributes."
 )
 
 

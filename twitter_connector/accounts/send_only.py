@@ -13,15 +13,16 @@ from typing import Any, NoReturn, Protocol
 
 from marshmallow import ValidationError
 
-from twitter_connector.cim.channel_configuration import credentials_in
+from twitter_connector.cim.channel_configuration import credentials_in, wishes_in
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Permanent, Retryable, Scope
 from twitter_connector.logs import hide
-from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.account import Account
 from twitter_connector.model.event import is_id
 from twitter_connector.model.flavour import Registration
 
 from .credentials import refuse_token_of_another
-from .registration_steps import SENDS_ONLY
+from .ports import AccountsPort
+from .unregistered import added, lacking, unregistered
 
 log = logging.getLogger(__name__)
 
@@ -38,26 +39,12 @@ AGAIN_SECONDS = 10
 LONGEST = timedelta(hours=1)
 
 _ASKING, _LATER, _IN_VAIN = "asking", "later", "in_vain"
-_NEEDED = {
-    "api_key": "API-KEY",
-    "api_key_secret": "API-KEY-SECRET",
-    "access_token": "ACCESS-TOKEN",
-    "access_token_secret": "ACCESS-TOKEN-SECRET",
-}
 _REGISTER = "Register it with POST /webhook/twitter/register-and-subscribe, then replay the dead letter."
 _REGISTER_OR_SAVE = (
     "Register it with POST /webhook/twitter/register-and-subscribe, or save its channel connector in Unified Admin "
     "with all four credentials, then replay the dead letter."
 )
 _CORRECT_THE_CHANNEL = "Correct the channel's service identifier in Unified Admin."
-
-
-class AccountsPort(Protocol):
-    """See store/accounts.py."""
-
-    def get(self, account_id: str, *, max_age: float = ...) -> Account | None: ...
-    def add(self, account: Account) -> bool: ...
-    def withdrawn(self, account_id: str) -> bool: ...
 
 
 class EnquiriesPort(Protocol):
@@ -125,17 +112,15 @@ class SendOnlyAccounts:
                 seconds = min(max(told, AGAIN_SECONDS), IN_VAIN_SECONDS)
                 self._enquiries.end_enquiry(account_id, _LATER, seconds)
                 self._wait(account_id, waiting_since, error, now + timedelta(seconds=seconds))
-            if self._accounts.add(account):
-                log.warning("send_only_account_added", extra={"account": account_id, "detail": SENDS_ONLY})
-            else:
-                account = self._accounts.get(account_id, max_age=0) or account
+            account = added(self._accounts, account)
+            log.warning("send_only_account_added", extra={"account": account_id, "detail": account.attention})
         # Not before the account is there: whoever finds neither would ask once more.
         self._enquiries.forget_enquiry(account_id)
         return account
 
     def _found(self, account_id: str) -> Account:
         """Return the account with CCM's credentials. Raises _Unusable, or an error that says that nobody answered."""
-        account = Account(account_id, self._told(account_id), webhook_url="", attention=SENDS_ONLY)
+        account = self._told(account_id)
         try:
             owner_id, screen_name, name = self._twitter_for(account).who_am_i()
         except ConnectorError as error:
@@ -148,7 +133,7 @@ class SendOnlyAccounts:
             raise _Unusable(f"The credentials CCM has for it are those of account {owner_id} (@{screen_name}).")
         return replace(account, screen_name=screen_name, name=name)
 
-    def _told(self, account_id: str) -> Credentials:
+    def _told(self, account_id: str) -> Account:
         try:
             found = self._pull(account_id)
         except ConnectorError as error:
@@ -162,15 +147,16 @@ class SendOnlyAccounts:
             values = credentials_in(found)
             hide(f"account {account_id} in CCM", *values.values())
             refuse_token_of_another(account_id, values)
+            wishes = wishes_in(found)
         except ValidationError as error:
             # The names of the attributes and what is wrong with them; never their values.
             wrong = error.normalized_messages()  # type: ignore[no-untyped-call]
             told = "; ".join(f"{name}: {' '.join(map(str, what))}" for name, what in sorted(wrong.items()))
             raise _Unusable(f"What CCM has for it cannot be used. {told}") from error
-        lacking = [name for field, name in _NEEDED.items() if field not in values]
-        if lacking:
-            raise _Unusable(f"CCM's configuration of it lacks {', '.join(lacking)}, or has it masked by asterisks.")
-        return Credentials(**values)
+        names = lacking(values)
+        if names:
+            raise _Unusable(f"CCM's configuration of it lacks {', '.join(names)}, or has it masked by asterisks.")
+        return unregistered(account_id, values, wishes, self._clock())
 
     def _wait(self, account_id: str, waiting_since: datetime, error: ConnectorError, until: datetime) -> NoReturn:
         if self._clock() - waiting_since > LONGEST:

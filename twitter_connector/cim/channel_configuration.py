@@ -29,6 +29,12 @@ _MEANINGS = {
 }
 
 
+# How events come in.
+WAYS_IN = ("xaa", "aaa", "stream", "poll")
+_WISHES: dict[str, tuple[str, dict[str, str]]] = {
+    "apiversion": ("api", {"1.1": "v1.1", "2": "v2", "v1.1": "v1.1", "v2": "v2"}),
+    "inbound": ("inbound", {way: way for way in WAYS_IN}),
+}
 # In place of what CCM keeps to itself; some systems leave the ends readable (`ab****yz`). None of Twitter's keys and
 # tokens has one in it.
 _MASK = "*"
@@ -36,10 +42,15 @@ _MASK = "*"
 
 @dataclass(frozen=True)
 class PushedConfiguration:
-    """What CCM says of one account. values: field of Credentials -> value, of those it does not keep to itself."""
+    """What CCM says of one account.
+
+    values: field of Credentials -> value, of those that CCM does not mask. wishes: `api` ("v1.1" or "v2") and `inbound`
+    (one of WAYS_IN), as far as CCM says them.
+    """
 
     account_id: str
     values: Mapping[str, str] = field(repr=False)
+    wishes: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_push(data: object) -> PushedConfiguration:
@@ -53,7 +64,7 @@ def load_push(data: object) -> PushedConfiguration:
     attributes = next((data[name] for name in WRAPPERS if name in data), None)
     if attributes is None:
         raise ValidationError({WRAPPERS[0]: ["Missing data for required field."]})
-    return PushedConfiguration(account_id, credentials_in(attributes))
+    return PushedConfiguration(account_id, credentials_in(attributes), wishes_in(attributes))
 
 
 def load_channel_type(data: object) -> str:
@@ -90,6 +101,28 @@ def credentials_in(attributes: object) -> dict[str, str]:
     if errors:
         raise ValidationError(errors)
     return {meaning: text for meaning, (text, _) in found.items()}
+
+
+def wishes_in(attributes: object) -> dict[str, str]:
+    """Return how an account is to be served, as far as the attributes say: see PushedConfiguration.
+
+    Raises ValidationError that names an attribute with an unknown value.
+    """
+    wishes: dict[str, str] = {}
+    errors: dict[str, list[str]] = {}
+    for name, value in _pairs(attributes):
+        meaning = name.lower().replace("-", "").replace("_", "").strip()
+        if meaning not in _WISHES or value is None or value == "":
+            continue
+        wish, words = _WISHES[meaning]
+        word = words.get(value.strip().lower()) if isinstance(value, str) else None
+        if word is None:
+            errors[name] = [f"One of {', '.join(words)}."]
+        else:
+            wishes[wish] = word
+    if errors:
+        raise ValidationError(errors)
+    return wishes
 
 
 def _pairs(attributes: object) -> Iterable[tuple[str, Any]]:
