@@ -72,3 +72,23 @@ def test_a_read_mark_that_x_refuses_is_no_matter_for_ccm(chat: Conversation, ans
     letters = tree.http.get(f"{tree.url}/dead-letters", params={"account_id": account.id}, timeout=10).json()["items"]
     assert letters == []
     assert [r["status"] for r in chat.reports()] == ["DELIVERED"]
+
+
+def test_three_answers_over_capacity_in_a_row_cost_less_than_25_seconds(chat: Conversation) -> None:
+    sandbox = chat.account.tree.sandbox
+    fault = sandbox.fault(family="twitter", path="events/new", account_id=chat.account.id, **{**OVERLOADED, "times": 3})
+    started = time.monotonic()
+    chat.agent_says("a reply")
+    chat.await_twitter(["a reply"], seconds=25)
+    assert time.monotonic() - started < 25
+    assert sandbox.hits(fault) == 3
+    chat.await_delivered(1)
+    assert chat.twitter_texts() == ["a reply"]
+
+
+def test_one_401_on_a_send_costs_seconds(chat: Conversation) -> None:
+    refused = {"status": 401, "body": {"errors": [{"code": 32, "message": "Could not authenticate you."}]}}
+    chat.account.tree.sandbox.fault(family="twitter", path="events/new", account_id=chat.account.id, times=1, **refused)
+    chat.agent_says("a reply")
+    chat.await_twitter(["a reply"], seconds=5)
+    assert paused(chat.account) is None
