@@ -117,7 +117,7 @@ class FakeLocks:
         self.taken: set[str] = set()
 
     @contextmanager
-    def alone(self, chore: str) -> Iterator[bool]:
+    def alone(self, chore: str, seconds: int = 300) -> Iterator[bool]:
         free = chore not in self.taken
         if free:
             self.taken.add(chore)

@@ -17,6 +17,7 @@ from twitter_connector import logs, metrics
 from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.credentials_check import CredentialsCheck
 from twitter_connector.accounts.events_arrive import events_arrive
+from twitter_connector.accounts.polling import Polling
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.send_only import SendOnlyAccounts
 from twitter_connector.accounts.webhook_check import Upkeep
@@ -89,6 +90,7 @@ class Services:
     endpoints: Endpoints
     send_only_account: SendOnlyAccounts
     upkeep: Upkeep
+    polling: Polling
     wakeups: Wakeups
 
 
@@ -208,6 +210,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         endpoints=endpoints,
         send_only_account=SendOnlyAccounts(accounts, enquiries, cim.configuration, twitter.registration, now),
         upkeep=upkeep,
+        polling=Polling(accounts, accounts, locks, inbox, twitter.lookups, now),
         wakeups=wakeups,
     )
 

@@ -22,6 +22,7 @@ from celery.apps.worker import Worker
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import celeryd_after_setup, setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
+from twitter_connector.accounts.readers import Readers
 from twitter_connector.bootstrap import Services, build_services, build_worker, check_key, clear_spool, start_logging
 from twitter_connector.config import Settings
 from twitter_connector.delivery.worker import Worker as DeliveryWorker
@@ -127,6 +128,7 @@ def _start(**_: Any) -> None:
     _hold_lock()
     clear_spool(settings)
     worker().start()
+    Readers(services().polling, worker().stopping).start()
     app.send_task(BACKFILL_TASK, queue=UPKEEP_QUEUE, expires=300)
 
 

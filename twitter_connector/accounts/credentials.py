@@ -182,7 +182,7 @@ class Configure:
     def _look_soon(self, account: Account) -> None:
         # Its webhook may have been beyond repair for want of them, and then an hour may pass until the next try.
         if not account.sends_only:
-            self._accounts.note(account.id, next_check_at=0)
+            self._accounts.note(account.id, next_check_at=0, next_poll_at=0)
 
     def _resume(self, account_id: str) -> None:
         for direction, pause in self._lanes.pauses(account_id).items():

@@ -12,6 +12,8 @@ from twitter_connector.model.timestamps import SNOWFLAKE_EPOCH_MS, epoch_ms, mom
 
 # The sign under which it is noted, in epoch ms; 0 where nothing is missing.
 GAP = "gap_since"
+# The id up to which the poller has stored every message, and when it looks again, in epoch ms.
+POLL_MARK, NEXT_POLL = "poll_mark", "next_poll_at"
 
 
 class AccountStatusPort(Protocol):
@@ -38,7 +40,8 @@ def open_gap(port: AccountStatusPort, account: Account, account_status: Mapping[
     signs: as they were before messages could come again; what has come since must not hide what came before.
     """
     if not account.sends_only:
-        port.note(account.id, **{GAP: epoch_ms(known_until(account, account_status, now)), "next_check_at": 0})
+        since = epoch_ms(known_until(account, account_status, now))
+        port.note(account.id, **{GAP: since, "next_check_at": 0, NEXT_POLL: 0})
 
 
 def open_gap_at(port: AccountStatusPort, account: Account, since: datetime) -> None:

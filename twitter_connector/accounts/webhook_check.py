@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.delivery.ports import AccountsPort, InboxPort
 from twitter_connector.errors import ConnectorError, StoreUnavailable
-from twitter_connector.model.account import Account
+from twitter_connector.model.account import POLL, Account
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.timestamps import epoch_ms, moment
 
-from .gaps import GAP, AccountStatusPort, known_until, open_gap
+from .gaps import GAP, POLL_MARK, AccountStatusPort, known_until, open_gap
 from .registration import AccountRegistration
 from .registration_steps import StepFailed
 
@@ -63,7 +63,12 @@ class Upkeep:
                 log.error("internal_error", exc_info=error, extra={"account": account.id})
 
     def _check_one(self, account: Account) -> None:
+        if account.inbound == POLL:
+            return  # the poller sees for itself whether X accepts the account
         account_status = self.account_status.account_status(account.id)
+        if account_status.get(POLL_MARK):
+            # It is polled no more. Should it be once again, an old mark would have months read back.
+            self.account_status.note(account.id, **{POLL_MARK: 0})
         now = self.clock()
         if "alive_at" in account_status and now - moment(account_status["alive_at"]) > DOWN_AFTER:
             self.open_gap(account)
@@ -116,7 +121,8 @@ class Upkeep:
         registered a moment ago has no past here: nothing before its registration is taken in. at_once: although it
         was done a moment ago. Of an account that only sends nothing is read: nobody asked for its customers' messages.
         """
-        if account.sends_only:
+        if account.sends_only or account.inbound == POLL:
+            # The poller knows up to which message it has read.
             return 0, 0
         now = self.clock()
         account_status = self.account_status.account_status(account.id) if account_status is None else account_status

@@ -27,11 +27,11 @@ class Locks:
             return bool(self._client.set(keys.LOCK.format(chore=chore), 1, nx=True, ex=seconds))
 
     @contextmanager
-    def alone(self, chore: str) -> Iterator[bool]:
-        """Yield whether nobody else is at it."""
+    def alone(self, chore: str, seconds: int = keys.LOCK_SECONDS) -> Iterator[bool]:
+        """Yield whether nobody else is at it. seconds: after which the lock of a process that died ends."""
         key, mine = keys.LOCK.format(chore=chore), uuid4().hex
         with store_errors():
-            got = bool(self._client.set(key, mine, nx=True, ex=keys.LOCK_SECONDS))
+            got = bool(self._client.set(key, mine, nx=True, ex=seconds))
         try:
             yield got
         finally:

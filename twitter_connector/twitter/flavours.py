@@ -12,6 +12,7 @@ from twitter_connector.model.account import V1, V2, Account
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.event import Activity, RawEvent
 from twitter_connector.model.flavour import Events, Flavour, Messages, Registration, Uploads
+from twitter_connector.model.lookup import Lookups
 from twitter_connector.net.http_client import HttpClient
 
 from .account_activity import load
@@ -42,8 +43,9 @@ class Flavours:
         clock: Callable[[], datetime],
         budget: Callable[[str, str, int, int, int], None],
     ) -> None:
-        http = TwitterHttp(http_client, clock)
+        self._http = http = TwitterHttp(http_client, clock)
         v1_url, v2_url = settings.twitter_api_url, settings.x_api_url
+        self._v2_url, self._budget = v2_url, budget
         self._by_name = {
             V1: Flavour(
                 name=V1,
@@ -80,6 +82,10 @@ class Flavours:
 
     def messages(self, account: Account) -> Messages:
         return self.of(account).messages(account)
+
+    def lookups(self, account: Account) -> Lookups:
+        """Return the pages of an account's messages. Only API v2 has pages whose size we choose."""
+        return V2Messages(self._http, self._v2_url, account, self._budget)
 
     def registration(self, account: Account) -> Registration:
         return self.of(account).registration(account)

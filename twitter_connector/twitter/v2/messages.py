@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from twitter_connector.errors import (
 )
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import DmEchoed, DmReceived, RawEvent, id_text
+from twitter_connector.model.lookup import Budget, Page
 from twitter_connector.model.plan import SendDm
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.net.answers import Answer
@@ -38,18 +38,6 @@ PAGE_MAX = 100
 PAGES_MAX = 10
 # A reply waits no longer than this for the message that it quotes.
 SHOW_SECONDS = 3.0
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of a look-up. events: newest first. next_token: of the next, older page; "" on the last.
-
-    whole: False if X says that it left out messages of this page.
-    """
-
-    events: tuple[RawEvent, ...]
-    next_token: str
-    whole: bool
 
 
 class V2Messages:
@@ -100,7 +88,8 @@ class V2Messages:
     def shown(self, event_id: str) -> DmReceived | DmEchoed:
         """Return one message of the account. X allows 15 calls in 15 minutes."""
         path = f"{LOOKUP_PATH}/{quote(event_id, safe='')}"
-        events = page_events(self._looked_up(path, {}, SHOW_SECONDS), self._account_id)
+        body, _ = self._looked_up(path, {}, SHOW_SECONDS)
+        events = page_events(body, self._account_id)
         dm = load(events[0].envelope) if events else None
         if not isinstance(dm, DmReceived | DmEchoed):
             raise ServiceUnavailable("twitter_odd_answer", "X returned something else than a message.")
@@ -138,11 +127,19 @@ class V2Messages:
     def page(self, size: int, token: str = "") -> Page:
         """Return one page of messages. size: 1 to 100 messages; X bills each one."""
         params = {"max_results": str(size), **({"pagination_token": token} if token else {})}
-        body = self._looked_up(LOOKUP_PATH, params)
-        token = str(mapping(body.get("meta")).get("next_token") or "")
-        return Page(tuple(page_events(body, self._account_id)), token, whole=not _lacks_messages(body))
+        body, budget = self._looked_up(LOOKUP_PATH, params)
+        rows = body.get("data")
+        return Page(
+            tuple(page_events(body, self._account_id)),
+            next_token=str(mapping(body.get("meta")).get("next_token") or ""),
+            whole=not _lacks_messages(body),
+            count=len(rows) if isinstance(rows, list) else 0,
+            budget=budget,
+        )
 
-    def _looked_up(self, path: str, params: dict[str, str], seconds: float = SECONDS) -> Mapping[str, Any]:
+    def _looked_up(
+        self, path: str, params: dict[str, str], seconds: float = SECONDS
+    ) -> tuple[Mapping[str, Any], Budget | None]:
         query = {
             **params,
             "event_types": "MessageCreate",
@@ -164,7 +161,8 @@ class V2Messages:
         body = answer.json()
         if not isinstance(body, Mapping):
             raise ServiceUnavailable("twitter_odd_answer", "X's list of messages is not JSON.")
-        return body
+        position = budget_in(answer.headers)
+        return body, Budget(position[0], position[1], moment(position[2] * 1000)) if position else None
 
     def _as_user(self, method: str, path: str, endpoint: str, *, acts: bool = False, **kwargs: Any) -> Answer:
         def seen(headers: Mapping[str, str]) -> None:

@@ -1,0 +1,287 @@
+"""Polling: which pages are asked for, what is stored and in which order, when the mark moves, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.fakes import FakeAccounts, FakeClock, FakeLocks
+from twitter_connector.accounts.polling import CALL_EVERY, FIRST_PAGE, LATER_PAGE, QUIET_EVERY, Polling
+from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited, ServiceUnavailable
+from twitter_connector.model.account import V2, Account, Credentials
+from twitter_connector.model.event import DM, RawEvent
+from twitter_connector.model.lookup import Budget, Page
+from twitter_connector.model.timestamps import epoch_ms, first_id_at
+from twitter_connector.model.work import Effect, Entry
+
+ACME, ADA = "222222222", "111111111"
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+
+
+@dataclass
+class X:
+    """Plays the look-up: all messages, oldest first, in pages, newest first."""
+
+    messages: list[RawEvent] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
+    failing: dict[int, ConnectorError] = field(default_factory=dict)
+    whole: bool = True
+    budget: Budget | None = None
+    spent: bool = False
+
+    def page(self, size: int, token: str = "") -> Page:
+        self.asked.append(size)
+        error = self.failing.pop(len(self.asked), None)
+        if error is not None:
+            raise error
+        if self.budget is not None and self.spent:
+            self.budget = replace(self.budget, remaining=self.budget.remaining - 1)
+        newest_first = self.messages[::-1]
+        start = int(token or 0)
+        rows = newest_first[start : start + size]
+        more = str(start + size) if start + size < len(newest_first) else ""
+        return Page(tuple(rows), more, self.whole, len(rows), self.budget)
+
+
+@dataclass
+class Inbox:
+    stored: list[str] = field(default_factory=list)
+
+    def accept(self, items: Sequence[Effect]) -> list[bool]:
+        ids = [item.id for item in items if isinstance(item, Entry)]
+        new = [item_id not in self.stored for item_id in ids]
+        self.stored += [item_id for item_id, is_new in zip(ids, new, strict=True) if is_new]
+        return [not isinstance(item, Entry) or new[ids.index(item.id)] for item in items]
+
+
+@dataclass
+class Desk:
+    clock: FakeClock = field(default_factory=FakeClock)
+    x: X = field(default_factory=X)
+    inbox: Inbox = field(default_factory=Inbox)
+    locks: FakeLocks = field(default_factory=FakeLocks)
+    billed: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.account = Account(
+            ACME,
+            Credentials("k", "s", "t", "ts"),
+            "",
+            flavour=V2,
+            settings={"inbound": "poll"},
+            registered_at=self.clock(),
+        )
+        self.accounts = FakeAccounts(self.account)
+        self.polling = Polling(
+            self.accounts,
+            self.accounts,
+            self.locks,
+            self.inbox,
+            lambda account: self.x,
+            self.clock,
+            billed=lambda account_id, messages: self.billed.append(messages),
+        )
+
+    def message(self, number: int = 0, *, ago: timedelta = timedelta(), own: bool = False) -> str:
+        event_id = str(int(first_id_at(epoch_ms(self.clock() - ago))) + number)
+        envelope: dict[str, Any] = {"direct_message_events": [{"id": event_id}]}
+        created = epoch_ms(self.clock() - ago)
+        self.x.messages.append(RawEvent(DM, ACME, ADA, event_id, created, own=own, envelope=envelope))
+        return event_id
+
+    def messages(self, count: int) -> list[str]:
+        return [self.message(number) for number in range(1, count + 1)]
+
+    def poll(self) -> list[int]:
+        """Poll what is due; return the sizes of the pages that were asked for."""
+        before = len(self.x.asked)
+        for account in self.polling.due():
+            self.polling.poll(account)
+        return self.x.asked[before:]
+
+    def wait(self) -> timedelta:
+        """Return how long until the next poll."""
+        at = self.accounts.account_status(ACME)["next_poll_at"]
+        return timedelta(milliseconds=at - epoch_ms(self.clock()))
+
+    def later(self, wait: timedelta | None = None) -> None:
+        self.clock.advance((wait or self.wait()) / SECOND)
+
+    @property
+    def stored(self) -> list[str]:
+        return [entry.removeprefix("dm:") for entry in self.inbox.stored]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+class TestPages:
+    def test_the_smallest_page_comes_first_and_is_enough_if_something_on_it_is_known(self, desk: Desk) -> None:
+        desk.message(ago=MINUTE)
+        desk.later(SECOND)
+        ids = desk.messages(3)
+        assert desk.poll() == [FIRST_PAGE]
+        assert desk.stored == ids
+        assert desk.billed == [4]
+
+    def test_older_pages_are_asked_for_while_everything_is_new(self, desk: Desk) -> None:
+        desk.later(SECOND)
+        ids = desk.messages(FIRST_PAGE + 2 * LATER_PAGE)
+        assert desk.poll() == [FIRST_PAGE, LATER_PAGE, LATER_PAGE]
+        assert desk.stored == ids, "oldest first, whatever page they were on"
+
+    def test_history_before_the_registration_is_not_forwarded(self, desk: Desk) -> None:
+        for minutes in (30, 20, 10):
+            desk.message(ago=minutes * MINUTE)
+        desk.poll()
+        assert desk.stored == []
+
+    def test_what_was_missed_before_it_was_polled_is_read(self, desk: Desk) -> None:
+        missed = desk.message(ago=5 * MINUTE)
+        desk.accounts.note(ACME, gap_since=epoch_ms(desk.clock() - 10 * MINUTE))
+        desk.poll()
+        assert desk.stored == [missed]
+        assert desk.accounts.account_status(ACME)["gap_since"] == 0
+
+    def test_own_messages_are_no_messages_of_customers(self, desk: Desk) -> None:
+        desk.later(SECOND)
+        desk.message(1, own=True)
+        answer = desk.message(2)
+        desk.poll()
+        assert desk.stored == [answer]
+
+    def test_nothing_is_stored_twice(self, desk: Desk) -> None:
+        desk.later(SECOND)
+        ids = desk.messages(2)
+        for _ in range(3):
+            desk.poll()
+            desk.later()
+        assert desk.stored == ids
+
+    def test_the_first_page_is_as_large_as_the_traffic(self, desk: Desk) -> None:
+        desk.later(SECOND)
+        desk.messages(40)
+        assert desk.poll() == [FIRST_PAGE, LATER_PAGE]
+        desk.later()
+        desk.messages(40)
+        assert desk.poll() == [60]
+        desk.later()
+        assert desk.poll() == [60]
+        desk.later()
+        assert desk.poll() == [FIRST_PAGE]
+
+
+class TestMark:
+    def test_a_page_that_fails_midway_moves_nothing_and_stores_nothing(self, desk: Desk) -> None:
+        desk.later(SECOND)
+        ids = desk.messages(FIRST_PAGE + 5)
+        desk.x.failing[2] = RateLimited("rate_limited", until=desk.clock() + 9 * MINUTE)
+        assert desk.poll() == [FIRST_PAGE, LATER_PAGE]
+        assert desk.stored == [], "older messages must not come after newer ones"
+        assert desk.wait() == 9 * MINUTE
+        desk.later()
+        desk.poll()
+        assert desk.stored == ids
+
+    def test_a_partial_answer_is_stored_but_the_mark_stays(self, desk: Desk) -> None:
+        desk.later(SECOND)
+        first = desk.message(1)
+        desk.x.whole = False
+        desk.poll()
+        assert desk.stored == [first]
+        # What X left out comes with the next whole answer, although it is older.
+        desk.x.messages.insert(0, replace(desk.x.messages[0], id=str(int(first) - 1)))
+        desk.x.whole = True
+        desk.later()
+        desk.poll()
+        assert desk.stored == [first, str(int(first) - 1)]
+
+
+class TestPace:
+    def test_one_call_a_minute_and_a_second_page_counts(self, desk: Desk) -> None:
+        desk.later(SECOND)
+        desk.messages(1)
+        desk.poll()
+        assert desk.wait() == CALL_EVERY
+        desk.later()
+        desk.messages(FIRST_PAGE + 1)
+        desk.poll()
+        assert desk.wait() == 2 * CALL_EVERY
+
+    @pytest.mark.parametrize(
+        ("remaining", "reset", "wait"),
+        [(14, 840, 60), (4, 400, 100), (1, 200, 200), (0, 200, 201), (100, 9, 1), (400, 800, 2), (5, -1, 60)],
+    )
+    def test_the_calls_that_are_left_are_spread_over_xs_window(
+        self, desk: Desk, remaining: int, reset: int, wait: int
+    ) -> None:
+        desk.later(SECOND)
+        desk.messages(1)
+        desk.x.budget = Budget(15, remaining, desk.clock() + reset * SECOND)
+        desk.poll()
+        assert desk.wait() == wait * SECOND
+
+    def test_calls_are_saved_up_while_nobody_writes(self, desk: Desk) -> None:
+        desk.later(11 * MINUTE)
+        desk.poll()
+        assert desk.wait() == QUIET_EVERY
+        desk.later()
+        desk.messages(1)
+        desk.poll()
+        assert desk.wait() == CALL_EVERY
+
+    def test_fifteen_minutes_of_a_busy_account_need_no_more_than_fifteen_calls(self, desk: Desk) -> None:
+        end = desk.clock() + 15 * MINUTE
+        desk.x.budget, desk.x.spent = Budget(15, 15, end), True
+        number = 0
+        while desk.clock() < end:
+            number += 1
+            desk.message(number)
+            desk.poll()
+            desk.later(SECOND)
+        assert desk.x.budget.remaining >= 0
+        assert len(desk.x.asked) >= 12
+        assert len(desk.stored) >= 700
+
+
+class TestTrouble:
+    def test_two_processes_do_not_poll_one_account_at_the_same_time(self, desk: Desk) -> None:
+        with desk.locks.alone(f"poll:{ACME}"):
+            assert desk.poll() == []
+        assert desk.poll() == [FIRST_PAGE]
+        assert desk.poll() == [], "it has just been polled"
+
+    def test_a_poller_that_dies_is_replaced_a_minute_later(self, desk: Desk) -> None:
+        desk.x.failing[1] = KeyboardInterrupt()  # type: ignore[assignment]
+        with pytest.raises(KeyboardInterrupt):
+            desk.poll()
+        assert desk.wait() == CALL_EVERY
+
+    def test_x_that_does_not_answer_is_asked_again(self, desk: Desk) -> None:
+        desk.x.failing[1] = ServiceUnavailable("twitter_no_answer", "X did not answer.")
+        desk.poll()
+        assert SECOND <= desk.wait() <= MINUTE
+        assert desk.accounts.rows[ACME].attention == ""
+
+    @pytest.mark.parametrize(
+        "error",
+        [RateLimited("credits_depleted", "Buy credits."), CredentialsRejected("token_revoked", "Buy credits.")],
+    )
+    def test_what_needs_a_person_is_said_and_ends_by_itself(self, desk: Desk, error: ConnectorError) -> None:
+        desk.x.failing[1] = error.waiting(until=desk.clock() + timedelta(hours=1))
+        desk.poll()
+        assert desk.accounts.rows[ACME].attention == "Buy credits."
+        assert desk.wait() == timedelta(hours=1)
+        desk.later()
+        desk.poll()
+        assert desk.accounts.rows[ACME].attention == ""
+
+    def test_other_accounts_are_not_polled(self, desk: Desk) -> None:
+        desk.accounts.save(replace(desk.account, settings={"inbound": "xaa"}, webhook_url="https://x"))
+        assert desk.polling.due() == []

@@ -1,0 +1,192 @@
+"""Asks X for the messages of accounts whose INBOUND is `poll`, one poller per account across all replicas.
+
+X has no "since": a look-up returns the newest messages first. So the smallest page comes first, and an older one only
+while everything on the page was new. The mark is the newest message up to which everything was stored.
+
+https://docs.x.com/x-api/direct-messages/lookup/introduction
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from twitter_connector.delivery.intake import take_in_activities
+from twitter_connector.errors import AWAITS_A_PERSON, ConnectorError, CredentialsRejected
+from twitter_connector.model.account import POLL, Account
+from twitter_connector.model.event import RawEvent
+from twitter_connector.model.lookup import Budget, Lookups, Page
+from twitter_connector.model.timestamps import epoch_ms, first_id_at, moment
+from twitter_connector.model.work import Effect
+
+from .gaps import GAP, NEXT_POLL, POLL_MARK, AccountStatusPort
+
+log = logging.getLogger(__name__)
+
+# X bills every message of a page, so the usual page is small.
+FIRST_PAGE = 10
+LATER_PAGE = 100
+PAGES_MAX = 12
+# One call a minute is what X allows on average. https://docs.x.com/x-api/fundamentals/rate-limits
+CALL_EVERY = timedelta(seconds=60)
+SHORTEST = timedelta(seconds=1)
+# After so long without a message, calls are saved up for the next conversation.
+QUIET_AFTER = timedelta(minutes=10)
+QUIET_EVERY = timedelta(seconds=90)
+AFTER_TROUBLE = timedelta(seconds=30)
+# Longer than one poll takes. A poller that was killed is replaced after this long.
+LOCK_SECONDS = 60
+# The names under which the account's status has the rest of the poller's state.
+ALERTED, FOUND_AT, SIZE = "poll_alerted", "poll_found_at", "poll_size"
+
+
+class AccountsPort(Protocol):
+    """See store/accounts.py."""
+
+    def all(self) -> list[Account]: ...
+    def change(self, account_id: str, change: Callable[[Account], Account], /) -> Account | None: ...
+
+
+class LocksPort(Protocol):
+    """See store/locks.py."""
+
+    def alone(self, chore: str, seconds: int = ...) -> AbstractContextManager[bool]: ...
+
+
+class InboxPort(Protocol):
+    """See queue/accept.py."""
+
+    def accept(self, items: Sequence[Effect]) -> list[bool]: ...
+
+
+@dataclass
+class Polling:
+    """lookups: makes the look-ups of an account. count: called with (family, outcome) for each event. billed: called
+    with account id and how many messages X returned."""
+
+    accounts: AccountsPort
+    account_status: AccountStatusPort
+    locks: LocksPort
+    inbox: InboxPort
+    lookups: Callable[[Account], Lookups]
+    clock: Callable[[], datetime]
+    count: Callable[[str, str], None] = lambda family, outcome: None
+    billed: Callable[[str, int], None] = lambda account_id, messages: None
+
+    def due(self) -> list[Account]:
+        """Return the accounts whose time to be polled has come. Raises StoreUnavailable."""
+        return [a for a in self.accounts.all() if a.inbound == POLL and self._due(a.id)]
+
+    def poll(self, account: Account) -> None:
+        """Poll an account, unless another process is at it or has just done it. Raises StoreUnavailable."""
+        with self.locks.alone(f"poll:{account.id}", LOCK_SECONDS) as alone:
+            if alone and self._due(account.id):
+                self._poll(account)
+
+    def _due(self, account_id: str) -> bool:
+        next_at = moment(self.account_status.account_status(account_id).get(NEXT_POLL, 0))
+        # A moment far away was noted before the clock was put back.
+        return not timedelta() < next_at - self.clock() <= timedelta(hours=25)
+
+    def _poll(self, account: Account) -> None:
+        # Noted first, so that a poller that dies does not make its successor call at once.
+        self._next(account.id, self.clock() + CALL_EVERY)
+        pages: list[Page] = []
+        try:
+            events = self._new_events(account, pages)
+        except ConnectorError as error:
+            self._failed(account, error, len(pages))
+            return
+        finally:
+            self.billed(account.id, sum(page.count for page in pages))
+        outcomes: list[str] = []
+
+        def count(family: str, outcome: str) -> None:
+            outcomes.append(outcome)
+            self.count(family, outcome)
+
+        # Oldest first, so that lanes which are empty begin with the right one.
+        take_in_activities(reversed(events), self.inbox, count)
+        if all(page.whole for page in pages):
+            self._mark(account.id, events)
+        self.account_status.note(account.id, **{SIZE: len(events) * 3 // 2})
+        self._next(account.id, self.clock() + self._gap(account.id, pages, found="accepted" in outcomes))
+        self._well_again(account)
+
+    def _new_events(self, account: Account, pages: list[Page]) -> list[RawEvent]:
+        """Return what came since the mark, newest first. Adds each page to `pages` as it comes."""
+        mark = self._marked(account)
+        lookups = self.lookups(account)
+        # As many as came last time: a second page costs one of fifteen calls.
+        size = min(max(self.account_status.account_status(account.id).get(SIZE, 0), FIRST_PAGE), LATER_PAGE)
+        events: list[RawEvent] = []
+        token = ""
+        while len(pages) < PAGES_MAX:
+            page = lookups.page(LATER_PAGE if pages else size, token)
+            pages.append(page)
+            fresh = [event for event in page.events if int(event.id) > mark]
+            events += fresh
+            if len(fresh) < len(page.events) or not page.events or not page.next_token:
+                return events
+            token = page.next_token
+        log.error("backfill_cut_off", extra={"account": account.id, "pages": PAGES_MAX})
+        return events
+
+    def _marked(self, account: Account) -> int:
+        """Return the id up to which everything is known. Before the first poll: what came before the account was
+        registered, or before messages may have been missed."""
+        status = self.account_status.account_status(account.id)
+        if status.get(POLL_MARK):
+            return status[POLL_MARK]
+        since = moment(status[GAP]) if status.get(GAP) else account.registered_at or self.clock()
+        return int(first_id_at(epoch_ms(since)))
+
+    def _mark(self, account_id: str, events: Iterable[RawEvent]) -> None:
+        newest = max((int(event.id) for event in events), default=0)
+        at = epoch_ms(self.clock())
+        self.account_status.note(
+            account_id, checked_at=at, alive_at=at, **{GAP: 0}, **({POLL_MARK: newest} if newest else {})
+        )
+
+    def _gap(self, account_id: str, pages: list[Page], *, found: bool) -> timedelta:
+        """Return how long to wait for the next poll."""
+        now = self.clock()
+        if found:
+            self.account_status.note(account_id, **{FOUND_AT: epoch_ms(now)})
+        gap = spread(pages[-1].budget, now) or CALL_EVERY * len(pages)
+        last = moment(self.account_status.account_status(account_id).get(FOUND_AT, 0))
+        if now - last > QUIET_AFTER and gap < QUIET_EVERY:
+            gap = min(gap * 1.5, QUIET_EVERY)
+        return gap
+
+    def _failed(self, account: Account, error: ConnectorError, pages: int) -> None:
+        now = self.clock()
+        until = error.until or now + max(AFTER_TROUBLE, CALL_EVERY * pages)
+        self._next(account.id, max(until, now + SHORTEST))
+        log.warning("poll_failed", extra={"account": account.id, "reason": error.reason, "detail": error.detail})
+        needs_person = isinstance(error, CredentialsRejected) or error.reason in AWAITS_A_PERSON
+        if needs_person and account.attention != error.detail:
+            self.account_status.note(account.id, **{ALERTED: 1})
+            self.accounts.change(account.id, lambda now: replace(now, attention=error.detail))
+
+    def _well_again(self, account: Account) -> None:
+        if self.account_status.account_status(account.id).get(ALERTED):
+            self.account_status.note(account.id, **{ALERTED: 0})
+            self.accounts.change(account.id, lambda now: replace(now, attention=""))
+
+    def _next(self, account_id: str, at: datetime) -> None:
+        self.account_status.note(account_id, **{NEXT_POLL: epoch_ms(at)})
+
+
+def spread(budget: Budget | None, now: datetime) -> timedelta | None:
+    """Return the wait that spreads the remaining calls evenly over the rest of X's window; None without a budget."""
+    if budget is None or budget.reset <= now:
+        return None
+    left = budget.reset - now
+    if budget.remaining < 1:
+        return left + SHORTEST
+    return max(left / budget.remaining, SHORTEST)

@@ -1,0 +1,55 @@
+"""The threads of a worker process that fetch messages from X by themselves: polling."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from twitter_connector.errors import StoreUnavailable
+from twitter_connector.model.account import Account
+
+from .polling import Polling
+
+log = logging.getLogger(__name__)
+
+# How often the accounts are looked at. A poll itself comes about once a minute.
+LOOK_SECONDS = 1.0
+POLLERS = 4
+
+
+class Readers:
+    """Reads until `stopping` is set. Every worker has one; locks in the store divide the accounts among them."""
+
+    def __init__(self, polling: Polling, stopping: threading.Event) -> None:
+        self._polling = polling
+        self._stopping = stopping
+        self._at_work: set[str] = set()
+
+    def start(self) -> None:
+        threading.Thread(target=self._poll, name="poller", daemon=True).start()
+
+    def _poll(self) -> None:
+        with ThreadPoolExecutor(POLLERS, thread_name_prefix="poller") as pool:
+            while not self._stopping.wait(LOOK_SECONDS):
+                try:
+                    for account in self._polling.due():
+                        if account.id not in self._at_work:
+                            self._at_work.add(account.id)
+                            pool.submit(self._poll_one, account)
+                except StoreUnavailable as error:
+                    log.warning("polling_stopped", extra={"reason": error.reason})
+                    self._stopping.wait(LOOK_SECONDS)
+                except Exception as error:
+                    log.error("internal_error", exc_info=error)
+                    self._stopping.wait(LOOK_SECONDS)
+
+    def _poll_one(self, account: Account) -> None:
+        try:
+            self._polling.poll(account)
+        except StoreUnavailable as error:
+            log.warning("polling_stopped", extra={"reason": error.reason, "account": account.id})
+        except Exception as error:
+            log.error("internal_error", exc_info=error, extra={"account": account.id})
+        finally:
+            self._at_work.discard(account.id)
