@@ -176,8 +176,9 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         locks,
         twitter.registration,
         OwnChallenge(http_client),
-        lambda account: twitter.of(account).can,
+        twitter.can,
         now,
+        read_back=lambda account: upkeep.backfill(account),  # noqa: PLW0108 - made below
     )
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal"))
     upkeep = Upkeep(accounts, accounts, registration, inbox, twitter.messages, now, random.random)

@@ -36,8 +36,8 @@ class AccountRegistration:
     """The registration use cases. Every failure is a StepFailed that says what to do.
 
     registration: makes the gateway of an account. challenge: see twitter/own_challenge. can: what the account's API
-    carries. wait_seconds: how long one
-    registration waits for another one of the same account.
+    carries. wait_seconds: how long one registration waits for another one of the same account. read_back: takes in what
+    an account missed.
     """
 
     accounts: AccountsPort
@@ -48,6 +48,7 @@ class AccountRegistration:
     can: Callable[[Account], Capabilities]
     clock: Callable[[], datetime]
     wait_seconds: float = WAIT_SECONDS
+    read_back: Callable[[Account], object] = lambda account: None
 
     @property
     def _state(self) -> RegistrationState:
@@ -213,6 +214,8 @@ class AccountRegistration:
             return
         # It is registered again because something was wrong: read what was missed since.
         open_gap(self.accounts, account, before, self.clock())
+        # At once, so that older messages come before those that the new way brings.
+        self.read_back(account)
         try:
             self._leave(former, account)
         except StepFailed as error:

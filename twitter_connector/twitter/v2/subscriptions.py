@@ -22,8 +22,8 @@ TAG = "twitter-connector"
 REQUIRED = "dm.received"
 # Each of these may be missing: the account works without.
 WANTED = ("dm.sent", "dm.read", "dm.indicate_typing", "chat.received", "oauth.revoke")
-# X accepts no filter for this event.
-_WITHOUT_FILTER = "oauth.revoke"
+# X accepts no user for this event.
+_WITHOUT_USER = "oauth.revoke"
 PAGES_MAX = 20
 
 
@@ -80,9 +80,8 @@ class ActivitySubscriptions:
     def _subscribe(self, event: str, known: Subscription | None, webhook_id: str) -> bool:
         if known is not None:
             return self._kept(known, webhook_id)
-        body: dict[str, Any] = {"event_type": event, "tag": TAG, "filter": {"user_id": self._account_id}}
-        if event == _WITHOUT_FILTER:
-            del body["filter"]
+        user = {} if event == _WITHOUT_USER else {"user_id": self._account_id}
+        body: dict[str, Any] = {"event_type": event, "tag": TAG, "filter": user}
         if webhook_id:
             body["webhook_id"] = webhook_id
         try:
