@@ -1,4 +1,4 @@
-"""The way into the lanes for the web: the broker, or the local journal while the broker is away."""
+"""Accepts work for the web: into the lanes, or into the local journal while the broker is away."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .lanes import Lanes
 
 log = logging.getLogger(__name__)
 
-# After a failure the broker is left alone this long: a broker that hangs costs one request its timeout, not all.
+# After a failure nobody asks the broker for this long, so that a broker that hangs delays one request and not all.
 BREAK_SECONDS = 1.0
 REPLAY_SECONDS = 0.5
 
 
 class Inbox:
-    """Accepts work durably. Raises StoreUnavailable only where neither the broker nor the journal takes it."""
+    """Accepts work durably. Raises StoreUnavailable if neither the broker nor the journal can store it."""
 
     def __init__(self, lanes: Lanes, journal: Journal) -> None:
         self._lanes = lanes
@@ -35,7 +35,7 @@ class Inbox:
         self._replaying_in = 0
 
     def accept(self, items: Sequence[Effect]) -> list[bool]:
-        """Store items atomically; see Lanes.accept. What went to the journal counts as new."""
+        """Store items atomically, see Lanes.accept. An item stored in the journal counts as new."""
         if self._journal.pending():
             self.replay_soon()
             if self._journal.append(_record(items), only_if_pending=True):
@@ -52,19 +52,19 @@ class Inbox:
 
     @property
     def away(self) -> bool:
-        """The broker failed a moment ago, or older work still waits in the journal: better not ask it anything."""
+        """Return whether to leave the broker alone: it failed a moment ago, or older work waits in the journal."""
         return time.monotonic() < self._closed_until or self._journal.pending()
 
     def journal_bytes(self) -> int:
-        """Return how much lies in the journal."""
+        """Return the size of the journal in bytes."""
         return self._journal.size_bytes()
 
     def missed(self) -> None:
-        """Note that the broker did not answer somebody else of this process."""
+        """Note that the broker did not answer another part of this process."""
         self._closed_until = time.monotonic() + BREAK_SECONDS
 
     def replay_soon(self) -> None:
-        """Have a thread of this process empty the journal once the broker is back. Cheap where one is at it."""
+        """Start a thread that empties the journal once the broker is back, unless one is running."""
         with self._lock:
             if self._replaying_in == os.getpid():
                 return
@@ -72,7 +72,7 @@ class Inbox:
         threading.Thread(target=self._replay, name="journal", daemon=True).start()
 
     def resume(self) -> None:
-        """Pick up what an earlier process left in the journal."""
+        """Empty the journal if an earlier process left records in it."""
         if self._journal.pending():
             self.replay_soon()
 
@@ -98,13 +98,13 @@ class Inbox:
         except StoreUnavailable:
             raise
         except Exception as error:
-            # Another version may have written it. What one record brings up must not stop all that lie behind it.
+            # Another version may have written it. One unreadable record must not stop those behind it.
             name = self._journal.set_apart(record)
             log.error("journal_record_unreadable", exc_info=error, extra={"file": name, "bytes": len(record)})
 
 
 def _record(items: Sequence[Effect]) -> bytes:
-    # Signs of typing will be worth nothing by then; everything else is made by workers, which wait for the broker.
+    # Typing indicators are of no use later. All other effects come from workers, which wait for the broker.
     kept = [item for item in items if isinstance(item, Entry | EchoSeen)]
     return json.dumps([[type(item).__name__, asdict(item)] for item in kept], default=str).encode()
 

@@ -1,4 +1,4 @@
-"""One ordered lane per conversation and direction: accept, claim, settle, postpone. The truth about all work."""
+"""One ordered lane for each conversation and direction: accept, claim, settle, postpone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ _BOTH = tuple(Direction)
 
 
 class Lanes:
-    """The lanes as they lie in the broker. Every method raises StoreUnavailable when the broker does not answer."""
+    """The lanes in Redis. A method that makes work due wakes a worker itself. Every method raises StoreUnavailable if
+    Redis does not answer."""
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class Lanes:
         return bool(found)
 
     def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Lease | None:
-        """Lease the next due lane of any account not excluded, and return its head. None: nothing is due."""
+        """Lease the next due lane of the accounts that are not excluded. Return its head; None if nothing is due."""
         since = time.monotonic()
         answer = self._claim(direction, self.timings.lease, *(quote(a, safe="") for a in excluded))
         return _leased(direction, answer, since) if isinstance(answer, list) else None
@@ -83,11 +84,10 @@ class Lanes:
     def settle(
         self, lease: Lease, follow_ups: Sequence[Effect] = (), *, keep: bool = True, answered: bool = True
     ) -> Lease | None:
-        """Take the head off its lane and take in what follows from it, in one atomic step.
+        """Remove the head from its lane and store what follows from it, in one atomic step.
 
-        answered: the other side has spoken, so it can be reached; not so where a message was given up without asking
-        it. Return the lane's next head when `keep` asks for it. Where the lane has been handed to another worker
-        meanwhile, nothing is done.
+        answered: the other side was asked and answered, so it can be reached. Return the lane's next head if `keep`
+        asks for it, else None. If another worker has the lane by now, nothing is done.
         """
         since = time.monotonic()
         answer = self._settle(
@@ -118,17 +118,17 @@ class Lanes:
         return True
 
     def renew(self, lease: Lease) -> bool:
-        """Hold the lane a whole lease longer. False when somebody else holds it by now."""
+        """Extend the lease to its full length from now. Return False if another worker has the lane by now."""
         return bool(self._renew(*_named(lease), self.timings.lease) == 1)
 
     def unreached(self, direction: Direction, account_id: str) -> int:
-        """Count a failure to reach the other side. Return ms until one message probes it; 0 while all may try."""
+        """Count a failure to reach the other side. Return the ms until one message probes it; 0 while all may try."""
         t = self.timings
         account = quote(account_id, safe="")
         return int(self._unreached(direction, account, t.strikes, t.first_probe, t.longest_probe, t.strikes_remembered))
 
     def pause(self, direction: Direction, account_id: str, until_ms: int, reason: str, detail: str) -> None:
-        """Let the account's lanes of one direction wait until a moment (epoch ms)."""
+        """Pause the account in one direction until a moment (epoch ms)."""
         self._pause(direction, quote(account_id, safe=""), until_ms, reason, detail)
 
     def resume(self, direction: Direction, account_id: str) -> None:
@@ -141,7 +141,7 @@ class Lanes:
         self._wake(self._end_waits(direction, quote(account_id, safe="")))
 
     def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
-        """Return what holds the account back, by direction: until (epoch ms), reason, detail, since."""
+        """Return the pauses of the account by direction: until and since (epoch ms), reason, detail."""
         found: dict[Direction, dict[str, str]] = {}
         with store_errors():
             for direction in Direction:
@@ -153,7 +153,7 @@ class Lanes:
         return found
 
     def typing_indicators(self) -> list[str]:
-        """Take out everything that flashed within the last seconds, oldest first."""
+        """Remove all typing indicators and return the payloads of those that are still of use, oldest first."""
         return [str(payload) for payload in self._typing(self.timings.typing)]
 
     def wake_if_due(self, direction: Direction) -> bool:
@@ -164,12 +164,12 @@ class Lanes:
         return due
 
     def wakeup_received(self, direction: Direction) -> None:
-        """The doorbell was heard: from here on a new one may be rung."""
+        """Note that a worker has started: from here on a new wake-up may be sent."""
         with store_errors():
             self._client.delete(keys.WAKEUP.format(direction=direction))
 
     def suppress_wakeups(self, direction: Direction) -> None:
-        """No doorbell for a moment: whoever is at work already will take what becomes due."""
+        """Send no wake-up for a moment: the workers that are busy take what becomes due."""
         with store_errors():
             # With a clock of its own the mark says when it ends; see `mark` in lua/library.lua.
             value = 1 if self._clock is None else self._clock() + self.timings.suppress_wakeups
@@ -177,14 +177,14 @@ class Lanes:
             self._client.set(keys.WAKEUP.format(direction=direction), value, px=lifetime)
 
     def waiting(self, account_id: str) -> dict[Direction, int]:
-        """Return how many lanes of the account hold work, by direction."""
+        """Return the number of lanes with work of the account, by direction."""
         account = quote(account_id, safe="")
         with store_errors():
             counts: list[int] = [self._client.zcard(keys.DUE.format(direction=d, account=account)) for d in Direction]
         return dict(zip(Direction, counts, strict=True))
 
     def overdue_seconds(self, direction: Direction) -> float:
-        """Return for how long no worker has looked at an account that has work due; 0 where there is none."""
+        """Return the seconds for which due work has been waiting for any worker; 0 if there is none."""
         with store_errors():
             now = self._now()
             key = keys.TURN.format(direction=direction)

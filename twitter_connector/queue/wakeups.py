@@ -1,6 +1,6 @@
-"""Queue and task names, the Celery settings both sides share, and the doorbell. Imports no task.
+"""Names of Celery queues and tasks, the Celery settings of web and worker, and wake-ups. Imports no task.
 
-A task carries no message: it says that some lane is due. Losing or doubling one is harmless (docs/decisions/0001).
+A task carries no message. It says that some lane is due, so a lost or doubled one does no harm (docs/decisions/0001).
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ CONSUME_TASKS: dict[str, str] = {
 }
 UPKEEP_TASK = "workers.upkeep.look_after"
 BACKFILL_TASK = "workers.upkeep.fill_gaps"
-# A bell that nobody took within this time says nothing any more; the sweeper has rung since.
+# After this time a worker discards the task: the sweeper has sent newer ones.
 WAKEUP_EXPIRES_SECONDS = 60
-# Publishing a task costs more than an acknowledgement. Rung closer together, bells say nothing new: the drain that
-# the last one woke is at work.
+# Publishing a task costs more than an acknowledgement. A second wake-up within this time says nothing new: the worker
+# that the first one woke is at work.
 WAKEUP_INTERVAL_SECONDS = 0.02
 
 
 def celery_app(settings: Settings, *, patient: bool) -> Celery:
     """Return a Celery application on the broker. Reasons for each value: docs/decisions/0002-celery-and-redis.md.
 
-    patient: for workers. The web must not be held up by a broker that is away.
+    patient: for workers. The web must not wait for a broker that is away.
     """
     app = Celery("twitter_connector", broker=_broker_url(settings.redis_url), set_as_current=patient)
     timeout = 5.0 if patient else 0.5
@@ -81,7 +81,7 @@ def _broker_url(redis_url: str) -> str:
 
 
 class Wakeups:
-    """Publishes doorbells from a thread of its own: whoever rings, an acknowledgement above all, never waits."""
+    """Publishes wake-ups in a thread of its own, so that no acknowledgement waits for Celery."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
@@ -91,14 +91,14 @@ class Wakeups:
         self._owner = 0
 
     def wake(self, direction: str) -> None:
-        """Have a worker woken for one direction, or for FLASH. Never blocks, never raises."""
+        """Wake a worker for one direction, or for TYPING_INDICATOR. Never blocks, never raises."""
         with self._lock:
             self._wanted.add(direction)
             if self._owner != os.getpid():
                 # Also after a fork: threads do not come along into a gunicorn worker.
                 self._owner = os.getpid()
                 self._awake = threading.Event()
-                threading.Thread(target=self._publish, args=(self._awake,), name="bell", daemon=True).start()
+                threading.Thread(target=self._publish, args=(self._awake,), name="wakeups", daemon=True).start()
             self._awake.set()
 
     def _publish(self, awake: threading.Event) -> None:
@@ -115,6 +115,6 @@ class Wakeups:
                         expires=WAKEUP_EXPIRES_SECONDS,
                         ignore_result=True,
                     )
-                except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the sweeper rings again
-                    log.warning("wakeup_not_sent", extra={"bell": str(direction), "error": type(error).__name__})
+                except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the sweeper wakes again
+                    log.warning("wakeup_not_sent", extra={"queue": QUEUES[direction], "error": type(error).__name__})
             time.sleep(WAKEUP_INTERVAL_SECONDS)
