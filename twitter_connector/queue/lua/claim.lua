@@ -28,7 +28,7 @@ for n, a in ipairs(accounts) do
         if entry then
           redis.call('ZADD', due, now + lease, l)
           -- Half open: this one probes, the others wait for its outcome.
-          if probe > 0 then redis.call('HSET', breaker, 'until', now + lease, 'probe', '1') end
+          if probe > 0 then redis.call('HSET', breaker, 'until', now + lease .. '', 'probe', '1') end
           -- Behind the other accounts that are due: one with many lanes does not starve one with few.
           redis.call('ZADD', turn, now, a)
           return entry

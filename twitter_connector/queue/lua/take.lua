@@ -26,9 +26,9 @@ local function take(i)
           local status = STATUS .. a
           -- All orders have one length, so text compares as number. Reports have lanes with a "~".
           if not string.find(l, '~', 1, true) and order > (redis.call('HGET', status, 'last_dm') or '') then
-            redis.call('HSET', status, 'last_event_at', now, 'last_dm', order)
+            redis.call('HSET', status, 'last_event_at', now .. '', 'last_dm', order)
           else
-            redis.call('HSET', status, 'last_event_at', now)
+            redis.call('HSET', status, 'last_event_at', now .. '')
           end
         end
       end

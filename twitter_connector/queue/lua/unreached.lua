@@ -10,5 +10,5 @@ local beyond = redis.call('HINCRBY', key, 'strikes', 1) - ARGV[6]
 redis.call('PEXPIRE', key, ARGV[9])
 if beyond < 0 then return 0 end
 local wait = math.min(tonumber(ARGV[8]), ARGV[7] * 2 ^ math.min(beyond, 10))
-redis.call('HSET', key, 'until', now + wait)
+redis.call('HSET', key, 'until', now + wait .. '')
 return wait
