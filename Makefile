@@ -26,6 +26,9 @@ run: $(STAMP) ## start everything in the foreground (Ctrl-C stops it)
 test: $(STAMP) ## run the whole test suite
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
+test-fast: $(STAMP) ## run the tests that start neither the whole service nor a browser
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -q -m "not integration and not browser"
+
 bench: $(STAMP) ## run the benchmarks and print a table
 	$(BIN)/python -m benchmarks
 
@@ -62,6 +65,6 @@ lock: $(STAMP) ## write the newest allowed versions into requirements.lock (what
 	  $$(sed -nE 's/^([a-zA-Z0-9._-]+)==.*/--no-emit-package \1/p' requirements.lock)
 
 clean: ## remove .venv and caches, keep var/
-	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-newest *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help install run test bench chaos fuzz audit lint format lock clean
+.PHONY: help install run test test-fast bench chaos fuzz audit lint format lock clean

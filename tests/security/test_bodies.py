@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from tests.security.fuzz_effort import budget
 from tests.web.web_requests import PATH, cim, is_problem, post_event, stored
 from twitter_connector.bootstrap import Services
-from twitter_connector.web.request_body import DEPTH_MAX, NotJson, read_json
+from twitter_connector.model.json_depth import DEPTH_MAX
+from twitter_connector.web.request_body import NotJson, read_json
 
 
 def nested(levels: int, inner: str = "1") -> bytes:
@@ -159,3 +161,31 @@ def test_a_body_beyond_the_limit_is_413_however_it_comes(client: FlaskClient) ->
     for path, limit in (("/cim-messages", 1024 * 1024), (PATH, 1024 * 1024), ("/connector-configurations", 64 * 1024)):
         assert client.post(path, data=b" " * (limit + 1)).status_code == 413
         assert client.post(path, data=b" " * limit).status_code in (400, 401)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a": ' + b"[" * 100_000,
+        b"[" * 1_000_000,
+        b'["' + b"[" * 500 + b"\\" * 3 + b'"',
+        b'"\\"' * 300_000 + b"[" * 65,
+    ],
+    ids=["no end", "a megabyte", "in a string", "quotes"],
+)
+def test_what_is_too_deep_or_has_no_end_is_refused_in_a_moment_and_without_the_interpreters_limit(raw: bytes) -> None:
+    begun = time.thread_time()
+    with pytest.raises(NotJson):
+        read_json(raw)
+    assert time.thread_time() - begun < 2.0
+
+
+def test_brackets_in_strings_are_no_depth() -> None:
+    value = {"text": "[" * 500 + '"' + "{" * 500}
+    assert read_json(json.dumps(value).encode()) == value
+
+
+def test_a_number_of_more_digits_than_allowed_is_refused() -> None:
+    assert read_json(b"1" * 4300) == int("1" * 4300)
+    with pytest.raises(NotJson, match="too long"):
+        read_json(b"1" * 4301)

@@ -57,9 +57,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         else:
             status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "The connector failed on this request."
             log.error("internal_error", exc_info=exc)
-        body = json.dumps({"type": "about:blank", "title": status.phrase, "status": status, "detail": detail})
+        title = "Request-URI Too Long" if status.value == 414 else status.phrase  # Python 3.13 has other words
+        body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
         head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
+            f"HTTP/1.1 {status.value} {title}\r\nConnection: close\r\n"
             f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         try:

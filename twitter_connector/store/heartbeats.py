@@ -17,7 +17,7 @@ WORKER_GONE_SECONDS = 10.0
 class Heartbeats:
     """Heartbeats of workers, measured by the broker's clock. Every method raises StoreUnavailable.
 
-    An entry is the worker's name, followed by a space and its queues. An entry without queues is of version 0.1.0,
+    An entry is the worker's name, followed by a tab and its queues. An entry without queues is of version 0.1.0,
     whose workers serve every queue.
     """
 
@@ -26,7 +26,7 @@ class Heartbeats:
 
     def beat(self, worker: str, queues: Collection[str] = ()) -> None:
         """Store the heartbeat of a worker. queues: those it takes tasks from; none means all."""
-        entry = " ".join([worker, *([",".join(sorted(queues))] if queues else [])])
+        entry = "\t".join([worker, *([",".join(sorted(queues))] if queues else [])])
         with store_errors():
             now = self._now()
             pipe = self._client.pipeline(transaction=False)
@@ -36,7 +36,7 @@ class Heartbeats:
 
     def workers(self) -> list[str]:
         """Return the names of the workers that are alive."""
-        return sorted({entry.partition(" ")[0] for entry in self._entries()})
+        return sorted({entry.partition("\t")[0] for entry in self._entries()})
 
     def unserved(self, queues: Collection[str]) -> list[str]:
         """Return those queues that no living worker serves."""
@@ -46,7 +46,7 @@ class Heartbeats:
         """Remove a worker that has ended, so that nobody counts it any more."""
         with store_errors():
             entries = [str(entry) for entry in self._client.zrange(keys.WORKERS, 0, -1)]
-            if own := [entry for entry in entries if entry.partition(" ")[0] == worker]:
+            if own := [entry for entry in entries if entry.partition("\t")[0] == worker]:
                 self._client.zrem(keys.WORKERS, *own)
 
     def store(self) -> None:
@@ -73,6 +73,6 @@ def unserved(entries: Iterable[str], queues: Collection[str]) -> list[str]:
     """Return those queues that none of the workers' entries names."""
     left = set(queues)
     for entry in entries:
-        served = entry.partition(" ")[2]
+        served = entry.partition("\t")[2]
         left -= set(served.split(",")) if served else left
     return sorted(left)

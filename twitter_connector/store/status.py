@@ -74,7 +74,7 @@ class Status:
         entries = alive(next(answers), now_ms / 1000)
         # In the order of the questions: each account takes its own answers.
         accounts = {account_id: self._answered(answers, now_ms) for account_id in account_ids}
-        workers = sorted({entry.partition(" ")[0] for entry in entries})
+        workers = sorted({entry.partition("\t")[0] for entry in entries})
         return Snapshot(now_ms, dead, tuple(workers), tuple(unserved(entries, queues)), accounts)
 
     def _ask(self, pipe: Any, account_id: str) -> None:

@@ -21,13 +21,20 @@ log = logging.getLogger(__name__)
 
 # Both X and CCM repeat the request.
 STORE_RETRY_SECONDS = 5
+# Python 3.13 has other words for these than 3.11.
+_TITLES = {
+    413: "Request Entity Too Large",
+    414: "Request-URI Too Long",
+    416: "Requested Range Not Satisfiable",
+    422: "Unprocessable Entity",
+}
 
 
 def problem(
     status: int, detail: str, *, kind: str = "about:blank", headers: Mapping[str, str] | None = None, **more: Any
 ) -> Response:
     """Return a problem answer. kind: a relative URI that names the problem, for machines."""
-    title = HTTPStatus(status).phrase
+    title = _TITLES.get(status) or HTTPStatus(status).phrase
     body = json.dumps({"type": kind, "title": title, "status": status, "detail": detail, **more})
     return Response(body, status, headers, content_type="application/problem+json")
 

@@ -13,11 +13,12 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from twitter_connector.model.json_depth import DEPTH_MAX, is_too_deep
+
 from .access import read_body
 
-# CIM's messages and X's events are at most ten levels deep. Far below Python's own limit, so that the value can also
-# be written and compared.
-DEPTH_MAX = 64
+# X's and CIM's numbers have at most twenty digits.
+DIGITS_MAX = 4300
 
 _LONE = re.compile("[\ud800-\udfff]")
 
@@ -43,20 +44,17 @@ def read_json(raw: bytes, *, unambiguous: bool = True) -> Any:
     Halves of surrogate pairs become U+FFFD, because no encoding can carry them.
     """
     try:
+        text = raw.decode("utf-8-sig")
+        if is_too_deep(text):
+            raise NotJson(_TOO_DEEP)
         # Not json.loads(raw): it also accepts UTF-16 and UTF-32, which a gateway before us would not understand.
-        value = (_UNAMBIGUOUS if unambiguous else _LAST_WINS).decode(raw.decode("utf-8-sig"))
+        value = (_UNAMBIGUOUS if unambiguous else _LAST_WINS).decode(text)
     except NotJson:
         raise
     except UnicodeDecodeError:
         raise NotJson("The body is not UTF-8.") from None
-    except RecursionError:
-        raise NotJson(_TOO_DEEP) from None
     except ValueError:
-        # Also raised for an integer of more than 4300 digits, which is Python's own limit.
         raise NotJson("The body is not JSON.") from None
-    # Most bodies have fewer brackets than the limit, so only the others are walked through.
-    if raw.count(b"[") + raw.count(b"{") > DEPTH_MAX and _deeper_than(value, DEPTH_MAX):
-        raise NotJson(_TOO_DEEP)
     return _repaired_surrogates(value) if b"\\ud" in raw or b"\\uD" in raw else value
 
 
@@ -83,22 +81,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_LAST_WINS = json.JSONDecoder(parse_constant=_constant, parse_float=_number)
-_UNAMBIGUOUS = json.JSONDecoder(parse_constant=_constant, parse_float=_number, object_pairs_hook=_object)
+def _integer(text: str) -> int:
+    if len(text) > DIGITS_MAX:
+        raise NotJson("The body holds a number that is too long.")
+    return int(text)
 
 
-def _deeper_than(value: Any, most: int) -> bool:
-    level = [value]
-    for _ in range(most + 1):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return False
-    return True
+_LAST_WINS = json.JSONDecoder(parse_constant=_constant, parse_float=_number, parse_int=_integer)
+_UNAMBIGUOUS = json.JSONDecoder(
+    parse_constant=_constant, parse_float=_number, parse_int=_integer, object_pairs_hook=_object
+)
 
 
 def _repaired_surrogates(value: Any) -> Any:

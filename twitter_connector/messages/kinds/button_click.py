@@ -14,6 +14,7 @@ from typing import Any
 
 from twitter_connector.model.event import Activity as Event
 from twitter_connector.model.event import DmReceived
+from twitter_connector.model.json_depth import is_too_deep
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Asked, Choice
 
@@ -138,10 +139,12 @@ def intent_of(payload: str | None) -> tuple[str | None, dict[str, Any]]:
 
 
 def _json_object(json_text: str) -> dict[str, Any] | None:
+    if is_too_deep(json_text):
+        return None
     try:
         entities = json.loads(json_text)
         json.dumps(entities, allow_nan=False)  # NaN and 1e999 can be read, but no JSON holds them
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
     return entities if isinstance(entities, dict) else None
 
