@@ -10,13 +10,16 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 import responses
 
 from twitter_connector.errors import (
     ConnectorError,
+    Endpoint,
     OutcomeUnknown,
     Permanent,
     RecipientRefused,
+    Scope,
     ServiceUnavailable,
     UnsupportedKind,
 )
@@ -99,12 +102,57 @@ class TestSending:
             x.send_dm("111111111", SendDm("a", media_id=media_id))
         assert failure.value.reason == reason
         assert isinstance(failure.value, RecipientRefused) == (reason == "recipient_closed")
+        assert reason != "media_refused" or f"“{failure.value.words[:20]}" in failure.value.detail
 
     def test_what_the_api_lacks_is_said(self, x: V2Messages) -> None:
         for call in (lambda: x.mark_read("1", "2"), lambda: x.show_typing("1")):
             with pytest.raises(UnsupportedKind) as failure:
                 call()
             assert failure.value.reason == "not_offered_by_x"
+
+
+class TestWhoWaits:
+    @pytest.mark.parametrize(
+        "answer", [{"status": 401}, {"status": 429}, {"status": 503}, {"body": requests.ConnectionError()}], ids=str
+    )
+    def test_only_what_needs_a_look_up_waits_for_one_that_fails(
+        self, http: responses.RequestsMock, x: V2Messages, answer: dict[str, Any]
+    ) -> None:
+        http.get(EVENTS, **answer)
+        http.get(f"{EVENTS}/1", **answer)
+        for look_up, endpoint in ((lambda: x.page(1), Endpoint.LIST), (lambda: x.shown("1"), Endpoint.SHOW)):
+            with pytest.raises(ConnectorError) as failure:
+                look_up()
+            assert (failure.value.scope, failure.value.endpoint) == (Scope.ENDPOINT, endpoint)
+
+    @pytest.mark.parametrize(
+        ("body", "use", "endpoint"),
+        [
+            ("<html>", lambda x: x.page(1), Endpoint.LIST),
+            ("[]", lambda x: x.shown("1"), Endpoint.SHOW),
+            ("{}", lambda x: x.shown("1"), Endpoint.SHOW),
+            ('{"errors":[{"title":"x"}]}', lambda x: x.sent_since(NOW), Endpoint.LIST),
+        ],
+    )
+    def test_so_it_is_after_an_answer_that_is_not_x_s(
+        self, http: responses.RequestsMock, x: V2Messages, body: str, use: Any, endpoint: Endpoint
+    ) -> None:
+        http.assert_all_requests_are_fired = False
+        http.get(EVENTS, body=body)
+        http.get(f"{EVENTS}/1", body=body)
+        with pytest.raises(ServiceUnavailable) as failure:
+            use(x)
+        assert (failure.value.scope, failure.value.endpoint) == (Scope.ENDPOINT, endpoint)
+
+    def test_a_limited_send_stops_the_account_and_an_uncertain_one_its_conversation(
+        self, http: responses.RequestsMock, x: V2Messages
+    ) -> None:
+        for status, scope in ((429, Scope.ACCOUNT), (503, Scope.LANE)):
+            http.post(SEND, status=status)
+            with pytest.raises(ConnectorError) as failure:
+                x.send_dm("111111111", SendDm("Hello"))
+            assert (failure.value.scope, failure.value.endpoint) == (scope, Endpoint.SEND)
+            http.reset()
 
 
 class TestLooking:

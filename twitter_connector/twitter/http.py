@@ -27,6 +27,7 @@ from twitter_connector.net.retry_after import LONGEST_RETRY_AFTER, retry_after
 
 from .error_codes import CODES, CONSOLE, OVER_CAPACITY, PAUSES, PROBLEMS
 from .oauth1 import signature
+from .quoted_words import WORDS_MAX_CHARS, quotable
 
 SECONDS = 15.0
 # An account that may not act is tried again this often: a person may have unlocked it at X's own site.
@@ -36,7 +37,6 @@ LONGEST_LIMIT = timedelta(days=1)
 _RESET_PAST_WAIT = timedelta(seconds=2)
 # The limits whose end X names: of 15 minutes, and of 24 hours for the user and for the app.
 _LIMITS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
-WORDS_MAX_CHARS = 300
 _X_PAGE = re.compile(r"https://([a-z0-9-]+\.)*(x|twitter)\.com(/[A-Za-z0-9._~/-]{0,100})?")
 
 
@@ -123,6 +123,9 @@ def classify(answer: Answer, now: datetime, *, acts: bool, endpoint: str = "") -
     facts: dict[str, Any] = {"code": code, "status": status, "words": message[:WORDS_MAX_CHARS], "endpoint": endpoint}
     named = f" (Twitter error {code})" if code is not None else f" (HTTP {status})"
     family, reason, sentence = _meaning(status, code, _problem(answer), empty=not answer.body.strip())
+    if reason == "media_refused" and (words := quotable(message)):
+        # X says what is wrong with this file: its size, length or frames.
+        named = f"{named[:-1]}: “{words}”)"
     detail = f"{sentence.format(registration_url=_registration_url(answer))}{named}."
     later = retry_after(answer.headers, now)
     if later is None and status >= 500 and (used_up_until := _used_up_until(answer.headers, now)) is not None:

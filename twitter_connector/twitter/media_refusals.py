@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from twitter_connector.errors import ConnectorError, Endpoint, MediaTooLarge, Permanent
 from twitter_connector.model.plan import FileKind
 
-from .http import WORDS_MAX_CHARS
 from .lenient_fields import text_of
-
-QUOTED_MAX_CHARS = 200
+from .quoted_words import WORDS_MAX_CHARS, quotable
 
 
 def processing_failed(file: FileKind | None, error: object) -> Permanent:
@@ -49,10 +46,3 @@ def upload_refused(failure: ConnectorError | None) -> ConnectorError | None:
     if failure.status == 413:
         return MediaTooLarge("media_too_large", f"The file is larger than X accepts ({said}).", **facts)
     return Permanent("media_refused", f"X did not accept the file ({said}).", **facts)
-
-
-def quotable(words: object) -> str:
-    """Return X's words about a file on one line, without control characters, in at most QUOTED_MAX_CHARS."""
-    visible = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text_of(words))
-    line = " ".join(visible.split()).strip(" .")
-    return line if len(line) <= QUOTED_MAX_CHARS else f"{line[: QUOTED_MAX_CHARS - 1].rstrip()}…"

@@ -44,6 +44,13 @@ def page_events(body: Mapping[str, Any], account_id: str) -> list[RawEvent]:
     return found
 
 
+def lacks_messages(body: Mapping[str, Any]) -> bool:
+    """Return True if a partial answer lacks messages. Errors about an expansion (a user, a file) lack none."""
+    errors = body.get("errors")
+    rows = errors if isinstance(errors, list) else []
+    return any(isinstance(row, Mapping) and row.get("resource_type") in ("dm_event", None) for row in rows)
+
+
 def _dm_object(
     row: Mapping[str, Any], account_id: str, media: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any] | None:

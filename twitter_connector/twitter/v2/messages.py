@@ -12,9 +12,11 @@ from typing import Any
 from urllib.parse import quote
 
 from twitter_connector.errors import (
+    Endpoint,
     OutcomeUnknown,
     Permanent,
     RecipientRefused,
+    Scope,
     ServiceUnavailable,
     UnsupportedKind,
 )
@@ -27,8 +29,17 @@ from twitter_connector.net.answers import Answer
 
 from ..dm_objects import load
 from ..http import SECONDS, TwitterHttp, budget_in
+from ..quoted_words import quotable
 from .calls import mapping
-from .dm_events import EXPANSIONS, FIELDS, FIELDS_WITHOUT_SENDER, MEDIA_FIELDS, USER_FIELDS, page_events
+from .dm_events import (
+    EXPANSIONS,
+    FIELDS,
+    FIELDS_WITHOUT_SENDER,
+    MEDIA_FIELDS,
+    USER_FIELDS,
+    lacks_messages,
+    page_events,
+)
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +77,9 @@ class V2Messages:
             body["attachments"] = [{"media_id": step.media_id}]
         path = f"/2/dm_conversations/with/{quote(recipient_id, safe='')}/messages"
         try:
-            answer = self._as_user("POST", path, "dm_conversations/with/messages", acts=True, json=body).json()
+            answer = self._as_user(
+                "POST", path, "dm_conversations/with/messages", Endpoint.SEND, acts=True, json=body
+            ).json()
         except Permanent as error:
             if error.status != 403 or error.reason != "request_refused":
                 raise
@@ -74,7 +87,7 @@ class V2Messages:
         data = answer.get("data") if isinstance(answer, Mapping) else None
         dm_id = id_text(data.get("dm_event_id")) if isinstance(data, Mapping) else ""
         if not dm_id:
-            raise OutcomeUnknown("outcome_unknown", "X's answer to a send names no message id.")
+            raise OutcomeUnknown("outcome_unknown", "X's answer to a send names no message id.", endpoint=Endpoint.SEND)
         return dm_id
 
     def mark_read(self, recipient_id: str, event_id: str) -> None:
@@ -88,11 +101,11 @@ class V2Messages:
     def shown(self, event_id: str) -> DmReceived | DmEchoed:
         """Return one message of the account. X allows 15 calls in 15 minutes."""
         path = f"{LOOKUP_PATH}/{quote(event_id, safe='')}"
-        body, _ = self._looked_up(path, {}, SHOW_SECONDS)
+        body, _ = self._looked_up(path, {}, Endpoint.SHOW, SHOW_SECONDS)
         events = page_events(body, self._account_id)
         dm = load(events[0].envelope) if events else None
         if not isinstance(dm, DmReceived | DmEchoed):
-            raise ServiceUnavailable("twitter_odd_answer", "X returned something else than a message.")
+            raise _odd("twitter_odd_answer", "X returned something else than a message.", Endpoint.SHOW)
         return dm
 
     def sent_since(self, since: datetime) -> list[DmEchoed]:
@@ -116,7 +129,7 @@ class V2Messages:
                     return
                 yield event
             if not page.whole:
-                raise ServiceUnavailable("twitter_partial_answer", "X returned only a part of the messages.")
+                raise _odd("twitter_partial_answer", "X returned only a part of the messages.", Endpoint.LIST)
             token = page.next_token
             if not token:
                 return
@@ -127,18 +140,18 @@ class V2Messages:
     def page(self, size: int, token: str = "") -> Page:
         """Return one page of messages. size: 1 to 100 messages; X bills each one."""
         params = {"max_results": str(size), **({"pagination_token": token} if token else {})}
-        body, budget = self._looked_up(LOOKUP_PATH, params)
+        body, budget = self._looked_up(LOOKUP_PATH, params, Endpoint.LIST)
         rows = body.get("data")
         return Page(
             tuple(page_events(body, self._account_id)),
             next_token=str(mapping(body.get("meta")).get("next_token") or ""),
-            whole=not _lacks_messages(body),
+            whole=not lacks_messages(body),
             count=len(rows) if isinstance(rows, list) else 0,
             budget=budget,
         )
 
     def _looked_up(
-        self, path: str, params: dict[str, str], seconds: float = SECONDS
+        self, path: str, params: dict[str, str], endpoint: Endpoint, seconds: float = SECONDS
     ) -> tuple[Mapping[str, Any], Budget | None]:
         query = {
             **params,
@@ -151,40 +164,44 @@ class V2Messages:
         if path != LOOKUP_PATH:
             del query["event_types"]
         try:
-            answer = self._as_user("GET", path, "dm_events", params=query, seconds=seconds)
+            answer = self._as_user("GET", path, "dm_events", endpoint, params=query, seconds=seconds)
         except Permanent as error:
             if error.status != 400 or "sender_id" not in error.words:
                 raise
             # X's documentation and its OpenAPI document disagree about this field; the expansion names the sender too.
             query["dm_event.fields"] = FIELDS_WITHOUT_SENDER
-            answer = self._as_user("GET", path, "dm_events", params=query, seconds=seconds)
+            answer = self._as_user("GET", path, "dm_events", endpoint, params=query, seconds=seconds)
         body = answer.json()
         if not isinstance(body, Mapping):
-            raise ServiceUnavailable("twitter_odd_answer", "X's list of messages is not JSON.")
+            raise _odd("twitter_odd_answer", "X's list of messages is not JSON.", endpoint)
         position = budget_in(answer.headers)
         return body, Budget(position[0], position[1], moment(position[2] * 1000)) if position else None
 
-    def _as_user(self, method: str, path: str, endpoint: str, *, acts: bool = False, **kwargs: Any) -> Answer:
+    def _as_user(
+        self, method: str, path: str, limit: str, endpoint: Endpoint, *, acts: bool = False, **kwargs: Any
+    ) -> Answer:
+        """Call X as the account. limit: the name under which the status shows the call's rate limit."""
+
         def seen(headers: Mapping[str, str]) -> None:
             position = budget_in(headers)
             if position is not None:
-                self._budget(self._account_id, endpoint, *position)
+                self._budget(self._account_id, limit, *position)
 
-        return self._http.signed(method, f"{self._base}{path}", self._credentials, acts=acts, seen=seen, **kwargs)
+        url = f"{self._base}{path}"
+        return self._http.signed(method, url, self._credentials, endpoint=endpoint, acts=acts, seen=seen, **kwargs)
+
+
+def _odd(reason: str, detail: str, endpoint: Endpoint) -> ServiceUnavailable:
+    return ServiceUnavailable(reason, detail, scope=Scope.ENDPOINT, endpoint=endpoint)
 
 
 def _refused(error: Permanent, *, has_file: bool) -> Permanent:
     """Return what a refused send means. X refuses a customer and a file alike: 403, with a problem without a type."""
-    facts: dict[str, Any] = {"status": error.status, "words": error.words}
+    facts: dict[str, Any] = {"status": error.status, "words": error.words, "endpoint": error.endpoint}
     if has_file:
-        detail = "X does not accept the file for this customer, or the customer accepts no messages (HTTP 403)."
+        words = quotable(error.words)
+        cause = f"HTTP 403: “{words}”" if words else "HTTP 403"
+        detail = f"X does not accept the file for this customer, or the customer accepts no messages ({cause})."
         return Permanent("media_refused", detail, **facts)
     detail = "The customer does not accept Direct Messages from this account, or never wrote to it (HTTP 403)."
     return RecipientRefused("recipient_closed", detail, **facts)
-
-
-def _lacks_messages(body: Mapping[str, Any]) -> bool:
-    """Return True if a partial answer lacks messages. Errors about an expansion (a user, a file) lack none."""
-    errors = body.get("errors")
-    rows = errors if isinstance(errors, list) else []
-    return any(isinstance(row, Mapping) and row.get("resource_type") in ("dm_event", None) for row in rows)
