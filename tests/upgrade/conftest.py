@@ -3,11 +3,13 @@
 import io
 import subprocess
 import tarfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
-from .service import ROOT, Release
+from .service import ROOT, Release, Setup, running_setup
 
 COMMIT_OF_0_1_0 = "0b309d26b8a22ed59163a6aeebf68d552286179f"
 
@@ -32,3 +34,23 @@ def release_0_1_0(tmp_path_factory: pytest.TempPathFactory) -> Release:
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         tar.extractall(folder, filter="data")
     return Release("0.1.0", folder)
+
+
+@pytest.fixture
+def setup() -> Iterator[Setup]:
+    """A broker and a sandbox that nobody has used."""
+    with running_setup(Fernet.generate_key().decode()) as made:
+        yield made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of each installation's log below a failure."""
+    report = yield
+    if report.failed and call.when == "call":
+        for value in getattr(item, "funcargs", {}).values():
+            for installation in value.made if isinstance(value, Setup) else ():
+                report.sections.append((f"log of {installation.release.name}", installation.output()[-8000:]))
+    return report

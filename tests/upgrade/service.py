@@ -188,8 +188,10 @@ class Setup:
     # Looking
 
     def waiting(self) -> list[str]:
-        """Return the lanes that hold work, as the broker names their queues."""
-        return sorted(key for key in self.client.scan_iter("tc:q:*", count=1000))
+        """Return what holds work: lanes, as the broker names their queues, and journals."""
+        # Journals first: what leaves one meanwhile is in a lane.
+        journals = [str(path) for i in self.made if (path := i.var_dir / "journal" / "pending").exists()]
+        return journals + sorted(self.client.scan_iter("tc:q:*", count=1000))
 
     def ask(self, method: str, url: str, **more: Any) -> Any:
         """Return the JSON an installation answers with; None for an empty body. Fails where it refuses."""

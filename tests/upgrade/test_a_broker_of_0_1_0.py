@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -127,6 +128,7 @@ class Traffic:
     messages: int
     said: dict[str, list[str]] = field(default_factory=dict)
     answered: dict[str, dict[str, str]] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def run(self) -> None:
         with ThreadPoolExecutor(len(self.customers)) as pool:
@@ -139,8 +141,8 @@ class Traffic:
         said, answered = self.said.setdefault(customer_id, []), self.answered.setdefault(customer_id, {})
         for number in range(self.messages):
             text = f"new in {number}"
-            # An id as Twitter makes them: of this moment, and greater than those before.
-            event_id = str((int(time.time() * 1000) - SNOWFLAKE_EPOCH_MS << 22) + number)
+            # An id as Twitter makes them: of this moment, greater than those before, and nobody else's.
+            event_id = str((int(time.time() * 1000) - SNOWFLAKE_EPOCH_MS << 22) + next(self.numbers))
             self._event(customer_id, event_id, text, next(installations))
             said.append(f"{cim_id(self.account_id, event_id)} PLAIN {text}")
             message_id, text = str(uuid.uuid4()), f"new out {number}"
@@ -177,6 +179,10 @@ class Traffic:
                 for customer_id in self.customers
             }
         }
+
+
+def succeeds(command: subprocess.CompletedProcess[str]) -> None:
+    assert command.returncode == 0, command.stdout + command.stderr
 
 
 def people(setup: Setup, count: int) -> list[str]:
@@ -217,35 +223,40 @@ def test_old_and_new_workers_deliver_side_by_side(
         installation.stop()
 
 
-def test_0_1_0_delivers_what_the_present_release_left(release_0_1_0: Release) -> None:
-    """A rollback: the present release registers, accepts and begins, is stopped, and 0.1.0 goes on."""
-    with running_setup(Fernet.generate_key().decode()) as shared:
-        new = shared.installation(PRESENT)
-        new.start()
-        body = shared.sandbox.get(f"accounts/{ACCOUNT}")
-        shared.ask("POST", f"{new.url}/webhook/twitter/register-and-subscribe", json=body)
-        # CCM is away; Twitter takes everything and its answers are lost.
-        away = [
-            shared.sandbox.fault(family="ccm", path="message/receive"),
-            shared.sandbox.fault(family="twitter", path="events/new", action="act_then_reset"),
-        ]
-        traffic = Traffic(shared, ACCOUNT, people(shared, 6), [new], messages=6)
-        traffic.run()
-        eventually(lambda: all(shared.sandbox.hits(fault) for fault in away), what="tries of both directions")
-        new.stop()
-        lanes = {f"tc:q:{way}:{ACCOUNT}:{customer}" for way in ("in", "out") for customer in traffic.customers}
-        assert lanes <= set(shared.waiting())
-        for fault in away:
-            shared.sandbox.lift(fault)
-        old = shared.installation(release_0_1_0)
-        # It takes the place of the present one, where the webhook leads.
-        old.port, old.env["PORT"] = new.port, new.env["PORT"]
-        old.start()
-        assert shared.ask("GET", f"{old.url}/accounts/{ACCOUNT}")["account_id"] == ACCOUNT
-        watched = Outcome(shared, Loaded(accounts={ACCOUNT: body}), old)
-        watched.await_empty()
-        outcome = watched.deliveries()
-        assert faults(traffic.expected(), outcome) == []
-        assert outcome["dead_letters"] == []
-        assert "Traceback" not in old.output(), old.output()[-6000:]
-        old.stop()
+def test_0_1_0_delivers_what_the_present_release_left(setup: Setup, release_0_1_0: Release) -> None:
+    """Go back after the update was finished, as docs/operations.md says: the present release registers, accepts and
+    begins, is stopped, and 0.1.0 goes on."""
+    # Its first command in a broker leaves a proof of the credentials key, by which a used one is known.
+    new, old = setup.installation(PRESENT), setup.installation(release_0_1_0)
+    succeeds(old.cli("credentials", "check"))
+    new.start()
+    body = setup.sandbox.get(f"accounts/{ACCOUNT}")
+    setup.ask("POST", f"{new.url}/webhook/twitter/register-and-subscribe", json=body)
+    in_old_form = setup.client.hget("tc:accounts", ACCOUNT)
+    succeeds(new.cli("credentials", "reseal", "--new-form"))
+    assert json.loads(setup.client.hget("tc:accounts", ACCOUNT)).keys() != json.loads(in_old_form).keys()
+    # CCM is away; Twitter takes everything and its answers are lost.
+    away = [
+        setup.sandbox.fault(family="ccm", path="message/receive"),
+        setup.sandbox.fault(family="twitter", path="events/new", action="act_then_reset"),
+    ]
+    traffic = Traffic(setup, ACCOUNT, people(setup, 6), [new], messages=6)
+    traffic.run()
+    eventually(lambda: all(setup.sandbox.hits(fault) for fault in away), what="tries of both directions")
+    new.stop()
+    lanes = {f"tc:q:{way}:{ACCOUNT}:{customer}" for way in ("in", "out") for customer in traffic.customers}
+    assert lanes <= set(setup.waiting())
+    for fault in away:
+        setup.sandbox.lift(fault)
+    succeeds(new.cli("credentials", "reseal", "--old-form"))
+    # It takes the place of the present one, where the webhook leads.
+    old.port, old.env["PORT"] = new.port, new.env["PORT"]
+    old.start()
+    assert setup.ask("GET", f"{old.url}/accounts/{ACCOUNT}")["account_id"] == ACCOUNT
+    watched = Outcome(setup, Loaded(accounts={ACCOUNT: body}), old)
+    watched.await_empty()
+    outcome = watched.deliveries()
+    assert faults(traffic.expected(), outcome) == []
+    assert outcome["dead_letters"] == []
+    assert "Traceback" not in old.output(), old.output()[-6000:]
+    old.stop()
