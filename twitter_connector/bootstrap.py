@@ -7,13 +7,14 @@ import random
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import redis
 
 from twitter_connector import logs, metrics
+from twitter_connector.accounts.backfill import Backfill
 from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.credentials_check import CredentialsCheck
 from twitter_connector.accounts.events_arrive import events_arrive
@@ -170,6 +171,8 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     locks = Locks(client)
     twitter = Flavours(http_client, settings, now, rate_limits.note)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
+    inbox = Inbox(lanes, Journal(settings.var_dir / "journal"))
+    backfill = Backfill(accounts, inbox, twitter.messages, now)
     registration = AccountRegistration(
         accounts,
         lanes,
@@ -178,10 +181,10 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         OwnChallenge(http_client),
         twitter.can,
         now,
-        read_back=lambda account: upkeep.backfill(account),  # noqa: PLW0108 - made below
+        read_back=backfill.read,
     )
-    inbox = Inbox(lanes, Journal(settings.var_dir / "journal"))
-    upkeep = Upkeep(accounts, accounts, registration, inbox, twitter.messages, now, random.random)
+    # A check comes again in a minute: it waits for no registration.
+    upkeep = Upkeep(accounts, replace(registration, wait_seconds=0.0), backfill, now, random.random)
     cim = CcmClient(http_client, settings.ccm_url, now)
     enquiries = Enquiries(client)
     configure = Configure(accounts, lanes, enquiries, cim.configuration, now)

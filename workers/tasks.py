@@ -84,8 +84,8 @@ def backfill_gaps() -> None:
     svc = services()
     for account in svc.accounts.all():
         # A later round reads what this one does not: it may end early, or another worker may be reading.
-        svc.upkeep.open_gap(account)
+        svc.upkeep.backfill.open_gap(account)
     with svc.locks.alone("fill_gaps") as alone:
         if alone:
             for account in svc.accounts.all():
-                svc.upkeep.backfill(account)
+                svc.upkeep.backfill.read(account)

@@ -13,6 +13,7 @@ from tests.clocked_store import ClockedLanes
 from tests.fake_deliveries import ADA, GRACE, OUT, FakeDeliveries
 from tests.fakes import FakeAccounts, FakeClock, FakePlatform, FakeTwitter, account_registration
 from twitter_connector.accounts import send_only
+from twitter_connector.accounts.backfill import Backfill
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.registration_steps import SENDS_ONLY, StepFailed
 from twitter_connector.accounts.send_only import SendOnlyAccounts
@@ -283,10 +284,8 @@ class Office:
         self.read: list[str] = []
         self.upkeep = Upkeep(
             self.accounts,
-            self.accounts,
             self.registration,
-            self.lanes,
-            self._history,
+            Backfill(self.accounts, self.lanes, self._history, self.clock),
             self.clock,
             lambda: 0.0,
         )
@@ -310,7 +309,7 @@ PROD = {"environment": "prod"}
 class TestOnlySending:
     def test_no_webhook_is_made_for_it_and_no_history_is_read(self, office: Office) -> None:
         office.upkeep.check_due()
-        assert office.upkeep.backfill(office.account, at_once=True) == (0, 0)
+        assert office.upkeep.backfill.read(office.account, at_once=True) == (0, 0)
         with pytest.raises(StepFailed) as caught:
             office.registration.repair(office.account)
         assert caught.value.advice == SENDS_ONLY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from tests.clocked_store import ClockedLanes
 from tests.fakes import FakeAccounts, FakeClock, FakePlatform, account_registration
+from twitter_connector.accounts.backfill import Backfill
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.webhook_check import CHECK_EVERY, Upkeep
 from twitter_connector.errors import ConnectorError, RateLimited, ServiceUnavailable
@@ -71,15 +72,8 @@ class Office:
         self.history = History(self.clock)
         self._taken: list[str] = []
         self.registration = account_registration(self.accounts, self.lanes, self.platform, self.clock)
-        self.upkeep = Upkeep(
-            self.accounts,
-            self.accounts,
-            self.registration,
-            self.lanes,
-            self.history.of,
-            self.clock,
-            lambda: 0.0,
-        )
+        self.backfill = Backfill(self.accounts, self.lanes, self.history.of, self.clock)
+        self.upkeep = Upkeep(self.accounts, self.registration, self.backfill, self.clock, lambda: 0.0)
 
     def register(self, account_id: str = ACME) -> None:
         url = f"{BASE}/{account_id}"
@@ -202,14 +196,14 @@ def test_a_start_in_a_loop_reads_once_in_a_while_and_forgets_nothing(office: Off
     office.heard()
     for _ in range(4):
         office.clock.advance(20)
-        office.upkeep.open_gap(office.accounts.rows[ACME])
-        office.upkeep.backfill(office.accounts.rows[ACME])
+        office.backfill.open_gap(office.accounts.rows[ACME])
+        office.backfill.read(office.accounts.rows[ACME])
     assert office.history.calls == 1
     office.clock.advance(100)
     office.missed("between two starts")
     office.clock.advance(20)
-    office.upkeep.open_gap(office.accounts.rows[ACME])
-    assert office.upkeep.backfill(office.accounts.rows[ACME]) is None
+    office.backfill.open_gap(office.accounts.rows[ACME])
+    assert office.backfill.read(office.accounts.rows[ACME]) is None
     office.heard()
     office.minutes(6)
     assert (office.history.calls, office.taken_in()) == (2, 1)
@@ -230,7 +224,7 @@ def test_an_account_that_makes_our_own_code_fail_leaves_the_others_in_care(
     office.minutes(1)
     office.switch_off()
     of = office.history.of
-    office.upkeep.messages = lambda account: 1 // 0 if account.id == OTHER else of(account)
+    office.backfill.messages = lambda account: 1 // 0 if account.id == OTHER else of(account)
     # OTHER is looked at first.
     assert sorted([ACME, OTHER])[0] == OTHER
     office.minutes(11)
@@ -242,3 +236,14 @@ def test_while_all_is_well_nothing_is_read(office: Office) -> None:
     office.heard()
     office.minutes(2 * int(CHECK_EVERY / timedelta(minutes=1)))
     assert office.history.calls == 0
+
+
+def test_a_check_leaves_an_account_alone_that_is_being_registered(office: Office) -> None:
+    office.switch_off()
+    hurried = replace(office.upkeep, registration=replace(office.registration, wait_seconds=0.0))
+    with office.registration.locks.alone(f"registration:{ACME}"):
+        hurried.check(office.accounts.rows[ACME], {})
+    assert office.accounts.rows[ACME].attention == ""
+    assert not office.platform.hooks["prod"][0].valid
+    hurried.check(office.accounts.rows[ACME], {})
+    assert office.platform.hooks["prod"][0].valid

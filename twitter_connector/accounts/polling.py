@@ -9,11 +9,9 @@ https://docs.x.com/x-api/direct-messages/lookup/introduction
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.errors import AWAITS_A_PERSON, ConnectorError, CredentialsRejected
@@ -21,9 +19,9 @@ from twitter_connector.model.account import POLL, Account
 from twitter_connector.model.event import RawEvent
 from twitter_connector.model.lookup import Budget, Lookups, Page
 from twitter_connector.model.timestamps import epoch_ms, first_id_at, moment
-from twitter_connector.model.work import Effect
 
-from .gaps import GAP, NEXT_POLL, POLL_MARK, AccountStatusPort
+from .backfill import GAP, NEXT_POLL, POLL_MARK
+from .ports import AccountsPort, AccountStatusPort, InboxPort, LocksPort
 
 log = logging.getLogger(__name__)
 
@@ -42,25 +40,6 @@ AFTER_TROUBLE = timedelta(seconds=30)
 LOCK_SECONDS = 60
 # The names under which the account's status has the rest of the poller's state.
 ALERTED, FOUND_AT, SIZE = "poll_alerted", "poll_found_at", "poll_size"
-
-
-class AccountsPort(Protocol):
-    """See store/accounts.py."""
-
-    def all(self) -> list[Account]: ...
-    def change(self, account_id: str, change: Callable[[Account], Account], /) -> Account | None: ...
-
-
-class LocksPort(Protocol):
-    """See store/locks.py."""
-
-    def alone(self, chore: str, seconds: int = ...) -> AbstractContextManager[bool]: ...
-
-
-class InboxPort(Protocol):
-    """See queue/accept.py."""
-
-    def accept(self, items: Sequence[Effect]) -> list[bool]: ...
 
 
 @dataclass

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from twitter_connector.model.account import Account
-from twitter_connector.model.work import Direction
+from twitter_connector.model.work import Direction, Effect
 
 
 class AccountsPort(Protocol):
@@ -25,6 +25,20 @@ class AccountsPort(Protocol):
     def note(self, account_id: str, **account_status: int) -> None: ...
 
 
+class AccountStatusPort(Protocol):
+    """See store/accounts.py: what was last seen of each account, as numbers by field."""
+
+    def account_status(self, account_id: str) -> dict[str, int]: ...
+    def note(self, account_id: str, **account_status: int) -> None: ...
+
+
+class InboxPort(Protocol):
+    """See queue/accept.py."""
+
+    def accept(self, items: Sequence[Effect]) -> list[bool]:
+        """Store what is new, atomically. Return for each item whether it was new."""
+
+
 class LanesPort(Protocol):
     """See queue/lanes.py."""
 
@@ -36,4 +50,4 @@ class LanesPort(Protocol):
 class LocksPort(Protocol):
     """See store/locks.py."""
 
-    def alone(self, chore: str) -> AbstractContextManager[bool]: ...
+    def alone(self, chore: str, seconds: int = ...) -> AbstractContextManager[bool]: ...

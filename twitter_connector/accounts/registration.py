@@ -16,7 +16,7 @@ from twitter_connector.model.flavour import Registration as RegistrationAtX
 from twitter_connector.model.subscription import ChallengeAnswer, Subscriptions
 from twitter_connector.model.work import Direction
 
-from .gaps import open_gap
+from .backfill import open_gap
 from .ports import AccountsPort, LanesPort, LocksPort
 from .registration_request import Registration
 from .registration_state import RegistrationState, own
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 # A registration takes seconds. A second one of the same account waits this long for its end.
 WAIT_SECONDS = 20.0
 _LOOK_AGAIN_SECONDS = 0.2
+UNDER_WAY = "registration_under_way"
 _TRY_AGAIN_AFTER = timedelta(seconds=10)
 
 
@@ -248,7 +249,7 @@ class AccountRegistration:
                     "webhook",
                     f"Another registration of account {account_id} is under way. Wait until it has ended, then send "
                     "this one again.",
-                    RateLimited("registration_under_way", "", until=until),
+                    RateLimited(UNDER_WAY, "", until=until),
                 )
             time.sleep(_LOOK_AGAIN_SECONDS)
 

@@ -14,7 +14,7 @@ from twitter_connector.model.flavour import Registration
 from twitter_connector.model.subscription import ChallengeAnswer
 from twitter_connector.model.timestamps import epoch_ms
 
-from .gaps import open_gap
+from .backfill import open_gap
 from .ports import AccountsPort
 from .registration_steps import RegistrationStatus, StepFailed, performed
 from .webhook_setup import WebhookSetup

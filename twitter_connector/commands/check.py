@@ -20,7 +20,7 @@ def check(account_id: str | None, as_json: bool) -> None:
     # As they are before the repair: what comes with it must not hide what was missed before.
     account_status = svc.accounts.account_status(found.id)
     registration_status = svc.registration.repair(found)
-    read = svc.upkeep.backfill(registration_status.account, account_status, at_once=True)
+    read = svc.upkeep.backfill.read(registration_status.account, account_status, at_once=True)
     done = ", ".join(registration_status.actions) or "nothing to do"
     if read is None:
         fail(

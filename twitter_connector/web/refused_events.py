@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from flask import current_app
 
-from twitter_connector.accounts.gaps import open_gap_at
+from twitter_connector.accounts.backfill import open_gap_at
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.timestamps import moment

@@ -1,0 +1,115 @@
+"""Reads from X the messages that may be missing here, and remembers from which moment they may be.
+
+The moment is stored until the messages are read: otherwise the first event after an outage would hide the gap.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from twitter_connector.delivery.intake import take_in_activities
+from twitter_connector.errors import ConnectorError
+from twitter_connector.model.account import POLL, Account
+from twitter_connector.model.flavour import Messages
+from twitter_connector.model.timestamps import SNOWFLAKE_EPOCH_MS, epoch_ms, moment
+
+from .ports import AccountStatusPort, InboxPort
+
+log = logging.getLogger(__name__)
+
+# Field of the account's status: since when messages may be missing, in epoch ms; 0 if none are.
+GAP = "gap_since"
+# The id up to which the poller has stored every message, and when it looks again, in epoch ms.
+POLL_MARK, NEXT_POLL = "poll_mark", "next_poll_at"
+# X lets an account list its messages 15 times in 15 minutes. Restarts in a loop must not use that up.
+EVERY = timedelta(minutes=5)
+# X's list goes back 30 days, but an answer to an old message helps nobody.
+LONGEST = timedelta(hours=24)
+# Events may come late. What is read twice is taken in once.
+MARGIN = timedelta(minutes=2)
+
+
+@dataclass
+class Backfill:
+    """status: the accounts' status. messages: the Direct Messages of an account at X."""
+
+    status: AccountStatusPort
+    inbox: InboxPort
+    messages: Callable[[Account], Messages]
+    clock: Callable[[], datetime]
+
+    def open_gap(self, account: Account) -> None:
+        """Note that customers' messages may have been missed up to now."""
+        open_gap(self.status, account, self.status.account_status(account.id), self.clock())
+
+    def read(
+        self, account: Account, account_status: Mapping[str, int] | None = None, *, at_once: bool = False
+    ) -> tuple[int, int] | None:
+        """Take in the customers' messages since the last one that is known for certain.
+
+        Return how many were read, and how many of them were missing here. Return None if they could not be read, or
+        were read less than EVERY ago; the gap stays open then. at_once: read also in that case. account_status: as it
+        was before events could come again; None for the present one. Nothing is read of an account that nobody
+        registered, nor from before its registration.
+        """
+        if account.sends_only or account.inbound == POLL:
+            # The poller knows up to which message it has read.
+            return 0, 0
+        now = self.clock()
+        before = self.status.account_status(account.id) if account_status is None else account_status
+        known = known_until(account, before, now)
+        # Stored first: it has to survive whatever happens until the messages are read.
+        self.status.note(account.id, **{GAP: epoch_ms(known)})
+        if abs(now - moment(before.get("filled_at", 0))) < EVERY and not at_once:
+            return None
+        self.status.note(account.id, filled_at=epoch_ms(now))
+        since = max(known - MARGIN, now - LONGEST, account.registered_at or now)
+        try:
+            events = [event for event in self.messages(account).events_since(since) if not event.own]
+        except ConnectorError as error:
+            facts = {"account": account.id, "reason": error.reason, "detail": error.detail}
+            log.warning("backfill_failed", extra=facts)
+            return None
+        outcomes: list[str] = []
+        # Oldest first, so that empty lanes begin with the right message.
+        for event in reversed(events):
+            take_in_activities([event], self.inbox, lambda _, outcome: outcomes.append(outcome))
+        self.status.note(account.id, **{GAP: 0})
+        new = outcomes.count("accepted")
+        level = logging.WARNING if new else logging.INFO
+        log.log(level, "backfill_done", extra={"account": account.id, "seen": len(events), "new": new})
+        return len(events), new
+
+
+def known_until(account: Account, account_status: Mapping[str, int], now: datetime) -> datetime:
+    """Return the moment up to which all of the customers' messages are here.
+
+    That is the start of an open gap. Without a gap it is the last message or the last check, whichever was first, and
+    before the first message the registration.
+    """
+    if account_status.get(GAP):
+        return moment(account_status[GAP])
+    if not account_status.get("last_dm"):
+        return account.registered_at or now
+    last_dm = (account_status["last_dm"] >> 22) + SNOWFLAKE_EPOCH_MS
+    return moment(min(last_dm, account_status.get("alive_at", last_dm)))
+
+
+def open_gap(status: AccountStatusPort, account: Account, account_status: Mapping[str, int], now: datetime) -> None:
+    """Note that messages may be missing, and have the account checked soon.
+
+    account_status: as it was before events could come again; newer events must not hide what was missed before.
+    """
+    if not account.sends_only:
+        since = epoch_ms(known_until(account, account_status, now))
+        status.note(account.id, **{GAP: since, "next_check_at": 0, NEXT_POLL: 0})
+
+
+def open_gap_at(status: AccountStatusPort, account: Account, since: datetime) -> None:
+    """Note that messages may be missing since a moment, and have the account checked soon."""
+    if not account.sends_only:
+        earliest = min(epoch_ms(since), status.account_status(account.id).get(GAP) or epoch_ms(since))
+        status.note(account.id, **{GAP: earliest, "next_check_at": 0})
