@@ -1,13 +1,15 @@
-"""What was given up on: list, show, replay, discard."""
+"""Dead letters: list, show, replay, discard."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import click
 
-from twitter_connector.model.work import Direction
+from twitter_connector.bootstrap import Services
+from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.queue.replay import replay
 
 from .session import fail, json_option, plainly, say, services, show
@@ -17,14 +19,15 @@ _directions = {"inbound": Direction.IN, "outbound": Direction.OUT}
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Messages that were given up, each with its reason."""
+    """List, show, replay or discard messages that were given up."""
 
 
 def _filter_options(command: Any) -> Any:
     for option in (
         click.option("--direction", type=click.Choice(list(_directions))),
-        click.option("--account", "account_id"),
-        click.option("--reason"),
+        click.option("--account", "account_id", help="Only those of this account."),
+        click.option("--customer", "customer_id", help="Only those of this customer."),
+        click.option("--reason", help="Only those with this reason."),
     ):
         command = option(command)
     return command
@@ -35,10 +38,27 @@ def _filter_options(command: Any) -> Any:
 @click.option("--limit", default=50, show_default=True)
 @json_option
 @plainly
-def list_them(direction: str | None, account_id: str | None, reason: str | None, limit: int, as_json: bool) -> None:
-    """List the newest first."""
-    found = services().dead_letters.newest(_directions.get(direction or ""), account_id, reason)
-    show([letter.shown() for letter in islice(found, limit)], as_json)
+def list_them(
+    direction: str | None,
+    account_id: str | None,
+    customer_id: str | None,
+    reason: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List dead letters, the newest first."""
+    letters = _matching(services(), direction, account_id, customer_id, reason)
+    columns = ("id", "failed_at", "direction", "account_id", "customer_id", "reason")
+    show([letter.shown() for letter in islice(letters, limit)], as_json, columns)
+
+
+def _matching(
+    svc: Services, direction: str | None, account_id: str | None, customer_id: str | None, reason: str | None
+) -> Iterator[DeadLetter]:
+    """Yield the dead letters that match every given filter, the newest first."""
+    for letter in svc.dead_letters.newest(_directions.get(direction or ""), account_id, reason):
+        if customer_id is None or letter.customer_id == customer_id:
+            yield letter
 
 
 @dead_letters.command("show")
@@ -46,39 +66,40 @@ def list_them(direction: str | None, account_id: str | None, reason: str | None,
 @json_option
 @plainly
 def show_one(letter_id: str, as_json: bool) -> None:
-    """Show one. Its text is not shown; CCM or Twitter has it under the message id."""
+    """Show one dead letter, without its text. CCM or X has the text under the message id."""
     letter = services().dead_letters.get(letter_id)
     if letter is None:
-        fail(f"there is no dead letter {letter_id} (any more).")
+        fail(f"there is no dead letter {letter_id}. It may have been replayed or discarded.")
     show(letter.shown(), as_json)
 
 
 @dead_letters.command("replay")
 @click.argument("letter_ids", nargs=-1)
 @_filter_options
-@click.option("--all", "everything", is_flag=True, help="All that fit the filter, or all there are.")
+@click.option("--all", "everything", is_flag=True, help="All that match the filter, or all there are.")
 @json_option
 @plainly
 def replay_them(
     letter_ids: tuple[str, ...],
     direction: str | None,
     account_id: str | None,
+    customer_id: str | None,
     reason: str | None,
     everything: bool,
     as_json: bool,
 ) -> None:
-    """Send again: those named, or with a filter (or --all) all that fit, oldest first."""
+    """Send dead letters again: those named, or all that match a filter, oldest first."""
     svc = services()
     if letter_ids:
         named = [svc.dead_letters.get(letter_id) for letter_id in letter_ids]
         letters = [letter for letter in named if letter is not None]
         if len(letters) < len(named):
-            fail("not all of these dead letters exist (any more); nothing was replayed.")
-    elif direction or account_id or reason or everything:
-        found = svc.dead_letters.newest(_directions.get(direction or ""), account_id, reason)
-        letters = sorted(found, key=lambda x: (x.accepted_at, x.entry_id))
+            fail("not all of these dead letters exist. Some may have been replayed before; nothing was replayed.")
+    elif direction or account_id or customer_id or reason or everything:
+        matching = _matching(svc, direction, account_id, customer_id, reason)
+        letters = sorted(matching, key=lambda letter: (letter.accepted_at, letter.entry_id))
     else:
-        fail("name dead letters, or say which with --direction, --account, --reason or --all.")
+        fail("name dead letters, or select them with --direction, --account, --customer, --reason or --all.")
     replayed = replay(letters, svc.lanes)
     say(f"{replayed} replayed.", as_json, replayed=replayed)
 
@@ -88,9 +109,9 @@ def replay_them(
 @json_option
 @plainly
 def discard(letter_ids: tuple[str, ...], as_json: bool) -> None:
-    """Forget them for good."""
+    """Delete dead letters for good."""
     svc = services()
     gone = sum(svc.dead_letters.discard(letter_id) for letter_id in letter_ids)
     say(f"{gone} discarded.", as_json, discarded=gone)
     if gone < len(letter_ids):
-        fail(f"{len(letter_ids) - gone} did not exist (any more).")
+        fail(f"{len(letter_ids) - gone} did not exist.")

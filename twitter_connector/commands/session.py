@@ -1,12 +1,13 @@
-"""What every subcommand shares: settings, services, one line for every failure, and two ways of printing."""
+"""Shared by all subcommands: settings, services, one line for each failure, and output for people or machines."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -60,12 +61,16 @@ def _require_folder(path: Path) -> None:
 
 
 def services() -> Services:
-    """Return the services, impatient: a person who asks a broker that hangs wants to hear so, in seconds."""
-    return build_services(settings(), patient=False)
+    """Return the services. They wait a second for the broker and not longer, because a person is waiting."""
+    found = settings()
+    # People want the command's own answer. A level other than the default was chosen on purpose.
+    if found.log_level == "INFO":
+        logging.getLogger().setLevel(logging.WARNING)
+    return build_services(found, patient=False)
 
 
 def plainly(command: F) -> F:
-    """Turn the failures a person can meet into one line and an exit status."""
+    """Return the command with each expected failure turned into one line and exit status 1."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -74,7 +79,7 @@ def plainly(command: F) -> F:
         except StepFailed as error:
             fail(f"step {error.step}: {error.advice}")
         except StoreUnavailable:
-            fail("the broker does not answer. Start the service (`make run`), or set REDIS_URL or VAR_DIR as it has.")
+            fail("the broker does not answer. Start the service (`make run`), or set REDIS_URL and VAR_DIR as it does.")
         except ConnectorError as error:
             fail(error.detail or error.reason)
         except ValidationError as error:
@@ -100,17 +105,23 @@ def account(svc: Services, account_id: str | None) -> Account:
 
 
 def say(sentence: str, as_json: bool, **facts: Any) -> None:
-    """Print what was done: its facts as a JSON object for machines, a sentence for people."""
+    """Print what was done: a sentence, or the facts as a JSON object."""
     click.echo(json.dumps(facts) if as_json else sentence)
 
 
-def show(value: Any, as_json: bool) -> None:
-    """Print an object or a list of objects: JSON for machines, a line per field or item for people."""
+def show(value: Any, as_json: bool, columns: Sequence[str] = ()) -> None:
+    """Print an object as a line per field, a list of objects as a table, or either as JSON.
+
+    columns: the fields of the table; none means all.
+    """
     if as_json:
         click.echo(json.dumps(value))
     elif isinstance(value, list):
-        for item in value:
-            click.echo("  ".join(f"{k}={v}" for k, v in item.items()))
+        names = columns or tuple(value[0] if value else ())
+        table = [[name.upper() for name in names], *([str(row[name]) for name in names] for row in value)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        for cells in table if value else ():
+            click.echo("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
     else:
         for key, item in value.items():
             click.echo(f"{key + ':':16}{json.dumps(item) if isinstance(item, dict | list) else item}")

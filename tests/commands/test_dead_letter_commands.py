@@ -1,0 +1,69 @@
+"""What `twitter-connector dead-letters` prints: one short line for each letter, and one line for a replay."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+import redis
+from tree import COMMAND, environment
+
+from tests.brokers import Broker
+from twitter_connector.bootstrap import Services
+from twitter_connector.broker import keys
+from twitter_connector.model.work import DeadLetter, Direction
+from twitter_connector.queue.effects import dead_letter_json
+
+AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+LETTER = DeadLetter(
+    id="8d3fd806-e865-441c-a93a-c5d8e6322e94",
+    direction=Direction.IN,
+    account_id="732739706",
+    customer_id="210375291",
+    lane="210375291",
+    message_id="8d3fd806-e865-441c-a93a-c5d8e6322e94",
+    entry_id="dm:1",
+    reason="ccm_refused",
+    detail="CCM did not accept the message. " * 12,
+    tries=4,
+    accepted_at=AT,
+    failed_at=AT,
+    payload="{}",
+)
+
+
+@pytest.fixture(autouse=True)
+def letters(inspector: redis.Redis, services: Services) -> None:
+    for number, customer in enumerate(["210375291", "210375291", "318692762"]):
+        one = replace(
+            LETTER, id=f"{LETTER.id[:-1]}{number}", entry_id=f"dm:{number}", customer_id=customer, lane=customer
+        )
+        inspector.hset(keys.DEAD_LETTER, one.id, dead_letter_json(one))
+        inspector.zadd(keys.DEAD, {one.id: number})
+
+
+def printed(broker: Broker, *arguments: str) -> list[str]:
+    """Return the lines that the command prints on both outputs."""
+    env = environment(
+        VAR_DIR=str(broker.settings.var_dir), REDIS_URL=broker.settings.redis_url, CCM_URL="http://127.0.0.1:9"
+    )
+    done = subprocess.run(
+        [str(COMMAND), "dead-letters", *arguments], env=env, capture_output=True, text=True, timeout=60, check=True
+    )
+    return (done.stdout + done.stderr).splitlines()
+
+
+def test_a_list_has_a_short_line_for_each_letter_below_a_heading(broker_process: Broker) -> None:
+    heading, *lines = printed(broker_process, "list")
+    assert heading.split() == ["ID", "FAILED_AT", "DIRECTION", "ACCOUNT_ID", "CUSTOMER_ID", "REASON"]
+    assert len(lines) == 3
+    assert all(len(line) <= 130 for line in [heading, *lines])
+
+
+def test_a_customers_letters_are_listed_and_replayed_alone_with_one_line(broker_process: Broker) -> None:
+    assert len(printed(broker_process, "list", "--customer", "210375291")) == 3
+    assert printed(broker_process, "replay", "--customer", "210375291") == ["2 replayed."]
+    assert printed(broker_process, "replay", "--all") == ["1 replayed."]
+    assert printed(broker_process, "list") == []
