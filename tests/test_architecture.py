@@ -384,3 +384,15 @@ def test_no_dependency_is_declared_that_nothing_imports() -> None:
     imported = {i.module.split(".")[0] for i in ALL}
     assert declared
     assert [name for name in declared if name.replace("-", "_") not in imported] == []
+
+
+LINES_MAX = 200
+# Modules above the limit, each with the reason why it still means one thing.
+LONG_MODULES: dict[str, str] = {}
+
+
+def test_a_module_is_short_or_says_why_it_is_long() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix() for path in FILES if len(path.read_text("utf-8").splitlines()) > LINES_MAX
+    }
+    assert long == LONG_MODULES.keys()

@@ -25,6 +25,7 @@ def build(settings: Settings, services: Services | None) -> Flask:
         health,
         problems,
         registration,
+        twitter_challenge,
         twitter_webhook,
     )
 
@@ -35,7 +36,8 @@ def build(settings: Settings, services: Services | None) -> Flask:
     app.url_map.merge_slashes = False
     app.extensions["services"] = services or build_services(settings)
     problems.install(app)
-    for module in (twitter_webhook, cim_webhook, channel_configuration, registration, accounts, dead_letters, health):
+    blueprints = (twitter_challenge, twitter_webhook, cim_webhook, channel_configuration, registration, accounts)
+    for module in (*blueprints, dead_letters, health):
         app.register_blueprint(module.bp)
     app.wsgi_app = DiscardUnreadBody(StripPrefix(app.wsgi_app))  # type: ignore[method-assign]
     return app

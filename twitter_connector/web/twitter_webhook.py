@@ -1,8 +1,7 @@
-"""The two routes that X calls: the challenge and the events. Verify, store, answer."""
+"""The route to which X posts events: verify, store, answer."""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -19,7 +18,6 @@ from twitter_connector.errors import StoreUnavailable
 from twitter_connector.metrics import ACKNOWLEDGED, EVENTS, NATIVE_REPLIES, REFUSED
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import RawEvent, is_id
-from twitter_connector.model.webhook_signature import signature
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 
 from .access import read_body
@@ -27,12 +25,11 @@ from .context import services
 from .problems import problem
 from .refused_events import refused
 from .request_body import NotJson, read_json
-from .unknown_accounts import unknown_account_reads
+from .unknown_accounts import unknown_account, unknown_account_reads
 from .webhook_signature import (
     SIGNATURE,
     SIGNATURE_HEADER,
     genuine,
-    harmless,
     may_speak_for,
     note_proof,
     signer,
@@ -42,54 +39,6 @@ log = logging.getLogger(__name__)
 bp = Blueprint("twitter_webhook", __name__)
 
 BODY_MAX_BYTES = 1024 * 1024
-CRC_TOKEN_MAX_CHARS = 1000
-
-
-@bp.get("/webhook/twitter/<account_id>")
-def answer_challenge(account_id: str) -> Response:
-    """Answer X's challenge (CRC) with the consumer secret of the account in the path."""
-    token = request.args.get("crc_token", "")
-    refusal = _token_refusal(token)
-    if refusal:
-        return problem(400, f"{refusal} This address answers X's challenge.", kind="invalid-crc-token")
-    svc = services()
-    with refused().noting(account_id):
-        account = _challenged(svc, account_id)
-    if account is None:
-        return _unknown(account_id)
-    # During a key rotation X signs the challenge with the secret that the answer must prove.
-    secret, response = account.credentials.api_key_secret, Response(content_type="application/json")
-    if account.retired_secrets and b"crc_token=" in request.query_string:
-        wanted = signer(account, request.query_string)
-        secret = wanted or secret
-        note_proof(response, svc, account, wanted)
-    response.set_data(json.dumps({"response_token": signature(secret, token.encode())}))
-    return response
-
-
-def _token_refusal(token: str) -> str:
-    """Return a sentence that says why a challenge token is not signed; "" if it is."""
-    if not token:
-        return "The query parameter crc_token is missing."
-    if len(token) > CRC_TOKEN_MAX_CHARS:
-        return f"The crc_token is longer than {CRC_TOKEN_MAX_CHARS} characters."
-    if not harmless(token):
-        return "The crc_token contains '{' or 'crc_token=': signed, it could pass for an event or another challenge."
-    return ""
-
-
-def _challenged(svc: Services, account_id: str) -> Account | None:
-    # Read the account from the store: another process may be registering it, and X disables the webhook after one
-    # wrong answer.
-    try:
-        account = svc.accounts.get(account_id, max_age=0)
-        if account is not None:
-            svc.accounts.note(account_id, last_crc_at=int(time.time() * 1000))
-    except StoreUnavailable:
-        account = svc.accounts.last_known(account_id)
-        if account is None:
-            raise
-    return account
 
 
 @bp.post("/webhook/twitter/<account_id>")
@@ -107,7 +56,7 @@ def _received(account_id: str) -> Response:
     svc = services()
     account = _account(svc, account_id)
     if account is None:
-        return _unknown(account_id)
+        return unknown_account()
     body = read_body(BODY_MAX_BYTES)
     signed_for = genuine(svc, account, body)
     if signed_for is None:
@@ -214,12 +163,3 @@ def _counter(family: str, outcome: str) -> Counter:
 
 def _count(family: str, outcome: str) -> None:
     _counter(family if family in _FAMILIES else "unknown", outcome).inc()
-
-
-def _unknown(account_id: str) -> Response:
-    REFUSED.labels("unknown_account").inc()
-    return problem(
-        404,
-        "This account is not registered. Register it with POST /webhook/twitter/register-and-subscribe.",
-        kind="unknown-account",
-    )

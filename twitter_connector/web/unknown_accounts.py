@@ -1,4 +1,4 @@
-"""Limits how often this process asks the store about accounts that it does not know.
+"""Answers for accounts that nobody registered, and limits how often the store is asked about them.
 
 An event of an account that was registered a moment ago must not be answered 404, so its account is read from the store.
 The ids come from outside: without a limit, guessing at them would cost the broker a read for each guess.
@@ -10,7 +10,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from flask import current_app
+from flask import Response, current_app
+
+from twitter_connector.metrics import REFUSED
+
+from .problems import problem
 
 # A burst of events for new accounts, then so many a second. A read costs less than accepting an event.
 BURST = 200
@@ -42,3 +46,13 @@ def unknown_account_reads() -> ReadLimit:
     """Return the limit of this process."""
     limit: ReadLimit = current_app.extensions.setdefault("unknown-account-reads", ReadLimit())
     return limit
+
+
+def unknown_account() -> Response:
+    """Return the answer 404 for an account that nobody registered, and count it."""
+    REFUSED.labels("unknown_account").inc()
+    return problem(
+        404,
+        "This account is not registered. Register it with POST /webhook/twitter/register-and-subscribe.",
+        kind="unknown-account",
+    )
