@@ -1,4 +1,4 @@
-"""What CCM tells of an account's credentials, pushed or pulled, in every spelling its versions use.
+"""Reads an account's configuration from CCM, pushed or pulled, in every spelling that its versions use.
 
 Liberal in where the attributes lie and how they are named; strict in what a credential may look like.
 """
@@ -13,9 +13,9 @@ from marshmallow import ValidationError
 
 from .envelope import identifier, secret
 
-# Where the list of attributes has been seen, or is likely; it is documented for none of the two ways.
+# No document names the wrapper of the attributes, so the known and the likely ones are accepted.
 WRAPPERS = ("connectorConfigurations", "channelProviderConfigs", "configurations", "data")
-# The two families of attribute names, without case, `-` and `_`, and the credential each of them means.
+# Attribute name, without case, `-` and `_` -> field. CCM's versions use two families of names.
 _MEANINGS = {
     "apikey": "api_key",
     "consumerkey": "api_key",
@@ -35,8 +35,7 @@ _WISHES: dict[str, tuple[str, dict[str, str]]] = {
     "apiversion": ("api", {"1.1": "v1.1", "2": "v2", "v1.1": "v1.1", "v2": "v2"}),
     "inbound": ("inbound", {way: way for way in WAYS_IN}),
 }
-# In place of what CCM keeps to itself; some systems leave the ends readable (`ab****yz`). None of Twitter's keys and
-# tokens has one in it.
+# CCM masks secrets with asterisks; some systems leave the ends readable (`ab****yz`). X's keys contain none.
 _MASK = "*"
 
 
@@ -68,7 +67,7 @@ def load_push(data: object) -> PushedConfiguration:
 
 
 def load_channel_type(data: object) -> str:
-    """Return the channel type's id of a POST to /channel-type-configurations. Raises ValidationError."""
+    """Return the channel type id of a POST to /channel-type-configurations. Raises ValidationError."""
     if not isinstance(data, Mapping):
         raise ValidationError({"_schema": ["A JSON object with channelTypeId."]})
     try:

@@ -15,7 +15,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from twitter_connector.model.message import CimMessage, Header
 from twitter_connector.model.timestamps import epoch_ms, moment
 
-# One fixed id for this product, so that CIM can tell its messages from another connector's.
+# A fixed id for this connector, by which CIM knows its messages.
 CONNECTOR_SENDER_ID = "c1d2b0f4-5b7e-4d0a-8f2e-6a1f7c9e4b35"
 CONNECTOR_NAME = "TWITTER_CONNECTOR"
 
@@ -23,21 +23,21 @@ CONNECTOR_NAME = "TWITTER_CONNECTOR"
 ID_MAX_CHARS = 128
 _an_id = validate.And(
     validate.Length(min=1, max=ID_MAX_CHARS),
-    # Invisible and direction-changing characters too: a log line or a list must show the id that is meant.
+    # No invisible or direction-changing characters: a log line must show the id as it is.
     validate.Regexp(
         r"^[^\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+\Z",
         error="Must not be blank or hold white space, control or invisible characters.",
     ),
 )
 
-# Twitter's own are 25 to 60 characters; a whole page pasted by mistake is refused.
+# X's own credentials have 25 to 60 characters. The limit refuses a page pasted by mistake.
 secret = validate.And(
     validate.Length(min=1, max=500), validate.Regexp(r"^[\x21-\x7e]+$", error="Must be one word of visible ASCII.")
 )
 
 
 class _Text(fields.Field[str]):
-    """A string; numbers become one, since service identifiers have been seen unquoted."""
+    """A string. Numbers become strings, because some systems send service identifiers unquoted."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int):
@@ -46,7 +46,7 @@ class _Text(fields.Field[str]):
 
 
 def identifier(value: object) -> str:
-    """Return an id from outside as text. Raises ValidationError."""
+    """Return an id from outside as a string. Raises ValidationError."""
     text: str = _identifier.deserialize(value)
     return text
 
@@ -80,7 +80,7 @@ _envelope = _EnvelopeSchema()
 
 
 def load_message(data: object) -> CimMessage:
-    """Return the CIM message in this JSON value. Raises marshmallow's ValidationError naming each bad field.
+    """Return the CIM message of a JSON value. Raises marshmallow's ValidationError, which names each bad field.
 
     Liberal in everything but the two identifiers, the message id and a body with a type: any other header field
     may be null, missing, or of a shape we do not know.
@@ -97,7 +97,7 @@ def load_message(data: object) -> CimMessage:
     if not isinstance(body.get("type"), str) or not body["type"].strip():
         raise ValidationError({"body": {"type": ["Missing data for required field."]}})
     try:
-        # It is counted, logged and quoted in reports, whatever it is.
+        # Any type is counted, logged and quoted in reports.
         _an_id(body["type"].strip())
     except ValidationError as error:
         raise ValidationError({"body": {"type": error.messages}}) from None
@@ -119,7 +119,7 @@ def _header(raw: Mapping[str, Any], found: Mapping[str, Any]) -> Header:
         sender_type=(_text(sender.get("type")) or "").upper() if isinstance(sender, Mapping) else "",
         intent=_text(raw.get("intent")),
         entities=entities if isinstance(entities, Mapping) else {},
-        # The second name is the first one's before October 2023.
+        # Before October 2023 the field had the second name.
         original_message_id=_text(raw.get("originalMessageId")) or _text(raw.get("replyToMessageId")),
         provider_message_id=_text(raw.get("providerMessageId")),
         scheduling=scheduling if isinstance(scheduling, Mapping) else None,
@@ -128,7 +128,7 @@ def _header(raw: Mapping[str, Any], found: Mapping[str, Any]) -> Header:
 
 
 def dump_message(message: CimMessage) -> dict[str, Any]:
-    """Return the message as CCM's `/message/receive` takes it."""
+    """Return the message as JSON for CCM's `/message/receive`."""
     h = message.header
     dumped: dict[str, Any] = {
         "id": message.id,
@@ -172,7 +172,7 @@ def _text(value: object) -> str | None:
 
 
 def _moment(value: object) -> datetime | None:
-    """Read a timestamp that may be a number, digits as text, ISO text or empty; None where it says nothing."""
+    """Return a timestamp that is a number, digits as text or ISO text; None for anything else."""
     if isinstance(value, str):
         value = value.strip()
         if value.isascii() and value.isdecimal() and len(value) < 16:
@@ -183,7 +183,7 @@ def _moment(value: object) -> datetime | None:
             except ValueError:
                 return None
             return at if at.tzinfo else at.replace(tzinfo=UTC)
-    # Up to the end of the year 9999, where datetime ends.
+    # datetime ends with the year 9999.
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 253_402_300_800_000:
         return moment(value)
     return None

@@ -1,4 +1,4 @@
-"""Names of files in CIM's file engine: read out of addresses, and made for new files. Pure."""
+"""Reads names of the file engine's files from addresses, and makes names for new files. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from twitter_connector.errors import Permanent
 
 NAME_MAX_CHARS = 60
-# What the file engine is known to take, by what we may have for it.
+# The file engine accepts these extensions.
 _ENDINGS = {
     "image/jpeg": "jpg",
     "image/png": "png",
@@ -22,8 +22,10 @@ _ENDINGS = {
 
 
 def filename(media_url: str) -> str | None:
-    """Return the name a `mediaUrl` gives to a file in the file engine, None where it names none and so is an address
-    of its own. Host and path count for nothing. Raises Permanent "media_url_refused" as `safe_name` does."""
+    """Return the file engine's name in a `mediaUrl`, or None if the address is not the file engine's.
+
+    Ignores host and path. Raises Permanent "media_url_refused" as `safe_name` does.
+    """
     try:
         names = parse_qs(urlsplit(media_url).query, errors="strict").get("filename")
     except ValueError as error:
@@ -32,8 +34,8 @@ def filename(media_url: str) -> str | None:
 
 
 def safe_name(name: str) -> str:
-    """Return the name where it can only mean a file in the file engine's own folder. Raises Permanent otherwise."""
-    # Encoded once more, a separator would come into being at a server that decodes twice.
+    """Return the name if it can only be a file in the file engine's folder, otherwise raise Permanent."""
+    # A server that decodes twice would turn these into separators.
     escaped = re.search(r"%(2f|5c|2e|00)", name, re.IGNORECASE)
     if not name.strip(". ") or len(name) > 255 or escaped or re.search(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]", name):
         raise Permanent("media_url_refused", "The attachment's address does not name a file of the file engine.")
@@ -41,8 +43,10 @@ def safe_name(name: str) -> str:
 
 
 def clean_name(name: str, mime_type: str) -> str:
-    """Return a name the file engine takes: ASCII letters, digits, `_` and `-`, and one extension, which follows the
-    media type where that is known. Never empty."""
+    """Return a name that the file engine accepts: ASCII letters, digits, `_` and `-`, and one extension. Never empty.
+
+    The extension follows the media type if that is known.
+    """
     stem, _, ending = name.strip().rpartition(".")
     if not re.fullmatch(r"[A-Za-z0-9]{1,5}", ending) or "." not in name:
         stem, ending = name, "bin"
