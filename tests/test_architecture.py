@@ -70,7 +70,6 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # Imports that still break a rule, as "module -> module". The list only shrinks.
 TO_REMOVE: set[str] = {
-    "twitter_connector.web.problems -> twitter_connector.delivery.limits",
 }
 
 # Package -> what it may use from outside the standard library.
@@ -389,6 +388,7 @@ def test_no_dependency_is_declared_that_nothing_imports() -> None:
 LINES_MAX = 200
 # Modules above the limit, each with the reason why it still means one thing.
 LONG_MODULES = {
+    "twitter_connector/accounts/credentials.py": "one use case: other credentials for an account, from CCM",
     "twitter_connector/accounts/registration.py": "the use cases of one account's registration, in one order",
     "twitter_connector/accounts/webhook_setup.py": "one decision: which webhook is kept, created, moved or put back",
     "twitter_connector/bootstrap.py": "the one place that constructs everything",

@@ -14,13 +14,14 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.bootstrap import now
-from twitter_connector.delivery.limits import OPEN_LIMIT_PAUSE
 from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
 # Both X and CCM repeat the request.
 STORE_RETRY_SECONDS = 5
+# X limits the registration and does not say until when.
+LIMIT_RETRY_SECONDS = 60
 # Python 3.13 has other words for these than 3.11.
 _TITLES = {
     413: "Request Entity Too Large",
@@ -77,7 +78,7 @@ def _step(error: StepFailed) -> Response:
     if isinstance(cause, StoreUnavailable):
         return _store(cause)
     if isinstance(cause, RateLimited) and not isinstance(cause, CredentialsRejected):
-        wait = (cause.until - now()).total_seconds() if cause.until else OPEN_LIMIT_PAUSE.total_seconds()
+        wait = (cause.until - now()).total_seconds() if cause.until else LIMIT_RETRY_SECONDS
         status, headers = 503, {"Retry-After": str(max(1, round(wait)))}
     elif cause.status is not None and 400 <= cause.status < 500:
         status = 422
