@@ -111,6 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     do_POST = do_GET  # noqa: N815 - the name http.server looks for
+    do_DELETE = do_GET  # noqa: N815
 
     def _seen(self, keep: int) -> Seen:
         left = int(self.headers.get("Content-Length") or 0)

@@ -21,6 +21,7 @@ from twitter_connector.accounts.events_arrive import events_arrive
 from twitter_connector.accounts.polling import Polling
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.send_only import SendOnlyAccounts
+from twitter_connector.accounts.streaming import Streaming
 from twitter_connector.accounts.webhook_check import Upkeep
 from twitter_connector.broker.connection import Line, connect
 from twitter_connector.cim.client import CcmClient
@@ -92,6 +93,7 @@ class Services:
     send_only_account: SendOnlyAccounts
     upkeep: Upkeep
     polling: Polling
+    streaming: Streaming
     wakeups: Wakeups
 
 
@@ -215,6 +217,16 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         send_only_account=SendOnlyAccounts(accounts, enquiries, cim.configuration, twitter.registration, now),
         upkeep=upkeep,
         polling=Polling(accounts, accounts, locks, inbox, twitter.lookups, now),
+        streaming=Streaming(
+            accounts,
+            accounts,
+            locks,
+            inbox,
+            twitter.stream,
+            twitter.raw_events,
+            lambda account: backfill.read(account, at_once=True),
+            now,
+        ),
         wakeups=wakeups,
     )
 

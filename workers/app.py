@@ -128,7 +128,7 @@ def _start(**_: Any) -> None:
     _hold_lock()
     clear_spool(settings)
     worker().start()
-    Readers(services().polling, worker().stopping).start()
+    Readers(services().polling, services().streaming, worker().stopping).start()
     app.send_task(BACKFILL_TASK, queue=UPKEEP_QUEUE, expires=300)
 
 

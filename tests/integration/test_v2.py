@@ -1,19 +1,20 @@
 """Accounts on X API v2 through the whole service: every way in, replies and files out, each request in X's document."""
 
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
-from tree import Tree, eventually
+from tree import Tree, eventually, running_tree
 from x_openapi import complaints
 
 from tests.integration.conversations import Account, Conversation, Json, cim_id
 from tests.integration.media_files import agent_attaches, at_twitter, customer_attaches, in_the_file_engine, settings
 from tests.media.files import JPEG, gif
 
-WAYS = ("xaa", "aaa", "poll")
+WAYS = ("xaa", "aaa", "poll", "stream")
 WITH_WEBHOOK = ("xaa", "aaa")
 # Polling asks once a minute. With a window of 45 s it is once in three seconds.
 FASTER = {"window_scale": 0.05}
@@ -115,7 +116,7 @@ def test_nothing_is_lost_or_doubled_when_the_way_in_changes(tree: Tree) -> None:
     account = registered(tree, "xaa")
     chat = account.customer()
     texts: list[str] = []
-    for inbound in ("poll", "aaa", "xaa"):
+    for inbound in ("poll", "aaa", "xaa", "stream", "xaa"):
         texts.append(f"before {inbound}")
         chat.customer_says(texts[-1])
         answer = register(account, inbound)
@@ -138,3 +139,28 @@ def test_without_credit_replies_wait_and_go_out_after_a_push(tree: Tree) -> None
     chat.await_twitter(["still here"])
     assert chat.await_report(reply["id"])["status"] == "DELIVERED"
     assert account.shown()["attention"] is None
+
+
+@pytest.mark.parametrize("inbound", ["stream", "poll"])
+def test_after_everything_was_killed_messages_come_again(inbound: str) -> None:
+    with running_tree() as tree, settings(tree, **FASTER):
+        chat = registered(tree, inbound).customer()
+        chat.customer_says("before")
+        chat.await_ccm(["before"], 40)
+        tree.kill_everything()
+        began = time.monotonic()
+        tree.start()
+        chat.customer_says("after")
+        seconds = 60 if inbound == "stream" else 90
+        eventually(lambda: "after" in chat.ccm_texts(), seconds, what="a message")
+        assert time.monotonic() - began < seconds
+
+
+def test_a_stream_that_x_closes_or_leaves_silent_loses_nothing(tree: Tree) -> None:
+    chat = registered(tree, "stream").customer()
+    chat.customer_says("one")
+    chat.await_ccm(["one"], 30)
+    tree.sandbox.post("streams/close")
+    chat.customer_says("two")
+    chat.await_ccm(["one", "two"], 40)
+    assert len([c for c in tree.sandbox.get("streams")["connections"] if "disconnected_at" not in c]) <= 2

@@ -1,4 +1,4 @@
-"""The threads of a worker process that fetch messages from X by themselves: polling."""
+"""The threads of a worker process that fetch messages from X by themselves: polling, and the activity stream."""
 
 from __future__ import annotations
 
@@ -10,24 +10,29 @@ from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.account import Account
 
 from .polling import Polling
+from .streaming import Streaming
 
 log = logging.getLogger(__name__)
 
 # How often the accounts are looked at. A poll itself comes about once a minute.
 LOOK_SECONDS = 1.0
 POLLERS = 4
+LOOK_AT_STREAMS_SECONDS = 3.0
 
 
 class Readers:
     """Reads until `stopping` is set. Every worker has one; locks in the store divide the accounts among them."""
 
-    def __init__(self, polling: Polling, stopping: threading.Event) -> None:
+    def __init__(self, polling: Polling, streaming: Streaming, stopping: threading.Event) -> None:
         self._polling = polling
+        self._streaming = streaming
         self._stopping = stopping
         self._at_work: set[str] = set()
+        self._streams: set[str] = set()
 
     def start(self) -> None:
         threading.Thread(target=self._poll, name="poller", daemon=True).start()
+        threading.Thread(target=self._stream, name="streams", daemon=True).start()
 
     def _poll(self) -> None:
         with ThreadPoolExecutor(POLLERS, thread_name_prefix="poller") as pool:
@@ -53,3 +58,26 @@ class Readers:
             log.error("internal_error", exc_info=error, extra={"account": account.id})
         finally:
             self._at_work.discard(account.id)
+
+    def _stream(self) -> None:
+        """Try every app's stream; the process that gets the lock reads it, in a thread of its own."""
+        while not self._stopping.wait(LOOK_AT_STREAMS_SECONDS):
+            try:
+                for app in self._streaming.due():
+                    if app not in self._streams:
+                        self._streams.add(app)
+                        threading.Thread(target=self._read, args=(app,), name="stream", daemon=True).start()
+            except StoreUnavailable as error:
+                log.warning("streaming_stopped", extra={"reason": error.reason})
+            except Exception as error:
+                log.error("internal_error", exc_info=error)
+
+    def _read(self, app: str) -> None:
+        try:
+            self._streaming.serve(app, self._stopping)
+        except StoreUnavailable as error:
+            log.warning("streaming_stopped", extra={"reason": error.reason})
+        except Exception as error:
+            log.error("internal_error", exc_info=error)
+        finally:
+            self._streams.discard(app)

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,10 +63,23 @@ class HttpClient:
         with self._send(method, url, end, kwargs) as response:
             yield Incoming(response.status_code, lower(response.headers), body_chunks(response.raw, end, ceiling))
 
-    def _send(self, method: str, url: str, end: float, kwargs: dict[str, Any]) -> requests.Response:
+    @contextmanager
+    def follow(self, url: str, *, idle_seconds: float, **kwargs: Any) -> Iterator[Incoming]:
+        """Yield an answer that goes on for as long as something comes. Raises NotSent or NoAnswer.
+
+        idle_seconds: how long nothing may come; then, and if the connection breaks, reading the chunks raises NoAnswer.
+        """
+        kwargs["headers"] = {"Accept-Encoding": "identity", **kwargs.get("headers", {})}
+        with self._send("GET", url, time.monotonic() + idle_seconds, kwargs, whole=False) as response:
+            yield Incoming(response.status_code, lower(response.headers), _as_it_comes(response))
+
+    def _send(
+        self, method: str, url: str, end: float, kwargs: dict[str, Any], *, whole: bool = True
+    ) -> requests.Response:
+        """whole: `end` is that of the whole exchange. Otherwise it is that of the first byte, and of each later one."""
         seconds = end - time.monotonic()
         try:
-            with deadline(end):
+            with deadline(end) if whole else nullcontext():
                 response = self._session().request(
                     method,
                     url,
@@ -143,6 +156,14 @@ def _body(response: requests.Response, end: float) -> bytes:
         late = time.monotonic() >= end
         raise NoAnswer("an answer that did not end in time" if late else "an answer that broke off") from error
     return bytes(body)
+
+
+def _as_it_comes(response: requests.Response) -> Iterator[bytes]:
+    try:
+        while chunk := response.raw.read1(CHUNK_BYTES):
+            yield chunk
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        raise NoAnswer("the connection broke, or nothing came for too long") from error
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

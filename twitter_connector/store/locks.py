@@ -13,6 +13,7 @@ from twitter_connector.broker.connection import store_errors
 from twitter_connector.broker.lua import source
 
 _RELEASE = source(__package__, "release")
+_HOLD = source(__package__, "hold")
 
 
 class Locks:
@@ -38,3 +39,13 @@ class Locks:
             if got:
                 with store_errors():
                     self._client.eval(_RELEASE, 1, key, mine)
+
+    def hold(self, chore: str, owner: str, seconds: int) -> bool:
+        """Take a lock, or keep it for so many seconds more. Return whether the owner has it now."""
+        with store_errors():
+            return bool(self._client.eval(_HOLD, 1, keys.LOCK.format(chore=chore), owner, seconds))
+
+    def let_go(self, chore: str, owner: str) -> None:
+        """Release a lock that the owner took with `hold`, if it still has it."""
+        with store_errors():
+            self._client.eval(_RELEASE, 1, keys.LOCK.format(chore=chore), owner)

@@ -21,9 +21,11 @@ from .http import TwitterHttp
 from .v1.media import V1Uploads
 from .v1.messages import V1Messages
 from .v1.registration import V1Registration
+from .v2.calls import V2Calls
 from .v2.media import V2Uploads
 from .v2.messages import V2Messages
 from .v2.registration import V2Registration
+from .v2.stream import IDLE_SECONDS, V2Stream
 from .v2.webhook_body import raw_events as v2_raw_events
 
 # API v2 sends text and files, and nothing else: https://docs.x.com/x-api/direct-messages/manage/introduction
@@ -45,7 +47,8 @@ class Flavours:
     ) -> None:
         self._http = http = TwitterHttp(http_client, clock)
         v1_url, v2_url = settings.twitter_api_url, settings.x_api_url
-        self._v2_url, self._budget = v2_url, budget
+        self._http_client, self._clock, self._budget = http_client, clock, budget
+        self._v1_url, self._v2_url = v1_url, v2_url
         self._by_name = {
             V1: Flavour(
                 name=V1,
@@ -86,6 +89,11 @@ class Flavours:
     def lookups(self, account: Account) -> Lookups:
         """Return the pages of an account's messages. Only API v2 has pages whose size we choose."""
         return V2Messages(self._http, self._v2_url, account, self._budget)
+
+    def stream(self, account: Account) -> V2Stream:
+        """Return the activity stream of an account's app."""
+        calls = V2Calls(self._http, self._v2_url, self._v1_url, account)
+        return V2Stream(self._http_client, self._v2_url, calls, self._clock, IDLE_SECONDS)
 
     def registration(self, account: Account) -> Registration:
         return self.of(account).registration(account)

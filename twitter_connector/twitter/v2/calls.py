@@ -29,6 +29,10 @@ class V2Calls:
 
     def as_app(self, method: str, path: str, **kwargs: Any) -> Answer:
         """Call with the app's bearer token. Raises Permanent(bearer_token_missing) if X gives the app none."""
+        return self._http.bearer(method, f"{self._base}{path}", self.token(), endpoint=Endpoint.REGISTRATION, **kwargs)
+
+    def token(self) -> str:
+        """Return the app's bearer token, from the registration or from X."""
         self._token = self._token or app_token(self._http, self._token_url, self._credentials)
         if not self._token:
             raise Permanent(
@@ -37,7 +41,7 @@ class V2Calls:
                 endpoint=Endpoint.REGISTRATION,
                 status=403,
             )
-        return self._http.bearer(method, f"{self._base}{path}", self._token, endpoint=Endpoint.REGISTRATION, **kwargs)
+        return self._token
 
 
 def body_of(answer: Answer) -> Mapping[str, Any]:
