@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
@@ -22,6 +23,7 @@ from .answers import CHUNK_BYTES, Answer, Incoming, NoAnswer, NotSent, body_chun
 from .deadline import Adapter, deadline
 
 CONNECT_SECONDS = 5.0
+SERVERS_MAX = 256
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
 _PROXY_WANTS_LOGIN = 407
 
@@ -43,6 +45,9 @@ class HttpClient:
     def __init__(self, *, trust_env: bool = True) -> None:
         self._local = threading.local()
         self._trust_env = trust_env
+        # The environment's proxies and certificates for one server. requests would look them up for each request,
+        # and that costs more than the rest of sending it.
+        self._from_environment = lru_cache(SERVERS_MAX)(self._look_up_environment)
 
     def exchange(self, method: str, url: str, *, seconds: float, **kwargs: Any) -> Answer:
         """Return the answer, whatever its status. Redirects are not followed. Raises NotSent or NoAnswer."""
@@ -80,12 +85,15 @@ class HttpClient:
         seconds = end - time.monotonic()
         try:
             with deadline(end) if whole else nullcontext():
+                proxies, verify = self._from_environment(urljoin(url, "/"))
                 response = self._session().request(
                     method,
                     url,
                     timeout=(min(CONNECT_SECONDS, seconds), seconds),
                     allow_redirects=False,
                     stream=True,
+                    proxies=proxies,
+                    verify=verify,
                     **kwargs,
                 )
         except requests.ConnectTimeout as error:
@@ -106,6 +114,9 @@ class HttpClient:
         except requests.RequestException as error:
             # requests refuses to send it: a bad URL, a header that cannot be encoded.
             raise NotSent(type(error).__name__) from error
+        except ValueError as error:
+            # The proxy look-up cannot read the address.
+            raise NotSent("InvalidURL") from error
         if response.status_code == _PROXY_WANTS_LOGIN:
             response.close()
             raise NotSent(f"{self._proxy_of(url)} asks for a user name and password (HTTP 407)")
@@ -122,19 +133,24 @@ class HttpClient:
 
     def _proxy_of(self, url: str) -> str:
         """Return how a sentence names the proxy of this URL, without its password."""
-        proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)) if self._trust_env else None
+        proxy = requests.utils.select_proxy(url, self._from_environment(urljoin(url, "/"))[0])
         # Without a scheme in front, urlsplit would take the host for a path.
         parts = urlsplit(proxy if proxy and "//" in proxy else f"//{proxy or ''}")
         host = parts.hostname or ""
         return f"the proxy {host}:{parts.port}" if host and parts.port else f"the proxy {host}" if host else "a proxy"
 
+    def _look_up_environment(self, server: str) -> tuple[dict[str, str], bool | str | None]:
+        if not self._trust_env:
+            return {}, True
+        settings = requests.Session().merge_environment_settings(server, {}, True, None, None)
+        return dict(settings["proxies"]), settings["verify"]
+
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = requests.Session()
-            session.trust_env = self._trust_env
-            # Use the environment's proxies and certificates, but not .netrc: it would replace a bearer token.
-            session.auth = _as_it_is
+            # Each request brings its proxies and certificates. .netrc is not read: it would replace a bearer token.
+            session.trust_env = False
             # No retries here: only delivery may decide to repeat a POST.
             adapter = Adapter(pool_connections=8, pool_maxsize=8, max_retries=0)
             session.mount("https://", adapter)
@@ -164,10 +180,6 @@ def _as_it_comes(response: requests.Response) -> Iterator[bytes]:
             yield chunk
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         raise NoAnswer("the connection broke, or nothing came for too long") from error
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _never_connected(error: requests.ConnectionError) -> bool:
