@@ -202,7 +202,7 @@ class TestNotTakenIn:
 
     def test_credentials_of_which_twitter_does_not_say_whose_they_are_send_nothing(self, place: Place) -> None:
         place.platform.owners[place.platform.token(STRANGER).access_token] = ("", "", "")
-        assert "does not say whose" in place.refused()
+        assert "does not say which account" in place.refused()
 
     def test_credentials_that_twitter_says_are_another_accounts_send_nothing(self, place: Place) -> None:
         place.answer = rows(place.platform.token("2975699229"))

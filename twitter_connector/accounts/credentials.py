@@ -25,9 +25,9 @@ from .unregistered import added, lacking, served_as, unregistered
 log = logging.getLogger(__name__)
 
 # https://docs.x.com/fundamentals/authentication/oauth-1-0a/obtaining-user-access-tokens: an access token begins
-# with the id of the user who gave it.
+# with the id of its owner.
 _OWNED_TOKEN = re.compile(r"(?P<owner>\d{1,20})-.+")
-# Pauses that other credentials, or another look by an operator, do not shorten: Twitter said until when.
+# Pauses with an end set by X. Other credentials do not shorten them.
 _TIMED = frozenset({"rate_limited", "looks_automated"})
 
 
@@ -41,7 +41,7 @@ class ChannelPort(Protocol):
 
 @dataclass(frozen=True)
 class Taken:
-    """What came of a push."""
+    """The outcome of a push. why: a sentence about why the account was not stored."""
 
     account_id: str
     registered: bool
@@ -64,7 +64,7 @@ class Taken:
 
 
 class Configure:
-    """The configuration use cases. pull: CCM's configuration of an account, or None where it has none."""
+    """The configuration use cases. pull: returns CCM's configuration of an account, or None if it has none."""
 
     def __init__(
         self,
@@ -81,9 +81,9 @@ class Configure:
         self._clock = clock
 
     def push(self, told: PushedConfiguration) -> Taken:
-        """Take over what CCM says of an account, in every process, and end pauses that waited for it.
+        """Take over CCM's configuration of an account, in force in every process, and end pauses that waited for it.
 
-        Raises ValidationError where the tokens are another account's, and StoreUnavailable.
+        Raises ValidationError if the tokens belong to another account, and StoreUnavailable.
         """
         account = self._accounts.get(told.account_id, max_age=0) if is_id(told.account_id) else None
         if account is None:
@@ -100,7 +100,7 @@ class Configure:
 
     def _take_in(self, told: PushedConfiguration) -> Taken:
         """Bring an account that nobody registered into service, as far as CCM's attributes reach."""
-        # What CCM answered lately about this account may be over: its next message asks again.
+        # CCM's last answer about this account may be outdated: let its next message ask again.
         self._enquiries.forget_enquiry(told.account_id)
         why = self._not_taken(told)
         if not why:
@@ -171,7 +171,7 @@ class Configure:
                 (credentials.api_key, credentials.api_key_secret)
                 != (now.credentials.api_key, now.credentials.api_key_secret)
             ):
-                # A bearer token is the app's; with other app keys it is made anew from them.
+                # A bearer token belongs to the app. With other app keys X gives another one.
                 credentials = replace(credentials, bearer_token=None)
             changed = credentials != now.credentials
             return now.rekeyed(credentials)
@@ -180,7 +180,7 @@ class Configure:
         return changed
 
     def _look_soon(self, account: Account) -> None:
-        # Its webhook may have been beyond repair for want of them, and then an hour may pass until the next try.
+        # Without these credentials the webhook could not be repaired, and the next check may be an hour away.
         if not account.sends_only:
             self._accounts.note(account.id, next_check_at=0, next_poll_at=0)
 
@@ -188,15 +188,15 @@ class Configure:
         for direction, pause in self._lanes.pauses(account_id).items():
             if pause.get("reason") not in _TIMED:
                 self._lanes.resume(direction, account_id)
-        # Customers' pictures that Twitter did not hand out to the former credentials wait in their lanes.
+        # Messages with pictures that X refused to the old credentials are waiting; retry them now.
         self._lanes.end_waits(Direction.IN, account_id)
 
 
 def refuse_token_of_another(account_id: str, values: Mapping[str, str]) -> None:
-    """Raise ValidationError where the access token, if there is one, says that it is another account's."""
+    """Raise ValidationError if the access token shows that it belongs to another account."""
     owned = _OWNED_TOKEN.fullmatch(values.get("access_token", ""))
     if owned and owned["owner"] != account_id:
-        # Replies would go out in another brand's name.
+        # Replies would be sent in another brand's name.
         raise ValidationError(
             {"ACCESS-TOKEN": [f"This token belongs to account {owned['owner']}, not to {account_id}."]}
         )

@@ -1,6 +1,6 @@
-"""Take in an account nobody registered, so that agents' replies go out: CCM has its credentials.
+"""Takes over from CCM an account that nobody registered, so that agents' replies go out.
 
-Registers nothing at Twitter, and asks CCM once for all the messages that come for such an account in a while.
+Registers nothing at X. Asks CCM once, however many messages wait for the account.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from .unregistered import added, lacking, unregistered
 
 log = logging.getLogger(__name__)
 
-# Longer than the questions to CCM and Twitter can take; whoever asks may die of it.
+# Longer than the questions to CCM and X can take. The process that asks may also die.
 ASKING_SECONDS = 60
-# How long an answer that does not help counts; as long as for credentials that Twitter refuses.
+# How long an answer without usable credentials counts; as long as for credentials that X refuses.
 IN_VAIN_SECONDS = 600
-# An answer takes about this long; those who wait for another one's look then.
+# An answer takes about this long. Messages that wait for another process's question look again then.
 ANSWER_SECONDS = 1
-# Where CCM or Twitter did not answer, somebody asks again after this long.
+# If CCM or X did not answer, ask again after this long.
 AGAIN_SECONDS = 10
-# A CCM that is being restarted is back within minutes. One that has nothing but errors for an account it does not know
-# (what it answers then is documented nowhere) must not keep the agent waiting for all of OUTBOUND_MAX_AGE.
+# A restarting CCM is back within minutes. A CCM that answers errors for unknown accounts (its answer is not documented)
+# must not keep the agent waiting for all of OUTBOUND_MAX_AGE.
 LONGEST = timedelta(hours=1)
 
 _ASKING, _LATER, _IN_VAIN = "asking", "later", "in_vain"
@@ -56,11 +56,11 @@ class EnquiriesPort(Protocol):
 
 
 class _Unusable(Exception):
-    """What CCM has does not let us act for the account; the argument is a sentence that says why."""
+    """CCM has nothing that lets us act for the account. The argument is a sentence that says why."""
 
 
 class SendOnlyAccounts:
-    """pull: CCM's configuration of an account, or None where it has none."""
+    """pull: returns CCM's configuration of an account, or None if it has none."""
 
     def __init__(
         self,
@@ -77,15 +77,15 @@ class SendOnlyAccounts:
         self._clock = clock
 
     def __call__(self, account_id: str, waiting_since: datetime) -> Account:
-        """Return the account as one that can send. waiting_since: when the message that needs it was accepted.
+        """Return the account, which can send from now on. waiting_since: when the message that needs it was accepted.
 
-        Raises Permanent `unknown_account` where CCM has no credentials that work, Retryable while that is not known,
-        and StoreUnavailable.
+        Raises Permanent `unknown_account` if CCM has no credentials that work, Retryable while that is not known, and
+        StoreUnavailable.
         """
         if not is_id(account_id):
-            raise _unknown(account_id, "That is no id of a Twitter account.", _CORRECT_THE_CHANNEL)
+            raise _unknown(account_id, "That is not the id of an X account.", _CORRECT_THE_CHANNEL)
         if self._accounts.withdrawn(account_id):
-            # Somebody took it out of service on purpose; what CCM still has must not undo that.
+            # An operator unregistered it. CCM's configuration must not undo that.
             raise _unknown(account_id, "It was unregistered here.", _REGISTER)
         state = self._enquiries.begin_enquiry(account_id, ASKING_SECONDS)
         if state == "":
@@ -114,12 +114,12 @@ class SendOnlyAccounts:
                 self._wait(account_id, waiting_since, error, now + timedelta(seconds=seconds))
             account = added(self._accounts, account)
             log.warning("send_only_account_added", extra={"account": account_id, "detail": account.attention})
-        # Not before the account is there: whoever finds neither would ask once more.
+        # Only once the account is stored: a process that finds neither would ask again.
         self._enquiries.forget_enquiry(account_id)
         return account
 
     def _found(self, account_id: str) -> Account:
-        """Return the account with CCM's credentials. Raises _Unusable, or an error that says that nobody answered."""
+        """Return the account with CCM's credentials. Raises _Unusable, or the error of a side that did not answer."""
         account = self._told(account_id)
         try:
             owner_id, screen_name, name = self._twitter_for(account).who_am_i()
@@ -128,7 +128,7 @@ class SendOnlyAccounts:
                 raise
             raise _Unusable(f"With the credentials CCM has for it: {error.detail or error.reason}") from error
         if not owner_id:
-            raise _Unusable("Twitter does not say whose the credentials CCM has for it are.")
+            raise _Unusable("X does not say which account the credentials in CCM belong to.")
         if owner_id != account_id:
             raise _Unusable(f"The credentials CCM has for it are those of account {owner_id} (@{screen_name}).")
         return replace(account, screen_name=screen_name, name=name)
@@ -140,7 +140,7 @@ class SendOnlyAccounts:
             if not _is_answer(error):
                 raise
             status = f", HTTP {error.status}" if error.status else ""
-            raise _Unusable(f"CCM does not tell its credentials ({error.reason}{status}).") from error
+            raise _Unusable(f"CCM does not return its credentials ({error.reason}{status}).") from error
         if found is None:
             raise _Unusable("CCM has no credentials for it.")
         try:
@@ -149,7 +149,7 @@ class SendOnlyAccounts:
             refuse_token_of_another(account_id, values)
             wishes = wishes_in(found)
         except ValidationError as error:
-            # The names of the attributes and what is wrong with them; never their values.
+            # Name the attributes and what is wrong with them, never their values.
             wrong = error.normalized_messages()  # type: ignore[no-untyped-call]
             told = "; ".join(f"{name}: {' '.join(map(str, what))}" for name, what in sorted(wrong.items()))
             raise _Unusable(f"What CCM has for it cannot be used. {told}") from error
@@ -161,20 +161,20 @@ class SendOnlyAccounts:
     def _wait(self, account_id: str, waiting_since: datetime, error: ConnectorError, until: datetime) -> NoReturn:
         if self._clock() - waiting_since > LONGEST:
             raise _unknown(account_id, f"For an hour, its credentials could not be had from CCM: {error.detail}")
-        # Only this conversation waits: the account that would have to pause is not there yet.
+        # Only this conversation waits: there is no account yet that could be paused.
         raise error.waiting(scope=Scope.LANE, until=until)
 
 
 def not_registered(account_id: str, waiting_since: datetime) -> Account:
-    """Raise Permanent `unknown_account` at once: what is done where there is no CCM to ask."""
+    """Raise Permanent `unknown_account`. Used if there is no CCM to ask."""
     raise _unknown(account_id, "", _REGISTER)
 
 
 def _unknown(account_id: str, why: str, remedy: str = _REGISTER_OR_SAVE) -> Permanent:
-    sentences = (f"Twitter account {account_id} is not registered with the connector.", why, remedy)
+    sentences = (f"X account {account_id} is not registered with the connector.", why, remedy)
     return Permanent("unknown_account", " ".join(filter(None, sentences)), ours=True)
 
 
 def _is_answer(error: ConnectorError) -> bool:
-    """Say whether the other side has answered, and would answer the same again."""
+    """Return whether the other side answered, and would answer the same again."""
     return isinstance(error, Permanent | CredentialsRejected) or error.status in (401, 403)
