@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import heapq
+import logging
 import os
-import struct
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from operator import itemgetter
 from pathlib import Path
 
 from twitter_connector.errors import StoreUnavailable
 
+from . import journal_records
+
+log = logging.getLogger(__name__)
+
 # Two days of a busy account's messages, and little enough for any disk.
 JOURNAL_MAX_BYTES = 64 * 1024 * 1024
-_HEAD = struct.Struct(">IIQ")  # length, checksum, received in nanoseconds
 _FULL = "The broker is away and the local journal cannot take more. Bring the broker back; see docs/operations.md."
 
 
@@ -71,7 +75,8 @@ class Journal:
         """Hand every record to `take`, oldest first, and forget it. Return how many.
 
         Only one process replays at a time; the others return at once. Where `take` raises, what was not taken
-        stays, and what was taken in the same file comes again: `take` must not mind repeats.
+        stays, and what was taken in the same file comes again: `take` must not mind repeats. A damaged file is kept
+        beside as `.damaged`, after every record that can be read was taken.
         """
         if not self.pending():
             return 0
@@ -86,11 +91,23 @@ class Journal:
                     if not batch:
                         Path(self._flag).unlink(missing_ok=True)
                         return count
-                for _, record in sorted((at, record) for path in batch for at, record in _records(path)):
+                contents = {path: journal_records.read(path) for path in batch}
+                # Merged, not sorted: each file keeps its order even if a moment in it is wrong.
+                for _, record in heapq.merge(*(content.records for content in contents.values()), key=itemgetter(0)):
                     take(record)
                     count += 1
-                for path in batch:
-                    path.unlink()
+                for path, content in contents.items():
+                    self._finish(path, content)
+
+    def _finish(self, path: Path, contents: journal_records.Contents) -> None:
+        """Delete a file of which everything was taken. Keep and log a damaged one."""
+        if contents.whole:
+            path.unlink()
+            return
+        kept = path.with_suffix(".damaged")
+        path.rename(kept)
+        counts = {"records": len(contents.records), "places": contents.places, "bytes_lost": contents.bytes_lost}
+        log.error("journal_damaged", extra={"file": kept.name, **counts, "detail": contents.detail})
 
     def set_apart(self, record: bytes) -> str:
         """Keep a record that nobody can take in, for a person. Return the name of its file. Raises OSError."""
@@ -108,12 +125,12 @@ class Journal:
     def _write(self, record: bytes) -> None:
         # The moment, because a container hands out the same process numbers at every start.
         path = self._directory / f"{os.getpid()}-{self._made}.journal"
-        head = _HEAD.pack(len(record), zlib.crc32(record), time.time_ns())
+        data = journal_records.encoded(record, time.time_ns())
         with self._writing:
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             size = os.fstat(descriptor).st_size
             try:
-                if os.write(descriptor, head + record) != len(head) + len(record):
+                if os.write(descriptor, data) != len(data):
                     raise OSError(28, "No space left on device")
                 os.fdatasync(descriptor)
                 if size == 0:
@@ -167,16 +184,3 @@ class Journal:
             yield alone
         finally:
             os.close(descriptor)
-
-
-def _records(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the records of a file with their times. A torn last one was never acknowledged, and ends the file."""
-    with path.open("rb") as file:
-        while head := file.read(_HEAD.size):
-            if len(head) < _HEAD.size:
-                return
-            length, checksum, at = _HEAD.unpack(head)
-            record = file.read(length)
-            if len(record) < length or zlib.crc32(record) != checksum:
-                return
-            yield at, record
