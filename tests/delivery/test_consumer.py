@@ -351,6 +351,19 @@ class TestDeadLetters:
         assert [(x.reason, x.entry_id) for x in fakes.dead_lettered()] == [("worker_died", "1")]
         assert route.seen == ["2"]
 
+    @pytest.mark.parametrize(("died", "reasons"), [(4, []), (5, ["worker_died"])])
+    def test_a_message_is_given_up_after_it_was_handed_to_five_workers_that_died(
+        self, fakes: FakeDeliveries, route: Script, died: int, reasons: list[str]
+    ) -> None:
+        work(fakes, "1")
+        for _ in range(died):
+            # A worker that dies leaves a lease that runs out.
+            assert fakes.lanes.claim(OUT) is not None
+            fakes.clock.advance(TIMINGS.lease / 1000)
+        serve(fakes, route)
+        assert [letter.reason for letter in fakes.dead_lettered()] == reasons
+        assert route.seen == ([] if reasons else ["1"])
+
     def test_a_fault_of_our_own_is_tried_and_then_kept_for_a_person(
         self, fakes: FakeDeliveries, route: Script, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -364,6 +377,40 @@ class TestDeadLetters:
         assert letter.reason == "internal_error"
         assert "planted" not in f"{letter.detail}"
         assert "planted" not in "".join(r.message for r in caplog.records)
+
+
+class TestGivenUpWithoutAsking:
+    """A message that is given up without asking the other side does not show that the other side answers again."""
+
+    @pytest.mark.parametrize("reason", ["too_old", "worker_died", "internal_error", "lane_damaged"])
+    def test_the_others_wait_for_the_next_probe(self, fakes: FakeDeliveries, route: Script, reason: str) -> None:
+        asked = self.probed(fakes, route, failing(Permanent, reason), failing(ServiceUnavailable))
+        assert len(asked) == 2
+        assert route.seen == []
+
+    def test_after_a_refusal_of_the_other_side_the_others_go_on(self, fakes: FakeDeliveries, route: Script) -> None:
+        asked = self.probed(fakes, route, failing(Permanent, "recipient_closed"))
+        assert route.seen == asked[1:]
+        assert len(route.seen) == TIMINGS.strikes
+
+    def probed(self, fakes: FakeDeliveries, route: Script, *outcomes: ConnectorError) -> list[str]:
+        """Serve an account that could not be reached. outcomes: of its first tries. Return the entries tried."""
+        for n in range(TIMINGS.strikes + 1):
+            work(fakes, f"{n}", lane=f"{n}")
+            route.fail(f"{n}", failing(ServiceUnavailable))
+        serve(fakes, route)
+        route.failures.clear()
+        asked: list[str] = []
+
+        def during(lease: Lease) -> None:
+            if len(asked) < len(outcomes):
+                route.fail(lease.entry_id, outcomes[len(asked)])
+            asked.append(lease.entry_id)
+
+        route.during = during
+        fakes.clock.advance(TIMINGS.longest_probe / 1000)
+        serve(fakes, route)
+        return asked
 
 
 class TestFaults:

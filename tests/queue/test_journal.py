@@ -54,6 +54,16 @@ def test_several_processes_write_at_once_and_each_keeps_its_order(tmp_path: Path
     assert len(taken) == 120
 
 
+def test_records_of_several_processes_come_back_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    # Each process has a file of its own. A customer's messages may reach any of them.
+    first, second = Journal(tmp_path), Journal(tmp_path)
+    for number in range(0, 10, 2):
+        first.append(b"record %d" % number)
+        second.append(b"record %d" % (number + 1))
+    assert len(list(tmp_path.glob("*.journal"))) == 2
+    assert taken_from(Journal(tmp_path)) == [b"record %d" % number for number in range(10)]
+
+
 def test_a_torn_last_record_is_left_out_and_the_ones_before_it_are_kept(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.append(b"whole")

@@ -102,6 +102,15 @@ def test_without_ccm_url_the_sandbox_is_used_in_a_checkout_only(
         Settings.from_env({})
 
 
+@pytest.mark.parametrize("base", ["https://ccm.example", "https://ccm.example/ccm", "http://ef-cx-ccm-svc:8081"])
+@pytest.mark.parametrize(
+    "path", ["", "/", "/message/receive", "/message/receive/", "/channel-connectors/configurations"]
+)
+def test_each_form_of_ccms_address_leads_to_its_base(base: str, path: str) -> None:
+    """Guides also name the complete URL of one call. Each call appends its own path."""
+    assert Settings.from_env({"CCM_URL": base + path}).ccm_url == base
+
+
 def test_the_sandbox_can_play_x_beside_a_real_ccm() -> None:
     settings = Settings.from_env({"SANDBOX": "1", "CCM_URL": "https://ccm.example"})
     assert settings.ccm_url == "https://ccm.example"
