@@ -9,12 +9,12 @@ import pytest
 
 from tests.fake_deliveries import account
 from tests.fakes import START
-from twitter_connector.accounts.events_arrive import SIGN_LASTS, events_arrive
+from twitter_connector.accounts.events_arrive import STATUS_VALID, events_arrive
 from twitter_connector.model.timestamps import epoch_ms
 
 ACCOUNT = account()
 LATELY = epoch_ms(START - timedelta(minutes=1))
-LONG_AGO = epoch_ms(START - SIGN_LASTS)
+LONG_AGO = epoch_ms(START - STATUS_VALID)
 
 
 @pytest.mark.parametrize("sign", ["last_event_at", "last_crc_at", "checked_at"])

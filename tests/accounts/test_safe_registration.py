@@ -308,7 +308,7 @@ class TestOneAtATime:
             assert isinstance(caught.value.cause, RateLimited)
             assert caught.value.cause.until is not None
             assert desk.platform.calls == ["who_am_i"]
-            # Another account's is not held up.
+            # Another account's registration does not wait.
             desk.register(B)
 
 

@@ -272,7 +272,7 @@ class TestNobodyAnswers:
 
 
 class Office:
-    """What looks after accounts, with one that only sends."""
+    """The periodic check of accounts, with one send-only account."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()

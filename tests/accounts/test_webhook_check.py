@@ -1,4 +1,4 @@
-"""Looking after accounts: what has to be read back is remembered until it has been read, whatever comes in between."""
+"""The periodic check of accounts. A gap stays recorded until its messages were read back."""
 
 from __future__ import annotations
 

@@ -80,17 +80,17 @@ class Configure:
         self._pull = pull
         self._clock = clock
 
-    def push(self, told: PushedConfiguration) -> Taken:
+    def push(self, pushed: PushedConfiguration) -> Taken:
         """Take over CCM's configuration of an account, in force in every process, and end pauses that waited for it.
 
         Raises ValidationError if the tokens belong to another account, and StoreUnavailable.
         """
-        account = self._accounts.get(told.account_id, max_age=0) if is_id(told.account_id) else None
+        account = self._accounts.get(pushed.account_id, max_age=0) if is_id(pushed.account_id) else None
         if account is None:
-            return self._take_in(told)
-        changed = self._take_over(account, told.values)
-        if account.sends_only and told.wishes:
-            served = self._accounts.change(account.id, lambda now: served_as(now, told.wishes, self._clock()))
+            return self._take_in(pushed)
+        changed = self._take_over(account, pushed.values)
+        if account.sends_only and pushed.wishes:
+            served = self._accounts.change(account.id, lambda now: served_as(now, pushed.wishes, self._clock()))
             changed = changed or served != account
             account = served or account
         self._look_soon(account)
@@ -98,14 +98,14 @@ class Configure:
         log.info("configuration_pushed", extra={"account": account.id, "changed": changed})
         return Taken(account.id, not account.sends_only, changed, account.sends_only)
 
-    def _take_in(self, told: PushedConfiguration) -> Taken:
+    def _take_in(self, pushed: PushedConfiguration) -> Taken:
         """Bring an account that nobody registered into service, as far as CCM's attributes reach."""
         # CCM's last answer about this account may be outdated: let its next message ask again.
-        self._enquiries.forget_enquiry(told.account_id)
-        why = self._not_taken(told)
+        self._enquiries.forget_enquiry(pushed.account_id)
+        why = self._not_taken(pushed)
         if not why:
-            refuse_token_of_another(told.account_id, told.values)
-            account = unregistered(told.account_id, told.values, told.wishes, self._clock())
+            refuse_token_of_another(pushed.account_id, pushed.values)
+            account = unregistered(pushed.account_id, pushed.values, pushed.wishes, self._clock())
             try:
                 account = added(self._accounts, account)
             except Permanent as error:
@@ -115,19 +115,19 @@ class Configure:
                 self._resume(account.id)
                 log.warning("account_taken_from_ccm", extra={"account": account.id, "sends_only": account.sends_only})
                 return Taken(account.id, not account.sends_only, True, account.sends_only)
-        log.info("configuration_of_unknown_account", extra={"account": told.account_id, "detail": why})
-        return Taken(told.account_id, registered=False, changed=False, why=why)
+        log.info("configuration_of_unknown_account", extra={"account": pushed.account_id, "detail": why})
+        return Taken(pushed.account_id, registered=False, changed=False, why=why)
 
-    def _not_taken(self, told: PushedConfiguration) -> str:
+    def _not_taken(self, pushed: PushedConfiguration) -> str:
         """Return why an account cannot be brought into service by its configuration; "" if it can."""
-        if not is_id(told.account_id):
+        if not is_id(pushed.account_id):
             return "The service identifier is no id of an X account. Correct it in the channel."
-        if self._accounts.withdrawn(told.account_id):
+        if self._accounts.withdrawn(pushed.account_id):
             return (
                 "This account was unregistered here. Register it with POST /webhook/twitter/register-and-subscribe to "
                 "use it again."
             )
-        names = lacking(told.values)
+        names = lacking(pushed.values)
         return f"The configuration lacks {', '.join(names)}, or has it masked." if names else ""
 
     def newer(self, account: Account, *, ask: bool = True) -> bool:

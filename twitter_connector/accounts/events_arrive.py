@@ -1,4 +1,4 @@
-"""Whether X's events of an account reach us, as far as we know."""
+"""Judges from the account status whether X's events reach us."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from twitter_connector.model.account import Account
 from twitter_connector.model.timestamps import moment
 
 # The webhook of every account is checked at least every ten minutes.
-SIGN_LASTS = timedelta(minutes=30)
-_SIGNS = ("last_event_at", "last_crc_at", "checked_at")
+STATUS_VALID = timedelta(minutes=30)
+_MOMENTS = ("last_event_at", "last_crc_at", "checked_at")
 
 
 def events_arrive(account: Account, account_status: Mapping[str, int], now: datetime) -> bool:
-    """Return whether the account's webhook works: it was not found broken, and it, or X, was heard of lately."""
+    """Return True if no check found the webhook broken and its last event, challenge or check is recent."""
     if account.sends_only or account.attention or not account_status.get("webhook_valid", 1):
         return False
-    signs = [moment(account_status[name]) for name in _SIGNS if account_status.get(name)]
+    moments = [moment(account_status[name]) for name in _MOMENTS if account_status.get(name)]
     if account.registered_at is not None:
-        signs.append(account.registered_at)
-    return bool(signs) and now - max(signs) < SIGN_LASTS
+        moments.append(account.registered_at)
+    return bool(moments) and now - max(moments) < STATUS_VALID

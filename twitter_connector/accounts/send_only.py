@@ -102,14 +102,14 @@ class SendOnlyAccounts:
         account = self._accounts.get(account_id, max_age=0)
         if account is None:
             try:
-                account = self._found(account_id)
+                account = self._verified(account_id)
             except _Unusable as why:
                 self._enquiries.end_enquiry(account_id, _IN_VAIN, IN_VAIN_SECONDS)
                 raise _unknown(account_id, str(why)) from None
             except ConnectorError as error:
                 now = self._clock()
-                told = (error.until - now) // timedelta(seconds=1) if error.until else 0
-                seconds = min(max(told, AGAIN_SECONDS), IN_VAIN_SECONDS)
+                asked_wait = (error.until - now) // timedelta(seconds=1) if error.until else 0
+                seconds = min(max(asked_wait, AGAIN_SECONDS), IN_VAIN_SECONDS)
                 self._enquiries.end_enquiry(account_id, _LATER, seconds)
                 self._wait(account_id, waiting_since, error, now + timedelta(seconds=seconds))
             account = added(self._accounts, account)
@@ -118,9 +118,9 @@ class SendOnlyAccounts:
         self._enquiries.forget_enquiry(account_id)
         return account
 
-    def _found(self, account_id: str) -> Account:
+    def _verified(self, account_id: str) -> Account:
         """Return the account with CCM's credentials. Raises _Unusable, or the error of a side that did not answer."""
-        account = self._told(account_id)
+        account = self._configured(account_id)
         try:
             owner_id, screen_name, name = self._twitter_for(account).who_am_i()
         except ConnectorError as error:
@@ -133,26 +133,26 @@ class SendOnlyAccounts:
             raise _Unusable(f"The credentials CCM has for it are those of account {owner_id} (@{screen_name}).")
         return replace(account, screen_name=screen_name, name=name)
 
-    def _told(self, account_id: str) -> Account:
+    def _configured(self, account_id: str) -> Account:
         try:
-            found = self._pull(account_id)
+            configuration = self._pull(account_id)
         except ConnectorError as error:
             if not _is_answer(error):
                 raise
             status = f", HTTP {error.status}" if error.status else ""
             raise _Unusable(f"CCM does not return its credentials ({error.reason}{status}).") from error
-        if found is None:
+        if configuration is None:
             raise _Unusable("CCM has no credentials for it.")
         try:
-            values = credentials_in(found)
+            values = credentials_in(configuration)
             hide(f"account {account_id} in CCM", *values.values())
             refuse_token_of_another(account_id, values)
-            wishes = wishes_in(found)
+            wishes = wishes_in(configuration)
         except ValidationError as error:
             # Name the attributes and what is wrong with them, never their values.
             wrong = error.normalized_messages()  # type: ignore[no-untyped-call]
-            told = "; ".join(f"{name}: {' '.join(map(str, what))}" for name, what in sorted(wrong.items()))
-            raise _Unusable(f"What CCM has for it cannot be used. {told}") from error
+            details = "; ".join(f"{name}: {' '.join(map(str, what))}" for name, what in sorted(wrong.items()))
+            raise _Unusable(f"What CCM has for it cannot be used. {details}") from error
         names = lacking(values)
         if names:
             raise _Unusable(f"CCM's configuration of it lacks {', '.join(names)}, or has it masked by asterisks.")
