@@ -2,7 +2,7 @@
 
 A record is a dataclass. It is read when it is written to disk, so several changes within a moment cost one write.
 A killed process can lose its last tenth of a second; a record is never half written. While the disk is full, changes
-stay in memory and are written as soon as there is room.
+stay in memory and are written once it has space.
 """
 
 import json

@@ -40,7 +40,7 @@ class Seen:
 @dataclass(frozen=True)
 class Reply:
     """What to answer. length: the announced one; None announces the truth where it is known. pause: called before
-    each piece of the body."""
+    each chunk of the body."""
 
     status: int = 200
     body: bytes | Iterable[bytes] = b""

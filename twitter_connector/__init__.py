@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def create_app(settings: Settings, services: Services | None = None) -> Flask:
-    """Return the Flask application; tests hand in their own services."""
-    # Imported here so that the pure rooms can be imported without Flask, Redis or Celery.
+    """Return the Flask application. Tests pass their own services."""
+    # Imported here so that the pure packages can be imported without Flask, Redis or Celery.
     from twitter_connector.web import build
 
     return build(settings, services)

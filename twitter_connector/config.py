@@ -14,7 +14,7 @@ from . import config_values as parse
 
 T = TypeVar("T")
 
-# The longest path that fits sockaddr_un on Linux and macOS, with room for a terminating zero.
+# The longest socket path on Linux and macOS: sockaddr_un, without its terminating zero byte.
 SOCKET_PATH_MAX_BYTES = 103
 # Variables that other programs read: the platform's charts set TZ, prometheus_client reads the other.
 _READ_BY_OTHERS = {"TZ", "PROMETHEUS_MULTIPROC_DIR"}

@@ -58,7 +58,7 @@ DROPPED = Counter(
     "Dead letters forgotten because there were too many or too old ones.",
 )
 TYPING_INDICATORS = Counter(
-    "twitter_connector_typing_total", "Signs of typing, by what became of them (passed_on, or a reason).", ["outcome"]
+    "twitter_connector_typing_total", "Typing indicators, by outcome (passed_on, or a reason).", ["outcome"]
 )
 
 

@@ -18,13 +18,13 @@ export class Pane {
     this.shown = new Map();
     // If the latest message is in view, keep it in view when the size of the log changes.
     this.follows = true;
-    let room = "";
+    let size = "";
     this.log.addEventListener("scroll", () => {
       // Ignore scrolling that a change of size causes.
-      if (room === this.room()) this.follows = this.atEnd();
+      if (size === this.size()) this.follows = this.atEnd();
     });
     new ResizeObserver(() => {
-      room = this.room();
+      size = this.size();
       if (this.follows) this.toEnd();
     }).observe(this.log);
   }
@@ -79,7 +79,7 @@ export class Pane {
     made.prepend(element("p", { className: "day", textContent: made.dataset.day }));
   }
 
-  room() {
+  size() {
     return `${this.log.clientWidth}x${this.log.clientHeight}`;
   }
 

@@ -181,13 +181,13 @@ class TestClaim:
     def test_nothing_is_due_in_an_empty_store(self, store: Store) -> None:
         assert store.lanes.claim(IN) is None
 
-    def test_a_held_lane_is_not_handed_out_again(self, store: Store) -> None:
+    def test_a_leased_lane_is_not_leased_again(self, store: Store) -> None:
         store.lanes.accept([entry("1"), entry("2")])
         lease = claim(store)
         assert lease.entry_id == "1"
         assert store.lanes.claim(IN) is None
 
-    def test_new_work_does_not_free_a_held_lane(self, store: Store) -> None:
+    def test_new_work_does_not_free_a_leased_lane(self, store: Store) -> None:
         store.lanes.accept([entry("1")])
         claim(store)
         store.lanes.accept([entry("2")])
@@ -255,7 +255,7 @@ class TestClaim:
 
 
 class TestSettle:
-    def test_the_next_head_comes_with_settling_and_the_lane_stays_held(self, store: Store) -> None:
+    def test_settling_returns_the_next_entry_and_the_lane_stays_leased(self, store: Store) -> None:
         store.lanes.accept([entry("1"), entry("2")])
         lease = claim(store)
         store.woken.clear()
@@ -386,7 +386,7 @@ class TestPostpone:
 
 
 class TestRenew:
-    def test_a_renewed_lane_stays_held_beyond_its_lease(self, store: Store) -> None:
+    def test_a_renewed_lane_stays_leased_beyond_its_first_lease(self, store: Store) -> None:
         store.lanes.accept([entry("1")])
         lease = claim(store)
         end = store.now_ms() + 2 * TIMINGS.lease
@@ -462,7 +462,7 @@ class TestPause:
         assert store.now_ms() >= until
         assert store.lanes.pauses("acme") == {}
 
-    def test_resuming_ends_it_at_once_and_rings(self, store: Store) -> None:
+    def test_resuming_ends_it_at_once_and_wakes_a_worker(self, store: Store) -> None:
         store.lanes.accept([entry("1")])
         store.lanes.wakeup_received(IN)
         store.lanes.pause(IN, "acme", store.now_ms() + FAR, "rate_limited", "")
@@ -472,15 +472,15 @@ class TestPause:
         assert store.woken == [IN]
         assert claim(store).entry_id == "1"
 
-    def test_resuming_an_account_without_work_rings_nobody(self, store: Store) -> None:
+    def test_resuming_an_account_without_work_wakes_nobody(self, store: Store) -> None:
         store.lanes.resume(IN, "acme")
         assert store.woken == []
         assert store.lanes.claim(IN) is None
 
     def test_waking_ends_the_waits_of_one_account_and_nobodys_lease(self, store: Store) -> None:
-        store.lanes.accept([entry("1", lane="waits"), entry("2", lane="held"), entry("3", account="other")])
+        store.lanes.accept([entry("1", lane="waits"), entry("2", lane="leased"), entry("3", account="other")])
         for lease in (claim(store), claim(store), claim(store)):
-            if (lease.account_id, lease.lane) != ("acme", "held"):
+            if (lease.account_id, lease.lane) != ("acme", "leased"):
                 store.lanes.postpone(lease, FAR, spend=False)
         store.lanes.wakeup_received(IN)
         assert store.lanes.claim(IN) is None
@@ -490,7 +490,7 @@ class TestPause:
         assert claim(store).entry_id == "1"
         assert store.lanes.claim(IN) is None
 
-    def test_waking_an_account_that_waits_for_nothing_rings_nobody(self, store: Store) -> None:
+    def test_ending_the_waits_of_an_account_that_has_none_wakes_nobody(self, store: Store) -> None:
         store.lanes.accept([entry("1")])
         store.lanes.wakeup_received(IN)
         store.woken.clear()
@@ -517,29 +517,29 @@ class TestPause:
         assert store.lanes.pauses("other") == {}
 
 
-class TestBells:
-    def test_one_bell_is_enough_until_it_is_answered(self, store: Store) -> None:
+class TestWakeUps:
+    def test_one_wake_up_is_enough_until_it_is_received(self, store: Store) -> None:
         assert accepted_and_woken(store, entry("1")) == [IN]
         assert accepted_and_woken(store, entry("2")) == []
         store.lanes.wakeup_received(IN)
         assert accepted_and_woken(store, entry("3")) == [IN]
 
-    def test_each_direction_has_its_bell(self, store: Store) -> None:
+    def test_each_direction_has_its_own_wake_up(self, store: Store) -> None:
         assert accepted_and_woken(store, entry("1"), entry("2", way=OUT)) == [IN, OUT]
         store.lanes.wakeup_received(IN)
         assert accepted_and_woken(store, entry("3"), entry("4", way=OUT)) == [IN]
 
-    def test_a_repeat_rings_nobody(self, store: Store) -> None:
+    def test_a_repeat_wakes_nobody(self, store: Store) -> None:
         store.lanes.accept([entry("1")])
         store.lanes.wakeup_received(IN)
         assert accepted_and_woken(store, entry("1")) == []
 
-    def test_a_bell_that_nobody_answers_may_be_rung_again_after_a_while(self, store: Store) -> None:
+    def test_a_wake_up_that_nobody_receives_may_be_sent_again_after_a_while(self, store: Store) -> None:
         store.lanes.accept([entry("1")])
         assert not store.lanes.wake_if_due(IN)
         assert eventually(store, lambda: store.lanes.wake_if_due(IN))
 
-    def test_knocking_is_for_what_is_due(self, store: Store) -> None:
+    def test_only_due_work_needs_a_wake_up(self, store: Store) -> None:
         assert not store.lanes.wake_if_due(IN)
         store.lanes.accept([entry("1")])
         store.lanes.wakeup_received(IN)
@@ -547,7 +547,7 @@ class TestBells:
         assert store.lanes.wake_if_due(IN)
         assert not store.lanes.wake_if_due(IN)
 
-    def test_nobody_is_knocked_up_for_a_lane_that_waits_until_its_wait_is_over(self, store: Store) -> None:
+    def test_a_lane_that_waits_wakes_nobody_until_its_wait_is_over(self, store: Store) -> None:
         store.lanes.accept([entry("1")])
         store.lanes.postpone(claim(store), 400, spend=True)
         store.lanes.wakeup_received(IN)
@@ -557,7 +557,7 @@ class TestBells:
         assert eventually(store, lambda: store.lanes.wake_if_due(IN))
         assert store.now_ms() - started >= 300
 
-    def test_an_expired_lease_is_knocked_for(self, store: Store) -> None:
+    def test_an_expired_lease_wakes_a_worker(self, store: Store) -> None:
         store.lanes.accept([entry("1")])
         claim(store)
         store.lanes.wakeup_received(IN)
@@ -637,8 +637,8 @@ class TestBreaker:
         assert store.left_behind() == []
 
 
-class TestFlashes:
-    """Signs of typing: worth nothing a few seconds later."""
+class TestTypingIndicators:
+    """Typing indicators are worth nothing a few seconds later."""
 
     def deliver_typing(self, payload: str, customer: str = "ada", way: Direction = IN) -> TypingIndicator:
         return TypingIndicator(way, "acme", customer, payload)
@@ -693,7 +693,7 @@ class TestLookingAround:
         assert store.lanes.waiting("acme") == {IN: 0, OUT: 0}
 
 
-def test_no_bell_is_wanted_for_a_moment_after_a_hush(store: Store) -> None:
+def test_no_wake_up_is_sent_while_wake_ups_are_suppressed(store: Store) -> None:
     store.lanes.suppress_wakeups(Direction.IN)
     store.lanes.accept([Entry(Direction.IN, "1", "2", "dm:1", "{}", "0" + "1" * 20)])
     assert store.woken == []

@@ -36,7 +36,7 @@ def entries(accounts: int, lanes: int, messages: int) -> Iterator[Entry]:
 
 
 def test_one_after_another_in_every_lane_whatever_becomes_of_each_message(store: Store, chance: random.Random) -> None:
-    """Random outcomes: settled, let go, postponed, held until the lease ran out."""
+    """Random outcomes: settled, let go, postponed, kept until the lease expired."""
     waiting = list(entries(accounts=3, lanes=4, messages=8))
     total = len(waiting)
     chance.shuffle(waiting)
@@ -94,9 +94,9 @@ def test_every_script_may_run_twice(store: Store, monkeypatch: pytest.MonkeyPatc
             lease = store.lanes.settle(lease, [report], keep=chance.random() < 0.8)
     assert all(done == list(range(10)) for done in settled.values()), dict(settled)
     monkeypatch.setattr(Script, "__call__", once)
-    while (report_held := store.lanes.claim(Direction.OUT)) is not None:
+    while (report_lease := store.lanes.claim(Direction.OUT)) is not None:
         reports += 1
-        store.lanes.settle(report_held, keep=False)
+        store.lanes.settle(report_lease, keep=False)
     assert reports == 60
     assert store.lanes.claim(IN) is None
     assert store.left_behind() == []
@@ -118,7 +118,7 @@ def test_many_workers_at_once_never_hold_one_lane_together(services: Services, i
             lane = (lease.account_id, lease.lane)
             with guard:
                 if lane in at_work:
-                    wrong.append(f"{lane} is held twice")
+                    wrong.append(f"{lane} is leased twice")
                 at_work.add(lane)
                 settled[lane].append(int(lease.payload))
                 at_work.remove(lane)

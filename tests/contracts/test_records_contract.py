@@ -249,7 +249,7 @@ class TestDeadLetters:
     def dead_lettered(self, store: Store, *letters: object) -> None:
         store.lanes.accept(list(letters))
 
-    def test_a_letter_comes_back_as_it_was_buried(self, store: Store) -> None:
+    def test_a_letter_comes_back_as_it_was_dead_lettered(self, store: Store) -> None:
         kept = letter("a", payload='{"activity": "é😀"}', detail="Wörds.")
         self.dead_lettered(store, kept)
         assert store.dead_letters.get("a") == kept

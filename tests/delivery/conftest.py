@@ -1,4 +1,4 @@
-"""A relay on fakes for every test of the room."""
+"""The delivery on fakes, for every test of this package."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class TestLeaseRenewal:
         assert lease is not None
         return lease
 
-    def test_a_lane_is_held_as_long_as_it_is_worked_on(
+    def test_a_lease_is_renewed_as_long_as_its_lane_is_worked_on(
         self, lease_renewal: LeaseRenewal, lanes: ClockedLanes, clock: FakeClock
     ) -> None:
         with lease_renewal.renewing(self.lease(lanes)):

@@ -1,4 +1,4 @@
-"""The loop: order, waiting, pausing, burying, and that nothing one conversation suffers holds up another."""
+"""The loop: order, waits, pauses, dead letters. A failure in one conversation delays no other conversation."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class TestOrder:
         serve(fakes, route)
         assert route.seen.index("b") <= SLICE
 
-    def test_what_follows_is_taken_in_and_rung_for(self, fakes: FakeDeliveries, route: Script) -> None:
+    def test_follow_ups_are_accepted_and_wake_a_worker(self, fakes: FakeDeliveries, route: Script) -> None:
         work(fakes, "1")
         fakes.woken.clear()
         route.follow_ups["1"] = [Entry(IN, ACME, f"{ADA}~reports", "report", "p")]
@@ -169,7 +169,7 @@ class TestWaiting:
         assert route.seen == ["1"]
 
     def test_while_nobody_can_be_reached_one_message_asks_for_all(self, fakes: FakeDeliveries, route: Script) -> None:
-        """Fifty conversations must not knock fifty times a second at a door that is shut."""
+        """Fifty conversations must not call a service that is down fifty times a second."""
         asked: list[float] = []
         route.during = lambda lease: asked.append(fakes.clock.seconds())
         for n in range(50):
@@ -318,7 +318,7 @@ class TestDeadLetters:
         assert route.seen == ["2"]
         assert fakes.lanes.waiting(ACME)[IN] == 1
 
-    def test_the_same_message_is_one_letter_however_often_it_is_buried(
+    def test_the_same_message_is_one_dead_letter_however_often_it_is_given_up(
         self, fakes: FakeDeliveries, route: Script
     ) -> None:
         work(fakes, "1")
@@ -476,14 +476,14 @@ class TestFaults:
         serve(fakes, route)
         assert sorted(route.seen) == ["1", "2", "3"]
 
-    def test_a_used_up_budget_rings_for_the_rest(self, fakes: FakeDeliveries, route: Script) -> None:
+    def test_a_used_up_budget_wakes_a_worker_for_the_rest(self, fakes: FakeDeliveries, route: Script) -> None:
         work(fakes, "1", "2")
         fakes.woken.clear()
         assert serve(fakes, route, budget=0) == 1
         assert fakes.woken == [OUT]
         assert route.seen == ["1"]
 
-    def test_without_a_free_place_a_drain_goes_away_and_no_bell_rings_for_a_moment(
+    def test_without_a_free_place_a_drain_ends_and_wake_ups_are_suppressed_for_a_moment(
         self, fakes: FakeDeliveries, route: Script
     ) -> None:
         work(fakes, "1")

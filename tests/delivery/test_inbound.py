@@ -11,7 +11,7 @@ from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveri
 from twitter_connector.delivery.consumer import Attempt
 from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.errors import LeaseLost, Permanent, RateLimited, Retryable, ServiceUnavailable
-from twitter_connector.model.work import Direction, Entry
+from twitter_connector.model.work import TYPING_INDICATOR, Direction, Entry
 from twitter_connector.queue.replay import replay
 from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.twitter.v1.messages import message_data
@@ -319,7 +319,7 @@ class TestTyping:
     def test_a_customer_typing_is_shown_to_the_agent_and_back(self, fakes: FakeDeliveries) -> None:
         self.typing(fakes)
         fakes.send("t-1", body={"type": "NOTIFICATION", "notificationType": "TYPING_STARTED"})
-        assert fakes.woken == ["flash", "flash"]
+        assert fakes.woken == [TYPING_INDICATOR, TYPING_INDICATOR]
         self.typing_indicators(fakes).pass_on()
         (notice,) = fakes.cim.received
         assert (notice["body"]["type"], notice["body"]["notificationType"]) == ("NOTIFICATION", "TYPING_STARTED")

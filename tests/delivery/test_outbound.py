@@ -23,6 +23,7 @@ from twitter_connector.errors import (
 )
 from twitter_connector.model.capabilities import Capabilities
 from twitter_connector.model.timestamps import first_id_at
+from twitter_connector.model.work import TYPING_INDICATOR
 from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.twitter.v1.messages import message_data
 
@@ -524,7 +525,7 @@ class TestReadMarksAndTyping:
     def test_typing_is_no_work_for_a_lane(self, fakes: FakeDeliveries) -> None:
         fakes.woken.clear()
         fakes.send("t-1", body={"type": "NOTIFICATION", "notificationType": "TYPING_STARTED"})
-        assert fakes.woken == ["flash"]
+        assert fakes.woken == [TYPING_INDICATOR]
         assert fakes.lanes.waiting(ACME)[OUT] == 0
         assert len(fakes.lanes.typing_indicators()) == 1
         fakes.serve(IN, OUT)

@@ -1,4 +1,4 @@
-"""Answers to a bot's questions, signs of typing and of reading, through the whole service, both ways."""
+"""Answers to a bot's questions, typing indicators and read marks, through the whole service, both ways."""
 
 import json
 import time
@@ -69,7 +69,7 @@ def test_the_number_or_title_of_a_listed_option_is_a_click_until_another_message
     assert heard(chat, "22") == ("22", None, {}, None)
 
 
-# Signs of the moment
+# Typing indicators and read marks
 
 
 def test_typing_passes_both_ways_at_most_once_in_three_seconds_and_is_tried_once(chat: Conversation) -> None:

@@ -193,7 +193,7 @@ def test_while_the_broker_is_away_nothing_is_acknowledged_and_then_lost(mortal: 
     chat.await_ccm(["through the outage"], seconds=40)
 
 
-def test_a_worker_that_slept_through_its_lease_does_nothing_more_with_what_it_held(new_tree: NewTree) -> None:
+def test_a_worker_that_slept_through_its_lease_changes_nothing_in_that_lane(new_tree: NewTree) -> None:
     tree = new_tree()
     tree.start()
     chat = Account.registered(tree).customer()

@@ -50,9 +50,9 @@ def test_a_payload_that_fits_comes_back_without_any_memory_of_it(message_id: str
 
 
 def test_metadata_of_1000_characters_holds_the_payload_and_a_longer_one_only_the_number() -> None:
-    room = 1000 - len(t.QUESTION_ID) - len(" :: ")
-    assert metadata(t.QUESTION_ID, Choice(7, "T", "p" * room)) == f"{t.QUESTION_ID} :: {'p' * room}"
-    assert metadata(t.QUESTION_ID, Choice(7, "T", "p" * (room + 1))) == f"{t.QUESTION_ID} ## 7"
+    limit = 1000 - len(t.QUESTION_ID) - len(" :: ")
+    assert metadata(t.QUESTION_ID, Choice(7, "T", "p" * limit)) == f"{t.QUESTION_ID} :: {'p' * limit}"
+    assert metadata(t.QUESTION_ID, Choice(7, "T", "p" * (limit + 1))) == f"{t.QUESTION_ID} ## 7"
 
 
 @pytest.mark.parametrize("payload", ["", "/agent ", "/agent\n"])

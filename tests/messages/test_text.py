@@ -205,7 +205,7 @@ class TestSplitText:
         assert split_text("one two three four", 10) == ["one two ", "three four"]
         assert split_text("aaaa\nbbbb\ncccc", 10) == ["aaaa\nbbbb\n", "cccc"]
 
-    def test_white_space_far_ahead_is_no_reason_for_a_tiny_piece(self) -> None:
+    def test_white_space_far_ahead_is_no_reason_for_a_tiny_part(self) -> None:
         assert split_text("a " + "x" * 20, 10)[0] == "a " + "x" * 8
 
     @pytest.mark.parametrize("cluster", [FAMILY, FLAG, "e\u0301", "👍🏽", "\r\n"])
@@ -218,7 +218,7 @@ class TestSplitText:
     @given(clustered, st.integers(16, 40))
     @example(FAMILY * 5, 16)
     @example("\r\n" * 20, 17)
-    def test_pieces_join_to_the_whole_fit_the_limit_and_break_no_grapheme(self, text: str, limit: int) -> None:
+    def test_parts_join_to_the_whole_fit_the_limit_and_break_no_grapheme(self, text: str, limit: int) -> None:
         parts = split_text(text, limit)
         assert "".join(parts) == text
         assert all(0 < len(p) <= limit for p in parts) or text == ""
@@ -229,7 +229,7 @@ class TestSplitText:
         parts = split_text(text, limit)
         assert "".join(parts) == text
         assert all(len(p) <= limit for p in parts)
-        # Never more pieces than characters, so a text always comes to an end.
+        # Never more parts than characters, so a text always comes to an end.
         assert len(parts) <= max(1, len(text))
 
     def test_one_endless_grapheme_is_cut_all_the_same(self) -> None:

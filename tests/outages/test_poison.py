@@ -52,7 +52,7 @@ def letters_of(account: Account) -> list[Json]:
     return found
 
 
-def test_what_our_own_code_cannot_bear_is_buried_and_the_lane_goes_on(tree: Tree, lanes: Lanes) -> None:
+def test_an_entry_that_our_own_code_fails_on_is_dead_lettered_and_the_lane_goes_on(tree: Tree, lanes: Lanes) -> None:
     account = Account.registered(tree)
     chats = account.customers(len(POISONS))
     for number, (chat, (direction, payload, _)) in enumerate(zip(chats, POISONS, strict=True)):

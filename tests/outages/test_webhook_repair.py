@@ -107,7 +107,7 @@ def test_what_came_while_nobody_ran_is_read_back_at_the_next_start(new_tree: Tre
     assert chat.ccm_texts() == ["before", "missed"]
 
 
-def test_what_does_not_heal_is_said_by_the_account(chat: Conversation) -> None:
+def test_the_account_names_what_could_not_be_repaired(chat: Conversation) -> None:
     fault = chat.account.tree.sandbox.fault(
         family="twitter",
         path="account_activity",

@@ -1,4 +1,4 @@
-"""The doorbell: whoever rings never waits, and a burst is one ring."""
+"""Wake-ups: sending one never blocks, and a burst of them is sent as one."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def wakeups(celery: FakeCelery) -> Wakeups:
     return Wakeups(cast(Celery, celery))
 
 
-def test_a_ring_wakes_the_workers_of_its_direction(wakeups: Wakeups, celery: FakeCelery) -> None:
+def test_a_wake_up_reaches_the_workers_of_its_direction(wakeups: Wakeups, celery: FakeCelery) -> None:
     for direction in Direction:
         wakeups.wake(direction)
     eventually(lambda: len(celery.published) == 2)
     assert sorted(celery.published) == sorted((CONSUME_TASKS[d], QUEUES[d]) for d in Direction)
 
 
-def test_ringing_waits_for_nobody_and_a_burst_is_one_ring(wakeups: Wakeups, celery: FakeCelery) -> None:
+def test_sending_a_wake_up_never_blocks_and_a_burst_is_one_wake_up(wakeups: Wakeups, celery: FakeCelery) -> None:
     celery.gate.clear()
     wakeups.wake(IN)
     started = time.monotonic()
@@ -72,7 +72,7 @@ def test_ringing_waits_for_nobody_and_a_burst_is_one_ring(wakeups: Wakeups, cele
     assert len(celery.published) <= 2
 
 
-def test_a_ring_that_fails_is_no_failure_of_who_rang(wakeups: Wakeups, celery: FakeCelery) -> None:
+def test_a_wake_up_that_fails_is_no_failure_of_its_sender(wakeups: Wakeups, celery: FakeCelery) -> None:
     celery.failures.append(ConnectionError("the broker is away"))
     wakeups.wake(IN)
     eventually(lambda: not celery.failures)

@@ -212,11 +212,11 @@ def test_repeated_and_swapped_deliveries(sandbox: Sandbox, connector: FakeConnec
     ids = [envelope["direct_message_events"][0]["id"] for envelope in connector.envelopes()]
     assert sorted(ids) == sorted([late, early, early])
     assert ids[0] == early
-    held = sandbox.post("customer/messages", **PAIR, text="3", deliver=False)
-    assert held["state"] == "sent"
+    undelivered = sandbox.post("customer/messages", **PAIR, text="3", deliver=False)
+    assert undelivered["state"] == "sent"
     sandbox.post("customer/messages", **PAIR, text="4")
     until(lambda: len(connector.events) == 4)
-    assert held["id"] not in json.dumps(connector.envelopes())
+    assert undelivered["id"] not in json.dumps(connector.envelopes())
 
 
 def test_more_threads_bring_events_side_by_side(sandbox: Sandbox, connector: FakeConnector) -> None:

@@ -289,7 +289,7 @@ def test_it_ends_the_pauses_that_waited_for_it_and_wakes_a_worker(client: FlaskC
         services.lanes.pause(direction, ACCOUNT.id, until, "credentials_rejected", "x")
     push(client, SEED)
     assert services.lanes.pauses(ACCOUNT.id) == {}
-    # Saved again without a change: an operator who mended things at Twitter wants it tried.
+    # Saved again without a change: an operator who fixed something at X wants a retry.
     services.lanes.pause(Direction.OUT, ACCOUNT.id, until, "account_locked", "x")
     assert push(client, SEED).get_json()["changed"] is False
     assert services.lanes.pauses(ACCOUNT.id) == {}
@@ -426,7 +426,7 @@ def test_credentials_that_were_changed_meanwhile_need_no_asking(registered: Serv
     assert ccm.asked == []
 
 
-# While the account is being looked after
+# While the account is being checked
 
 
 class SlowTwitter:

@@ -27,8 +27,8 @@ def id_of(body: dict[str, str]) -> str:
 
 def push(tree: Tree, account_id: str, **values: str) -> dict[str, Any]:
     rows = [{"key": key.replace("_", "-"), "type": "String2000", "value": value} for key, value in values.items()]
-    told = {"serviceIdentifier": account_id, "connectorConfigurations": rows}
-    answer = tree.http.post(f"{tree.url}/connector-configurations", json=told, timeout=10)
+    configuration = {"serviceIdentifier": account_id, "connectorConfigurations": rows}
+    answer = tree.http.post(f"{tree.url}/connector-configurations", json=configuration, timeout=10)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found

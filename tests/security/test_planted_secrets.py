@@ -388,7 +388,7 @@ def test_the_brokers_log_of_slow_commands_keeps_nothing(run: Run) -> None:
         if "commandlog-request-larger-than" in client.config_get("commandlog-*"):
             for kind in ("slow", "large-request", "large-reply"):
                 assert client.execute_command("COMMANDLOG", "GET", 100, kind) == []
-        # Doorbells carry no message.
+        # Wake-ups carry no message.
         for key in client.scan_iter("tc-celery:*"):
             lease = (
                 client.lrange(key, 0, -1)

@@ -35,7 +35,7 @@ class Web:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
     def ask(self, *raw_events: bytes) -> list[tuple[int, bytes]]:
-        """Send pieces down one connection; return status and body of every answer until the server closes."""
+        """Send raw requests over one connection; return status and body of every answer until the server closes."""
         with self.connect() as line:
             for raw_event in raw_events:
                 with suppress(OSError):

@@ -75,12 +75,12 @@ class TestPairs:
         assert {p.name.removesuffix(".out.json") for p in PAYLOADS.glob("*.out.json")} == set(PAIRS)
 
     @pytest.mark.parametrize("name", PAIRS)
-    def test_a_payload_is_cut_into_the_expected_pieces(self, name: str) -> None:
-        found = [{k: getattr(p, k) for k in e} for e, p in zip_all(must_come_out(name)["pieces"], came_in(name))]
-        assert found == must_come_out(name)["pieces"]
+    def test_a_payload_is_split_into_the_expected_events(self, name: str) -> None:
+        found = [{k: getattr(p, k) for k in e} for e, p in zip_all(must_come_out(name)["raw_events"], came_in(name))]
+        assert found == must_come_out(name)["raw_events"]
 
     @pytest.mark.parametrize("name", [n for n in PAIRS if "activity" in must_come_out(n)])
-    def test_a_piece_is_read_as_the_expected_activity(self, name: str) -> None:
+    def test_an_event_is_read_as_the_expected_activity(self, name: str) -> None:
         expected = must_come_out(name)["activity"]
         activity = load(only(came_in(name)).envelope)
         found: dict[str, Any] = {"kind": type(activity).__name__}
@@ -104,7 +104,7 @@ class TestPairs:
         assert [dump_message(m) for m in messages] == must_come_out(name)["cim"]  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("name", PAIRS)
-    def test_what_is_kept_of_a_piece_says_the_same_after_a_stay_in_the_store(self, name: str) -> None:
+    def test_a_stored_event_reads_the_same_as_the_received_one(self, name: str) -> None:
         for raw_event in raw_events(came_in(name), ACCOUNT):
             kept = json.loads(json.dumps(raw_event.envelope))
             assert load(kept) == load(raw_event.envelope)
@@ -213,12 +213,12 @@ class TestCutting:
         ],
         ids=lambda p: json.dumps(p.get(DM, p))[-40:],
     )
-    def test_without_ids_a_piece_is_kept_as_unreadable_under_a_name_of_its_own(self, payload: dict[str, Any]) -> None:
+    def test_an_event_without_ids_is_kept_as_unreadable_under_an_id_of_its_own(self, payload: dict[str, Any]) -> None:
         raw_event = only(payload)
         assert not raw_event.readable
         assert raw_event.account_id == ACCOUNT
         assert len(raw_event.id) == 64
-        # The same body again is the same piece; another one is another.
+        # The same body again is the same event; another body is another event.
         assert only(copy.deepcopy(payload)).id == raw_event.id != only({"for_user_id": ACCOUNT, DM: ["other"]}).id
         with pytest.raises(Permanent) as caught:
             load(raw_event.envelope)
@@ -234,7 +234,7 @@ class TestCutting:
         assert activity.text == "a \ud83d b"
         assert only(json.loads(json.dumps({"for_user_id": ACCOUNT, DM: ["\ud800"]}))).id
 
-    def test_unknown_families_are_pieces_without_content(self) -> None:
+    def test_unknown_families_are_events_without_content(self) -> None:
         found = list(raw_events({"for_user_id": ACCOUNT, "brand_new_events": [{"secret": 1}], "other": None}, "1"))
         assert [(p.family, p.account_id, dict(p.envelope)) for p in found] == [
             ("brand_new_events", ACCOUNT, {}),

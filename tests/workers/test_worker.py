@@ -56,5 +56,5 @@ def test_a_worker_that_has_nothing_to_do_does_not_complain(
     services: Services, worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     worker.start()
-    eventually(lambda: services.heartbeats.workers() == ["alone"], what="a sign of life")
+    eventually(lambda: services.heartbeats.workers() == ["alone"], what="a heartbeat")
     assert not [record for record in caplog.records if record.levelname == "ERROR"]

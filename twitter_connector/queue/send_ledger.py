@@ -62,7 +62,7 @@ class SendLedger:
         return {int(n): _record(value, found.get(n + _BESIDE)) for n, value in found.items() if n.isdecimal()}
 
     def write(self, lease: Lease, message_id: str, number: int, step: SendRecord) -> bool:
-        """Record a step if the lane is still ours. False: it is not, and nothing may be sent."""
+        """Record a step and return True; False if the lease was lost. Then nothing may be sent."""
         facts = {name: value for name, value in step.__dict__.items() if value}
         newer = {name: facts.pop(name) for name in _NEWER if name in facts}
         if newer:
@@ -72,12 +72,14 @@ class SendLedger:
         return self._write(lease, message_id, number, json.dumps(facts))
 
     def write_quote(self, lease: Lease, message_id: str, quote: str) -> bool:
-        """Record what stands above a reply, "" for nothing, if the lane is still ours. False: it is not. It is
-        forgotten along with settling the message (QuoteForgotten)."""
+        """Record the quote above a reply ("" for none) and return True; False if the lease was lost.
+
+        Settling the message deletes the quote (QuoteForgotten).
+        """
         return self._write(lease, message_id, keys.LEDGER_QUOTE, quote)
 
     def quote(self, account_id: str, message_id: str) -> str | None:
-        """Return what stands above a reply, "" for nothing; None while that was not written down."""
+        """Return the quote above a reply, "" for none; None if it was not recorded yet."""
         with store_errors():
             found: str | None = self._client.hget(_key(account_id, message_id), keys.LEDGER_QUOTE)  # type: ignore[assignment]
         return found

@@ -175,7 +175,7 @@ class Accounts:
             return bool(self._client.sismember(keys.UNREGISTERED, account_id))
 
     def note(self, account_id: str, **account_status: int) -> None:
-        """Remember signs of life, each an epoch-ms moment: last_crc_at and the like."""
+        """Record values of the account status, most of them epoch milliseconds (`last_crc_at=...`)."""
         with store_errors():
             self._client.hset(
                 keys.ACCOUNT_STATUS.format(account=account_id), mapping={k: str(v) for k, v in account_status.items()}

@@ -1,1 +1,1 @@
-"""The only room that speaks to Twitter."""
+"""The only package that calls X."""

@@ -1,6 +1,6 @@
-"""Fetches what customers attach, from Twitter's own media hosts and from nowhere else.
+"""Downloads customers' attachments, only from X's own media hosts.
 
-Follows no redirect and shows a signature to no other host. Stores nothing: the bytes go by in pieces.
+Follows no redirect, so no other host sees a signature. Stores nothing: returns the bytes in chunks.
 """
 
 from __future__ import annotations
