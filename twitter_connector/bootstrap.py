@@ -37,6 +37,7 @@ from twitter_connector.delivery.outbound import OutboundRoute
 from twitter_connector.delivery.retry_policy import RetryPolicy
 from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.delivery.worker import Worker
+from twitter_connector.errors import StoreUnavailable
 from twitter_connector.media.spool import spool, sweep
 from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction, Lease
@@ -47,7 +48,7 @@ from twitter_connector.queue.dead_letters import DeadLetters
 from twitter_connector.queue.journal import Journal
 from twitter_connector.queue.lanes import Lanes
 from twitter_connector.queue.send_ledger import SendLedger, SendRecord
-from twitter_connector.queue.wakeups import Wakeups, celery_app
+from twitter_connector.queue.wakeups import Wakeups, celery_app, discard_tasks
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS, Accounts
 from twitter_connector.store.conversations import Conversations
 from twitter_connector.store.enquiries import Enquiries
@@ -149,6 +150,17 @@ def check_key(settings: Settings, *, patient: bool) -> None:
         verify_key(client, vault)
 
 
+def discard_old_tasks(settings: Settings) -> None:
+    """Remove the Celery tasks that piled up while no worker ran. Nothing happens if the broker is away."""
+    try:
+        with connect(settings.redis_url, patient=False) as client:
+            count = discard_tasks(client)
+    except StoreUnavailable:
+        return  # Celery waits for the broker; a queue of wake-ups is short
+    if count:
+        log.info("old_tasks_discarded", extra={"count": count})
+
+
 def living_workers(settings: Settings) -> list[str]:
     """Return the names of the living workers, "host:pid" each. Builds no services. Raises StoreUnavailable."""
     with connect(settings.redis_url, patient=False) as client:
@@ -166,7 +178,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     vault = Vault(keys)
     accounts = Accounts(client, vault)
     line = Line(client, patient=patient)
-    wakeups = wakeups or Wakeups(celery_app(settings, patient=patient))
+    wakeups = wakeups or Wakeups(celery_app(settings, patient=patient), client)
     lanes = Lanes(client, line, wakeups)
     http_client = HttpClient()
     rate_limits = RateLimits(client)

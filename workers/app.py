@@ -23,7 +23,15 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import celeryd_after_setup, setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
 from twitter_connector.accounts.readers import Readers
-from twitter_connector.bootstrap import Services, build_services, build_worker, check_key, clear_spool, start_logging
+from twitter_connector.bootstrap import (
+    Services,
+    build_services,
+    build_worker,
+    check_key,
+    clear_spool,
+    discard_old_tasks,
+    start_logging,
+)
 from twitter_connector.config import Settings
 from twitter_connector.delivery.worker import Worker as DeliveryWorker
 from twitter_connector.errors import ConnectorError, StoreUnavailable
@@ -113,6 +121,12 @@ def _typed_level() -> str | None:
 def _note_concurrency(instance: Any, **_: Any) -> None:
     global _concurrency  # noqa: PLW0603 - see services()
     _concurrency = instance.concurrency
+
+
+@celeryd_after_setup.connect  # type: ignore[untyped-decorator]
+def _discard_old_tasks(**_: Any) -> None:
+    # Before the consumer starts: it would fetch and discard expired tasks one by one.
+    discard_old_tasks(settings)
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -8,13 +8,17 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
+import redis
 from celery import Celery
 
-from tests.brokers import settings_in
-from twitter_connector.model.work import TYPING_INDICATOR, Direction
-from twitter_connector.queue.wakeups import CONSUME_TASKS, QUEUES, Wakeups, celery_app
+from tests.brokers import Broker, broker_process, inspector, services, settings_in
+from twitter_connector.bootstrap import Services
+from twitter_connector.model.work import TYPING_INDICATOR, Direction, Entry
+from twitter_connector.queue.wakeups import CONSUME_TASKS, QUEUES, WAKEUPS_MAX, Wakeups, celery_app, discard_tasks
 
 IN, OUT = Direction.IN, Direction.OUT
+
+__all__ = ["broker_process", "inspector", "services"]
 
 
 class FakeCelery:
@@ -48,8 +52,8 @@ def celery() -> FakeCelery:
 
 
 @pytest.fixture
-def wakeups(celery: FakeCelery) -> Wakeups:
-    return Wakeups(cast(Celery, celery))
+def wakeups(celery: FakeCelery, inspector: redis.Redis) -> Wakeups:
+    return Wakeups(cast(Celery, celery), inspector)
 
 
 def test_a_wake_up_reaches_the_workers_of_its_direction(wakeups: Wakeups, celery: FakeCelery) -> None:
@@ -99,3 +103,25 @@ def test_every_wakeup_has_a_task_and_a_queue() -> None:
     for name in ("Direction.IN", "Direction.OUT", "TYPING_INDICATOR"):
         assert f"@app.task(name=CONSUME_TASKS[{name}])" in tasks, name
     assert set(CONSUME_TASKS) == set(QUEUES) == {IN, OUT, TYPING_INDICATOR}
+
+
+def test_wakeups_that_nobody_takes_are_bounded_and_the_newest_remains(
+    broker_process: Broker, inspector: redis.Redis
+) -> None:
+    inspector.rpush("tc-celery:inbound", *(f"old {n}" for n in range(100_000)))
+    with celery_app(broker_process.settings, patient=True) as app:
+        Wakeups(app, inspector).wake(IN)
+        eventually(lambda: inspector.llen("tc-celery:inbound") <= WAKEUPS_MAX)
+    newest, *older = inspector.lrange("tc-celery:inbound", 0, -1)  # type: ignore[misc]
+    assert CONSUME_TASKS[IN] in newest
+    assert older == [f"old {n}" for n in range(WAKEUPS_MAX - 1)]
+
+
+def test_work_whose_wakeup_was_discarded_gets_a_new_one(services: Services, inspector: redis.Redis) -> None:
+    services.lanes.accept([Entry(OUT, "acme", "ada", "1", "{}")])
+    assert not services.lanes.wake_if_due(OUT), "its wake-up is pending"
+    inspector.rpush("tc-celery:outbound", "its wake-up")
+    inspector.rpush("tc-celery:upkeep", "expired")
+    assert discard_tasks(inspector) == 2
+    assert not inspector.exists("tc-celery:outbound", "tc-celery:upkeep")
+    assert services.lanes.wake_if_due(OUT)

@@ -11,8 +11,11 @@ import threading
 import time
 from urllib.parse import urlsplit
 
+import redis
 from celery import Celery
 
+from twitter_connector.broker import keys
+from twitter_connector.broker.connection import store_errors
 from twitter_connector.config import Settings
 from twitter_connector.model.work import TYPING_INDICATOR, Direction
 
@@ -32,6 +35,9 @@ WAKEUP_EXPIRES_SECONDS = 60
 # Publishing a task costs more than an acknowledgement. A second wake-up within this time says nothing new: the worker
 # that the first one woke is at work.
 WAKEUP_INTERVAL_SECONDS = 0.02
+# So many wake-ups wait in a queue at most; the oldest are dropped. One is enough to start a worker's work.
+WAKEUPS_MAX = 100
+_KEY_PREFIX = "tc-celery:"
 
 
 def celery_app(settings: Settings, *, patient: bool) -> Celery:
@@ -55,7 +61,7 @@ def celery_app(settings: Settings, *, patient: bool) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={
-            "global_keyprefix": "tc-celery:",
+            "global_keyprefix": _KEY_PREFIX,
             "visibility_timeout": 120,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
@@ -80,11 +86,26 @@ def _broker_url(redis_url: str) -> str:
     return f"redis+socket://{parts.path}" + (f"?{parts.query}" if parts.query else "")
 
 
+def discard_tasks(client: redis.Redis) -> int:
+    """Remove all waiting tasks and return their number. For a worker that starts. Raises StoreUnavailable.
+
+    A worker would discard expired tasks one by one. Work that is due is served all the same: the sweeper sends a new
+    wake-up, because the marks of pending ones are removed too.
+    """
+    queues = [_KEY_PREFIX + name for name in (*QUEUES.values(), UPKEEP_QUEUE)]
+    with store_errors(), client.pipeline(transaction=True) as pipe:
+        for queue in queues:
+            pipe.llen(queue)
+        pipe.delete(*queues, *(keys.WAKEUP.format(direction=direction) for direction in Direction))
+        return sum(pipe.execute()[:-1])
+
+
 class Wakeups:
     """Publishes wake-ups in a thread of its own, so that no acknowledgement waits for Celery."""
 
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: Celery, client: redis.Redis) -> None:
         self._app = app
+        self._client = client
         self._lock = threading.Lock()
         self._wanted: set[str] = set()
         self._awake = threading.Event()
@@ -115,6 +136,8 @@ class Wakeups:
                         expires=WAKEUP_EXPIRES_SECONDS,
                         ignore_result=True,
                     )
+                    # Celery puts new tasks in front.
+                    self._client.ltrim(_KEY_PREFIX + QUEUES[direction], 0, WAKEUPS_MAX - 1)
                 except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the sweeper wakes again
                     log.warning("wakeup_not_sent", extra={"queue": QUEUES[direction], "error": type(error).__name__})
             time.sleep(WAKEUP_INTERVAL_SECONDS)
