@@ -328,21 +328,6 @@ class TestArchitecturePage:
         assert sorted(named) == sorted(packages | modules)
 
 
-# Words of 0.1.0 that the glossary replaces. Code quotes may have them: keys in the broker keep their names.
-COINED = re.compile(
-    r"\b(doorbells?|bells?|knock|hush|flash(es)?|buried|bury|mend(s|ed|ing)?|heal(s|ed)?|keepers?|untold|leftovers|provenance"
-    r"|rooms?|walls?|looks? after|listings?|standing)\b",
-    re.IGNORECASE,
-)
-
-
-class TestWords:
-    @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
-    def test_a_document_uses_no_coined_word(self, path: Path) -> None:
-        prose = re.sub(r"```.*?```|`[^`]*`|<!--.*?-->|\]\([^)]*\)", "", path.read_text("utf-8"), flags=re.DOTALL)
-        assert sorted({match[0].lower() for match in COINED.finditer(prose)}) == []
-
-
 class TestDocuments:
     def test_the_changelog_is_there_and_begins_with_the_latest(self) -> None:
         assert re.search(r"^## ", text_of("CHANGELOG.md"), re.MULTILINE)

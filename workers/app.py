@@ -159,7 +159,7 @@ def _hold_lock() -> None:
         _lock = (settings.worker_locks / f"{os.getpid()}.lock").open("wb")
         fcntl.flock(_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        log.warning("worker_lock_not_held", extra={"error": type(error).__name__, "path": str(settings.worker_locks)})
+        log.warning("worker_lock_failed", extra={"error": type(error).__name__, "path": str(settings.worker_locks)})
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]

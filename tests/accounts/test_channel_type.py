@@ -19,19 +19,19 @@ def ccm_at(server: Loopback) -> CcmClient:
     return CcmClient(HttpClient(trust_env=False), server.url.rstrip("/"), lambda: datetime.now(UTC))
 
 
-def listing(*names: str) -> Reply:
+def channel_types(*names: str) -> Reply:
     return Reply(200, json.dumps([{"id": "1", "name": name} for name in names]).encode())
 
 
 @pytest.mark.parametrize(
     ("listed", "created", "known", "lines", "posts"),
     [
-        (listing("WEB", "TWITTER"), 201, ChannelType.PRESENT, 0, 0),
-        (listing("WEB"), 201, ChannelType.CREATED, 1, 1),
-        (listing(), 200, ChannelType.CREATED, 1, 1),
-        (listing("WEB"), 409, ChannelType.PRESENT, 1, 1),
-        (listing("WEB"), 403, ChannelType.MISSING, 1, 1),
-        (listing("WEB"), 500, ChannelType.MISSING, 1, 1),
+        (channel_types("WEB", "TWITTER"), 201, ChannelType.PRESENT, 0, 0),
+        (channel_types("WEB"), 201, ChannelType.CREATED, 1, 1),
+        (channel_types(), 200, ChannelType.CREATED, 1, 1),
+        (channel_types("WEB"), 409, ChannelType.PRESENT, 1, 1),
+        (channel_types("WEB"), 403, ChannelType.MISSING, 1, 1),
+        (channel_types("WEB"), 500, ChannelType.MISSING, 1, 1),
         (Reply(401), 201, ChannelType.UNKNOWN, 1, 0),
         (Reply(403), 201, ChannelType.UNKNOWN, 1, 0),
         (Reply(404), 201, ChannelType.UNKNOWN, 1, 0),

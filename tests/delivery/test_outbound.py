@@ -408,7 +408,7 @@ class TestOpenOutcomes:
         assert len(fakes.twitter.sent) == len(customers)
         assert fakes.twitter.looks <= 6, "Twitter allows 15 in 15 minutes"
 
-    def test_a_long_outage_leaves_twitters_limit_on_listing_alone(self, fakes: FakeDeliveries) -> None:
+    def test_a_long_outage_stays_within_twitters_limit_on_sent_lookups(self, fakes: FakeDeliveries) -> None:
         customers = [str(10_000 + n) for n in range(20)]
         for n, customer in enumerate(customers):
             fakes.send(f"m-{n}", customer=customer)

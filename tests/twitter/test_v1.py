@@ -414,10 +414,10 @@ class TestWebhooks:
         http.post(f"{API}/oauth2/token", json={"token_type": "bearer", "access_token": "made"})
         http.get(f"{ENV}/webhooks.json", json=[])
         assert registration.webhooks() == []
-        token, listing = (call.request for call in http.calls)
+        token, webhooks = (call.request for call in http.calls)
         assert base64.b64decode(str(token.headers["Authorization"]).removeprefix("Basic ")) == b"app key:app secret"
         assert token.body == "grant_type=client_credentials"
-        assert listing.headers["Authorization"] == "Bearer made"
+        assert webhooks.headers["Authorization"] == "Bearer made"
 
     @pytest.mark.parametrize(("status", "code"), [(403, 99), (403, None), (404, None), (200, None)])
     def test_where_no_bearer_token_is_to_be_had_the_account_signs(

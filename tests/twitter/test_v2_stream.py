@@ -1,4 +1,4 @@
-"""The activity stream over real HTTP: lines in any pieces, keep-alive, silence, and refusals."""
+"""The activity stream over real HTTP: lines in any chunks, keep-alive, silence, and refusals."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read_to_its_end(stream: V2Stream) -> list[tuple[object, float]]:
     return found
 
 
-def test_lines_are_read_in_whatever_pieces_they_come(server: Loopback) -> None:
+def test_lines_are_read_from_chunks_of_any_size(server: Loopback) -> None:
     body = b'{"a":1}\r\n\r\n{"b":"\xc3\xa9"}\r\nnonsense\r\n[]\r\n{"c":3}\r\n'
     server.answer = lambda seen: Reply(body=[body[i : i + 3] for i in range(0, len(body), 3)])
     events = [event for event, _ in read_to_its_end(stream(server))]

@@ -142,12 +142,12 @@ class Streaming:
             until = time.monotonic() + LOCK_SECONDS
             while not ended.wait(LOCK_SECONDS / 5):
                 try:
-                    held = self.locks.hold(chore, self.owner, LOCK_SECONDS)
+                    is_owner = self.locks.hold(chore, self.owner, LOCK_SECONDS)
                 except StoreUnavailable:
-                    held = time.monotonic() < until
+                    is_owner = time.monotonic() < until
                 else:
-                    until = time.monotonic() + LOCK_SECONDS if held else until
-                if not held:
+                    until = time.monotonic() + LOCK_SECONDS if is_owner else until
+                if not is_owner:
                     lost.set()
                     return
 
