@@ -146,8 +146,10 @@ class TestTakenIn:
             place.accounts.save(registered)
             return pull(account_id)
 
-        send_only = SendOnlyAccounts(place.accounts, place.enquiries, registered_meanwhile, place.platform, place.clock)
-        assert send_only(STRANGER, place.clock()) == registered
+        send_only_accounts = SendOnlyAccounts(
+            place.accounts, place.enquiries, registered_meanwhile, place.platform, place.clock
+        )
+        assert send_only_accounts(STRANGER, place.clock()) == registered
         assert place.accounts.get(STRANGER) == registered
         # Found before anybody is asked, where it was there in time.
         place.asked.clear()
