@@ -18,12 +18,12 @@ from twitter_connector.model.timestamps import epoch_ms, moment
 from .account_rows import AccountRows
 from .vault import Vault
 
-# How long a process may act on what it last read. Registration in one process is seen by the others within
-# this time, or at once where they look afresh (an unknown account, a signature that does not fit, a challenge).
+# How long a process may use what it last read. Other processes see a registration within this time, or at once where
+# they read again: for an unknown account, a signature that does not match, and a challenge.
 CACHE_SECONDS = 30.0
-# Someone who guesses account ids or signatures must not turn each guess into a read of the broker.
+# Guessed account ids or signatures must not cause one read of the broker each.
 REFRESH_PAUSE_SECONDS = 1.0
-# Nobody changes one account that often at the same moment.
+# So many concurrent changes of one account do not occur in practice.
 _CHANGE_TRIES = 20
 
 
@@ -32,7 +32,7 @@ def utc_now() -> datetime:
 
 
 class Accounts:
-    """The registered accounts. Raises StoreUnavailable when the broker does not answer and the cache is empty.
+    """The registered accounts. Raises StoreUnavailable if the broker does not answer and the cache is empty.
 
     clock: monotonic seconds, for the cache. now: the present moment, for retired secrets.
     """
@@ -51,7 +51,7 @@ class Accounts:
         self._cache: dict[str, tuple[float, Account | None]] = {}
 
     def get(self, account_id: str, *, max_age: float = CACHE_SECONDS) -> Account | None:
-        """Return the account as read at most `max_age` seconds ago, or None where nobody registered it."""
+        """Return the account as read at most `max_age` seconds ago, or None if nobody registered it."""
         known = self._cache.get(account_id)
         if known is not None and self._clock() - known[0] < max_age:
             return known[1]
@@ -59,17 +59,17 @@ class Accounts:
             row: str | None = self._client.hget(keys.ACCOUNTS, account_id)  # type: ignore[assignment]
         account = self._rows.load(row) if row else None
         if account is None and len(self._cache) > 10_000:
-            self._cache.clear()  # ids nobody registered come from outside; their number has a limit
+            self._cache.clear()  # unregistered ids come from outside, so their number is limited
         self._cache[account_id] = (self._clock(), account)
         return account
 
     def fresh(self, account_id: str) -> Account | None:
-        """Return the account if this process has read it lately; never asks the broker."""
+        """Return the account if this process read it recently, otherwise None. Never asks the broker."""
         known = self._cache.get(account_id)
         return known[1] if known is not None and self._clock() - known[0] < CACHE_SECONDS else None
 
     def last_known(self, account_id: str) -> Account | None:
-        """Return what this process read last, however old; for answering while the broker is away."""
+        """Return the account as this process last read it, however old. For answers while the broker is away."""
         known = self._cache.get(account_id)
         return known[1] if known else None
 
@@ -79,7 +79,7 @@ class Accounts:
         return [self._rows.load(row) for _, row in sorted(rows.items())]
 
     def refresh(self) -> None:
-        """Read every account anew, so that events can be verified without asking, and while the broker is away."""
+        """Read all accounts into the cache, so that events can be verified quickly, and while the broker is away."""
         asked = self._clock()
         found = {account.id: account for account in self.all()}
         known = {account_id for account_id, (_, account) in list(self._cache.items()) if account is not None}
@@ -92,7 +92,7 @@ class Accounts:
         self._write(account.id, lambda row: account, registered=True)
 
     def add(self, account: Account) -> bool:
-        """Store an account unless one of that id is stored. Return whether it was stored."""
+        """Store an account unless one with this id is stored. Return True if it was stored."""
         return self._write(account.id, lambda row: None if row else account) is not None
 
     def change(self, account_id: str, change: Callable[[Account], Account]) -> Account | None:
@@ -138,7 +138,7 @@ class Accounts:
         raise StoreUnavailable("account_contended", f"Many processes are changing account {account_id}.", ours=True)
 
     def proved(self, account_id: str) -> None:
-        """Note that the newest consumer secret has been seen to work. Those before it end a while later."""
+        """Record that X uses the newest consumer secret. The retired secrets end some time later."""
 
         def ends(account: Account) -> Account:
             if not account.retired_secrets or account.retired_until:
@@ -148,13 +148,15 @@ class Accounts:
         self.change(account_id, ends)
 
     def forget_retired(self) -> list[str]:
-        """Take out of the store every retired secret whose time is over; nobody verifies with it any more as it
-        is. Return the accounts that had one."""
+        """Delete the retired secrets whose time is over. Return the accounts that had one.
+
+        Nothing accepts such a secret any more, even before it is deleted.
+        """
         with store_errors():
             rows: dict[str, str] = self._client.hgetall(keys.ACCOUNTS)  # type: ignore[assignment]
         over = [account_id for account_id, row in rows.items() if self._rows.retirement_is_over(row)]
         for account_id in over:
-            # Loaded without it already, so that writing it back is enough; unless there are new ones by now.
+            # Loading drops expired secrets, so writing the account back deletes them. Newer ones stay.
             self.change(account_id, lambda a: a if a.retired_secrets else replace(a, retired_until=None))
         return sorted(over)
 
@@ -165,7 +167,7 @@ class Accounts:
         self._cache.pop(account_id, None)
 
     def withdraw(self, account_id: str) -> None:
-        """Remove an account because an operator wants so: until it is registered again, `withdrawn` says so."""
+        """Remove an account on an operator's request. `withdrawn` returns True until it is registered again."""
         with store_errors():
             self._client.sadd(keys.UNREGISTERED, account_id)
         self.remove(account_id)
@@ -182,11 +184,11 @@ class Accounts:
             )
 
     def note_wait(self, account_id: str, until: datetime) -> None:
-        """Remember until when the account's replies wait for a person at least."""
+        """Record the moment until which the account's replies wait for a person."""
         self.note(account_id, waited_until=epoch_ms(until))
 
     def waited_until(self, account_id: str) -> datetime | None:
-        """Return until when the account's replies have waited for a person, or None."""
+        """Return the moment until which the account's replies wait for a person, or None."""
         ms = self.account_status(account_id).get("waited_until")
         return moment(ms) if ms else None
 

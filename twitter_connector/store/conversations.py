@@ -1,4 +1,4 @@
-"""What customers were asked, and which Twitter event a CIM message came from: what answers and read marks need."""
+"""Stores the options customers were offered, for their answers, and the X event of each CIM message, for read marks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from twitter_connector.model.plan import Asked, Choice
 
 
 class Conversations:
-    """Every method raises StoreUnavailable when the broker does not answer."""
+    """Open questions and origins of messages. Every method raises StoreUnavailable if the broker does not answer."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
     def ask(self, account_id: str, customer_id: str, asked: Asked | None) -> None:
-        """Remember the options about to be sent; None: another message goes out, which closes an open question."""
+        """Store the options about to be sent. None: another message is sent, which closes an open question."""
         question = keys.QUESTION.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
         with store_errors():
             if asked is None:
@@ -35,7 +35,7 @@ class Conversations:
             pipe.execute()
 
     def named(self, account_id: str, message_id: str) -> Asked | None:
-        """Return the options of one BUTTON message, while they are remembered."""
+        """Return the options of one BUTTON message, or None if they are not stored any more."""
         with store_errors():
             row: str | None = self._client.get(_asked(account_id, message_id))  # type: ignore[assignment]
         if row is None:
@@ -44,14 +44,14 @@ class Conversations:
         return Asked(message_id, tuple(Choice(*choice) for choice in choices), numbered)
 
     def open_one(self, account_id: str, customer_id: str) -> Asked | None:
-        """Return the numbered question the customer may be answering, if nothing has come between."""
+        """Return the numbered question that is open for the customer, or None if another message came after it."""
         question = keys.QUESTION.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
         with store_errors():
             message_id: str | None = self._client.get(question)  # type: ignore[assignment]
         return self.named(account_id, message_id) if message_id else None
 
     def event_of(self, account_id: str, message_id: str) -> str | None:
-        """Return the Twitter event a CIM message was made from."""
+        """Return the id of the X event that a CIM message was made from, or None."""
         with store_errors():
             found: str | None = self._client.get(
                 keys.LINK.format(account=quote(account_id, safe=""), id=quote(message_id, safe=""))

@@ -1,4 +1,4 @@
-"""What is remembered of the channel itself: its type's id, and when CCM was last asked for an account's settings."""
+"""Stores the channel type's id, and when CCM was last asked for the settings of an account."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ _END = source(__package__, "end_enquiry")
 
 
 class Enquiries:
-    """Raises StoreUnavailable when the broker does not answer."""
+    """Requests to CCM about accounts. Every method raises StoreUnavailable if the broker does not answer."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
     def may_pull(self, account_id: str) -> bool:
-        """Say whether CCM may be asked for this account now, and count it as asked: once in a while, by one
-        process of all."""
+        """Return True if CCM may be asked about this account now: one process may, once in PULL_SECONDS."""
         key = keys.PULLED.format(account=quote(account_id, safe=""))
         with store_errors():
             return bool(self._client.set(key, 1, nx=True, ex=keys.PULL_SECONDS))
 
     def begin_enquiry(self, account_id: str, seconds: int) -> str:
-        """Say whether CCM may be asked about an account nobody registered: "" where the caller, as the only one for so
-        many seconds, is to ask now and then to say how it ended. Otherwise how it stands: "asking", the state an
-        enquiry ended with, or "full" where too many accounts have been asked about lately."""
+        """Return "" if the caller may ask CCM about an unregistered account now; otherwise the reason why not.
+
+        With "", no other caller may ask for so many seconds, and the caller reports the result to `end_enquiry`.
+        The reasons: "asking" (another caller asks), the state an earlier enquiry ended with, or "full" (too many
+        accounts were asked about recently).
+        """
         with store_errors():
             state = self._client.eval(
                 _BEGIN, 1, keys.ENQUIRIES, account_id, keys.ENQUIRIES_MAX, seconds, keys.PULL_SECONDS
@@ -38,12 +40,12 @@ class Enquiries:
         return str(state)
 
     def end_enquiry(self, account_id: str, state: str, seconds: int) -> None:
-        """Remember for so many seconds, PULL_SECONDS at most, how the enquiry ended; nobody asks meanwhile."""
+        """Store the result of an enquiry for so many seconds, PULL_SECONDS at most. Nobody asks during that time."""
         with store_errors():
             self._client.eval(_END, 1, keys.ENQUIRIES, account_id, state, seconds, keys.PULL_SECONDS)
 
     def forget_enquiry(self, account_id: str) -> None:
-        """Let the next message of this account ask again."""
+        """Delete the result of an enquiry, so that the next message of this account asks again."""
         with store_errors():
             self._client.hdel(keys.ENQUIRIES, account_id)
 
@@ -52,7 +54,7 @@ class Enquiries:
             self._client.set(keys.CHANNEL_TYPE, channel_type_id)
 
     def type_id(self) -> str | None:
-        """Return the id of the channel type an operator named, or None."""
+        """Return the id of the channel type that an operator set, or None."""
         with store_errors():
             found: str | None = self._client.get(keys.CHANNEL_TYPE)  # type: ignore[assignment]
         return found

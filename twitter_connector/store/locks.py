@@ -1,4 +1,4 @@
-"""One replica at a time does a chore: a lock that expires by itself."""
+"""Locks that expire by themselves, so that one replica at a time does a chore."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _HOLD = source(__package__, "hold")
 
 
 class Locks:
-    """Locks for scheduled work. A chore that outlives its lock may run twice; each of them may."""
+    """Locks for scheduled work. A chore that takes longer than its lock may run twice; every chore may."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
     def once(self, chore: str, seconds: int) -> bool:
-        """Return True for the first caller of all replicas in so many seconds."""
+        """Return True for the first caller among all replicas in so many seconds, otherwise False."""
         with store_errors():
             return bool(self._client.set(keys.LOCK.format(chore=chore), 1, nx=True, ex=seconds))
 
     @contextmanager
     def alone(self, chore: str, seconds: int = keys.LOCK_SECONDS) -> Iterator[bool]:
-        """Yield whether nobody else is at it. seconds: after which the lock of a process that died ends."""
+        """Yield True if no other process does the chore. seconds: when the lock of a process that died expires."""
         key, mine = keys.LOCK.format(chore=chore), uuid4().hex
         with store_errors():
             got = bool(self._client.set(key, mine, nx=True, ex=seconds))
@@ -41,7 +41,7 @@ class Locks:
                     self._client.eval(_RELEASE, 1, key, mine)
 
     def hold(self, chore: str, owner: str, seconds: int) -> bool:
-        """Take a lock, or keep it for so many seconds more. Return whether the owner has it now."""
+        """Take or renew a lock for so many seconds. Return True if the owner has it now."""
         with store_errors():
             return bool(self._client.eval(_HOLD, 1, keys.LOCK.format(chore=chore), owner, seconds))
 

@@ -1,4 +1,4 @@
-"""What Twitter still allows each account, endpoint by endpoint, as its answers say."""
+"""Stores the calls that X still allows each account at each endpoint, as X's responses say."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ log = logging.getLogger(__name__)
 
 
 class RateLimits:
-    """Positions in Twitter's 15-minute windows, for people to see. Nothing is decided by them: a 429 decides."""
+    """Positions in X's 15-minute windows, shown to people. They decide nothing: only a 429 does."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
     def note(self, account_id: str, endpoint: str, limit: int, remaining: int, reset: int) -> None:
-        """Remember a position. reset: epoch seconds. A broker that is away is no reason to fail a call that worked."""
+        """Store a position. reset: epoch seconds. Never raises: the call to X worked, even if the broker is away."""
         key = keys.BUDGETS.format(account=account_id)
         try:
             with store_errors():

@@ -25,7 +25,7 @@ _TRIES = 50
 
 @dataclass(frozen=True)
 class Resealed:
-    """The outcome of `reseal`. unreadable: accounts that no key opens. forgotten: whether those were removed."""
+    """The result of `reseal`. unreadable: accounts that no key opens. forgotten: True if those were removed."""
 
     accounts: tuple[str, ...]
     unreadable: tuple[str, ...]
@@ -33,7 +33,7 @@ class Resealed:
 
 
 def verify_key(client: redis.Redis, vault: Vault) -> None:
-    """Return if the keys open everything that is stored. On an empty broker, store what later starts compare with.
+    """Return normally if the keys open all stored credentials. On an empty broker, store a proof for later starts.
 
     Raises Permanent(credentials_key_wrong), which names the accounts, and StoreUnavailable.
     """
@@ -49,7 +49,7 @@ def verify_key(client: redis.Redis, vault: Vault) -> None:
     with store_errors(), client.pipeline(transaction=True) as pipe:
         pipe.set(keys.KEY_CHECK, vault.seal(_KNOWN_TEXT), nx=True)
         if not rows:
-            # No process of 0.1.0 has used this broker: it would have left the text above.
+            # A process of 0.1.0 would have stored the proof, so none has used this broker.
             pipe.set(keys.ACCOUNTS_FORM, NAMED_FIELDS)
         pipe.execute()
 
@@ -102,7 +102,7 @@ def reseal(
                     pipe.set(keys.KEY_CHECK, vault.seal(_KNOWN_TEXT))
                 pipe.execute()
             except redis.WatchError:
-                continue  # an account was changed in between
+                continue  # an account was changed meanwhile
             return Resealed(tuple(sorted(resealed)), tuple(unreadable), bool(unreadable) and forget_unreadable)
     raise StoreUnavailable(
         "accounts_contended", "Accounts are being changed all the time. Run the command again.", ours=True

@@ -21,7 +21,7 @@ _DIRECTIONS = tuple(Direction)
 
 @dataclass(frozen=True)
 class AccountSnapshot:
-    """The state of one account. Mappings by direction lack a direction where there is nothing to say.
+    """The state of one account. A mapping by direction has no entry for a direction without data.
 
     status: epoch-ms moments and counts by name, see Accounts.note. waiting: number of lanes with work. lag: seconds for
     which the lane that is due longest has been waiting for a worker. pauses: until (epoch ms), reason, detail, since.

@@ -1,4 +1,4 @@
-"""Encryption of credentials at rest, and the key file that makes it possible without configuration."""
+"""Encrypts stored credentials. Without a configured key, uses a key file that it creates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Vault:
-    """Seals and opens small texts. Several keys may open, the first one seals: that is how keys are rotated."""
+    """Encrypts and decrypts short texts. The first key encrypts; all keys decrypt, so that keys can be rotated."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(k) for k in keys])
@@ -27,19 +27,19 @@ class Vault:
         return self._fernet.encrypt(text.encode()).decode()
 
     def open(self, sealed: str) -> str:
-        """Return the text. Raises Permanent(credentials_key_wrong) when no key fits."""
+        """Return the decrypted text. Raises Permanent(credentials_key_wrong) if no key decrypts it."""
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
             raise wrong_key("The stored credentials were encrypted with another key.") from None
 
     def reseal(self, sealed: str) -> str:
-        """Return the same text sealed with the first key. Raises what `open` does."""
+        """Return the text encrypted with the first key. Raises what `open` raises."""
         return self.seal(self.open(sealed))
 
 
 def wrong_key(what: str) -> Permanent:
-    """Return the error that says so, and what to do."""
+    """Return the error for credentials that no key decrypts. what: its first sentence."""
     return Permanent(
         "credentials_key_wrong",
         f"{what} Put the former key behind the new one in CREDENTIALS_KEY (comma separated), or restore "
@@ -54,10 +54,10 @@ def key_file(var_dir: Path) -> Path:
 
 
 def keys_of(configured: Sequence[str], var_dir: Path) -> tuple[str, ...]:
-    """Return the keys to use, the one that seals first: the configured ones, else those of the file in VAR_DIR.
+    """Return the configured keys, or those of the key file in VAR_DIR. The first one encrypts.
 
-    The file is made on first use, with mode 0600, and may hold several keys, one a line, newest first. Raises
-    Permanent(credentials_key_unreadable) where it holds anything else.
+    The file is created on first use with mode 0600. It contains one key on each line, the newest first. Raises
+    Permanent(credentials_key_unreadable) if it contains anything else.
     """
     if configured:
         return tuple(configured)
@@ -80,8 +80,8 @@ def keys_of(configured: Sequence[str], var_dir: Path) -> tuple[str, ...]:
 
 
 def _make(path: Path) -> None:
-    """Write a new key. Several processes start at once: each writes its own file, and only the first link to the
-    name counts."""
+    """Write a new key. Several processes may start at once: each writes a file of its own, and the first to link it to
+    the name wins."""
     descriptor, mine = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(descriptor, "w") as file:
@@ -93,7 +93,7 @@ def _make(path: Path) -> None:
         pass
     finally:
         os.unlink(mine)
-    # Credentials sealed with a key whose name a power cut took away again would be lost.
+    # Sync the folder too: after a power cut, credentials are lost if the key's name is.
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)
@@ -105,6 +105,6 @@ def _keep_private(path: Path) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         log.warning("key_file_was_readable_by_others", extra={"mode": oct(mode), "path": str(path)})
-        # It may be mounted, and its mode somebody else's affair.
+        # It may be a mounted file, whose mode we cannot set.
         with suppress(OSError):
             path.chmod(stat.S_IRUSR | stat.S_IWUSR)
