@@ -1,4 +1,4 @@
-"""The Redis client and the border where its errors become ours."""
+"""Creates Redis clients, and turns their errors into StoreUnavailable."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from redis.retry import Retry
 
 from twitter_connector.errors import StoreUnavailable
 
-# Twitter waits three seconds for its 200. A broker that takes longer than this is away, as far as the web
-# is concerned; redis-py's own default would block for more than forty (docs/decisions/0002).
+# X waits three seconds for the 200. The web treats a slower broker as away; with redis-py's defaults it would block for
+# more than 40 seconds (docs/decisions/0002).
 WEB_TIMEOUT_SECONDS = 1.0
 WORKER_TIMEOUT_SECONDS = 5.0
 
@@ -43,7 +43,7 @@ def connect(url: str, *, patient: bool) -> redis.Redis:
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Turn whatever the broker did wrong into StoreUnavailable. Out of memory and loading count too."""
+    """Turn each error of the broker into StoreUnavailable, also if it is out of memory or loading."""
     try:
         yield
     except redis.RedisError as error:
@@ -115,7 +115,7 @@ class Line:
             try:
                 return connection.read_response()
             except redis.exceptions.NoScriptError:
-                # The server has been started anew since: it learns the script, and its digest will do again.
+                # The server was restarted: load the script again.
                 connection.send_command("SCRIPT", "LOAD", source)
                 connection.read_response()
                 connection.send_packed_command([command], check_health=False)
@@ -123,7 +123,7 @@ class Line:
         except redis.ResponseError:
             raise
         except BaseException:
-            # Whatever was left unread must not be taken for the next script's answer.
+            # An unread answer must not be taken for that of the next script.
             connection.disconnect()
             raise
 

@@ -127,7 +127,7 @@ def megabytes(size: int) -> str:
 
 def _judged(facts: gif.Facts | None) -> MediaKind:
     if facts is None:
-        raise _refused("The GIF is damaged: it holds no picture.")
+        raise _refused("The GIF is damaged: it has no picture.")
     if facts.frames == 1:
         return STATIC_GIF
     if facts.frames > GIF_MAX_FRAMES:

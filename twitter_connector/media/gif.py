@@ -11,7 +11,7 @@ from typing import BinaryIO
 _BUFFER_BYTES = 64 * 1024
 _EXTENSION = 0x21
 _IMAGE = 0x2C
-# In both kinds of descriptors: a table of colours follows, and three bits say how many.
+# In both kinds of descriptors: this bit says that a colour table follows; three others give its size.
 _HAS_TABLE = 0x80
 _TABLE_SIZE = 0x07
 
@@ -26,7 +26,7 @@ class Facts:
 
 
 def measure(file: BinaryIO, enough: int) -> Facts | None:
-    """Return the facts of a GIF, or None where it holds no frame. Counting stops at one frame more than enough.
+    """Return size and frames of a GIF, or None if it has no frame. Counting stops one frame above the limit.
 
     A file that ends in the middle, or without its trailer, counts as far as it goes: browsers show such GIFs too.
     """
@@ -52,7 +52,7 @@ def measure(file: BinaryIO, enough: int) -> Facts | None:
                 steps.byte()
                 steps.skip_sub_blocks()
             else:
-                # The trailer, or rubbish after the last frame.
+                # The trailer, or invalid data after the last frame.
                 break
     except EOFError:
         pass
@@ -64,7 +64,7 @@ def _table_bytes(flags: int) -> int:
 
 
 class _Steps:
-    """Goes through a file by small steps out of one buffer."""
+    """Reads a file in small steps from one buffer."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -1,1 +1,1 @@
-"""What the relay speaks of, as frozen dataclasses. Standard library only."""
+"""Accounts, events, messages, plans and work as frozen dataclasses. Standard library only."""

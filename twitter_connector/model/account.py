@@ -1,4 +1,4 @@
-"""A Twitter account that belongs to the brand, and what lets us act for it."""
+"""An X account of the brand, with the credentials to act for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 # The flavours of X's API that an account can speak, as they are stored, and as our answers name them.
 V1, V2 = "v1", "v2"
 _API_NAMES = {V1: "v1.1", V2: "v2"}
-# How events come in: by webhook from the X Activity API or Account Activity, over a stream, or by asking for them.
+# How events arrive: by webhook from the X Activity API or the Account Activity API, over a stream, or by polling.
 XAA, AAA, STREAM, POLL = "xaa", "aaa", "stream", "poll"
 INBOUND = "inbound"
 
@@ -27,7 +27,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Webhook:
-    """A webhook as Twitter lists it."""
+    """A webhook as X lists it."""
 
     id: str
     url: str
@@ -36,16 +36,15 @@ class Webhook:
 
 @dataclass(frozen=True)
 class Account:
-    """What we know of one account.
+    """One account.
 
-    flavour: which of X's APIs the account speaks. settings: what that flavour needs to know beside the credentials.
-    webhook_url: the URL the operator asked for; empty where nobody registered the account, which then only sends with
-    the credentials CCM has for it. webhook: what Twitter has registered (it may belong to another
-    account, since one webhook may serve several).
-    app_id: Twitter's id of our own app, by which echoes of other apps are told apart; empty where not known.
-    attention: why a person is needed, in one sentence; empty while all is well.
-    retired_secrets: consumer secrets that were valid until lately, for events signed before a rotation.
-    retired_until: when those end; None while the newest secret has not been seen to work.
+    flavour: which of X's APIs the account speaks. settings: what that flavour needs besides the credentials.
+    webhook_url: the URL that the operator registered; "" for a send-only account, which has CCM's credentials.
+    webhook: the one registered at X. It may serve several accounts, and belong to another one.
+    app_id: X's id of our app, to recognise messages that other apps sent; "" if unknown.
+    attention: a sentence that says why a person is needed; "" if none is.
+    retired_secrets: earlier consumer secrets, for events that X signed before a rotation.
+    retired_until: when those end; None until X has used the newest secret.
     """
 
     id: str
@@ -70,30 +69,33 @@ class Account:
 
     @property
     def inbound(self) -> str:
-        """How the account's events come in: XAA, AAA, STREAM or POLL."""
+        """How the account's events arrive: XAA, AAA, STREAM or POLL."""
         return self.settings.get(INBOUND) or (AAA if self.flavour == V1 else XAA)
 
     @property
     def sends_only(self) -> bool:
-        """Whether nobody registered the account: we made nothing for it at X, and do not read its messages."""
+        """True for a send-only account: nothing was created for it at X, and its messages are not read."""
         return not self.webhook_url and self.inbound not in (STREAM, POLL)
 
     @property
     def consumer_secrets(self) -> tuple[str, ...]:
-        """The secrets a signature may be made with, newest first."""
+        """The consumer secrets that may have made a signature, newest first."""
         return (self.credentials.api_key_secret, *self.retired_secrets)
 
     def rekeyed(self, credentials: Credentials) -> Account:
-        """Return the account with other credentials. A consumer secret that they replace goes on verifying what
-        Twitter signed with it, until the new one has been seen to work; see Accounts.proved."""
+        """Return the account with other credentials.
+
+        The consumer secret that they replace stays valid for signatures until X has used the new one; see
+        Accounts.proved.
+        """
         former = self.credentials
-        # Another key may be another app's, whose id is to be asked for anew.
+        # Another key may belong to another app, so its id has to be requested again.
         app_id = self.app_id if credentials.api_key == former.api_key else ""
         account = replace(self, credentials=credentials, app_id=app_id)
         if credentials.api_key_secret == former.api_key_secret:
             return account
-        # If the former one was never seen to work, it may have been mistyped, and Twitter still sign with the one
-        # before it: the last in line, which stays until its successor has proved itself.
+        # If X never used the replaced secret, it may have been mistyped, and X may still sign with the one
+        # before it. That one is the last of the list and stays until X has used a newer one.
         proved_last = self.retired_secrets[-1:] if self.retired_until is None else ()
         retired = (former.api_key_secret, *proved_last)
         return replace(
@@ -103,8 +105,10 @@ class Account:
         )
 
     def shares_app(self, other: Account) -> bool:
-        """Say whether both belong to one developer's app, so that what the one's secret signed may speak for the
-        other. While an app's keys are being rotated, its accounts have different ones for a time."""
+        """Return True if both accounts use the same developer app, so that the secret of one also signs for the other.
+
+        During a rotation of an app's keys, its accounts have different keys for some time.
+        """
         return (
             self.credentials.api_key == other.credentials.api_key
             or (self.app_id != "" and self.app_id == other.app_id)

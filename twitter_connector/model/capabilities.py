@@ -1,4 +1,4 @@
-"""What an X API can carry. Translation asks this, and never which API an account speaks."""
+"""What an X API can carry. Translation depends on this, never on the name of the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Twitter told us, whatever the flavour of its envelope."""
+"""Events of X, in one form for all flavours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ID_MAX_DIGITS = 20
 
 @dataclass(frozen=True)
 class Person:
-    """A Twitter user as the event's `users` map shows them. Empty strings where it is silent."""
+    """An X user, from the event's `users` map. Values it lacks are ""."""
 
     id: str
     name: str = ""
@@ -30,7 +30,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Link:
-    """A t.co link in a text and where it leads."""
+    """A t.co link in a text, and its target."""
 
     short: str
     expanded: str
@@ -38,7 +38,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Variant:
-    """One encoding of a video. bitrate is in bits per second, 0 for an animated GIF, None where not told."""
+    """One encoding of a video. bitrate is in bits per second, 0 for an animated GIF, None if unknown."""
 
     url: str
     content_type: str
@@ -47,20 +47,20 @@ class Variant:
 
 @dataclass(frozen=True)
 class Media:
-    """The one attachment a DM may carry. kind: photo, animated_gif, video, or a word we do not know yet."""
+    """The one attachment a DM may carry. kind: photo, animated_gif, video, or a value we do not know."""
 
     id: str
     kind: str
     url: str
     link: str = ""
-    """The t.co link Twitter appended to the text for it."""
+    """The t.co link that X appended to the text for it."""
     variants: tuple[Variant, ...] = ()
     duration_ms: int | None = None
 
 
 @dataclass(frozen=True)
 class Place:
-    """A location the customer shared. Coordinates are None where Twitter names only a place."""
+    """A location the customer shared. Coordinates are None if X names only a place."""
 
     latitude: float | None = None
     longitude: float | None = None
@@ -71,14 +71,14 @@ class Place:
 
 @dataclass(frozen=True)
 class QuickReplyAnswer:
-    """The option the customer tapped. metadata is ours, as we sent it; None where the option had none."""
+    """The option the customer tapped. metadata: as we sent it; None if the option had none."""
 
     metadata: str | None
 
 
 @dataclass(frozen=True)
 class Dm:
-    """What every Direct Message has, in either direction. `text` is as Twitter escaped it."""
+    """Fields of every Direct Message, in both directions. text: as X escaped it."""
 
     account_id: str
     customer_id: str
@@ -103,12 +103,12 @@ class DmReceived(Dm):
 
 @dataclass(frozen=True)
 class DmEchoed(Dm):
-    """The account's own message coming back: sent by us, or by a person in another client."""
+    """A message of the account itself, sent by us or by a person in another client."""
 
 
 @dataclass(frozen=True)
 class DmRead:
-    """The customer has read everything up to `last_read_event_id`."""
+    """The customer has read all messages up to `last_read_event_id`."""
 
     account_id: str
     customer_id: str
@@ -119,7 +119,7 @@ class DmRead:
 
 @dataclass(frozen=True)
 class CustomerTyping:
-    """The customer is typing. Worth nothing a few seconds later."""
+    """The customer is typing. Of no use a few seconds later."""
 
     account_id: str
     customer_id: str
@@ -129,7 +129,7 @@ class CustomerTyping:
 
 @dataclass(frozen=True)
 class AccessRevoked:
-    """The account's owner took the app's access away; no further event will come."""
+    """The account's owner revoked the app's access. No further events arrive."""
 
     account_id: str
     app_id: str
@@ -137,7 +137,7 @@ class AccessRevoked:
 
 @dataclass(frozen=True)
 class UnknownActivity:
-    """Something valid that is not for this connector. key: the event family, for the metric."""
+    """A valid event that this connector does not use. key: the event family, for the metric."""
 
     key: str
 
@@ -147,9 +147,9 @@ Activity = DmReceived | DmEchoed | DmRead | CustomerTyping | AccessRevoked | Unk
 
 @dataclass(frozen=True)
 class RawEvent:
-    """One activity of a payload, still as received, with what its lane needs to know.
+    """One activity of a payload as received, with the ids that its lane needs.
 
-    family: the payload's key. own: the account's own doing. app_id: the app it was written with; "" where X does not
+    family: the payload's key. own: the account itself did it. app_id: the app it was written with; "" if X does not
     say. text, links: of the account's own messages only. readable: False if even the ids are missing. flavour: the
     API that sent it and reads the envelope in full.
     """
@@ -169,18 +169,18 @@ class RawEvent:
 
 
 def is_id(value: object) -> bool:
-    """Say whether this is a Twitter id as text: digits only, so that it is safe in a key, a path and a log."""
+    """Return True if this is an X id as text: only digits, so that it is safe in a key, a path and a log."""
     return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _ID_MAX_DIGITS
 
 
 def id_text(value: object) -> str:
-    """Return an id as text, whether it came as text or as a number; "" where it is none."""
-    # 64-bit ids arrive as text; a number is exact too, since Python reads integers of any size.
+    """Return an id, received as text or as a number, as text; "" if it is none."""
+    # X sends 64-bit ids as text. A number is exact too: Python reads integers of any size.
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     return text if isinstance(text, str) and is_id(text) else ""
 
 
 def order_of(raw_event: RawEvent) -> str:
-    """Return where the activity belongs among all that wait in its lane: by Twitter's ids, as sortable text."""
+    """Return sortable text that orders activities within a lane by X's ids."""
     event_id = raw_event.id if raw_event.family == DM else first_id_at(raw_event.created_ms)
     return f"0{event_id:0>20}"

@@ -18,7 +18,7 @@ class Messages(Protocol):
     """The Direct Messages of one account. Every method raises an error of one of the families."""
 
     def send_dm(self, recipient_id: str, step: SendDm) -> str:
-        """Send one Direct Message; return its id. Raises OutcomeUnknown where it may have been sent."""
+        """Send one Direct Message; return its id. Raises OutcomeUnknown if it may have been sent."""
 
     def mark_read(self, recipient_id: str, event_id: str) -> None:
         """Mark the conversation with this customer as read up to their message `event_id`."""
@@ -56,7 +56,7 @@ class Registration(Protocol):
         """Return (id, screen name, name) of the access token's owner. Values X does not return are ""."""
 
     def user_id(self, username: str) -> str | None:
-        """Return the id of a user name, or None where there is no such user."""
+        """Return the id of a user name, or None if there is no such user."""
 
     @property
     def needs_webhook(self) -> bool:
@@ -77,16 +77,16 @@ class Registration(Protocol):
     def delete_webhook(self, webhook_id: str) -> None: ...
 
     def subscribe(self, webhook: Webhook | None) -> Subscriptions:
-        """Make every subscription that is missing, on this webhook. Return all of them."""
+        """Create each missing subscription on this webhook. Return all subscriptions."""
 
     def subscriptions(self, webhook: Webhook | None) -> Subscriptions:
         """Return the subscriptions as X shows them."""
 
     def unsubscribe(self) -> None:
-        """End the account's subscriptions of ours. Does nothing where there is none."""
+        """Delete our subscriptions of the account. Does nothing if there are none."""
 
     def application_id(self) -> str:
-        """Return X's id of our app; "" where X does not return it."""
+        """Return X's id of our app; "" if X does not return it."""
 
 
 class Uploads(Protocol):

@@ -1,4 +1,4 @@
-"""CIM messages: the envelope and header both sides agree on; the body stays a mapping that its kind understands."""
+"""CIM messages: envelope and header. The body stays a mapping, which only the module of its kind reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .event import Media
 
 @dataclass(frozen=True)
 class Header:
-    """The part of a CIM header this connector reads or writes.
+    """The fields of a CIM header that this connector reads or writes.
 
     account_id is CIM's serviceIdentifier, customer_id its channelCustomerIdentifier. message_type is the
     MESSAGE_TYPE attribute: DM for Direct Messages.
@@ -34,7 +34,7 @@ class Header:
 
 @dataclass(frozen=True)
 class CimMessage:
-    """One CIM message. The body is kept out of the repr: it holds what people wrote."""
+    """One CIM message. The repr omits the body, because it contains what people wrote."""
 
     id: str
     header: Header
@@ -42,13 +42,13 @@ class CimMessage:
 
     @property
     def type(self) -> str:
-        """The body type in capitals; empty where the body names none."""
+        """The body type in capitals; "" if the body has none."""
         return str(self.body.get("type") or "").upper()
 
 
 @dataclass(frozen=True)
 class DeliveryNotification:
-    """What CIM is told about one of its messages. text is a sentence an agent understands."""
+    """A delivery notification to CIM about one of its messages. text: a sentence for the agent."""
 
     message_id: str
     status: str
@@ -58,8 +58,10 @@ class DeliveryNotification:
 
 @dataclass(frozen=True)
 class MediaPart:
-    """The media half of an inbound message: becomes an IMAGE or VIDEO once its bytes lie in the file engine, or a
-    PLAIN note to the agent where they cannot be had. id: the CIM id either will have."""
+    """Media of an inbound message. Becomes IMAGE or VIDEO after upload to the file engine; a text note if that fails.
+
+    id: the id that this CIM message will have.
+    """
 
     id: str
     header: Header
@@ -68,7 +70,7 @@ class MediaPart:
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file in CIM's file engine, as its upload answered. url: what goes into `attachment.mediaUrl`."""
+    """A file in CIM's file engine, from the response to its upload. url: for `attachment.mediaUrl`."""
 
     name: str
     url: str

@@ -1,4 +1,4 @@
-"""What we mean to do at Twitter for one CIM message: decided first, done afterwards, step by step."""
+"""The plan for one CIM message at X. It is complete before its first step is done."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class MediaRef:
-    """A file CIM wants sent. url: CIM's `mediaUrl`; the file engine's copy is read by its `filename` parameter,
-    any other address through the guarded fetcher. name: for people. mime_type and size_bytes are CIM's claims."""
+    """A file that CIM sends.
+
+    url: CIM's `mediaUrl`. A file in the file engine is read by the URL's `filename` parameter, any other file with
+    net/public_fetch. name: for people. mime_type, size_bytes: as CIM states them, not verified.
+    """
 
     url: str = field(repr=False)
     name: str = field(default="", repr=False)
@@ -43,10 +46,10 @@ class Point:
 
 @dataclass(frozen=True)
 class SendDm:
-    """One Direct Message, in the words of no API: its flavour knows the form.
+    """One Direct Message, independent of the API. The flavour knows the form of the request.
 
-    quick_replies, link_buttons, location: only where the account's flavour can carry them. media: a file, uploaded
-    first; media_id: X's id of it then.
+    quick_replies, link_buttons, location: only if the account's flavour can carry them. media: a file, uploaded
+    first. media_id: X's id of the uploaded file.
     """
 
     text: str = field(repr=False)
@@ -59,7 +62,7 @@ class SendDm:
 
 @dataclass(frozen=True)
 class Choice:
-    """One option the customer was offered. number: where it stands in a numbered list, from 1."""
+    """One option the customer was offered. number: its position in a numbered list, from 1."""
 
     number: int
     title: str = field(repr=False)
@@ -68,9 +71,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Asked:
-    """The options of one BUTTON message, remembered so that an answer can be understood.
+    """The options of one BUTTON message, stored so that an answer can be understood.
 
-    numbered: they were offered as a numbered list in text, so that a typed number or title counts as a click.
+    numbered: they were sent as a numbered list in text, so a typed number or title counts as a click.
     """
 
     message_id: str
@@ -80,9 +83,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Plan:
-    """An ordered series of Direct Messages; each is done once, whatever breaks in between.
+    """Direct Messages in their order. Each is sent once, also after a failure between them.
 
-    asked: what has to be remembered before the first of them is sent.
+    asked: the options to store before the first one is sent.
     """
 
     steps: tuple[SendDm, ...]
@@ -91,19 +94,19 @@ class Plan:
 
 @dataclass(frozen=True)
 class ShowTyping:
-    """Show the customer that the agent is typing. Tried once, worthless later."""
+    """Show the customer that the agent is typing. Tried once; not retried."""
 
 
 @dataclass(frozen=True)
 class MarkRead:
-    """Mark the conversation read up to the customer message that CIM knows by this id."""
+    """Mark the conversation as read up to the customer's message with this CIM id."""
 
     message_id: str
 
 
 @dataclass(frozen=True)
 class Skip:
-    """Nothing is to be done, on purpose. reason: snake_case, for the metric."""
+    """The message is skipped on purpose. reason: snake_case, for the metric."""
 
     reason: str
 
@@ -118,10 +121,10 @@ class FileKind:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file on its way to Twitter, as small resumable steps see it.
+    """The state of an upload to X, which is done in small resumable steps.
 
-    media_id: empty until INIT. segments: how many APPENDs are done. state: "uploading", "processing", "ready".
-    file: what the file is and how large X lets it be, for the sentence of a refusal; not stored. processing_since_ms:
+    media_id: "" until INIT. segments: how many APPENDs are done. state: "uploading", "processing", "ready".
+    file: kind and limits of the file, for the text of a refusal; not stored. processing_since_ms:
     when X began to process the file; 0 before.
     """
 

@@ -1,4 +1,4 @@
-"""What X sends us of an account: webhook events and their subscriptions, and what a challenge showed."""
+"""Subscriptions of an account, and the result of a challenge."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Subscription:
 class Subscriptions:
     """The subscriptions of an account at X.
 
-    active: whether customers' messages come; None where the flavour needs no subscription. new: whether this call made
-    one. events: which kinds come. items: one by one, where X has ids for them. remarks: sentences about optional ones
-    that X refused.
+    active: True if customers' messages arrive; None if the flavour needs no subscription. new: True if this call
+    created one. events: the kinds that arrive. items: each subscription, if X has ids for them. remarks: sentences
+    about optional ones that X refused.
     """
 
     active: bool | None
@@ -34,10 +34,10 @@ class Subscriptions:
 
 @dataclass(frozen=True)
 class ChallengeAnswer:
-    """How a webhook address answered a challenge of our own.
+    """The response of a webhook address to our own challenge.
 
-    right: True if as X wants it, False if X would refuse it, None if this machine cannot tell. seen: what came back, as
-    the end of the sentence "From here the address …".
+    right: True if X would accept it, False if X would refuse it, None if this machine cannot know. seen: the response,
+    as the end of the sentence "From here the address …".
     """
 
     right: bool | None

@@ -14,18 +14,18 @@ from .timestamps import iso
 
 
 class Direction(StrEnum):
-    """Which way a lane leads. IN is Twitter to CIM (reports included), OUT is CIM to Twitter."""
+    """The direction of a lane. IN: X to CIM, reports included. OUT: CIM to X."""
 
     IN = "in"
     OUT = "out"
 
     @property
     def word(self) -> str:
-        """The word people and metrics use."""
+        """The direction as metrics and messages name it."""
         return "inbound" if self is Direction.IN else "outbound"
 
 
-# A wake-up is for a direction, or for this. The value is 0.1.0's.
+# A wake-up is for a direction or for typing indicators. The value is 0.1.0's.
 TYPING_INDICATOR = "flash"
 
 
@@ -34,8 +34,8 @@ class Entry:
     """One unit of work for a lane.
 
     lane: the customer's id, or a variant of it for work that must not wait behind the customer's messages.
-    id: the same for the same work that comes again. order: sorts the entries of the lane, as text; "" stands for the
-    order of acceptance. again: accept it although its id was seen before (a replay).
+    id: equal for repeats of the same work. order: text that sorts the entries of the lane; "" for the order of
+    acceptance. again: accept it although its id was seen before (a replay).
     """
 
     direction: Direction
@@ -49,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class EchoSeen:
-    """An own message that came back from X. Kept for an hour, to settle uncertain sends."""
+    """A message of the account itself that X reported. Kept for an hour, to settle uncertain sends."""
 
     account_id: str
     customer_id: str
@@ -60,7 +60,7 @@ class EchoSeen:
 
 @dataclass(frozen=True)
 class TypingIndicator:
-    """Somebody is typing. Tried once, not retried, never in a lane; at most one in three seconds per conversation."""
+    """A typing indicator. Tried once, never in a lane; at most one in three seconds for each conversation."""
 
     direction: Direction
     account_id: str
@@ -70,7 +70,7 @@ class TypingIndicator:
 
 @dataclass(frozen=True)
 class Link:
-    """Which Twitter event a CIM message came from, kept so that read marks and replies find it."""
+    """The X event that a CIM message was made from. Stored for read marks and replies."""
 
     account_id: str
     message_id: str
@@ -79,7 +79,7 @@ class Link:
 
 @dataclass(frozen=True)
 class QuestionClosed:
-    """Another message came between: a typed number is no longer an answer to the last numbered question."""
+    """Closes the open question: after another message, a typed number does not answer it any more."""
 
     account_id: str
     customer_id: str
@@ -87,7 +87,7 @@ class QuestionClosed:
 
 @dataclass(frozen=True)
 class QuoteForgotten:
-    """A reply is out, or given up: the words it quotes need not lie in its ledger any more."""
+    """Deletes the stored quote of a reply that was sent or given up."""
 
     account_id: str
     message_id: str
@@ -95,7 +95,7 @@ class QuoteForgotten:
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """What we gave up on, with everything needed to understand it and to send it again."""
+    """An entry that was given up, with its reason and everything needed to send it again."""
 
     id: str
     direction: Direction
@@ -112,7 +112,7 @@ class DeadLetter:
     payload: str = field(repr=False)
 
     def shown(self) -> dict[str, str | int]:
-        """Return what may be shown of it: everything but its payload."""
+        """Return all fields except the payload, which must not be shown."""
         return {
             "id": self.id,
             "direction": self.direction.word,
@@ -139,8 +139,8 @@ class TwitterEvent:
 
 @dataclass(frozen=True)
 class AgentMessage:
-    """An entry that CCM sent for a customer. quote: what stands above a reply, if that was decided before; "" for
-    nothing."""
+    """An entry that CCM sent for a customer. quote: the quote above a reply, if it is known already; "" for
+    none."""
 
     message: CimMessage
     quote: str | None = None
@@ -148,7 +148,7 @@ class AgentMessage:
 
 @dataclass(frozen=True)
 class Report:
-    """An entry that we made for CCM: a delivery notification, as it is posted."""
+    """An entry that we created for CCM: the body of a delivery notification."""
 
     message: Mapping[str, Any] = field(repr=False)
 
@@ -158,11 +158,11 @@ Work = TwitterEvent | AgentMessage | Report
 
 @dataclass(frozen=True)
 class Lease:
-    """The head of a lane, leased to one worker. token: fences; it is invalid once another worker has the lane.
+    """The head of a lane, leased to one worker. token: a fencing token, invalid once another worker has the lane.
 
     claims: how often this message was handed out without an outcome. tries: how often it failed and waits again.
-    more: other lanes were due at that moment too. since: when the lease was asked for, in seconds of this process's
-    own steady clock. lost: the broker has the entry and not its message.
+    more: other lanes were due at that moment too. since: when the lease was requested, in seconds of this process's
+    monotonic clock. lost: the broker has the entry and not its message.
     """
 
     direction: Direction

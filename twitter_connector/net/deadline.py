@@ -1,7 +1,7 @@
 """HTTP connections that keep one deadline for all of an exchange: sending, headers and body together.
 
-`requests` and urllib3 time each single read and write, so a peer that sends or takes a byte now and then could hold
-a worker for ever. Here every read and write gets only what is left until the deadline. Knows nothing of URLs or
+`requests` and urllib3 time each single read and write, so a peer that sends or takes a byte now and then could block
+a worker for ever. Here each read and write gets the time that is left until the deadline. Knows nothing of URLs or
 answers: `wire.py` and `net/public_fetch.py` send through it.
 """
 
@@ -20,13 +20,13 @@ import urllib3
 import urllib3.connection
 from requests.adapters import HTTPAdapter
 
-# The answer's object is made deep inside http.client, in the thread that sends: this is how it learns its deadline.
+# http.client creates the response object itself, in the sending thread. The object reads its deadline from here.
 _current = threading.local()
 
 
 @contextmanager
 def deadline(end: float) -> Iterator[None]:
-    """Let every request sent inside the block, and its whole answer, end at that monotonic second.
+    """Give all requests sent in the block, and their whole responses, this deadline (monotonic seconds).
 
     A read or write after it raises TimeoutError, which urllib3 and requests turn into their own time-out errors.
     """
@@ -45,7 +45,7 @@ def _left(end: float) -> float:
 
 
 class _Timed(io.RawIOBase):
-    """What comes out of a socket until the deadline."""
+    """Reads from a socket until the deadline."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, end: float) -> None:
         self._raw = raw
@@ -76,7 +76,7 @@ class _Response(http.client.HTTPResponse):
 
 
 class _Sending:
-    """Mixed into both kinds of connections, before urllib3's class."""
+    """A mix-in for both kinds of connections, before urllib3's class."""
 
     response_class: Any = _Response
     sock: socket.socket | None

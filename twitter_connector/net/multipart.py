@@ -18,8 +18,8 @@ _MIME_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
 
 @dataclass(frozen=True)
 class FilePart:
-    """The part with the bytes: `size_bytes` of the file from `start` on. The file is read by whoever sends it, so
-    only one body may use it at a time."""
+    """The part with the file: `size_bytes` from `start` on. Sending reads the file, so only one body may use it at a
+    time."""
 
     field_name: str
     file_name: str
@@ -63,7 +63,7 @@ class Multipart:
         while left:
             chunk = self._part.file.read(min(CHUNK_BYTES, left))
             if not chunk:
-                # The length has been announced already; there is no honest way to go on.
+                # The length was sent already, so the body cannot be completed.
                 raise EOFError("the file is shorter than announced")
             left -= len(chunk)
             yield chunk

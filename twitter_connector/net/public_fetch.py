@@ -1,7 +1,7 @@
-"""Fetches a file from an address that came from outside (a bot's picture), and only from the public internet.
+"""Fetches a file from a URL that came from outside (a bot's picture), and only from the public internet.
 
-The name is looked up once, every address it has is checked, and exactly a checked one is connected to. It sends no
-credentials and uses no proxy, since a proxy would look the name up again.
+Resolves the host name once, checks each of its addresses, and connects to a checked address. Sends no credentials and
+uses no proxy, because a proxy would resolve the name again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .retry_after import retry_after
 from .status import Meaning, meaning_of
 
 SECONDS = 60.0
-# A stranger's server cannot make a conversation wait longer than this between two tries.
+# The longest wait between two tries, whatever an unknown server asks for.
 LONGEST_WAIT = timedelta(minutes=1)
 REDIRECTS_MAX = 3
 ADDRESSES_MAX = 4
@@ -66,10 +66,10 @@ class Fetcher:
 
     @contextmanager
     def open(self, url: str, *, ceiling: int) -> Iterator[Incoming]:
-        """Yield the file while it comes. ceiling: in bytes.
+        """Yield the file as it arrives. ceiling: in bytes.
 
-        Raises, here or while the chunks are read: MediaTooLarge; Permanent "media_url_refused" for an address we do
-        not go to, "media_gone" or "media_refused" by what its server says; ServiceUnavailable.
+        Raises, here or while the chunks are read: MediaTooLarge; Permanent "media_url_refused" for an address that is
+        not allowed, "media_gone" or "media_refused" by the server's response; ServiceUnavailable.
         """
         end = time.monotonic() + self._seconds
         for _ in range(REDIRECTS_MAX + 1):
@@ -107,7 +107,7 @@ class Fetcher:
                 except SSLError as error:
                     raise _untrusted(error) from error
                 except (HTTPError, OSError) as error:
-                    # A host may have addresses of a kind this network does not reach; another one may do.
+                    # This network may not reach all kinds of addresses (IPv6), so try the next one.
                     if last == 0 or time.monotonic() > end:
                         raise _unavailable(
                             "media_host_unreachable", f"does not answer ({type(error).__name__})"
@@ -118,7 +118,7 @@ class Fetcher:
                 return
 
     def _tls_pool(self, address: str, port: int, host: str) -> TlsPool:
-        # The certificate has to be that of the name, though the connection goes to an address.
+        # The connection goes to an address, but the certificate must be the name's.
         return TlsPool(
             address,
             port,
@@ -136,7 +136,7 @@ class Fetcher:
             raise _unavailable("media_host_unreachable", "has a name that cannot be looked up now") from error
         except (OSError, UnicodeError) as error:
             raise _refused("The file's address has no valid host name.") from error
-        # One address that is not public among others is how a name is made to change sides, so all of them count.
+        # All addresses must be public: a mixed answer is how DNS rebinding begins.
         if not addresses or not all(self._permitted(address) for address in addresses):
             raise _refused("The file's address does not lead to the public internet, so it was not fetched.")
         return addresses[:ADDRESSES_MAX]
@@ -204,7 +204,7 @@ def _untrusted(error: SSLError) -> ConnectorError:
 
 
 def _unavailable(reason: str, what: str, **more: Any) -> ServiceUnavailable:
-    """Return an error for which only the conversation waits: nothing else needs this server."""
+    """Return an error for which only this conversation waits: nothing else needs this server."""
     return ServiceUnavailable(
         reason, f"The file's server {what}.", scope=Scope.LANE, endpoint=Endpoint.PUBLIC_FILE, **more
     )

@@ -1,4 +1,4 @@
-"""The Retry-After header: when the other side wants to be asked again."""
+"""Reads the Retry-After header: when the other side accepts the next request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DIGITS_MAX = 9
 
 
 def retry_after(headers: Mapping[str, str], now: datetime, longest: timedelta = LONGEST_RETRY_AFTER) -> datetime | None:
-    """Return the moment the header names, at most `longest` from now; None without a header that can be read.
+    """Return the moment the header names, at most `longest` from now; None if it is missing or malformed.
 
     headers: with names in lower case. The header holds seconds or an HTTP date.
     https://www.rfc-editor.org/rfc/rfc9110#field.retry-after

@@ -1,4 +1,4 @@
-"""What an HTTP status means, whoever answered. Each edge turns the meaning into its own error."""
+"""Classifies HTTP statuses. Each client turns the class into its own error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Meaning(Enum):
-    """The classes of answers that the edges tell apart."""
+    """The classes of HTTP statuses."""
 
     SUCCESS = "success"
     REDIRECT = "redirect"

@@ -19,7 +19,7 @@ from .lanes import Lanes
 
 log = logging.getLogger(__name__)
 
-# After a failure nobody asks the broker for this long, so that a broker that hangs delays one request and not all.
+# After a failure, do not call the broker for this long: a broker that hangs then delays one request, not all.
 BREAK_SECONDS = 1.0
 REPLAY_SECONDS = 0.5
 
@@ -52,7 +52,7 @@ class Inbox:
 
     @property
     def away(self) -> bool:
-        """Return whether to leave the broker alone: it failed a moment ago, or older work waits in the journal."""
+        """Return True if the broker must not be called: it failed a moment ago, or older work waits in the journal."""
         return time.monotonic() < self._closed_until or self._journal.pending()
 
     def journal_bytes(self) -> int:
@@ -60,7 +60,7 @@ class Inbox:
         return self._journal.size_bytes()
 
     def missed(self) -> None:
-        """Note that the broker did not answer another part of this process."""
+        """Record that the broker did not answer another part of this process."""
         self._closed_until = time.monotonic() + BREAK_SECONDS
 
     def replay_soon(self) -> None:

@@ -1,4 +1,4 @@
-"""What we gave up on and why, kept so that a person can read it and send it again."""
+"""Dead letters: entries that were given up, kept with their reason so that a person can replay them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from twitter_connector.model.timestamps import moment
 from twitter_connector.model.work import DeadLetter, Direction
 
 _BATCH = 200
-# At most so many are forgotten at a time; the next round forgets more.
+# At most so many are deleted at a time; the next round deletes more.
 _TRIM = 1000
 
 
 class DeadLetters:
-    """The dead letters in the broker; they get there through Lanes.settle, in one step with leaving the lane."""
+    """The dead letters in the broker. Lanes.settle stores them, in the same atomic step that removes the entry."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
@@ -35,7 +35,7 @@ class DeadLetters:
     def newest(
         self, direction: Direction | None = None, account_id: str | None = None, reason: str | None = None
     ) -> Iterator[DeadLetter]:
-        """Yield the dead letters that fit, the one that failed last first."""
+        """Yield the dead letters that match, the latest failure first."""
         start = 0
         while True:
             with store_errors():
@@ -57,7 +57,7 @@ class DeadLetters:
             start += _BATCH
 
     def trim(self, most: int, before_ms: int) -> int:
-        """Forget those that failed before a moment, and the oldest beyond `most`. Return how many."""
+        """Delete those that failed before a moment, and the oldest beyond `most`. Return their number."""
         with store_errors():
             old: list[str] = self._client.zrangebyscore(keys.DEAD, "-inf", f"({before_ms}", 0, _TRIM)  # type: ignore[assignment]
             surplus: list[str] = self._client.zrange(keys.DEAD, 0, min(_TRIM, self.count() - most) - 1)  # type: ignore[assignment]
@@ -70,7 +70,7 @@ class DeadLetters:
         return len(gone)
 
     def discard(self, letter_id: str) -> bool:
-        """Forget one. False when there was none of that id."""
+        """Delete one. Return False if there is none with that id."""
         with store_errors():
             pipe = self._client.pipeline(transaction=True)
             pipe.zrem(keys.DEAD, letter_id)

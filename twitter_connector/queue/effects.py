@@ -34,7 +34,7 @@ class Change(NamedTuple):
     """One operation on one key.
 
     set stores a value, del removes the key. hset and hdel change a field (member). zadd stores a member with a score
-    (value; "" for the present moment) and keeps the highest `most`. lpush stores a value and keeps the newest `most`;
+    (value; "" for now) and keeps the highest `most`. lpush stores a value and keeps the newest `most`;
     lpush_at writes the present moment and a space before the value. A tuple: one is made for each effect.
     """
 

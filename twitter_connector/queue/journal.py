@@ -1,7 +1,7 @@
-"""A small local journal for what comes while the broker is away: written with fsync, bounded, replayed in order.
+"""A bounded journal on the local disk for events that arrive while the broker is away. Replayed in order.
 
-While anything lies in it, newcomers go through it too, so that none overtakes an older one. Several processes
-share a directory; locks on one file order them. Knows nothing of what a record holds.
+While the journal has records, new events are written to it too, so that none overtakes an older one. Each write is
+synced. Several processes share a directory and are ordered by locks on one file. The content of a record is opaque.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from . import journal_records
 
 log = logging.getLogger(__name__)
 
-# Two days of a busy account's messages, and little enough for any disk.
+# Enough for two days of a busy account, and small enough for any disk.
 JOURNAL_MAX_BYTES = 64 * 1024 * 1024
 _FULL = "The broker is away and the local journal cannot take more. Bring the broker back; see docs/operations.md."
 
 
 class Journal:
-    """One directory of journal files, one file a process and round. Nothing is open while nothing is written."""
+    """A directory of journal files. Each process starts a new file after each replay, and closes it after a write."""
 
     def __init__(self, directory: Path, max_bytes: int = JOURNAL_MAX_BYTES) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
         self._made = time.time_ns()
         self._writing = threading.Lock()
-        # Its existence says that something lies here; looking for it is all that the journal costs in good times.
+        # Exists while the journal has records. Without an outage, checking for it is the journal's only cost.
         self._flag = str(directory / "pending")
 
     def pending(self) -> bool:
-        """Say whether anything waits to be replayed. One look at the file system."""
+        """Return True if records wait to be replayed. Costs one call to the file system."""
         return os.path.exists(self._flag)
 
     def append(self, record: bytes, *, only_if_pending: bool = False) -> bool:
         """Write one record and return once it is on the disk.
 
-        only_if_pending: for those who could reach the broker: False, and nothing written, where the journal has
-        been emptied meanwhile. Raises StoreUnavailable where the record cannot be kept.
+        only_if_pending: for a caller that can reach the broker. Return False and write nothing if the journal was
+        emptied meanwhile. Raises StoreUnavailable if the record cannot be written.
         """
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ class Journal:
         return True
 
     def size_bytes(self) -> int:
-        """Return what lies here. A file that is taken away at the same moment counts for nothing."""
+        """Return the size of the journal in bytes, without files that are deleted at this moment."""
         total = 0
         for path in self._files():
             with suppress(FileNotFoundError):
@@ -72,11 +72,11 @@ class Journal:
         return total
 
     def replay(self, take: Callable[[bytes], None]) -> int:
-        """Hand every record to `take`, oldest first, and forget it. Return how many.
+        """Pass each record to `take`, the oldest first, and delete it. Return the number of records.
 
-        Only one process replays at a time; the others return at once. Where `take` raises, what was not taken
-        stays, and what was taken in the same file comes again: `take` must not mind repeats. A damaged file is kept
-        beside as `.damaged`, after every record that can be read was taken.
+        Only one process replays at a time; the others return at once. If `take` raises, no file of this round
+        is deleted, and its records are passed again later: `take` must accept repeats. A damaged file is renamed to
+        `.damaged` after all of its readable records were passed.
         """
         if not self.pending():
             return 0
@@ -100,7 +100,7 @@ class Journal:
                     self._finish(path, content)
 
     def _finish(self, path: Path, contents: journal_records.Contents) -> None:
-        """Delete a file of which everything was taken. Keep and log a damaged one."""
+        """Delete a file after all of its records were passed on. Keep and log a damaged one."""
         if contents.whole:
             path.unlink()
             return
@@ -110,11 +110,11 @@ class Journal:
         log.error("journal_damaged", extra={"file": kept.name, **counts, "detail": contents.detail})
 
     def set_apart(self, record: bytes) -> str:
-        """Keep a record that nobody can take in, for a person. Return the name of its file. Raises OSError."""
-        # The same record has the same name, should it come again; no other one has it.
+        """Keep a record that cannot be read, for a person. Return the name of its file. Raises OSError."""
+        # The name depends only on the content, so a repeat of the record overwrites itself and nothing else.
         name = f"{hashlib.sha256(record).hexdigest()}.unreadable"
         descriptor = os.open(self._directory / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        # Not os.write: where the disk is full it may keep a part only, and the rest would go with the journal file.
+        # Not os.write: on a full disk it may write only a part, and the rest would be deleted with the journal file.
         with open(descriptor, "wb") as file:
             file.write(record)
             file.flush()
@@ -123,7 +123,7 @@ class Journal:
         return name
 
     def _write(self, record: bytes) -> None:
-        # The moment, because a container hands out the same process numbers at every start.
+        # With the moment, because a container reuses the same process numbers at each start.
         path = self._directory / f"{os.getpid()}-{self._made}.journal"
         data = journal_records.encoded(record, time.time_ns())
         with self._writing:
@@ -136,7 +136,7 @@ class Journal:
                 if size == 0:
                     self._sync_names()
             except OSError:
-                # The rest of a record would hide every one that is written after it.
+                # A partial record would hide all records after it.
                 os.ftruncate(descriptor, size)
                 raise
             finally:
@@ -148,7 +148,7 @@ class Journal:
             self._sync_names()
 
     def _sync_names(self) -> None:
-        """Make the names in the directory last, too: after a power cut a record in a nameless file is none."""
+        """Sync the directory: after a power cut, a file without its name is lost."""
         descriptor = os.open(self._directory, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -26,7 +26,7 @@ from .scripts import LaneScripts
 from .timings import QueueTimings
 from .wakeups import Wakeups
 
-# Iterating over an Enum is not free, and this is on the acknowledging path.
+# Iterating over an Enum is slow, and every acknowledgement needs this.
 _BOTH = tuple(Direction)
 
 
@@ -62,7 +62,7 @@ class Lanes:
         self._wake_if_due = script("wake_if_due")
 
     def accept(self, items: Sequence[Effect]) -> list[bool]:
-        """Store what is new, in one atomic step. Return for each item whether it was new."""
+        """Store the new items in one atomic step. Return for each item whether it was new."""
         new, directions = self._accept(*arguments(items, self.timings))
         self._wake(directions)
         if any(fresh and isinstance(item, TypingIndicator) for fresh, item in zip(new, items, strict=True)):
@@ -84,10 +84,10 @@ class Lanes:
     def settle(
         self, lease: Lease, follow_ups: Sequence[Effect] = (), *, keep: bool = True, answered: bool = True
     ) -> Lease | None:
-        """Remove the head from its lane and store what follows from it, in one atomic step.
+        """Remove the head from its lane and store its follow-ups, in one atomic step.
 
-        answered: the other side was asked and answered, so it can be reached. Return the lane's next head if `keep`
-        asks for it, else None. If another worker has the lane by now, nothing is done.
+        answered: the other side answered, so it can be reached. keep: lease the next head of the lane and return it.
+        Return None otherwise. Do nothing if another worker has the lane by now.
         """
         since = time.monotonic()
         answer = self._settle(
@@ -105,9 +105,9 @@ class Lanes:
         return _leased(lease.direction, following, since) if following else None
 
     def postpone(self, lease: Lease, delay_ms: int, *, spend: bool, follow_ups: Sequence[Effect] = ()) -> bool:
-        """Give the lane back until the delay is over, and take in what follows, in one atomic step.
+        """Release the lane until the delay is over and store the follow-ups, in one atomic step.
 
-        spend: count a try. Return False, and do nothing, where another worker has the lane by now.
+        spend: count a try. Return False and do nothing if another worker has the lane by now.
         """
         answer = self._postpone(
             *_named(lease), lease.member, delay_ms, int(spend), *arguments(follow_ups, self.timings)
@@ -164,14 +164,14 @@ class Lanes:
         return due
 
     def wakeup_received(self, direction: Direction) -> None:
-        """Note that a worker has started: from here on a new wake-up may be sent."""
+        """Record that a worker received the wake-up. From now on a new one may be sent."""
         with store_errors():
             self._client.delete(keys.WAKEUP.format(direction=direction))
 
     def suppress_wakeups(self, direction: Direction) -> None:
         """Send no wake-up for a moment: the workers that are busy take what becomes due."""
         with store_errors():
-            # With a clock of its own the mark says when it ends; see `mark` in lua/library.lua.
+            # With a test's clock, the mark itself contains its end; see `mark` in lua.
             value = 1 if self._clock is None else self._clock() + self.timings.suppress_wakeups
             lifetime = self.timings.suppress_wakeups if self._clock is None else None
             self._client.set(keys.WAKEUP.format(direction=direction), value, px=lifetime)

@@ -1,4 +1,4 @@
-"""Send dead letters again: through their lane, behind what waits there, under the same id."""
+"""Replays dead letters: each returns to the end of its lane, with the same id."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ log = logging.getLogger(__name__)
 
 
 def replay(letters: Iterable[DeadLetter], lanes: Lanes) -> int:
-    """Put each letter back at the end of its lane and take it off the list. Return how many were on it yet.
+    """Move each letter from the list to the end of its lane. Return the number of letters that were on the list.
 
-    Both in one step: of two who replay at once only one does, and a letter that fails again at once is listed anew.
+    Each move is one atomic step: of two concurrent replays only one moves a letter, and a letter that fails again at
+    once returns to the list.
     """
     count = 0
     for letter in letters:

@@ -1,4 +1,4 @@
-"""Steps already performed for an outbound message, the DMs they became, and echoes that prove a send."""
+"""Stores which steps of an outbound message were done, the ids of their DMs, and echoes that prove a send."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .scripts import LaneScripts
 
 @dataclass(frozen=True)
 class SendRecord:
-    """What is known of one step. dm_id: it is done. Otherwise it was begun at `started_ms` and its outcome is
+    """The record of one step. It is done if it has a `dm_id`. Otherwise it began at `started_ms` and its outcome is
     open: `looks` counts the searches for it, `sends` how often it was sent, `refusal` is the reason X gave, if it gave
     one, and `over_capacity` says that X answered the last send so. The other fields are about the upload of its file.
     """
@@ -38,7 +38,7 @@ class SendRecord:
 
     @property
     def upload(self) -> Upload:
-        """How far the upload of the step's file is."""
+        """The state of the upload of the step's file."""
         state = self.upload_state or "uploading"
         return Upload(self.media_id, self.segments, state, processing_since_ms=self.processing_since_ms)
 
@@ -49,14 +49,14 @@ _BESIDE = "+"
 
 
 class SendLedger:
-    """The ledger as it lies in the broker. Every method raises StoreUnavailable when the broker does not answer."""
+    """The send ledger in the broker. Every method raises StoreUnavailable if the broker does not answer."""
 
     def __init__(self, client: redis.Redis, line: Line) -> None:
         self._client = client
         self._record = LaneScripts(line)("record")
 
     def steps(self, account_id: str, message_id: str) -> dict[int, SendRecord]:
-        """Return the steps begun or done, by number."""
+        """Return the records of the steps that were begun or done, by step number."""
         with store_errors():
             found: dict[str, str] = self._client.hgetall(_key(account_id, message_id))  # type: ignore[assignment]
         return {int(n): _record(value, found.get(n + _BESIDE)) for n, value in found.items() if n.isdecimal()}
@@ -85,7 +85,7 @@ class SendLedger:
         return found
 
     def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None:
-        """Record that a step became this DM. A fact, so it needs no lease."""
+        """Record the DM id of a step. Needs no lease, because it is a fact."""
         key = _key(account_id, message_id)
         sent = _sent(account_id, customer_id)
         with store_errors():
@@ -98,7 +98,7 @@ class SendLedger:
             pipe.execute()
 
     def echoes(self, account_id: str, customer_id: str) -> list[EchoSeen]:
-        """Return the account's own messages to this customer that came back lately, newest first."""
+        """Return the echoes of the last hour: the account's own messages to this customer, newest first."""
         key = keys.ECHOES.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
         with store_errors():
             rows: list[str] = self._client.lrange(key, 0, -1)  # type: ignore[assignment]
@@ -106,7 +106,7 @@ class SendLedger:
         return [EchoSeen(account_id, customer_id, e["id"], e["created_ms"], e["digest"]) for e in found]
 
     def own(self, account_id: str, customer_id: str, up_to: str = "") -> dict[str, str]:
-        """Return DM id -> CIM message id of what we sent to this customer, oldest first, up to a DM id."""
+        """Return {DM id: CIM message id} of our messages to this customer up to a DM id, oldest first."""
         limit = f"({up_to:0>20}~" if up_to else "+"
         with store_errors():
             rows: list[str] = self._client.zrangebylex(_sent(account_id, customer_id), "-", limit)  # type: ignore[assignment]
@@ -116,8 +116,10 @@ class SendLedger:
     def keep_scheduling(
         self, account_id: str, customer_id: str, message_id: str, scheduling: Mapping[str, Any]
     ) -> None:
-        """Keep what the reports about a message carry, for the one that comes days later. What is too large, or one
-        too many for this customer, is not kept."""
+        """Store the data that a message's reports carry: the READ report may follow days later.
+
+        Data that is too large is not stored, and neither is that of too many messages for one customer.
+        """
         value = json.dumps(scheduling, separators=(",", ":"))
         key = _scheduling(account_id, customer_id)
         with store_errors():
@@ -129,7 +131,7 @@ class SendLedger:
             pipe.execute()
 
     def scheduling(self, account_id: str, customer_id: str) -> dict[str, Mapping[str, Any]]:
-        """Return CIM message id -> what its reports carry, for the messages to this customer that have it."""
+        """Return {CIM message id: data for its reports} of the messages to this customer."""
         with store_errors():
             found: dict[str, str] = self._client.hgetall(_scheduling(account_id, customer_id))  # type: ignore[assignment]
         return {message_id: json.loads(value) for message_id, value in found.items()}
@@ -157,7 +159,7 @@ def _record(value: str, beside: str | None) -> SendRecord:
 
 
 def _identity(facts: Mapping[str, Any]) -> list[Any]:
-    """Return which upload and which send a record is about: newer fields of an earlier one do not count."""
+    """Return what identifies the upload and the send of a record. Newer fields of an earlier send do not count."""
     return [facts.get("media_id", ""), facts.get("started_ms", 0)]
 
 
