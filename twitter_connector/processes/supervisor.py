@@ -231,19 +231,24 @@ class Supervisor:
             return None
 
     def _register_demo(self) -> None:
-        """Register the sandbox's demo account, the way an operator would."""
+        """Register the sandbox's demo accounts, one for each API, the way an operator would."""
         sandbox = f"http://127.0.0.1:{self._settings.sandbox_port}"
-        demo: dict[str, Any] = {}
+        demos: dict[str, Any] = {}
 
         def there() -> bool:
             try:
-                with _DIRECTLY.open(f"{sandbox}/_sandbox/demo", timeout=3) as answer:
-                    demo.update(json.load(answer))
+                with _DIRECTLY.open(f"{sandbox}/_sandbox/demos", timeout=3) as answer:
+                    demos.update(json.load(answer))
             except (urllib.error.URLError, OSError, ValueError):
                 return False
             return True
 
         self._until(there, "the sandbox", f"Is port {self._settings.sandbox_port} taken? SANDBOX_PORT chooses another.")
+        for demo in demos.values():
+            self._register(demo)
+        self._say(f"sandbox: {sandbox}/")
+
+    def _register(self, demo: dict[str, str]) -> None:
         url = f"{self._settings.local_url}/webhook/twitter/register-and-subscribe"
         headers = {"Content-Type": "application/json"}
         if self._settings.api_tokens:
@@ -251,12 +256,12 @@ class Supervisor:
         request = urllib.request.Request(url, json.dumps(demo).encode(), headers)  # noqa: S310 - our own address
         try:
             with _DIRECTLY.open(request, timeout=60):
-                self._say(f"sandbox: {sandbox}/")
+                pass
         except urllib.error.HTTPError as error:
             detail = json.loads(error.read()).get("detail", "")
-            raise CannotStart(f"the demo account could not be registered: {detail}") from error
+            raise CannotStart(f"a demo account could not be registered: {detail}") from error
         except OSError as error:
-            raise CannotStart(f"the demo account could not be registered: {error}") from error
+            raise CannotStart(f"a demo account could not be registered: {error}") from error
 
     def _stop_all(self) -> None:
         """Stop the doors first, then the work, then what it stands on."""
