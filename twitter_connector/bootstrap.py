@@ -22,6 +22,7 @@ from twitter_connector.accounts.polling import Polling
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.send_only import SendOnlyAccounts
 from twitter_connector.accounts.streaming import Streaming
+from twitter_connector.accounts.token_refresh import TokenRefresh
 from twitter_connector.accounts.webhook_check import Upkeep
 from twitter_connector.broker.connection import Line, connect
 from twitter_connector.cim.client import CcmClient
@@ -57,10 +58,12 @@ from twitter_connector.store.locks import Locks
 from twitter_connector.store.rate_limits import RateLimits
 from twitter_connector.store.resealing import verify_key
 from twitter_connector.store.status import Status
+from twitter_connector.store.token_pairs import TokenPairs
 from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.twitter.chunked_upload import Outgoing
 from twitter_connector.twitter.flavours import Flavours
 from twitter_connector.twitter.media_download import Downloads
+from twitter_connector.twitter.oauth2 import OAuth2
 from twitter_connector.twitter.own_challenge import OwnChallenge
 
 log = logging.getLogger(__name__)
@@ -95,6 +98,8 @@ class Services:
     upkeep: Upkeep
     polling: Polling
     streaming: Streaming
+    oauth2: OAuth2
+    token_refresh: TokenRefresh
     wakeups: Wakeups
 
 
@@ -103,7 +108,7 @@ def _media_transfer(
 ) -> MediaTransfer:
     directory = spool_directory(settings)
     return MediaTransfer(
-        downloads=Downloads(http_client, settings.twitter_media_hosts, now),
+        downloads=Downloads(http_client, settings.twitter_media_hosts, now, x_api_url=settings.x_api_url),
         files=Files(http_client, settings.file_engine_url, settings.public_file_engine_url, now),
         # The sandbox plays the public on loopback; nowhere else is an address of this machine a public one.
         fetcher=Fetcher(allow_loopback=settings.use_sandbox),
@@ -187,6 +192,9 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal"))
     backfill = Backfill(accounts, inbox, twitter.messages, now)
+    oauth2 = OAuth2(http_client, settings.x_api_url, now)
+    pairs = TokenPairs(client, vault)
+    token_refresh = TokenRefresh(accounts, accounts, lanes, locks, pairs, oauth2.refresh, now)
     registration = AccountRegistration(
         accounts,
         lanes,
@@ -196,6 +204,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         twitter.can,
         now,
         read_back=backfill.read,
+        begun=token_refresh.begun,
     )
     # A check comes again in a minute: it waits for no registration.
     upkeep = Upkeep(accounts, replace(registration, wait_seconds=0.0), backfill, now, random.random)
@@ -229,6 +238,8 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         send_only_account=SendOnlyAccounts(accounts, enquiries, cim.configuration, twitter.registration, now),
         upkeep=upkeep,
         polling=Polling(accounts, accounts, locks, inbox, twitter.lookups, now),
+        oauth2=oauth2,
+        token_refresh=token_refresh,
         streaming=Streaming(
             accounts,
             accounts,

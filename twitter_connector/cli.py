@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from twitter_connector.commands import accounts, alive, check, credentials, dead_letters, doctor, run
+from twitter_connector.commands import accounts, alive, authorize, check, credentials, dead_letters, doctor, run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,6 +24,7 @@ for command in (
     accounts.unregister,
     accounts.status,
     accounts.webhooks,
+    authorize.authorize,
     check.check,
     check.heal,
     dead_letters.dead_letters,

@@ -142,7 +142,8 @@ def _start(**_: Any) -> None:
     _hold_lock()
     clear_spool(settings)
     worker().start()
-    Readers(services().polling, services().streaming, worker().stopping).start()
+    svc = services()
+    Readers(svc.polling, svc.streaming, svc.token_refresh, worker().stopping).start()
     app.send_task(BACKFILL_TASK, queue=UPKEEP_QUEUE, expires=300)
 
 

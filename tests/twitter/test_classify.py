@@ -265,7 +265,7 @@ class TestSetUp:
         ("body", "reason", "words"),
         [
             ({"type": f"{P}/oauth1-permissions"}, "dm_permission_missing", "make new access tokens"),
-            ({"type": f"{P}/unsupported-authentication"}, "oauth2_needed", "OAUTH2-REFRESH-TOKEN"),
+            ({"type": f"{P}/unsupported-authentication"}, "oauth2_needed", "twitter-connector authorize"),
             (
                 {"type": f"{P}/client-forbidden", "reason": "client-not-enrolled"},
                 "client_not_enrolled",

@@ -20,7 +20,7 @@ from twitter_connector.model.work import Direction
 
 from .ports import AccountsPort, LanesPort
 from .registration_steps import SENDS_ONLY
-from .unregistered import added, lacking, served_as, unregistered
+from .unregistered import added, lacking, served_as, unregistered, with_values
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +166,7 @@ class Configure:
 
         def rekey(now: Account) -> Account:
             nonlocal changed
-            credentials = replace(now.credentials, **values)
+            credentials = with_values(now.credentials, values)
             if "bearer_token" not in values and (
                 (credentials.api_key, credentials.api_key_secret)
                 != (now.credentials.api_key, now.credentials.api_key_secret)

@@ -1,4 +1,4 @@
-"""The threads of a worker process that fetch messages from X by themselves: polling, and the activity stream."""
+"""The threads of a worker process that act by themselves: polling, the activity stream, and OAuth 2.0 tokens."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from twitter_connector.model.account import Account
 
 from .polling import Polling
 from .streaming import Streaming
+from .token_refresh import TokenRefresh
 
 log = logging.getLogger(__name__)
 
@@ -18,13 +19,15 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 POLLERS = 4
 LOOK_AT_STREAMS_SECONDS = 3.0
+LOOK_AT_TOKENS_SECONDS = 5.0
 
 
 class Readers:
     """Reads until `stopping` is set. Every worker has one; locks in the store divide the accounts among them."""
 
-    def __init__(self, polling: Polling, streaming: Streaming, stopping: threading.Event) -> None:
+    def __init__(self, polling: Polling, streaming: Streaming, tokens: TokenRefresh, stopping: threading.Event) -> None:
         self._polling = polling
+        self._tokens = tokens
         self._streaming = streaming
         self._stopping = stopping
         self._at_work: set[str] = set()
@@ -33,6 +36,7 @@ class Readers:
     def start(self) -> None:
         threading.Thread(target=self._poll, name="poller", daemon=True).start()
         threading.Thread(target=self._stream, name="streams", daemon=True).start()
+        threading.Thread(target=self._refresh, name="tokens", daemon=True).start()
 
     def _poll(self) -> None:
         with ThreadPoolExecutor(POLLERS, thread_name_prefix="poller") as pool:
@@ -69,6 +73,15 @@ class Readers:
                         threading.Thread(target=self._read, args=(app,), name="stream", daemon=True).start()
             except StoreUnavailable as error:
                 log.warning("streaming_stopped", extra={"reason": error.reason})
+            except Exception as error:
+                log.error("internal_error", exc_info=error)
+
+    def _refresh(self) -> None:
+        while not self._stopping.wait(LOOK_AT_TOKENS_SECONDS):
+            try:
+                self._tokens.refresh_due()
+            except StoreUnavailable as error:
+                log.warning("token_refresh_stopped", extra={"reason": error.reason})
             except Exception as error:
                 log.error("internal_error", exc_info=error)
 

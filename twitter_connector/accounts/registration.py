@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from twitter_connector.errors import Permanent, RateLimited
-from twitter_connector.model.account import Account
+from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.capabilities import Capabilities
 from twitter_connector.model.flavour import Registration as RegistrationAtX
 from twitter_connector.model.subscription import ChallengeAnswer, Subscriptions
@@ -38,7 +38,7 @@ class AccountRegistration:
 
     registration: makes the gateway of an account. challenge: see twitter/own_challenge. can: what the account's API
     carries. wait_seconds: how long one registration waits for another one of the same account. read_back: takes in what
-    an account missed.
+    an account missed. begun: gets an OAuth 2.0 access token where only the refresh token is given.
     """
 
     accounts: AccountsPort
@@ -50,6 +50,7 @@ class AccountRegistration:
     clock: Callable[[], datetime]
     wait_seconds: float = WAIT_SECONDS
     read_back: Callable[[Account], object] = lambda account: None
+    begun: Callable[[Credentials], Credentials] = lambda credentials: credentials
 
     @property
     def _state(self) -> RegistrationState:
@@ -59,7 +60,9 @@ class AccountRegistration:
         """Bring an account into service. A repetition changes nothing that is right already."""
         account_id = request.account_id
         try:
-            account = self._owned(request.account())
+            account = request.account()
+            credentials = performed("credentials", lambda: self.begun(account.credentials))
+            account = self._owned(replace(account, credentials=credentials))
             account_id = account.id
             with self._one_at_a_time(account_id):
                 status = self._register(account)

@@ -44,8 +44,12 @@ class _RegistrationSchema(Schema):
 
     api_key = fields.String(required=True, data_key="API-KEY", validate=secret)
     api_key_secret = fields.String(required=True, data_key="API-KEY-SECRET", validate=secret)
-    access_token = fields.String(required=True, data_key="ACCESS-TOKEN", validate=secret)
-    access_token_secret = fields.String(required=True, data_key="ACCESS-TOKEN-SECRET", validate=secret)
+    access_token = fields.String(load_default="", data_key="ACCESS-TOKEN", validate=secret)
+    access_token_secret = fields.String(load_default="", data_key="ACCESS-TOKEN-SECRET", validate=secret)
+    client_id = fields.String(load_default="", data_key="CLIENT-ID", validate=secret)
+    client_secret = fields.String(load_default="", data_key="CLIENT-SECRET", validate=secret)
+    oauth2_refresh_token = fields.String(load_default="", data_key="OAUTH2-REFRESH-TOKEN", validate=secret)
+    oauth2_access_token = fields.String(load_default="", data_key="OAUTH2-ACCESS-TOKEN", validate=secret)
     bearer_token = fields.String(load_default=None, allow_none=True, data_key="BEARER-TOKEN", validate=secret)
     webhook_url = fields.Method(load_default=None, data_key="WEBHOOK-URL", deserialize="_url_and_id")
     environment = fields.String(
@@ -71,6 +75,7 @@ class _RegistrationSchema(Schema):
 
     @validates_schema(skip_on_field_errors=False)
     def _fits_together(self, data: Mapping[str, Any], **_: Any) -> None:
+        _require_tokens(data)
         with_url = data.get("webhook_url") is not None or "webhook_url" not in data
         if data.get("environment"):
             if data.get("inbound"):
@@ -85,10 +90,28 @@ class _RegistrationSchema(Schema):
         (url, account_id), environment = data.pop("webhook_url") or ("", ""), data.pop("environment")
         inbound = data.pop("inbound") or (XAA if url else POLL)
         if environment:
-            return Registration(account_id, Credentials(**data), url, V1, {"environment": environment})
+            return Registration(account_id, _credentials(data), url, V1, {"environment": environment})
         # What needs no webhook has none: the URL only names the account then.
         needed = url if inbound in (XAA, AAA) else ""
-        return Registration(account_id, Credentials(**data), needed, V2, {INBOUND: inbound})
+        return Registration(account_id, _credentials(data), needed, V2, {INBOUND: inbound})
+
+
+def _credentials(data: dict[str, Any]) -> Credentials:
+    refresh_token, access_token = data.pop("oauth2_refresh_token"), data.pop("oauth2_access_token")
+    return Credentials(**data).seeded(refresh_token, access_token)
+
+
+def _require_tokens(data: Mapping[str, Any]) -> None:
+    """Raise ValidationError unless there are the tokens of OAuth 1.0a, or, for API v2, those of OAuth 2.0."""
+    oauth2 = data.get("oauth2_refresh_token")
+    if oauth2 and not data.get("client_id"):
+        raise ValidationError({"CLIENT-ID": ["OAUTH2-REFRESH-TOKEN needs the client id of the app."]})
+    if oauth2 and not data.get("environment") and not data.get("access_token") and not data.get("access_token_secret"):
+        return
+    needed = {"access_token": "ACCESS-TOKEN", "access_token_secret": "ACCESS-TOKEN-SECRET"}
+    missing = {name: ["Missing data for required field."] for key, name in needed.items() if data.get(key) == ""}
+    if missing:
+        raise ValidationError(missing)
 
 
 def load_registration(data: object, public_url: str | None = None) -> Registration:

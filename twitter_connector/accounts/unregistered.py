@@ -31,7 +31,14 @@ def lacking(values: Mapping[str, str]) -> list[str]:
 
 def unregistered(account_id: str, values: Mapping[str, str], wishes: Mapping[str, str], now: datetime) -> Account:
     """Return the account. values: all four that `lacking` looks for. wishes: see PushedConfiguration."""
-    return served_as(Account(account_id, Credentials(**values), ""), wishes, now)
+    return served_as(Account(account_id, with_values(Credentials("", "", "", ""), values), ""), wishes, now)
+
+
+def with_values(credentials: Credentials, values: Mapping[str, str]) -> Credentials:
+    """Return the credentials with what CCM says. An OAuth 2.0 refresh token is a seed; see Credentials.seeded."""
+    plain = {name: value for name, value in values.items() if not name.startswith("oauth2_")}
+    seed, access_token = values.get("oauth2_refresh_token", ""), values.get("oauth2_access_token", "")
+    return replace(credentials, **plain).seeded(seed, access_token)
 
 
 def added(accounts: AccountsPort, account: Account) -> Account:

@@ -26,6 +26,10 @@ _MEANINGS = {
     "accesstokensecret": "access_token_secret",
     "tokensecret": "access_token_secret",
     "bearertoken": "bearer_token",
+    "clientid": "client_id",
+    "clientsecret": "client_secret",
+    "oauth2refreshtoken": "oauth2_refresh_token",
+    "oauth2accesstoken": "oauth2_access_token",
 }
 
 

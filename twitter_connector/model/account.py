@@ -16,13 +16,34 @@ INBOUND = "inbound"
 
 @dataclass(frozen=True)
 class Credentials:
-    """The four OAuth 1.0a values of the configuration guide. None of them appears in a repr."""
+    """The four OAuth 1.0a values of the configuration guide, and the optional ones. None of them appears in a repr.
+
+    client_id and client_secret: of the app's OAuth 2.0 client; oauth2_access_token and oauth2_refresh_token: the
+    present pair. oauth2_seed: the refresh token that began the grant, as it was registered.
+    """
 
     api_key: str = field(repr=False)
     api_key_secret: str = field(repr=False)
     access_token: str = field(repr=False)
     access_token_secret: str = field(repr=False)
     bearer_token: str | None = field(default=None, repr=False)
+    client_id: str = field(default="", repr=False)
+    client_secret: str = field(default="", repr=False)
+    oauth2_access_token: str = field(default="", repr=False)
+    oauth2_refresh_token: str = field(default="", repr=False)
+    oauth2_seed: str = field(default="", repr=False)
+
+    def seeded(self, refresh_token: str, access_token: str = "") -> Credentials:
+        """Return the credentials with a new OAuth 2.0 grant. The seed of the present grant changes nothing: its pair
+        has been rotated since, and a used refresh token ends the grant."""
+        if not refresh_token or refresh_token == self.oauth2_seed:
+            return self
+        return replace(
+            self,
+            oauth2_seed=refresh_token,
+            oauth2_refresh_token=refresh_token,
+            oauth2_access_token=access_token,
+        )
 
 
 @dataclass(frozen=True)

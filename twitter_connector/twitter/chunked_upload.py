@@ -28,7 +28,7 @@ from twitter_connector.net.http_client import HttpClient
 
 from .http import classify, scope_of
 from .media_refusals import processing_failed, upload_refused
-from .oauth1 import signature
+from .oauth1 import user_auth
 
 # After that the lane is given back between two segments, so that no worker keeps one for minutes.
 RUN_SECONDS = 100.0
@@ -179,7 +179,7 @@ class UploadHttp:
         self, method: str, url: str, credentials: Credentials, *, seconds: float = SECONDS, **kwargs: Any
     ) -> Answer:
         try:
-            answer = self.http_client.exchange(method, url, seconds=seconds, auth=signature(credentials), **kwargs)
+            answer = self.http_client.exchange(method, url, seconds=seconds, auth=user_auth(credentials), **kwargs)
         except (NotSent, NoAnswer) as error:
             raise unavailable("twitter_unreachable", f"X's media upload failed: {error}.") from error
         failure: ConnectorError | None = upload_refused(

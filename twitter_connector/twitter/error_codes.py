@@ -107,8 +107,8 @@ PROBLEMS: dict[str, tuple[type[ConnectorError], str, str]] = {
     "unsupported-authentication": (
         CredentialsRejected,
         "oauth2_needed",
-        "X does not take this kind of token for this call. Register the account again with an OAuth 2.0 token "
-        "(OAUTH2-REFRESH-TOKEN)",
+        "X does not take this kind of token for this call. Give the account an OAuth 2.0 token with "
+        "`twitter-connector authorize`",
     ),
     "client-not-enrolled": (
         CredentialsRejected,

@@ -26,7 +26,7 @@ from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.retry_after import LONGEST_RETRY_AFTER, retry_after
 
 from .error_codes import CODES, CONSOLE, OVER_CAPACITY, PAUSES, PROBLEMS
-from .oauth1 import signature
+from .oauth1 import user_auth
 from .quoted_words import WORDS_MAX_CHARS, quotable
 
 SECONDS = 15.0
@@ -56,16 +56,17 @@ class TwitterHttp:
         endpoint: str = "",
         acts: bool = False,
         seen: Callable[[Mapping[str, str]], None] | None = None,
+        oauth2: bool = False,
         **kwargs: Any,
     ) -> Answer:
-        """Send with OAuth 1.0a in the Authorization header and return a 2xx answer; raises what `classify` does.
+        """Send in the name of an account and return a 2xx answer; raises what `classify` does. oauth2: see user_auth.
 
         endpoint: named in every error, so that only the work that needs this call waits; see `scope_of`.
         acts: the request does something that must not be done twice, so a missing answer is OutcomeUnknown.
         seen: called with the headers of the answer. seconds: the deadline for the whole exchange.
         https://docs.x.com/fundamentals/authentication/oauth-1-0a/creating-a-signature
         """
-        return self._send(method, url, endpoint, acts, seen, auth=signature(credentials), **kwargs)
+        return self._send(method, url, endpoint, acts, seen, auth=user_auth(credentials, oauth2=oauth2), **kwargs)
 
     def bearer(self, method: str, url: str, token: str, *, endpoint: str = "", **kwargs: Any) -> Answer:
         """Send with an app-only bearer token; otherwise like `signed`."""

@@ -24,7 +24,7 @@ from twitter_connector.net.retry_after import retry_after
 from twitter_connector.net.status import Meaning, meaning_of
 
 from .http import reset_time
-from .oauth1 import signature
+from .oauth1 import signature, user_auth
 
 # For the whole file. 25 MB in that time is a line of 2 Mbit/s.
 SECONDS = 120.0
@@ -34,6 +34,7 @@ HOPELESS = 2
 # parsers disagree, make it no URL of Twitter's.
 _PLAIN_URL = re.compile(r"https?://([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?/[!#-\[\]-~]*")
 _SIGNED_PATH = "/1.1/ton/"
+_DM_PICTURE = re.compile(r"/1\.1/ton/data/dm/(?P<dm>\d{1,20})/(?P<media>\d{1,20})/(?P<resource>[A-Za-z0-9._-]{1,100})")
 # Only messages with files wait for the media hosts.
 _WHERE: dict[str, Any] = {"scope": Scope.ENDPOINT, "endpoint": Endpoint.DOWNLOAD}
 
@@ -48,8 +49,10 @@ class Downloads:
         clock: Callable[[], datetime],
         *,
         seconds: float = SECONDS,
+        x_api_url: str = "",
     ) -> None:
         self._http_client = http_client
+        self._x_api_url = x_api_url
         self._hosts = frozenset(hosts)
         self._clock = clock
         self._seconds = seconds
@@ -98,6 +101,15 @@ class Downloads:
 
         signed = _wants_signature(parts)
         try:
+            by_api = self._by_api(parts) if credentials.oauth2_access_token else ""
+            if by_api:
+                seconds, auth = max(end - time.monotonic(), 0.001), user_auth(credentials, oauth2=True)
+                incoming = stack.enter_context(
+                    self._http_client.stream("GET", by_api, seconds=seconds, ceiling=ceiling, auth=auth)
+                )
+                if incoming.status == 200 or not credentials.access_token:
+                    return incoming
+                stack.close()
             incoming = answer(signed)
             if not signed and incoming.status in (401, 403):
                 # Whether films need a signature is not documented; where they do, one will be taken.
@@ -108,6 +120,16 @@ class Downloads:
                 "twitter_media_unreachable", f"Twitter's media host failed: {error}.", **_WHERE
             ) from error
         return incoming
+
+    def _by_api(self, parts: SplitResult) -> str:
+        """Return the address at API v2 of a picture of a message; "" for other files. Only OAuth 2.0 may use it.
+
+        https://docs.x.com/x-api/direct-messages/lookup/introduction
+        """
+        path = _DM_PICTURE.fullmatch(parts.path)
+        if not self._x_api_url or path is None or not _wants_signature(parts):
+            return ""
+        return f"{self._x_api_url}/2/dm_conversations/media/{path['dm']}/{path['media']}/{path['resource']}"
 
     def _allowed(self, url: str) -> SplitResult:
         parts = urlsplit(url) if _PLAIN_URL.fullmatch(url) else None

@@ -85,7 +85,7 @@ class ActivitySubscriptions:
         if webhook_id:
             body["webhook_id"] = webhook_id
         try:
-            self._calls.as_user("POST", ACTIVITY, json=body)
+            self._calls.as_user("POST", ACTIVITY, json=body, oauth2=True)
         except Permanent as error:
             if error.status != 409 and "duplicate" not in error.words.lower():
                 raise

@@ -1,0 +1,184 @@
+"""Keeps OAuth 2.0 access tokens fresh. A refresh token is used once, by one process, under a lock in the store.
+
+The new pair is stored before anybody uses it. Using a refresh token twice may end the grant, so whoever gets the lock
+reads the stored pair again first.
+
+https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Retryable
+from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.oauth2 import TokenPair
+from twitter_connector.model.timestamps import epoch_ms, moment
+from twitter_connector.model.work import Direction
+
+from .ports import AccountsPort, AccountStatusPort, LanesPort, LocksPort
+
+log = logging.getLogger(__name__)
+
+# Access tokens last two hours.
+BEFORE_ITS_END = timedelta(minutes=10)
+# Longer than X takes to answer. A process that died in between is replaced after this.
+LOCK_SECONDS = 60
+WAIT_SECONDS = 30.0
+_LOOK_AGAIN_SECONDS = 0.2
+AGAIN_AFTER = timedelta(seconds=30)
+# X ends a grant whose refresh token was not used for six months.
+GRANT_LASTS, WARN_BEFORE = timedelta(days=180), timedelta(days=7)
+# The names in the account's status: the end of the access token, the last refresh, the next try, our own attention.
+UNTIL, REFRESHED_AT, NEXT_AT, ALERTED = "oauth2_until", "oauth2_refreshed_at", "oauth2_next_at", "oauth2_alerted"
+
+
+class PairsPort(Protocol):
+    """See store/token_pairs.py: the last pair of each grant, by the refresh token that began it."""
+
+    def of(self, seed: str) -> TokenPair | None: ...
+    def store(self, seed: str, pair: TokenPair) -> None: ...
+
+
+@dataclass
+class TokenRefresh:
+    """refresh: asks X for the next pair. wait_seconds: how long to wait for another process's refresh."""
+
+    accounts: AccountsPort
+    account_status: AccountStatusPort
+    lanes: LanesPort
+    locks: LocksPort
+    pairs: PairsPort
+    refresh: Callable[[Credentials], TokenPair]
+    clock: Callable[[], datetime]
+    wait_seconds: float = WAIT_SECONDS
+
+    def refresh_due(self) -> None:
+        """Refresh the access tokens that end soon. Raises StoreUnavailable."""
+        for account in self.accounts.all():
+            if account.credentials.oauth2_refresh_token and self._due(account):
+                try:
+                    self.renewed(account)
+                except ConnectorError as error:
+                    self._failed(account, error)
+
+    def renewed(self, account: Account) -> bool:
+        """Replace the access token that `account` holds. Return whether the stored account has another one now.
+
+        Raises CredentialsRejected(oauth2_grant_ended), and what X's refusal raises.
+        """
+        used = account.credentials.oauth2_access_token
+        with self._alone(account.credentials.oauth2_seed):
+            stored = self.accounts.get(account.id, max_age=0)
+            if stored is None or not stored.credentials.oauth2_refresh_token:
+                return False
+            if stored.credentials.oauth2_access_token != used:
+                return True
+            pair = self._next(stored.credentials)
+            seed = stored.credentials.oauth2_seed
+            self.accounts.change(account.id, lambda now: _with_pair(now, seed, pair))
+        now = epoch_ms(self.clock())
+        self.account_status.note(
+            account.id,
+            **{UNTIL: now + pair.seconds * 1000, REFRESHED_AT: now, NEXT_AT: 0, "next_poll_at": 0, "next_check_at": 0},
+        )
+        self._well_again(account)
+        log.info("oauth2_token_refreshed", extra={"account": account.id})
+        return True
+
+    def begun(self, credentials: Credentials) -> Credentials:
+        """Return the credentials with an access token, which a registration may lack. Raises what X's refusal raises.
+
+        A seed that was used before has its last pair in the store.
+        """
+        if not credentials.oauth2_seed:
+            return credentials
+        with self._alone(credentials.oauth2_seed):
+            known = self.pairs.of(credentials.oauth2_seed)
+            if known is not None:
+                return _paired(credentials, known)
+            return credentials if credentials.oauth2_access_token else _paired(credentials, self._next(credentials))
+
+    def _next(self, credentials: Credentials) -> TokenPair:
+        known = self.pairs.of(credentials.oauth2_seed)
+        if known is not None and known.refresh_token != credentials.oauth2_refresh_token:
+            # A process that died after X's answer stored it here, and no further.
+            return known
+        pair = self.refresh(credentials)
+        # Stored before it is used: nobody else will ever get it.
+        self.pairs.store(credentials.oauth2_seed, pair)
+        return pair
+
+    @contextmanager
+    def _alone(self, seed: str) -> Iterator[None]:
+        """Wait until no other process refreshes the grant."""
+        end = time.monotonic() + self.wait_seconds
+        while True:
+            with self.locks.alone(f"oauth2:{digest_of(seed)}", LOCK_SECONDS) as alone:
+                if alone:
+                    yield
+                    return
+            if time.monotonic() > end:
+                raise Retryable("oauth2_refresh_under_way", "Another process refreshes the OAuth 2.0 token.")
+            time.sleep(_LOOK_AGAIN_SECONDS)
+
+    def _due(self, account: Account) -> bool:
+        status, now = self.account_status.account_status(account.id), self.clock()
+        if timedelta() < moment(status.get(NEXT_AT, 0)) - now <= timedelta(hours=1):
+            return False
+        self._warn(account, status.get(REFRESHED_AT, 0), now)
+        return moment(status.get(UNTIL, 0)) - now < BEFORE_ITS_END
+
+    def _warn(self, account: Account, refreshed_ms: int, now: datetime) -> None:
+        if refreshed_ms and not account.attention and now - moment(refreshed_ms) > GRANT_LASTS - WARN_BEFORE:
+            sentence = (
+                "The OAuth 2.0 grant ends within days, since its token could not be refreshed for months. Authorize "
+                "the app again with `twitter-connector authorize`."
+            )
+            self._alert(account, sentence)
+
+    def _failed(self, account: Account, error: ConnectorError) -> None:
+        until = max(error.until or self.clock(), self.clock() + AGAIN_AFTER)
+        self.account_status.note(account.id, **{NEXT_AT: epoch_ms(until)})
+        facts = {"account": account.id, "reason": error.reason, "detail": error.detail}
+        log.warning("oauth2_token_not_refreshed", extra=facts)
+        if isinstance(error, CredentialsRejected):
+            self._alert(account, error.detail)
+
+    def _alert(self, account: Account, sentence: str) -> None:
+        self.account_status.note(account.id, **{ALERTED: 1})
+        self.accounts.change(account.id, lambda now: replace(now, attention=sentence))
+
+    def _well_again(self, account: Account) -> None:
+        if self.account_status.account_status(account.id).get(ALERTED):
+            self.account_status.note(account.id, **{ALERTED: 0})
+            self.accounts.change(account.id, lambda now: replace(now, attention=""))
+        if self.lanes.pauses(account.id).get(Direction.OUT, {}).get("reason") in _ENDED_BY_A_TOKEN:
+            self.lanes.resume(Direction.OUT, account.id)
+        self.lanes.end_waits(Direction.IN, account.id)
+
+
+_ENDED_BY_A_TOKEN = ("credentials_rejected", "oauth2_grant_ended", "token_revoked")
+
+
+def digest_of(seed: str) -> str:
+    """Return a name for a grant that does not tell its refresh token."""
+    return hashlib.sha256(seed.encode()).hexdigest()[:32]
+
+
+def _paired(credentials: Credentials, pair: TokenPair) -> Credentials:
+    return replace(credentials, oauth2_access_token=pair.access_token, oauth2_refresh_token=pair.refresh_token)
+
+
+def _with_pair(account: Account, seed: str, pair: TokenPair) -> Account:
+    """Return the account with another pair of this grant; as it is if it has another grant by now."""
+    if account.credentials.oauth2_seed != seed:
+        return account
+    return replace(account, credentials=_paired(account.credentials, pair))

@@ -1,0 +1,78 @@
+"""`authorize`: gives an account an OAuth 2.0 grant, by a link that its owner opens and the address X sends them to."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+import click
+
+from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.work import Direction
+
+from .session import account, fail, json_option, plainly, say, services
+
+REDIRECT_URI = "http://127.0.0.1/callback"
+
+
+@click.command("authorize")
+@click.argument("account_id", required=False)
+@click.option("--client-id", default="", help="Of the app's OAuth 2.0 client; needed if the account has none yet.")
+@click.option("--client-secret", default="", help="Of a confidential client.")
+@click.option("--redirect-uri", default=REDIRECT_URI, show_default=True, help="As entered in X's developer portal.")
+@json_option
+@plainly
+def authorize(account_id: str | None, client_id: str, client_secret: str, redirect_uri: str, as_json: bool) -> None:
+    """Give an account an OAuth 2.0 token: print the link to open, and take the address X redirects to."""
+    svc = services()
+    known = account(svc, account_id)
+    credentials = _client(known.credentials, client_id, client_secret)
+    state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
+    click.echo("Log in to X as the account, open this link and authorize the app:", err=True)
+    click.echo(svc.oauth2.link(credentials.client_id, redirect_uri, state, verifier), err=as_json)
+    click.echo("Then paste the address of the page X sends you to, within 30 seconds:", err=True)
+    code = _code(sys.stdin.readline().strip(), state)
+    pair = svc.oauth2.redeem(credentials, code, redirect_uri, verifier)
+    granted = credentials.seeded(pair.refresh_token, pair.access_token)
+    _require_owner(known, svc.twitter.registration(replace(known, credentials=_oauth2_only(granted))).who_am_i())
+
+    def with_grant(now: Account) -> Account:
+        client = replace(now.credentials, client_id=credentials.client_id, client_secret=credentials.client_secret)
+        return now.rekeyed(client.seeded(pair.refresh_token, pair.access_token))
+
+    svc.accounts.change(known.id, with_grant)
+    svc.accounts.note(known.id, oauth2_until=0, oauth2_next_at=0, next_poll_at=0, next_check_at=0)
+    for direction in Direction:
+        svc.lanes.resume(direction, known.id)
+    svc.lanes.end_waits(Direction.IN, known.id)
+    say(f"account {known.id} has an OAuth 2.0 token.", as_json, account_id=known.id, authorized=True)
+
+
+def _client(credentials: Credentials, client_id: str, client_secret: str) -> Credentials:
+    if client_id:
+        return replace(credentials, client_id=client_id, client_secret=client_secret)
+    if not credentials.client_id:
+        fail("the account has no CLIENT-ID. Copy it from the app's OAuth 2.0 settings and add --client-id.", 2)
+    return credentials
+
+
+def _code(address: str, state: str) -> str:
+    query = parse_qs(urlsplit(address).query)
+    if query.get("error"):
+        fail(f"the owner did not authorize the app ({query['error'][0]:.40}). Run the command again.")
+    if not query.get("code"):
+        fail("the address has no code. Paste the whole address of the page X sent you to.")
+    if query.get("state") != [state]:
+        fail("the address belongs to another link. Run the command again and use the link it prints.")
+    return query["code"][0]
+
+
+def _oauth2_only(credentials: Credentials) -> Credentials:
+    return replace(credentials, access_token="", access_token_secret="")
+
+
+def _require_owner(known: Account, owner: tuple[str, str, str]) -> None:
+    if owner[0] != known.id:
+        fail(f"the app was authorized by account {owner[0]} (@{owner[1]}), not by {known.id}. Log in as {known.id}.")

@@ -1,0 +1,14 @@
+"""The tokens of an OAuth 2.0 grant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    """What X gives for a code or a refresh token. seconds: how long the access token lasts."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    seconds: int = 7200
