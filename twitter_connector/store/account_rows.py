@@ -54,7 +54,9 @@ class AccountRows:
         secrets = asdict(account.credentials)
         if mark == NAMED_FIELDS:
             row |= {"flavour": account.flavour, "settings": dict(account.settings)}
-            sealed: object = {**secrets, "retired_secrets": account.retired_secrets}
+            # Fields of OAuth 2.0 are there only if the account has it.
+            present = {name: value for name, value in secrets.items() if value or name in _OF_0_1_0}
+            sealed: object = {**present, "retired_secrets": account.retired_secrets}
         else:
             if account.flavour != V1:
                 raise Permanent(
