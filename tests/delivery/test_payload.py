@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from twitter_connector.cim.envelope import load_message
 from twitter_connector.delivery.intake import message_entry, report_entry
 from twitter_connector.delivery.payload import decode, with_quote
 from twitter_connector.errors import Permanent, Retryable
-from twitter_connector.model.event import DmReceived
+from twitter_connector.model.event import Activity, DmReceived, UnknownActivity
 from twitter_connector.model.work import AgentMessage, Direction, Entry, Report, TwitterEvent
 
 
@@ -37,6 +38,18 @@ def test_an_event_names_its_flavour_and_keeps_the_key_of_0_1_0(fakes: FakeDelive
     assert isinstance(work, TwitterEvent)
     assert isinstance(work.activity, DmReceived)
     assert decode(json.dumps({"activity": envelope}), IN, read_event) == work
+
+
+@pytest.mark.parametrize(("stored", "flavour"), [({"flavour": "v2"}, "v2"), ({}, "v1")])
+def test_an_event_is_read_by_the_flavour_that_stored_it(stored: dict[str, str], flavour: str) -> None:
+    read: list[tuple[Mapping[str, Any], str]] = []
+
+    def noting(envelope: Mapping[str, Any], flavour: str) -> Activity:
+        read.append((envelope, flavour))
+        return UnknownActivity("noted")
+
+    decode(json.dumps({"activity": {"id": "17"}, "v": 1, "kind": "event", **stored}), IN, noting)
+    assert read == [({"id": "17"}, flavour)]
 
 
 def test_a_message_names_no_flavour_and_keeps_the_key_of_0_1_0() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -82,6 +85,30 @@ def test_a_wake_up_that_fails_is_no_failure_of_its_sender(wakeups: Wakeups, cele
     eventually(lambda: not celery.failures)
     wakeups.wake(OUT)
     eventually(lambda: celery.published == [(CONSUME_TASKS[OUT], QUEUES[OUT])])
+
+
+def _publishes_after_a_fork() -> None:
+    celery = FakeCelery()
+    wakeups = Wakeups(cast(Celery, celery))
+    wakeups.wake(IN)
+    eventually(lambda: celery.published)
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        sys.exit(os.waitstatus_to_exitcode(status))
+    wakeups.wake(OUT)
+    end = time.monotonic() + 5
+    while len(celery.published) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
+    os._exit(0 if len(celery.published) == 2 else 1)
+
+
+def test_a_process_that_was_forked_from_one_with_wakeups_publishes_its_own() -> None:
+    """A gunicorn worker is a fork of the process that has loaded the application."""
+    process = multiprocessing.get_context("spawn").Process(target=_publishes_after_a_fork)
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
 
 
 def test_tasks_carry_no_message_and_are_never_put_off(tmp_path: Any) -> None:

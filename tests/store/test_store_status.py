@@ -77,6 +77,17 @@ def test_a_snapshot_says_what_every_account_waits_for(services: Services, inspec
     assert (other.status, other.waiting, other.pauses, other.probes, other.limits) == ({}, {IN: 0, OUT: 0}, {}, {}, {})
 
 
+def test_a_lane_that_waits_for_its_next_try_has_no_lag(services: Services, inspector: redis.Redis) -> None:
+    accounts(services, 1)
+    services.lanes.accept([Entry(OUT, "1000", "ada", "1", "p")])
+    lease = services.lanes.claim(OUT)
+    assert lease is not None
+    services.lanes.postpone(lease, 60_000, spend=True)
+    account = services.status.snapshot(["1000"]).accounts["1000"]
+    assert account.waiting[OUT] == 1
+    assert account.lag[OUT] == 0
+
+
 @pytest.mark.parametrize("number", [1, 100])
 def test_everybody_who_shows_accounts_needs_few_round_trips(
     services: Services, inspector: redis.Redis, round_trips: Callable[[Callable[[], Any]], int], number: int

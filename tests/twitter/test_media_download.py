@@ -12,7 +12,15 @@ import pytest
 
 from tests.loopback import Loopback, Reply, Seen, loopback, raw_server, zeros
 from tests.twitter.signatures import CREDENTIALS, signed
-from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent, RateLimited, ServiceUnavailable
+from twitter_connector.errors import (
+    ConnectorError,
+    Endpoint,
+    MediaTooLarge,
+    Permanent,
+    RateLimited,
+    Scope,
+    ServiceUnavailable,
+)
 from twitter_connector.model.event import Media, Variant
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.twitter.media_download import Downloads, best_variant
@@ -167,6 +175,21 @@ def test_each_answer_belongs_to_one_family(
     server.answer = lambda _: Reply(status)
     error = failure(downloads, server.url + TON)
     assert (type(error), error.reason, error.status) == (family, reason, status)
+
+
+@pytest.mark.parametrize("status", [420, 429, 408, 500, 503])
+def test_a_limit_or_an_outage_of_the_media_hosts_stops_messages_with_files_only(
+    server: Loopback, downloads: Downloads, status: int
+) -> None:
+    server.answer = lambda _: Reply(status)
+    error = failure(downloads, server.url + TON)
+    assert (error.scope, error.endpoint) == (Scope.ENDPOINT, Endpoint.DOWNLOAD)
+
+
+def test_a_file_that_breaks_off_stops_messages_with_files_only(server: Loopback, downloads: Downloads) -> None:
+    server.answer = lambda _: Reply(200, zeros(1000), length=2000)
+    error = failure(downloads, server.url + TON)
+    assert (error.scope, error.endpoint) == (Scope.ENDPOINT, Endpoint.DOWNLOAD)
 
 
 def test_a_rate_limit_ends_when_twitter_says(server: Loopback, downloads: Downloads) -> None:
