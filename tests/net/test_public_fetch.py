@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import socket
 import ssl
 import time
@@ -249,6 +250,15 @@ def test_the_ceiling_holds_to_the_byte(server: Loopback) -> None:
     error = refusal(fetcher, server.url)
     assert isinstance(error, MediaTooLarge)
     assert f"{CEILING:,} bytes" in error.detail
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "deflate"])
+def test_a_body_in_an_encoding_that_was_not_asked_for_is_not_taken_for_the_file(
+    server: Loopback, encoding: str
+) -> None:
+    server.answer = lambda _: Reply(200, gzip.compress(JPEG), (("Content-Encoding", encoding),))
+    assert refusal(Fetcher(allow_loopback=True), server.url).reason == "media_host_no_answer"
+    assert server.seen[0].headers["Accept-Encoding"] == "identity"
 
 
 def test_the_deadline_counts_for_redirects_and_body_together() -> None:

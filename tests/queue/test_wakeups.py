@@ -89,7 +89,8 @@ def test_a_wake_up_that_fails_is_no_failure_of_its_sender(wakeups: Wakeups, cele
 
 def _publishes_after_a_fork() -> None:
     celery = FakeCelery()
-    wakeups = Wakeups(cast(Celery, celery))
+    # Nobody listens there. Shortening the queue fails, which the next wake-up must survive.
+    wakeups = Wakeups(cast(Celery, celery), redis.Redis(port=9))
     wakeups.wake(IN)
     eventually(lambda: celery.published)
     child = os.fork()
@@ -97,7 +98,7 @@ def _publishes_after_a_fork() -> None:
         _, status = os.waitpid(child, 0)
         sys.exit(os.waitstatus_to_exitcode(status))
     wakeups.wake(OUT)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 20
     while len(celery.published) < 2 and time.monotonic() < end:
         time.sleep(0.01)
     os._exit(0 if len(celery.published) == 2 else 1)
