@@ -24,7 +24,7 @@ from twitter_connector.model.message import StoredFile
 from twitter_connector.model.timestamps import epoch_ms
 
 PHOTO = "https://ton.twitter.com/1.1/ton/data/dm/17/12/a.jpg"
-REFUSED = Permanent("media_refused_by_twitter", "Twitter did not hand out the attachment (HTTP 401).", status=401)
+REFUSED = Permanent("media_refused_by_twitter", "X did not hand out the attachment (HTTP 401).", status=401)
 
 
 class Stored:

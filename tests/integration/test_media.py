@@ -87,10 +87,10 @@ def test_a_file_without_a_text_is_one_message_and_two_of_one_name_are_two_files(
 def test_a_file_that_cannot_be_had_is_a_note_in_its_place(chat: Conversation) -> None:
     tree, picture = chat.account.tree, padded(JPEG, 900)
     troubles = {
-        "gone": ({"status": 404, "body": ""}, "Twitter does not have the attachment any more (HTTP 404)."),
-        "refused": ({"status": 403, "body": ""}, "Twitter did not hand out the attachment (HTTP 403)."),
+        "gone": ({"status": 404, "body": ""}, "X does not have the attachment any more (HTTP 404)."),
+        "refused": ({"status": 403, "body": ""}, "X did not hand out the attachment (HTTP 403)."),
         # The API accepts the credentials, so this is about the file, and nobody waits for an operator.
-        "unsigned": ({"status": 401, "body": ""}, "Twitter did not hand out the attachment (HTTP 401)."),
+        "unsigned": ({"status": 401, "body": ""}, "X did not hand out the attachment (HTTP 401)."),
         "led away": ({"status": 302, "headers": {"location": "/ccm"}, "body": ""}, "lead somewhere else"),
         "no image": ({"status": 200, "body": "no picture at all"}, "The file (17 bytes) is none that Twitter carries."),
         "empty": ({"status": 200, "body": ""}, "The file is empty."),
