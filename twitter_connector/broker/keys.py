@@ -1,42 +1,42 @@
-"""Every key name and lifetime, on one page. Account, lane and id parts arrive already checked or quoted."""
+"""All key names and lifetimes. Callers check or quote the account, lane and id parts of a name."""
 
 from __future__ import annotations
 
 
 def stem(name: str) -> str:
-    """Return a name up to its first variable part, as scripts need it."""
+    """Return the part of a name before its first variable part. Scripts add the rest."""
     return name.partition("{")[0]
 
 
 PREFIX = "tc:"
 
-# Longer than the five days over which Twitter can replay events; also how long CCM may repeat an id.
+# Longer than the five days for which X can replay events. Also covers repeats of an id by CCM.
 SEEN_SECONDS = 7 * 86400
-# Typing indicators that wait for a worker: a storm of them is bounded.
+# The most typing indicators that wait for a worker. The oldest ones are dropped.
 TYPING_MAX = 500
 # How long a typed number counts as an answer to a numbered question.
 QUESTION_SECONDS = 86400
-# A position is worth no more than Twitter's window of 15 minutes.
+# A position in X's window of 15 minutes is of no use later.
 BUDGETS_SECONDS = 900
 LOCK_SECONDS = 300
-# Uncertain sends are settled within a minute; the rest is margin for an outage in between.
+# Uncertain sends are settled within a minute. The rest is a margin for an outage.
 ECHO_SECONDS = 3600
 ECHOES_PER_CUSTOMER = 100
-# Steps already done for an outbound message outlive every retry of it.
+# The send records of a message are kept longer than any retry of it.
 LEDGER_SECONDS = 7 * 86400
-# Among them, until the message is settled: the words above a reply, which are the same at every try.
+# A field of the send ledger: the quote above a reply, which is the same at each try. Deleted with settling.
 LEDGER_QUOTE = "quote"
-# CCM is asked for an account's credentials at most this often, however many of its messages Twitter refuses.
+# The shortest time between two requests to CCM for the credentials of one account.
 PULL_SECONDS = 600
-# In that time CCM is asked about so many accounts nobody registered: made-up ids must flood neither it nor the broker.
+# CCM is asked about so many unregistered accounts in that time: invented ids must not flood CCM or the broker.
 ENQUIRIES_MAX = 50
-# A consumer secret that was replaced goes on verifying this long after the new one was seen to work: Twitter's
-# own repetitions of events signed before end within minutes, or hours by its older documents.
+# A replaced consumer secret stays valid for this long after X first used the new one. X repeats events that it signed
+# before for minutes, or for hours by its older documentation.
 RETIRED_SECONDS = 86400
-# Which DM belongs to which CIM message, for read receipts; Twitter marks far older ones rarely.
+# Which DM belongs to which CIM message, for read receipts. Customers rarely read older messages for the first time.
 SENT_SECONDS = 7 * 86400
 SENT_PER_CUSTOMER = 500
-# What CCM's scheduler wants to hear again with a report is an id or two; more than this is not kept for READ.
+# CCM's scheduling data for reports is an id or two. Larger data is not stored for the READ report.
 SCHEDULING_MAX_CHARS = 2_000
 
 DUE = PREFIX + "due:{direction}:{account}"  # ZSET lane -> ms when it may be worked on (waiting, leased or ready)
@@ -69,8 +69,8 @@ BUDGETS = PREFIX + "budgets:{account}"  # HASH endpoint -> JSON limit, remaining
 LOCK = PREFIX + "chore:{chore}"  # lock: one replica at a time
 WORKERS = PREFIX + "workers"  # ZSET worker name -> ms of its last heartbeat
 PULLED = PREFIX + "pulled:{account}"  # CCM was asked for the account's configuration lately
-ENQUIRIES = PREFIX + "pulled-unknown"  # HASH account id -> until (ms), space, state: what asking CCM about it came to
+ENQUIRIES = PREFIX + "pulled-unknown"  # HASH account id -> until (ms), space, state: result of asking CCM about it
 UNREGISTERED = PREFIX + "unregistered"  # SET of account ids an operator took out of service
 CHANNEL_TYPE = PREFIX + "channel-type"  # the channel type id an operator named
-KEY_CHECK = PREFIX + "key-check"  # a known text under the credentials key: tells a wrong key at start
+KEY_CHECK = PREFIX + "key-check"  # a known text, encrypted: detects a wrong key at start
 PROBE = PREFIX + "probe"  # written to see whether the broker stores anything

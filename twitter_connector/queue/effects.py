@@ -1,7 +1,7 @@
-"""Turns what a lane takes in into arguments of its scripts: entries, and changes beside the lanes.
+"""Encodes entries, and changes of other keys, as arguments of the lanes' scripts.
 
-A change is one of a few operations on one key, with a lifetime. The scripts know no other form, so whatever has to be
-stored in the same atomic step as accepting, settling or postponing is added here.
+A change is one of a few operations on one key, with a lifetime. The scripts know no other form. Add here whatever must
+be stored in the same atomic step as accepting, settling or postponing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Change(NamedTuple):
 
     set stores a value, del removes the key. hset and hdel change a field (member). zadd stores a member with a score
     (value; "" for now) and keeps the highest `most`. lpush stores a value and keeps the newest `most`;
-    lpush_at writes the present moment and a space before the value. A tuple: one is made for each effect.
+    lpush_at writes the present moment and a space before the value. A tuple, because it is fast to create.
     """
 
     operation: Literal["set", "del", "hset", "hdel", "zadd", "lpush", "lpush_at"]
@@ -47,7 +47,7 @@ class Change(NamedTuple):
 
 
 def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]:
-    """Return the items as `take` in lua/library.lua reads them. Quoting keeps foreign ids from breaking a key apart."""
+    """Return the items as lua/take.lua reads them. Ids are quoted, so that a colon in one cannot change a key."""
     flat: list[str | int] = []
     for item in items:
         account = quote(item.account_id, safe="")

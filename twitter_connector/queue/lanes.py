@@ -171,7 +171,7 @@ class Lanes:
     def suppress_wakeups(self, direction: Direction) -> None:
         """Send no wake-up for a moment: the workers that are busy take what becomes due."""
         with store_errors():
-            # With a test's clock, the mark itself contains its end; see `mark` in lua.
+            # With a test's clock, the mark itself contains its end; see `mark` in lua/wakeups.lua.
             value = 1 if self._clock is None else self._clock() + self.timings.suppress_wakeups
             lifetime = self.timings.suppress_wakeups if self._clock is None else None
             self._client.set(keys.WAKEUP.format(direction=direction), value, px=lifetime)
