@@ -22,7 +22,7 @@ from twitter_connector.accounts.polling import Polling
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.send_only import SendOnlyAccounts
 from twitter_connector.accounts.streaming import Streaming
-from twitter_connector.accounts.token_refresh import TokenRefresh
+from twitter_connector.accounts.token_refresh import TokenRefresh, renewing
 from twitter_connector.accounts.webhook_check import Upkeep
 from twitter_connector.broker.connection import Line, connect
 from twitter_connector.cim.client import CcmClient
@@ -211,7 +211,8 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     cim = CcmClient(http_client, settings.ccm_url, now)
     enquiries = Enquiries(client)
     configure = Configure(accounts, lanes, enquiries, cim.configuration, now)
-    credentials = CredentialsCheck(lanes.pauses, twitter.registration, configure.newer, now, random.random)
+    newer = renewing(configure.newer, token_refresh)
+    credentials = CredentialsCheck(lanes.pauses, twitter.registration, newer, now, random.random)
     endpoints = Endpoints(now, *places(settings.worker_concurrency))
     return Services(
         settings=settings,

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes import FakeAccounts, FakeClock, FakeLocks
-from twitter_connector.accounts.token_refresh import GRANT_LASTS, TokenRefresh
+from twitter_connector.accounts.token_refresh import GRANT_LASTS, TokenRefresh, renewing
 from twitter_connector.errors import ConnectorError, CredentialsRejected, ServiceUnavailable
 from twitter_connector.model.account import V2, Account, Credentials
 from twitter_connector.model.oauth2 import TokenPair
@@ -203,3 +203,17 @@ def test_days_before_a_grant_ends_unused_a_person_is_told(desk: Desk) -> None:
     desk.x.failing = [ServiceUnavailable("twitter_no_answer", "X gave no token.")]
     desk.tokens.refresh_due()
     assert "ends within days" in desk.account.attention
+
+
+def test_a_refused_token_is_replaced_before_ccm_is_asked(desk: Desk) -> None:
+    asked: list[bool] = []
+
+    def newer(account: Account, *, ask: bool = False) -> bool:
+        asked.append(ask)
+        return False
+
+    assert renewing(newer, desk.tokens)(desk.account, ask=True) is True
+    assert (desk.pair[0], asked) == ("access 1", [False])
+    desk.x.failing = [ENDED]
+    assert renewing(newer, desk.tokens)(desk.account, ask=True) is False
+    assert asked == [False, False, True]

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 # Access tokens last two hours.
 BEFORE_ITS_END = timedelta(minutes=10)
-# Longer than X takes to answer. A process that died in between is replaced after this.
+# Longer than X takes to answer.
 LOCK_SECONDS = 60
 WAIT_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.2
@@ -147,8 +147,7 @@ class TokenRefresh:
     def _failed(self, account: Account, error: ConnectorError) -> None:
         until = max(error.until or self.clock(), self.clock() + AGAIN_AFTER)
         self.account_status.note(account.id, **{NEXT_AT: epoch_ms(until)})
-        facts = {"account": account.id, "reason": error.reason, "detail": error.detail}
-        log.warning("oauth2_token_not_refreshed", extra=facts)
+        log.warning("oauth2_token_not_refreshed", extra={"account": account.id, "reason": error.reason})
         if isinstance(error, CredentialsRejected):
             self._alert(account, error.detail)
 
@@ -166,6 +165,23 @@ class TokenRefresh:
 
 
 _ENDED_BY_A_TOKEN = ("credentials_rejected", "oauth2_grant_ended", "token_revoked")
+
+
+def renewing(newer: Callable[..., bool], tokens: TokenRefresh) -> Callable[..., bool]:
+    """Return `newer` of CredentialsPort, which replaces a refused OAuth 2.0 token before it asks CCM."""
+
+    def newer_or_renewed(account: Account, *, ask: bool = False) -> bool:
+        if newer(account, ask=False):
+            return True
+        if ask and account.credentials.oauth2_refresh_token and not account.credentials.access_token:
+            try:
+                if tokens.renewed(account):
+                    return True
+            except ConnectorError as error:
+                log.warning("oauth2_token_not_refreshed", extra={"account": account.id, "reason": error.reason})
+        return newer(account, ask=ask)
+
+    return newer_or_renewed
 
 
 def digest_of(seed: str) -> str:
