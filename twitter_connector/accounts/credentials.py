@@ -141,8 +141,8 @@ class Configure:
         if not ask or not self._enquiries.may_pull(account.id):
             return False
         try:
-            found = self._pull(account.id)
-            changed = found is not None and self._take_over(fresh, credentials_in(found))
+            attributes = self._pull(account.id)
+            changed = attributes is not None and self._take_over(fresh, credentials_in(attributes))
         except ConnectorError as error:
             log.warning("configuration_not_pulled", extra={"account": account.id, "reason": error.reason})
             return False
@@ -153,7 +153,9 @@ class Configure:
             return False
         if changed:
             self._look_soon(fresh)
-        log.info("configuration_pulled", extra={"account": account.id, "found": found is not None, "changed": changed})
+        log.info(
+            "configuration_pulled", extra={"account": account.id, "found": attributes is not None, "changed": changed}
+        )
         return changed
 
     def name_channel_type(self, channel_type_id: str) -> None:

@@ -85,7 +85,7 @@ def credentials_in(attributes: object) -> dict[str, str]:
 
     An empty value, and a masked one, means "unchanged" and is left out. Raises ValidationError.
     """
-    found: dict[str, tuple[str, str]] = {}
+    values: dict[str, tuple[str, str]] = {}
     errors: dict[str, list[str]] = {}
     for name, value in _pairs(attributes):
         meaning = _MEANINGS.get(name.lower().replace("-", "").replace("_", "").strip())
@@ -99,11 +99,11 @@ def credentials_in(attributes: object) -> dict[str, str]:
                 secret(text)
             except ValidationError as error:
                 errors[name] = list(error.messages)
-            if found.setdefault(meaning, (text, name))[0] != text:
-                errors[name] = [f"Says the same as {found[meaning][1]}, with a different value. Give one of them."]
+            if values.setdefault(meaning, (text, name))[0] != text:
+                errors[name] = [f"Says the same as {values[meaning][1]}, with a different value. Give one of them."]
     if errors:
         raise ValidationError(errors)
-    return {meaning: text for meaning, (text, _) in found.items()}
+    return {meaning: text for meaning, (text, _) in values.items()}
 
 
 def wishes_in(attributes: object) -> dict[str, str]:

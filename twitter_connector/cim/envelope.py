@@ -92,8 +92,8 @@ def load_message(data: object) -> CimMessage:
         session = header.get("channelSession")
         if isinstance(session, Mapping) and isinstance(session.get("channelData"), Mapping):
             data = {**data, "header": {**header, "channelData": session["channelData"]}}
-    found = _envelope.load(data)
-    body = found["body"]
+    fields = _envelope.load(data)
+    body = fields["body"]
     if not isinstance(body.get("type"), str) or not body["type"].strip():
         raise ValidationError({"body": {"type": ["Missing data for required field."]}})
     try:
@@ -101,11 +101,11 @@ def load_message(data: object) -> CimMessage:
         _an_id(body["type"].strip())
     except ValidationError as error:
         raise ValidationError({"body": {"type": error.messages}}) from None
-    return CimMessage(found["id"], _header(header if isinstance(header, Mapping) else {}, found["header"]), body)
+    return CimMessage(fields["id"], _header(header if isinstance(header, Mapping) else {}, fields["header"]), body)
 
 
-def _header(raw: Mapping[str, Any], found: Mapping[str, Any]) -> Header:
-    channel = found["channelData"]
+def _header(raw: Mapping[str, Any], fields: Mapping[str, Any]) -> Header:
+    channel = fields["channelData"]
     sender = raw.get("sender")
     extra = raw.get("additionalData")
     entities = raw.get("entities")

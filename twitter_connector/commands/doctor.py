@@ -64,7 +64,7 @@ def look(svc: Services) -> Iterator[Finding]:
         if not workers:
             advice = "No worker is alive, so nothing is delivered. Start `twitter-connector worker`."
         elif unserved:
-            advice = f"No worker serves the queue {', '.join(unserved)}. Start a worker without -Q."
+            advice = f"No worker serves these queues: {', '.join(unserved)}. Start a worker without -Q."
         yield Finding("workers", not advice, f"{len(workers)} alive", advice)
         dead = snapshot.dead_letters
         advice = "`twitter-connector dead-letters list` tells why; `replay` sends them again." if dead else ""

@@ -133,14 +133,14 @@ class SendStep:
         taken = self.tools.ledger.own(lease.account_id, customer)
         digest = sent_fingerprint(self.step.text)
         echoed = [(e.event_id, e.digest, e.created_ms) for e in self.tools.ledger.echoes(lease.account_id, customer)]
-        found = _match(echoed, digest, epoch_ms(since), taken)
-        if found is None and begun.over_capacity and self._echoes_arrive(echoed, taken):
+        sent_id = _match(echoed, digest, epoch_ms(since), taken)
+        if sent_id is None and begun.over_capacity and self._echoes_arrive(echoed, taken):
             # X delivers few of the messages that it answers so, and their echoes come within a second.
             return None
-        if found is None:
-            found = _match(self._looked_up_sends(since, begun), digest, epoch_ms(since), taken)
-        if found is not None:
-            return found
+        if sent_id is None:
+            sent_id = _match(self._looked_up_sends(since, begun), digest, epoch_ms(since), taken)
+        if sent_id is not None:
+            return sent_id
         looks = begun.looks + 1
         if looks < len(LOOKS_AFTER):
             self._write(

@@ -41,10 +41,10 @@ _BOXES_MAX = 1000
 
 def foreign_codec(file: BinaryIO, size: int) -> str:
     """Return the name of the video encoding if it is certainly not H.264, otherwise ""."""
-    found = set(_sample_entries(file, size))
-    if found & _H264:
+    codecs = set(_sample_entries(file, size))
+    if codecs & _H264:
         return ""
-    return next((_FOREIGN[entry] for entry in sorted(found) if entry in _FOREIGN), "")
+    return next((_FOREIGN[entry] for entry in sorted(codecs) if entry in _FOREIGN), "")
 
 
 def _sample_entries(file: BinaryIO, size: int) -> Iterator[bytes]:

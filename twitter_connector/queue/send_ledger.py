@@ -58,8 +58,8 @@ class SendLedger:
     def steps(self, account_id: str, message_id: str) -> dict[int, SendRecord]:
         """Return the records of the steps that were begun or done, by step number."""
         with store_errors():
-            found: dict[str, str] = self._client.hgetall(_key(account_id, message_id))  # type: ignore[assignment]
-        return {int(n): _record(value, found.get(n + _BESIDE)) for n, value in found.items() if n.isdecimal()}
+            fields: dict[str, str] = self._client.hgetall(_key(account_id, message_id))  # type: ignore[assignment]
+        return {int(n): _record(value, fields.get(n + _BESIDE)) for n, value in fields.items() if n.isdecimal()}
 
     def write(self, lease: Lease, message_id: str, number: int, step: SendRecord) -> bool:
         """Record a step and return True; False if the lease was lost. Then nothing may be sent."""
@@ -81,8 +81,8 @@ class SendLedger:
     def quote(self, account_id: str, message_id: str) -> str | None:
         """Return the quote above a reply, "" for none; None if it was not recorded yet."""
         with store_errors():
-            found: str | None = self._client.hget(_key(account_id, message_id), keys.LEDGER_QUOTE)  # type: ignore[assignment]
-        return found
+            quoted_text: str | None = self._client.hget(_key(account_id, message_id), keys.LEDGER_QUOTE)  # type: ignore[assignment]
+        return quoted_text
 
     def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None:
         """Record the DM id of a step. Needs no lease, because it is a fact."""
@@ -102,8 +102,8 @@ class SendLedger:
         key = keys.ECHOES.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
         with store_errors():
             rows: list[str] = self._client.lrange(key, 0, -1)  # type: ignore[assignment]
-        found: list[dict[str, Any]] = [json.loads(row) for row in rows]
-        return [EchoSeen(account_id, customer_id, e["id"], e["created_ms"], e["digest"]) for e in found]
+        echoes: list[dict[str, Any]] = [json.loads(row) for row in rows]
+        return [EchoSeen(account_id, customer_id, e["id"], e["created_ms"], e["digest"]) for e in echoes]
 
     def own(self, account_id: str, customer_id: str, up_to: str = "") -> dict[str, str]:
         """Return {DM id: CIM message id} of our messages to this customer up to a DM id, oldest first."""
@@ -133,8 +133,8 @@ class SendLedger:
     def scheduling(self, account_id: str, customer_id: str) -> dict[str, Mapping[str, Any]]:
         """Return {CIM message id: data for its reports} of the messages to this customer."""
         with store_errors():
-            found: dict[str, str] = self._client.hgetall(_scheduling(account_id, customer_id))  # type: ignore[assignment]
-        return {message_id: json.loads(value) for message_id, value in found.items()}
+            schedules: dict[str, str] = self._client.hgetall(_scheduling(account_id, customer_id))  # type: ignore[assignment]
+        return {message_id: json.loads(value) for message_id, value in schedules.items()}
 
     def _write(self, lease: Lease, message_id: str, field: int | str, value: str) -> bool:
         answer = self._record(

@@ -81,11 +81,11 @@ class Accounts:
     def refresh(self) -> None:
         """Read all accounts into the cache, so that events can be verified quickly, and while the broker is away."""
         asked = self._clock()
-        found = {account.id: account for account in self.all()}
+        stored = {account.id: account for account in self.all()}
         known = {account_id for account_id, (_, account) in list(self._cache.items()) if account is not None}
-        for account_id in known | set(found):
+        for account_id in known | set(stored):
             if self._cache.get(account_id, (0.0, None))[0] <= asked:
-                self._cache[account_id] = (asked, found.get(account_id))
+                self._cache[account_id] = (asked, stored.get(account_id))
 
     def save(self, account: Account) -> None:
         """Store an account, whatever is stored under its id. Raises Permanent(stored_form_old); see AccountRows."""
@@ -194,5 +194,5 @@ class Accounts:
 
     def account_status(self, account_id: str) -> dict[str, int]:
         with store_errors():
-            found: dict[str, str] = self._client.hgetall(keys.ACCOUNT_STATUS.format(account=account_id))  # type: ignore[assignment]
-        return {k: int(v) for k, v in found.items()}
+            stored: dict[str, str] = self._client.hgetall(keys.ACCOUNT_STATUS.format(account=account_id))  # type: ignore[assignment]
+        return {k: int(v) for k, v in stored.items()}

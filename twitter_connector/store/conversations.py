@@ -53,10 +53,10 @@ class Conversations:
     def event_of(self, account_id: str, message_id: str) -> str | None:
         """Return the id of the X event that a CIM message was made from, or None."""
         with store_errors():
-            found: str | None = self._client.get(
+            event_id: str | None = self._client.get(
                 keys.LINK.format(account=quote(account_id, safe=""), id=quote(message_id, safe=""))
             )  # type: ignore[assignment]
-        return found
+        return event_id
 
 
 def _asked(account_id: str, message_id: str) -> str:

@@ -67,8 +67,8 @@ def keys_of(configured: Sequence[str], var_dir: Path) -> tuple[str, ...]:
         if not path.exists():
             _make(path)
         _keep_private(path)
-        found = path.read_text("ascii").split()
-        Vault(found)
+        key_list = path.read_text("ascii").split()
+        Vault(key_list)
     except (OSError, ValueError) as error:
         raise Permanent(
             "credentials_key_unreadable",
@@ -76,7 +76,7 @@ def keys_of(configured: Sequence[str], var_dir: Path) -> tuple[str, ...]:
             "CREDENTIALS_KEY. It holds Fernet keys, one a line.",
             ours=True,
         ) from None
-    return tuple(found)
+    return tuple(key_list)
 
 
 def _make(path: Path) -> None:

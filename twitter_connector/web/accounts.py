@@ -27,8 +27,8 @@ bp = Blueprint("accounts", __name__)
 def list_accounts() -> Response:
     svc = services()
     accounts = svc.accounts.all()
-    found = svc.status.snapshot([account.id for account in accounts]).accounts
-    return jsonify({"items": [described(svc, account, found[account.id]) for account in accounts]})
+    snapshots = svc.status.snapshot([account.id for account in accounts]).accounts
+    return jsonify({"items": [described(svc, account, snapshots[account.id]) for account in accounts]})
 
 
 @bp.get("/accounts/<account_id>")

@@ -46,13 +46,13 @@ class _ListSchema(_FilterSchema):
 @internal
 def list_dead_letters() -> Response:
     """List the newest first. `next` is what to give as `after` for the following page; null on the last."""
-    wanted = _ListSchema().load(request.args.to_dict())
-    found = _matching(wanted)
-    if wanted["after"]:
-        place = _place(wanted["after"])
-        found = (x for x in found if (epoch_ms(x.failed_at), x.id) < place)
-    page = list(islice(found, wanted["limit"] + 1))
-    items, more = page[: wanted["limit"]], len(page) > wanted["limit"]
+    query = _ListSchema().load(request.args.to_dict())
+    letters = _matching(query)
+    if query["after"]:
+        place = _place(query["after"])
+        letters = (x for x in letters if (epoch_ms(x.failed_at), x.id) < place)
+    page = list(islice(letters, query["limit"] + 1))
+    items, more = page[: query["limit"]], len(page) > query["limit"]
     return jsonify({"items": [letter.shown() for letter in items], "next": _mark(items[-1]) if more else None})
 
 
@@ -82,9 +82,9 @@ def replay_matching() -> Response:
     body = json_body(INTERNAL_BODY_MAX_BYTES)
     if not isinstance(body, dict):
         raise ValidationError({"_schema": ["A JSON object is needed; {} replays everything."]})
-    wanted = _FilterSchema().load(body)
+    query = _FilterSchema().load(body)
     svc = services()
-    letters = sorted(_matching(wanted), key=lambda x: (x.accepted_at, x.entry_id))
+    letters = sorted(_matching(query), key=lambda x: (x.accepted_at, x.entry_id))
     replayed = replay(letters[:REPLAY_MAX], svc.lanes)
     return _accepted({"replayed": replayed, "remaining": max(0, len(letters) - REPLAY_MAX)})
 
@@ -95,10 +95,10 @@ def discard(letter_id: str) -> Response:
     return Response(status=204) if services().dead_letters.discard(letter_id) else _unknown()
 
 
-def _matching(wanted: dict[str, Any]) -> Iterator[DeadLetter]:
-    direction = _directions[wanted["direction"]] if wanted["direction"] else None
-    found = services().dead_letters.newest(direction, wanted["account_id"], wanted["reason"])
-    return (x for x in found if wanted["customer_id"] in (None, x.customer_id))
+def _matching(query: dict[str, Any]) -> Iterator[DeadLetter]:
+    direction = _directions[query["direction"]] if query["direction"] else None
+    letters = services().dead_letters.newest(direction, query["account_id"], query["reason"])
+    return (x for x in letters if query["customer_id"] in (None, x.customer_id))
 
 
 def _mark(letter: DeadLetter) -> str:

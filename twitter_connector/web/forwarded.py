@@ -89,9 +89,9 @@ def _private(text: str) -> bool:
 
 def _address(text: str) -> Address | None:
     """Return the address in a text, or None. Accepts brackets, a zone, a port, and an IPv4 address mapped to IPv6."""
-    found = _WITH_PORT.fullmatch(text)
+    match = _WITH_PORT.fullmatch(text)
     try:
-        address = ipaddress.ip_address((found["six"] or found["four"] or "") if found else text)
+        address = ipaddress.ip_address((match["six"] or match["four"] or "") if match else text)
     except ValueError:
         return None
     zone = getattr(address, "scope_id", None)

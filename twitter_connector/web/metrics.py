@@ -25,12 +25,12 @@ class StatusCollector(Collector):
         )
         journal.add_metric([], self._services.inbox.journal_bytes())
         try:
-            found = list(self._read())
+            families = list(self._read())
         except StoreUnavailable:
             up.add_metric([], 0)
             return [up, journal]
         up.add_metric([], 1)
-        return [up, journal, *found]
+        return [up, journal, *families]
 
     def _read(self) -> Iterable[Metric]:
         svc = self._services

@@ -70,5 +70,5 @@ class RefusedEvents:
 
 def refused() -> RefusedEvents:
     """Return the refused events of this process."""
-    found: RefusedEvents = current_app.extensions.setdefault("refused-events", RefusedEvents())
-    return found
+    refused_events: RefusedEvents = current_app.extensions.setdefault("refused-events", RefusedEvents())
+    return refused_events

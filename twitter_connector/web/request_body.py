@@ -73,12 +73,12 @@ def _number(text: str) -> float:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    value_by_key = dict(pairs)
+    if len(value_by_key) != len(pairs):
         for key, value in pairs:
-            if found[key] != value:
+            if value_by_key[key] != value:
                 raise NotJson("The body holds an object that names a key twice, with different values.")
-    return found
+    return value_by_key
 
 
 def _integer(text: str) -> int:

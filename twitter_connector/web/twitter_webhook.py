@@ -70,13 +70,13 @@ def _received(account_id: str) -> Response:
     payload = _json_object(body)
     if payload is None:
         return problem(400, "The body is signed correctly, but it is not a JSON object.", kind="invalid-request")
-    found = [
+    raw_events = [
         raw_event
         for raw_event in svc.twitter.raw_events(payload, account_id)
         if may_speak_for(svc, signed_for, raw_event)
     ]
-    take_in_activities(found, svc.inbox, _count)
-    for raw_event in found:
+    take_in_activities(raw_events, svc.inbox, _count)
+    for raw_event in raw_events:
         if raw_event.own and raw_event.app_id and signed_for.app_id and raw_event.app_id != signed_for.app_id:
             # The brand wrote in another client. CIM has no form for that, so the desk does not show it.
             NATIVE_REPLIES.inc()

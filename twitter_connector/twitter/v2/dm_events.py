@@ -34,14 +34,14 @@ def page_events(body: Mapping[str, Any], account_id: str) -> list[RawEvent]:
     includes = mapping(body.get("includes"))
     media = {str(m.get("media_key")): m for m in _mappings(includes.get("media"))}
     users = {id_text(u.get("id")): _profile(u) for u in _mappings(includes.get("users"))}
-    found = []
+    messages = []
     for row in rows:
         event = _dm_object(row, account_id, media) if isinstance(row, Mapping) else None
         if event is not None:
             raw = raw_event(DM, event, account_id, users)
             if raw.readable:
-                found.append(raw)
-    return found
+                messages.append(raw)
+    return messages
 
 
 def lacks_messages(body: Mapping[str, Any]) -> bool:

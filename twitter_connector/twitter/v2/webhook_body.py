@@ -44,8 +44,10 @@ def raw_events(payload: Mapping[str, Any], path_account_id: str) -> Iterator[Raw
     for family in families:
         events = body[family]
         for event in events if isinstance(events, list) else [events]:
-            found = raw_event(family, event, account_id or _participant(family, event, path_account_id), _users(body))
-            yield found if found.readable else RawEvent(INCOMPLETE, found.account_id)
+            event_read = raw_event(
+                family, event, account_id or _participant(family, event, path_account_id), _users(body)
+            )
+            yield event_read if event_read.readable else RawEvent(INCOMPLETE, event_read.account_id)
 
 
 def _other(event_type: str, body: Mapping[str, Any], account_id: str) -> RawEvent:
