@@ -47,7 +47,7 @@ def ready() -> Response:
         return problem(503, detail, kind="not-ready", failing="worker", parts=parts)
     if unserved:
         detail = (
-            f"No worker serves these queues: {', '.join(unserved)}. Start a worker without -Q, which serves all of them: "
+            f"No worker serves these queues: {', '.join(unserved)}. Start a worker without -Q, so that it serves all: "
             "`twitter-connector worker` or `celery -A workers.app worker`."
         )
         return problem(503, detail, kind="not-ready", failing="worker", parts={**parts, "unserved": list(unserved)})
