@@ -21,9 +21,15 @@ def test_a_list_of_commas_alone_does_not_count_as_unset(variable: str) -> None:
 
 @pytest.mark.parametrize("token", ["geheim12 34567890", "geheim1234\x0012", "geheim1234\u00e9", "geheim1"])
 def test_a_token_no_header_can_carry_as_it_is_stops_the_start(token: str) -> None:
-    with pytest.raises(BadSetting) as caught:
-        Settings.from_env({"CONNECTOR_API_TOKEN": f"fitting-token,{token}"})
+    # SANDBOX: nothing else is missing, so that the token alone can stop the start.
+    with pytest.raises(BadSetting, match=r"^CONNECTOR_API_TOKEN: ") as caught:
+        Settings.from_env({"SANDBOX": "1", "CONNECTOR_API_TOKEN": f"fitting-token,{token}"})
     assert "geheim" not in str(caught.value)
+
+
+def test_a_token_of_eight_visible_characters_is_enough() -> None:
+    settings = Settings.from_env({"SANDBOX": "1", "CONNECTOR_API_TOKEN": "geheim12, other-token"})
+    assert settings.api_tokens == ("geheim12", "other-token")
 
 
 @pytest.mark.parametrize(

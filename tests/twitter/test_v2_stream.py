@@ -81,6 +81,19 @@ def test_a_connection_on_which_nothing_comes_is_given_up(server: Loopback) -> No
     assert time.monotonic() - began < 2
 
 
+def test_a_line_without_an_end_is_read_up_to_a_limit(server: Loopback) -> None:
+    def endless() -> Iterator[bytes]:
+        yield b'{"a":1}\r\n'
+        for _ in range(64):
+            yield b"x" * 65536
+
+    server.answer = lambda seen: Reply(body=endless())
+    with pytest.raises(ServiceUnavailable) as failure, stream(server).opened() as events:
+        for event in events:
+            assert event == {"a": 1}
+    assert "a line of more than a megabyte" in failure.value.detail
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "reason"),
     [(429, "streaming-connection", "stream_open_elsewhere"), (402, "credits-depleted", "credits_depleted")],
