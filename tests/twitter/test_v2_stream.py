@@ -89,8 +89,7 @@ def test_a_line_without_an_end_is_read_up_to_a_limit(server: Loopback) -> None:
 
     server.answer = lambda seen: Reply(body=endless())
     with pytest.raises(ServiceUnavailable) as failure, stream(server).opened() as events:
-        for event in events:
-            assert event == {"a": 1}
+        list(events)
     assert "a line of more than a megabyte" in failure.value.detail
 
 
