@@ -141,6 +141,12 @@ def test_a_connection_that_ends_is_opened_again(desk: Desk) -> None:
     assert desk.x.opened_count == 2
 
 
+def test_the_wait_before_a_reconnect_doubles_up_to_the_longest(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    desk.serve([BROKEN], [BROKEN], [BROKEN])
+    waits = [record.__dict__["seconds"] for record in caplog.records if record.message == "stream_ended"]
+    assert waits == [0.002, 0.004, 0.004, 0.004]
+
+
 def test_connections_that_nobody_reads_are_closed(desk: Desk) -> None:
     desk.serve([ELSEWHERE], [received("5")])
     assert desk.x.closed_stale == 1
