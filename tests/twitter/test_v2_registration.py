@@ -170,6 +170,12 @@ class TestActivity:
         registration().unsubscribe()
         assert [c.request.url for c in http.calls if c.request.method == "DELETE"] == [f"{ACTIVITY}/100"]
 
+    def test_a_subscription_that_serves_the_apps_other_accounts_too_is_kept(self, http: responses.RequestsMock) -> None:
+        http.get(ACTIVITY, json={"data": [row(REQUIRED), row("oauth.revoke", user="", id_="5")]})
+        http.delete(f"{ACTIVITY}/100", json={"data": {"deleted": True}})
+        registration().unsubscribe()
+        assert [c.request.url for c in http.calls if c.request.method == "DELETE"] == [f"{ACTIVITY}/100"]
+
     def test_the_list_is_read_to_its_last_page(self, http: responses.RequestsMock) -> None:
         http.get(ACTIVITY, json={"data": [row("dm.sent")], "meta": {"next_token": "2"}})
         http.get(ACTIVITY, json={"data": [row(REQUIRED)], "meta": {}})
