@@ -25,6 +25,7 @@ from twitter_connector.accounts.streaming import Streaming
 from twitter_connector.accounts.token_refresh import TokenRefresh, renewing
 from twitter_connector.accounts.webhook_check import Upkeep
 from twitter_connector.broker.connection import Line, connect
+from twitter_connector.broker.safety import BrokerSafety
 from twitter_connector.cim.client import CcmClient
 from twitter_connector.cim.files import Files
 from twitter_connector.config import Settings
@@ -75,6 +76,7 @@ class Services:
 
     settings: Settings
     redis: redis.Redis
+    broker_safety: BrokerSafety
     vault: Vault
     http_client: HttpClient
     lanes: Lanes
@@ -147,11 +149,12 @@ def start_logging(settings: Settings, *, level: str | None = None, file: str | N
         log.warning("variable_has_no_effect", extra={"detail": warning})
 
 
-def check_key(settings: Settings, *, patient: bool) -> None:
-    """Return where the credentials key opens what is stored. Raises Permanent saying what to do where it does not, and
-    StoreUnavailable."""
+def check_store(settings: Settings, *, patient: bool) -> None:
+    """Return if the broker is safe to use and the credentials key opens what is stored. Raises Permanent, which says
+    what to do, and StoreUnavailable."""
     vault = Vault(keys_of(settings.credentials_keys, settings.var_dir))
     with connect(settings.redis_url, patient=patient) as client:
+        BrokerSafety(client, allow_eviction=settings.broker_eviction == "allow").require()
         verify_key(client, vault)
 
 
@@ -217,6 +220,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     return Services(
         settings=settings,
         redis=client,
+        broker_safety=BrokerSafety(client, allow_eviction=settings.broker_eviction == "allow"),
         vault=vault,
         http_client=http_client,
         lanes=lanes,

@@ -43,6 +43,7 @@ class Settings:
     redis_url: str = field(default="", repr=False)
     embedded_broker: bool = True
     broker_fsync: str = "always"
+    broker_eviction: str = "refuse"
     twitter_api_url: str = "https://api.twitter.com"
     twitter_upload_url: str = "https://upload.twitter.com"
     x_api_url: str = "https://api.x.com"
@@ -100,6 +101,7 @@ class Settings:
             redis_url=redis_url or f"unix://{broker_socket(var_dir)}",
             embedded_broker=redis_url is None,
             broker_fsync=read("BROKER_FSYNC", parse.one_of("always", "everysec"), cls.broker_fsync),
+            broker_eviction=read("BROKER_EVICTION", parse.one_of("refuse", "allow"), cls.broker_eviction),
             twitter_api_url=read("TWITTER_API_URL", parse.http_url) or twitter or cls.twitter_api_url,
             twitter_upload_url=read("TWITTER_UPLOAD_URL", parse.http_url) or twitter or cls.twitter_upload_url,
             x_api_url=read("X_API_URL", parse.http_url) or twitter or cls.x_api_url,

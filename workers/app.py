@@ -27,7 +27,7 @@ from twitter_connector.bootstrap import (
     Services,
     build_services,
     build_worker,
-    check_key,
+    check_store,
     clear_spool,
     discard_old_tasks,
     start_logging,
@@ -132,9 +132,9 @@ def _discard_old_tasks(**_: Any) -> None:
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
     try:
-        check_key(settings, patient=True)
+        check_store(settings, patient=True)
     except StoreUnavailable:
-        pass  # the broker was there a moment ago; readiness checks the key all the time
+        pass  # the broker was there a moment ago; readiness checks both all the time
     except ConnectorError as error:
         # With a wrong key, the worker would turn every message into a dead letter.
         print(f"error: {error.detail}", file=sys.stderr)  # noqa: T201

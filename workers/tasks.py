@@ -44,6 +44,7 @@ def pass_on_typing() -> None:
 def upkeep_accounts() -> None:
     """Check the webhooks that are due, and log how many lanes wait and how many dead letters there are, if any."""
     svc = services()
+    svc.broker_safety.log_changes()
     with svc.locks.alone("look_after") as alone:
         if not alone:
             return  # another replica's scheduler was first

@@ -58,6 +58,7 @@ def look(svc: Services) -> Iterator[Finding]:
     broker = _tried("broker", svc.heartbeats.store, "stores", "Start the service (`make run`), or correct REDIS_URL.")
     yield broker
     if broker.ok:
+        yield from _broker_safety(svc)
         snapshot = svc.status.snapshot((), [*QUEUES.values(), UPKEEP_QUEUE])
         workers, unserved = snapshot.workers, snapshot.unserved
         advice = ""
@@ -85,6 +86,13 @@ def look(svc: Services) -> Iterator[Finding]:
         states = svc.status.snapshot([account.id for account in accounts]).accounts
         for account in accounts:
             yield from _account(svc, account, states[account.id])
+
+
+def _broker_safety(svc: Services) -> Iterator[Finding]:
+    """Yield a finding for each setting of the broker with which it may lose data."""
+    for problem in svc.broker_safety.problems():
+        accepted = problem.name == "eviction" and not problem.fatal  # BROKER_EVICTION=allow
+        yield Finding("broker safety", accepted, problem.name.replace("_", " "), problem.detail)
 
 
 def _channel_type(svc: Services) -> Iterator[Finding]:

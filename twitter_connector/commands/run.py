@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from twitter_connector.bootstrap import check_key
+from twitter_connector.bootstrap import check_store
 from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.processes import command_lines, embedded_broker
@@ -31,14 +31,14 @@ def _become(command: list[str]) -> None:
     os.execv(command[0], command)  # noqa: S606 - our own command lines
 
 
-def _settings_with_the_right_key() -> Settings:
-    """Return the settings. End the command if the credentials key does not fit what is stored.
+def _settings_if_the_store_is_fine() -> Settings:
+    """Return the settings. End the command if the broker is unsafe, or the credentials key does not fit what is stored.
 
-    If the broker is away, the process itself waits for it and checks the key later.
+    If the broker is away, the process itself waits for it and checks both later.
     """
     found = settings(one_process=True)
     try:
-        check_key(found, patient=False)
+        check_store(found, patient=False)
     except StoreUnavailable:
         return found
     except ConnectorError as error:
@@ -49,7 +49,7 @@ def _settings_with_the_right_key() -> Settings:
 @click.command("web")
 def web() -> None:
     """Run the web process (gunicorn)."""
-    _settings_with_the_right_key()
+    _settings_if_the_store_is_fine()
     _become(command_lines.web())
 
 
@@ -57,7 +57,7 @@ def web() -> None:
 @click.option("--name", default="worker", help="Name of this worker; needed for several workers on one host.")
 def worker(name: str) -> None:
     """Run a worker process (Celery)."""
-    _settings_with_the_right_key()
+    _settings_if_the_store_is_fine()
     _become(command_lines.worker(name=name))
 
 

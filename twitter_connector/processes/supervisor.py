@@ -21,7 +21,7 @@ from typing import IO, Any
 
 import redis
 
-from twitter_connector.bootstrap import check_key
+from twitter_connector.bootstrap import check_store
 from twitter_connector.broker.connection import connect, unavailable
 from twitter_connector.config import Settings, child_environment
 from twitter_connector.errors import ConnectorError
@@ -99,7 +99,7 @@ class Supervisor:
             if self._settings.embedded_broker:
                 self._add("broker", embedded_broker.command(self._settings))
             self._until(self._broker_answers, "the broker", self._broker_hint())
-            self._check_key()
+            self._check_store()
             if self._settings.use_sandbox:
                 self._add("sandbox", command_lines.sandbox(self._settings))
             self._add("web", command_lines.web())
@@ -200,6 +200,8 @@ class Supervisor:
                 client.ping()
         except redis.AuthenticationError as error:
             raise CannotStart("the broker refuses the password in REDIS_URL.") from error
+        except redis.ResponseError:
+            pass  # it answers; _check_store says what is wrong with it
         except redis.RedisError as error:
             # An embedded broker takes a moment to start and to load its file.
             if not self._settings.embedded_broker or time.monotonic() - self._children[0].started_at > 5.0:
@@ -208,10 +210,10 @@ class Supervisor:
         self._watch.answered()
         return True
 
-    def _check_key(self) -> None:
-        """Refuse to start with a credentials key that does not fit what is stored."""
+    def _check_store(self) -> None:
+        """Raise CannotStart if the broker is unsafe, or the credentials key does not fit what is stored."""
         try:
-            check_key(self._settings, patient=True)
+            check_store(self._settings, patient=True)
         except ConnectorError as error:
             raise CannotStart(error.detail) from error
 

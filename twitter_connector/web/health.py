@@ -28,11 +28,12 @@ def live() -> Response:
 @bp.get("/actuator/health/readiness")
 def ready() -> Response:
     """Answer 200 if an event would be stored and delivered: the broker stores, the credentials key fits what is
-    stored, and every queue has a living worker."""
+    stored, and every queue has a living worker. `remarks`: what may lose data although the service runs."""
     svc = services()
     svc.inbox.resume()
     try:
         svc.heartbeats.store()
+        problems = svc.broker_safety.problems()
         check_key_quickly(svc.redis, svc.vault)
         snapshot = svc.status.snapshot((), [*QUEUES.values(), UPKEEP_QUEUE])
         workers, unserved = snapshot.workers, snapshot.unserved
@@ -41,6 +42,8 @@ def ready() -> Response:
         return problem(503, error.detail, kind="not-ready", failing="broker", parts={"broker": "DOWN"})
     except Permanent as error:
         return problem(503, error.detail, kind="not-ready", failing="credentials-key", parts={"broker": "UP"})
+    if fatal := next((p for p in problems if p.fatal), None):
+        return problem(503, fatal.detail, kind="not-ready", failing="broker", parts={"broker": "UNSAFE"})
     parts = {"broker": "UP", "workers": len(workers)}
     if not workers:
         detail = "No worker is alive, so events are stored but not delivered. Start `twitter-connector worker`."
@@ -51,4 +54,5 @@ def ready() -> Response:
             "`twitter-connector worker` or `celery -A workers.app worker`."
         )
         return problem(503, detail, kind="not-ready", failing="worker", parts={**parts, "unserved": list(unserved)})
-    return jsonify({"status": "UP", "parts": parts})
+    remarks = {"remarks": [p.detail for p in problems]} if problems else {}
+    return jsonify({"status": "UP", "parts": parts, **remarks})

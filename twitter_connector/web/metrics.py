@@ -38,6 +38,14 @@ class StatusCollector(Collector):
         snapshot = svc.status.snapshot(accounts)
         workers = GaugeMetricFamily("twitter_connector_workers", "Worker processes heard of lately.")
         workers.add_metric([], len(snapshot.workers))
+        unsafe = GaugeMetricFamily(
+            "twitter_connector_broker_unsafe",
+            "Whether the broker may lose data, by problem: 1 or 0.",
+            labels=["problem"],
+        )
+        problems = {problem.name for problem in svc.broker_safety.problems()}
+        for name in svc.broker_safety.names:
+            unsafe.add_metric([name], int(name in problems))
         dead = GaugeMetricFamily(
             "twitter_connector_dead_letters", "Messages given up and not yet replayed or discarded."
         )
@@ -77,4 +85,4 @@ class StatusCollector(Collector):
                 valid.add_metric([account_id], account.status["webhook_valid"])
             for endpoint, limit in account.limits.items():
                 remaining.add_metric([account_id, endpoint], limit["remaining"])
-        return [workers, dead, lanes, lag, paused, valid, remaining]
+        return [workers, unsafe, dead, lanes, lag, paused, valid, remaining]
