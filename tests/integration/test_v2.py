@@ -1,13 +1,12 @@
 """Accounts on X API v2 through the whole service: every way in, replies and files out, each request in X's document."""
 
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
-from tree import Tree, eventually, running_tree
+from tree import Tree, eventually
 from x_openapi import complaints
 
 from tests.integration.conversations import Account, Conversation, Json, cim_id
@@ -139,21 +138,6 @@ def test_without_credit_replies_wait_and_go_out_after_a_push(tree: Tree) -> None
     chat.await_twitter(["still here"])
     assert chat.await_report(reply["id"])["status"] == "DELIVERED"
     assert account.shown()["attention"] is None
-
-
-@pytest.mark.parametrize("inbound", ["stream", "poll"])
-def test_after_everything_was_killed_messages_come_again(inbound: str) -> None:
-    with running_tree() as tree, settings(tree, **FASTER):
-        chat = registered(tree, inbound).customer()
-        chat.customer_says("before")
-        chat.await_ccm(["before"], 40)
-        tree.kill_everything()
-        began = time.monotonic()
-        tree.start()
-        chat.customer_says("after")
-        seconds = 60 if inbound == "stream" else 90
-        eventually(lambda: "after" in chat.ccm_texts(), seconds, what="a message")
-        assert time.monotonic() - began < seconds
 
 
 def test_a_stream_that_x_closes_or_leaves_silent_loses_nothing(tree: Tree) -> None:
