@@ -13,7 +13,7 @@ from pathlib import Path
 
 import redis
 
-from twitter_connector import logs, metrics
+from twitter_connector import logs
 from twitter_connector.accounts.backfill import Backfill
 from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.credentials_check import CredentialsCheck
@@ -68,6 +68,8 @@ from twitter_connector.twitter.oauth2 import OAuth2
 from twitter_connector.twitter.own_challenge import OwnChallenge
 
 log = logging.getLogger(__name__)
+
+CountSkipped = Callable[[Direction], Callable[[str], None]]
 
 
 @dataclass(frozen=True)
@@ -263,8 +265,14 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
     """Return a worker process's consumers and sweeper. name: for its heartbeat. queues: see Worker."""
     stopping = threading.Event()
     renewal = LeaseRenewal(services.lanes, every=services.lanes.timings.lease / 1000 / 3)
+    # Not at the top: importing it creates the directory of the counters, and a command must not create one.
+    from twitter_connector import metrics
+
     concurrency = Concurrency(services.settings.worker_concurrency)
-    inbound, outbound = _inbound_route(services), _outbound_route(services)
+    inbound, outbound = (
+        _inbound_route(services, metrics.count_skipped),
+        _outbound_route(services, metrics.count_skipped),
+    )
 
     def consumer(direction: Direction, route: Route, max_age: timedelta) -> Consumer:
         return Consumer(
@@ -303,7 +311,7 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
     )
 
 
-def _inbound_route(services: Services) -> InboundRoute:
+def _inbound_route(services: Services, count_skipped: CountSkipped) -> InboundRoute:
     def lease_is_valid(lease: Lease) -> bool:
         # For half its length a lease is certainly valid. After that, ask the broker.
         young = time.monotonic() - lease.since < services.lanes.timings.lease / 2000
@@ -317,12 +325,12 @@ def _inbound_route(services: Services) -> InboundRoute:
         ledger=services.ledger,
         record_of=SendRecord,
         clock=now,
-        skipped=metrics.count_skipped(Direction.IN),
+        skipped=count_skipped(Direction.IN),
         lease_is_valid=lease_is_valid,
     )
 
 
-def _outbound_route(services: Services) -> OutboundRoute:
+def _outbound_route(services: Services, count_skipped: CountSkipped) -> OutboundRoute:
     return OutboundRoute(
         account=_account_of(services.accounts),
         twitter_for=services.twitter.messages,
@@ -332,7 +340,7 @@ def _outbound_route(services: Services) -> OutboundRoute:
         record_of=SendRecord,
         endpoints=services.endpoints,
         clock=now,
-        skipped=metrics.count_skipped(Direction.OUT),
+        skipped=count_skipped(Direction.OUT),
         public_base=services.settings.link_base,
         send_only_account=services.send_only_account,
         echoes_arrive=lambda account: events_arrive(account, services.accounts.account_status(account.id), now()),

@@ -75,7 +75,7 @@ class InboundRoute:
     def is_signal(self, attempt: Attempt) -> bool:
         work, lease = attempt.decoded, attempt.lease
         if isinstance(work, Report):
-            body = work.message.get("body")
+            body = work.message.get("body") if isinstance(work.message, Mapping) else None
             return isinstance(body, Mapping) and body.get("status") == "READ"
         return lease.lane.endswith(REPORTS) and lease.entry_id.startswith("read:")
 
