@@ -28,6 +28,7 @@ from twitter_connector.bootstrap import Services, build_services
 from twitter_connector.config import Settings
 from twitter_connector.processes import embedded_broker
 from twitter_connector.queue.wakeups import Wakeups
+from twitter_connector.store import installation
 
 START_SECONDS = 20.0
 
@@ -100,6 +101,8 @@ def inspector(broker_process: Broker) -> Iterator[redis.Redis]:
     """A plain client on an empty broker."""
     with broker_process.client() as client:
         client.flushall()
+        # It is emptied on purpose, which is no loss of data.
+        (broker_process.settings.var_dir / installation.FILE).unlink(missing_ok=True)
         yield client
 
 

@@ -39,7 +39,7 @@ from twitter_connector.delivery.outbound import OutboundRoute
 from twitter_connector.delivery.retry_policy import RetryPolicy
 from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.delivery.worker import Worker
-from twitter_connector.errors import StoreUnavailable
+from twitter_connector.errors import Permanent, StoreUnavailable
 from twitter_connector.media.spool import spool, sweep
 from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction, Lease
@@ -55,6 +55,7 @@ from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS, Accounts
 from twitter_connector.store.conversations import Conversations
 from twitter_connector.store.enquiries import Enquiries
 from twitter_connector.store.heartbeats import Heartbeats
+from twitter_connector.store.installation import Installation
 from twitter_connector.store.locks import Locks
 from twitter_connector.store.rate_limits import RateLimits
 from twitter_connector.store.resealing import verify_key
@@ -79,6 +80,7 @@ class Services:
     settings: Settings
     redis: redis.Redis
     broker_safety: BrokerSafety
+    installation: Installation
     vault: Vault
     http_client: HttpClient
     lanes: Lanes
@@ -152,11 +154,21 @@ def start_logging(settings: Settings, *, level: str | None = None, file: str | N
 
 
 def check_store(settings: Settings, *, patient: bool) -> None:
-    """Return if the broker is safe to use and the credentials key opens what is stored. Raises Permanent, which says
-    what to do, and StoreUnavailable."""
+    """Return if the broker is safe to use, has its data, and the credentials key opens what is stored.
+
+    Raises Permanent, which says what to do, and StoreUnavailable. An external broker that lost its data stops no start:
+    the accounts are fetched from CCM.
+    """
     vault = Vault(keys_of(settings.credentials_keys, settings.var_dir))
     with connect(settings.redis_url, patient=patient) as client:
         BrokerSafety(client, allow_eviction=settings.broker_eviction == "allow").require()
+        loss = Installation(client, settings.var_dir, now).look()
+        if loss is not None and loss.nothing_left and settings.embedded_broker:
+            path = settings.var_dir / "broker"
+            advice = (
+                f"Start the server version that wrote {path}, or restore it. To start empty, delete {path}-seen.json."
+            )
+            raise Permanent("broker_lost_data", f"{loss.detail} {advice}", ours=True)
         verify_key(client, vault)
 
 
@@ -222,6 +234,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     return Services(
         settings=settings,
         redis=client,
+        installation=Installation(client, settings.var_dir, now),
         broker_safety=BrokerSafety(client, allow_eviction=settings.broker_eviction == "allow"),
         vault=vault,
         http_client=http_client,

@@ -9,9 +9,10 @@ import hashlib
 import logging
 
 from twitter_connector import metrics
+from twitter_connector.accounts.broker_loss import fetch_missing, open_gaps
 from twitter_connector.accounts.channel_type import ensure_channel_type
 from twitter_connector.bootstrap import Services, now
-from twitter_connector.model.timestamps import epoch_ms
+from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import TYPING_INDICATOR, Direction
 from twitter_connector.queue.wakeups import BACKFILL_TASK, CONSUME_TASKS, UPKEEP_TASK
 
@@ -45,6 +46,7 @@ def upkeep_accounts() -> None:
     """Check the webhooks that are due, and log how many lanes wait and how many dead letters there are, if any."""
     svc = services()
     svc.broker_safety.log_changes()
+    _restore_after_loss(svc)
     with svc.locks.alone("look_after") as alone:
         if not alone:
             return  # another replica's scheduler was first
@@ -68,6 +70,16 @@ def _check_channel_type(services: Services) -> None:
     digest = hashlib.sha256(" ".join(accounts).encode()).hexdigest()[:16]
     if services.locks.once(f"channel-type:{digest}", CHANNEL_TYPE_SECONDS):
         ensure_channel_type(services.cim)
+
+
+def _restore_after_loss(services: Services) -> None:
+    loss = services.installation.look()
+    if loss is None:
+        return
+    fetch_missing(loss.accounts, lambda account_id: services.send_only_account(account_id, now()))
+    if not loss.handled:
+        open_gaps(services.accounts.all(), services.accounts, moment(loss.since))
+        services.installation.handled()
 
 
 def _trim(services: Services) -> None:

@@ -73,4 +73,5 @@ ENQUIRIES = PREFIX + "pulled-unknown"  # HASH account id -> until (ms), space, s
 UNREGISTERED = PREFIX + "unregistered"  # SET of account ids an operator took out of service
 CHANNEL_TYPE = PREFIX + "channel-type"  # the channel type id an operator named
 KEY_CHECK = PREFIX + "key-check"  # a known text, encrypted: detects a wrong key at start
+INSTALLATION = PREFIX + "installation"  # a random id: the mark of this broker's data
 PROBE = PREFIX + "probe"  # written to see whether the broker stores anything

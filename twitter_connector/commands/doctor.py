@@ -59,6 +59,8 @@ def look(svc: Services) -> Iterator[Finding]:
     yield broker
     if broker.ok:
         yield from _broker_safety(svc)
+        if loss := svc.installation.look():
+            yield Finding("broker data", False, f"lost: {loss.kind}", loss.detail)
         snapshot = svc.status.snapshot((), [*QUEUES.values(), UPKEEP_QUEUE])
         workers, unserved = snapshot.workers, snapshot.unserved
         advice = ""

@@ -11,9 +11,9 @@ import threading
 import time
 from typing import Any
 
+from twitter_connector.bootstrap import Services
 from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError, StoreUnavailable
-from twitter_connector.store.accounts import Accounts
 
 from .broker_watch import BrokerWatch
 
@@ -62,19 +62,20 @@ def post_worker_init(worker: Any) -> None:
     if services is None:
         return  # the empty view of the benchmarks
     watch = BrokerWatch()
-    _refresh(services.accounts, watch)
-    threading.Thread(target=_keep_fresh, args=(services.accounts, watch), name="accounts", daemon=True).start()
+    _refresh(services, watch)
+    threading.Thread(target=_keep_fresh, args=(services, watch), name="accounts", daemon=True).start()
 
 
-def _keep_fresh(accounts: Accounts, watch: BrokerWatch) -> None:
+def _keep_fresh(services: Services, watch: BrokerWatch) -> None:
     while True:
         time.sleep(ACCOUNTS_REFRESH_SECONDS)
-        _refresh(accounts, watch)
+        _refresh(services, watch)
 
 
-def _refresh(accounts: Accounts, watch: BrokerWatch) -> None:
+def _refresh(services: Services, watch: BrokerWatch) -> None:
     try:
-        accounts.refresh()
+        services.accounts.refresh()
+        services.installation.look()
         watch.answered()
     except StoreUnavailable as error:
         # The process goes on with the accounts it knows.

@@ -85,6 +85,7 @@ class Supervisor:
         self._settings = settings
         self._say = say
         self._stop = False
+        self._lost_data = False
         self._env = child_environment(settings)
         self._watch = BrokerWatch()
         self._children: list[Child] = []
@@ -109,7 +110,8 @@ class Supervisor:
             if self._settings.use_sandbox and not self._stop:
                 self._register_demo()
             if not self._stop:
-                self._say(f"ready: {self._settings.listening_url}")
+                word = "not ready, the broker lost data" if self._lost_data else "ready"
+                self._say(f"{word}: {self._settings.listening_url}")
             while not self._stop:
                 self._mind()
                 time.sleep(0.2)
@@ -223,14 +225,15 @@ class Supervisor:
         return "REDIS_URL names a server that does not answer."
 
     def _ready(self) -> bool:
-        return self._get("/health/ready") is not None
-
-    def _get(self, path: str) -> bytes | None:
         try:
-            with _DIRECTLY.open(self._settings.local_url + path, timeout=3) as answer:
-                return bytes(answer.read())
-        except (urllib.error.URLError, OSError):
-            return None
+            with _DIRECTLY.open(self._settings.local_url + "/health/ready", timeout=3):
+                return True
+        except urllib.error.HTTPError as error:
+            # The accounts can only be registered again while the service runs.
+            self._lost_data = b"LOST_DATA" in error.read()
+            return self._lost_data
+        except OSError:
+            return False
 
     def _register_demo(self) -> None:
         """Register the sandbox's demo accounts, one for each API, the way an operator would."""

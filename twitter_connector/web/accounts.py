@@ -55,6 +55,8 @@ def described(svc: Services, account: Account, snapshot: AccountSnapshot) -> dic
     attention = account.attention or next(
         (pause["detail"] for pause in pauses.values() if pause["reason"] in AWAITS_A_PERSON), ""
     )
+    if svc.installation.last is not None:
+        attention = attention or svc.installation.last.detail
     state = "attention" if attention else "paused" if pauses else "unreachable" if probes else "active"
     return {
         "account_id": account.id,

@@ -34,6 +34,7 @@ def ready() -> Response:
     try:
         svc.heartbeats.store()
         problems = svc.broker_safety.problems()
+        loss = svc.installation.look()
         check_key_quickly(svc.redis, svc.vault)
         snapshot = svc.status.snapshot((), [*QUEUES.values(), UPKEEP_QUEUE])
         workers, unserved = snapshot.workers, snapshot.unserved
@@ -44,6 +45,8 @@ def ready() -> Response:
         return problem(503, error.detail, kind="not-ready", failing="credentials-key", parts={"broker": "UP"})
     if fatal := next((p for p in problems if p.fatal), None):
         return problem(503, fatal.detail, kind="not-ready", failing="broker", parts={"broker": "UNSAFE"})
+    if loss is not None and loss.nothing_left:
+        return problem(503, loss.detail, kind="not-ready", failing="broker", parts={"broker": "LOST_DATA"})
     parts = {"broker": "UP", "workers": len(workers)}
     if not workers:
         detail = "No worker is alive, so events are stored but not delivered. Start `twitter-connector worker`."
@@ -54,5 +57,5 @@ def ready() -> Response:
             "`twitter-connector worker` or `celery -A workers.app worker`."
         )
         return problem(503, detail, kind="not-ready", failing="worker", parts={**parts, "unserved": list(unserved)})
-    remarks = {"remarks": [p.detail for p in problems]} if problems else {}
-    return jsonify({"status": "UP", "parts": parts, **remarks})
+    remarks = [p.detail for p in problems] + ([loss.detail] if loss else [])
+    return jsonify({"status": "UP", "parts": parts, **({"remarks": remarks} if remarks else {})})

@@ -46,6 +46,7 @@ class StatusCollector(Collector):
         problems = {problem.name for problem in svc.broker_safety.problems()}
         for name in svc.broker_safety.names:
             unsafe.add_metric([name], int(name in problems))
+        unsafe.add_metric(["lost_data"], int(svc.installation.last is not None))
         dead = GaugeMetricFamily(
             "twitter_connector_dead_letters", "Messages given up and not yet replayed or discarded."
         )
