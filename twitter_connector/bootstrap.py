@@ -105,6 +105,7 @@ class Services:
     polling: Polling
     streaming: Streaming
     oauth2: OAuth2
+    pairs: TokenPairs
     token_refresh: TokenRefresh
     wakeups: Wakeups
 
@@ -222,14 +223,15 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         now,
         read_back=backfill.read,
         begun=token_refresh.begun,
+        pairs=pairs,
     )
     # A check comes again in a minute: it waits for no registration.
     upkeep = Upkeep(accounts, replace(registration, wait_seconds=0.0), backfill, now, random.random)
     cim = CcmClient(http_client, settings.ccm_url, now)
     enquiries = Enquiries(client)
-    configure = Configure(accounts, lanes, enquiries, cim.configuration, now)
+    configure = Configure(accounts, lanes, enquiries, cim.configuration, now, pairs)
     newer = renewing(configure.newer, token_refresh)
-    credentials = CredentialsCheck(lanes.pauses, twitter.registration, newer, now, random.random)
+    credentials = CredentialsCheck(lanes.pauses, twitter.registration, newer, now, random.random, token_refresh.ended)
     endpoints = Endpoints(now, *places(settings.worker_concurrency))
     return Services(
         settings=settings,
@@ -259,6 +261,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         upkeep=upkeep,
         polling=Polling(accounts, accounts, locks, inbox, twitter.lookups, now),
         oauth2=oauth2,
+        pairs=pairs,
         token_refresh=token_refresh,
         streaming=Streaming(
             accounts,

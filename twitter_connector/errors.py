@@ -52,6 +52,7 @@ AWAITS_A_PERSON = frozenset(
         "client_not_enrolled",
         "oauth2_needed",
         "oauth2_grant_ended",
+        "oauth2_client_refused",
     }
 )
 

@@ -18,7 +18,8 @@ from twitter_connector.model.account import Account
 from twitter_connector.model.event import is_id
 from twitter_connector.model.work import Direction
 
-from .ports import AccountsPort, LanesPort
+from .grant_choice import AT_ONCE, replaced_grant, with_grant_of
+from .ports import AccountsPort, LanesPort, PairsPort
 from .registration_steps import SENDS_ONLY
 from .unregistered import added, lacking, served_as, unregistered, with_values
 
@@ -73,7 +74,9 @@ class Configure:
         enquiries: ChannelPort,
         pull: Callable[[str], Mapping[str, Any] | None],
         clock: Callable[[], datetime],
+        pairs: PairsPort | None = None,
     ) -> None:
+        self._pairs = pairs
         self._accounts = accounts
         self._lanes = lanes
         self._enquiries = enquiries
@@ -175,10 +178,17 @@ class Configure:
             ):
                 # A bearer token belongs to the app. With other app keys X gives another one.
                 credentials = replace(credentials, bearer_token=None)
+            if self._pairs is not None:
+                credentials = with_grant_of(now.credentials, credentials, self._pairs)
             changed = credentials != now.credentials
             return now.rekeyed(credentials)
 
-        self._accounts.change(account.id, rekey)
+        stored = self._accounts.change(account.id, rekey)
+        if stored is not None and self._pairs is not None:
+            replaced_grant(account.credentials, stored.credentials, self._pairs)
+            if stored.credentials.oauth2_seed:
+                # Ask X at once, whatever it answered before.
+                self._accounts.note(account.id, **AT_ONCE)
         return changed
 
     def _look_soon(self, account: Account) -> None:

@@ -34,6 +34,7 @@ class CredentialsCheck:
     """The retry policy's questions about credentials (delivery/ports.CredentialsPort).
 
     pauses: the pauses of an account, by direction. newest: Configure.newer. chance: from 0 to 1.
+    ended: TokenRefresh.ended.
     """
 
     pauses: Callable[[str], Mapping[Direction, Mapping[str, str]]]
@@ -41,6 +42,7 @@ class CredentialsCheck:
     newest: Callable[..., bool]
     clock: Callable[[], datetime]
     chance: Callable[[], float]
+    ended: Callable[[Account], ConnectorError | None] = lambda account: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _answers: dict[str, tuple[datetime, Credentials, ConnectorError | None]] = field(default_factory=dict)
 
@@ -57,6 +59,8 @@ class CredentialsCheck:
             until = moment(int(known["until"])) + SPREAD * self.chance()
             reason, detail = known["reason"], known.get("detail", "")
             return CredentialsRejected(reason, detail, scope=Scope.LANE, ours=True, until=until)
+        if (ended := self.ended(account)) is not None:
+            return ended
         with self._lock:
             at, credentials, answer = self._answers.get(account.id, (None, None, None))
             if at is not None and credentials == account.credentials and abs(self.clock() - at) < ANSWER_LASTS:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from twitter_connector.model.account import Account
+from twitter_connector.model.oauth2 import TokenPair
 from twitter_connector.model.work import Direction, Effect
 
 
@@ -45,6 +46,15 @@ class LanesPort(Protocol):
     def pauses(self, account_id: str) -> Mapping[Direction, Mapping[str, str]]: ...
     def resume(self, direction: Direction, account_id: str) -> None: ...
     def end_waits(self, direction: Direction, account_id: str) -> None: ...
+
+
+class PairsPort(Protocol):
+    """See store/token_pairs.py: the last pair of each grant, by the refresh token that began it."""
+
+    def of(self, seed: str) -> TokenPair | None: ...
+    def store(self, seed: str, pair: TokenPair) -> None: ...
+    def replaced(self, seed: str) -> bool: ...
+    def forget(self, seed: str, *, replaced: bool = ...) -> None: ...
 
 
 class LocksPort(Protocol):

@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from twitter_connector.errors import Permanent, RateLimited
-from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.account import V1, Account, Credentials
 from twitter_connector.model.capabilities import Capabilities
 from twitter_connector.model.flavour import Registration as RegistrationAtX
 from twitter_connector.model.subscription import ChallengeAnswer, Subscriptions
 from twitter_connector.model.work import Direction
 
 from .backfill import open_gap
-from .ports import AccountsPort, LanesPort, LocksPort
+from .grant_choice import AT_ONCE, replaced_grant, with_grant_of
+from .ports import AccountsPort, LanesPort, LocksPort, PairsPort
 from .registration_request import Registration
 from .registration_state import RegistrationState, own
 from .registration_steps import SENDS_ONLY, RegistrationStatus, StepFailed, performed
@@ -39,6 +40,7 @@ class AccountRegistration:
     registration: makes the gateway of an account. challenge: see twitter/own_challenge. can: what the account's API
     carries. wait_seconds: how long one registration waits for another one of the same account. read_back: takes in what
     an account missed. begun: gets an OAuth 2.0 access token where only the refresh token is given.
+    pairs: the tokens of OAuth 2.0 grants; None where there are none.
     """
 
     accounts: AccountsPort
@@ -51,6 +53,7 @@ class AccountRegistration:
     wait_seconds: float = WAIT_SECONDS
     read_back: Callable[[Account], object] = lambda account: None
     begun: Callable[[Credentials], Credentials] = lambda credentials: credentials
+    pairs: PairsPort | None = None
 
     @property
     def _state(self) -> RegistrationState:
@@ -60,7 +63,7 @@ class AccountRegistration:
         """Bring an account into service. A repetition changes nothing that is right already."""
         account_id = request.account_id
         try:
-            account = request.account()
+            account = self._with_grant(request.account())
             credentials = performed("credentials", lambda: self.begun(account.credentials))
             account = self._owned(replace(account, credentials=credentials))
             account_id = account.id
@@ -115,6 +118,8 @@ class AccountRegistration:
             if not account.sends_only:
                 heirs = self._state.taken_down(account)
             self.accounts.withdraw(account.id)
+            if self.pairs is not None:
+                self.pairs.forget(account.credentials.oauth2_seed)
             log.info("unregistered", extra={"account": account.id})
         for heir in heirs:
             # Until the webhook is registered again, this account receives no events.
@@ -165,9 +170,16 @@ class AccountRegistration:
             )
         return replace(account, id=account.id or owner_id, screen_name=screen_name, name=name)
 
+    def _with_grant(self, account: Account) -> Account:
+        """Return the account with the OAuth 2.0 grant that it has already, if the request brings none of its own."""
+        former = self.accounts.get(account.id, max_age=0) if account.id else None
+        if former is None or self.pairs is None or account.flavour == V1:
+            return account
+        return replace(account, credentials=with_grant_of(former.credentials, account.credentials, self.pairs))
+
     def _register(self, account: Account) -> RegistrationStatus:
         former = self.accounts.get(account.id, max_age=0)
-        account = replace(account, registered_at=self.clock())
+        account = replace(self._with_grant(account), registered_at=self.clock())
         if former is not None:
             rekeyed = former.rekeyed(account.credentials)
             account = replace(
@@ -210,6 +222,10 @@ class AccountRegistration:
 
     def _after(self, status: RegistrationStatus, former: Account | None, before: Mapping[str, int]) -> None:
         account = status.account
+        if former is not None and self.pairs is not None:
+            replaced_grant(former.credentials, account.credentials, self.pairs)
+        if account.credentials.oauth2_seed:
+            self.accounts.note(account.id, **AT_ONCE)
         for direction in Direction:
             self.lanes.resume(direction, account.id)
         # Messages with pictures that X refused to the old credentials are waiting; retry them now.

@@ -14,6 +14,17 @@ from twitter_connector.model.account import AAA, INBOUND, POLL, V1, V2, XAA, Acc
 
 from .webhook_url import MAX_CHARS, BadWebhookUrl, account_id_in
 
+_OAUTH1 = {"access_token": "ACCESS-TOKEN", "access_token_secret": "ACCESS-TOKEN-SECRET"}
+_OAUTH2 = {
+    "client_id": "CLIENT-ID",
+    "client_secret": "CLIENT-SECRET",
+    "oauth2_refresh_token": "OAUTH2-REFRESH-TOKEN",
+    "oauth2_access_token": "OAUTH2-ACCESS-TOKEN",
+}
+# Which public posts become comments.
+POSTS_OFF = "off"
+POSTS = (POSTS_OFF, "mentions", "replies", "all")
+
 
 @dataclass(frozen=True)
 class Registration:
@@ -46,10 +57,14 @@ class _RegistrationSchema(Schema):
     api_key_secret = fields.String(required=True, data_key="API-KEY-SECRET", validate=secret)
     access_token = fields.String(load_default="", data_key="ACCESS-TOKEN", validate=secret)
     access_token_secret = fields.String(load_default="", data_key="ACCESS-TOKEN-SECRET", validate=secret)
-    client_id = fields.String(load_default="", data_key="CLIENT-ID", validate=secret)
-    client_secret = fields.String(load_default="", data_key="CLIENT-SECRET", validate=secret)
-    oauth2_refresh_token = fields.String(load_default="", data_key="OAUTH2-REFRESH-TOKEN", validate=secret)
-    oauth2_access_token = fields.String(load_default="", data_key="OAUTH2-ACCESS-TOKEN", validate=secret)
+    client_id = fields.String(load_default=None, allow_none=True, data_key="CLIENT-ID", validate=secret)
+    client_secret = fields.String(load_default=None, allow_none=True, data_key="CLIENT-SECRET", validate=secret)
+    oauth2_refresh_token = fields.String(
+        load_default=None, allow_none=True, data_key="OAUTH2-REFRESH-TOKEN", validate=secret
+    )
+    oauth2_access_token = fields.String(
+        load_default=None, allow_none=True, data_key="OAUTH2-ACCESS-TOKEN", validate=secret
+    )
     bearer_token = fields.String(load_default=None, allow_none=True, data_key="BEARER-TOKEN", validate=secret)
     webhook_url = fields.Method(load_default=None, data_key="WEBHOOK-URL", deserialize="_url_and_id")
     environment = fields.String(
@@ -65,6 +80,13 @@ class _RegistrationSchema(Schema):
         validate=validate.OneOf(("", *WAYS_IN), error="One of xaa, aaa, stream and poll."),
     )
 
+    posts = fields.String(
+        load_default=None,
+        allow_none=True,
+        data_key="POSTS",
+        validate=validate.OneOf(("", *POSTS), error="One of off, mentions, replies and all."),
+    )
+
     def _url_and_id(self, value: object) -> tuple[str, str]:
         if not isinstance(value, str) or not 1 <= len(value) <= MAX_CHARS:
             raise ValidationError(f"A URL of 1 to {MAX_CHARS} characters is needed.")
@@ -78,8 +100,9 @@ class _RegistrationSchema(Schema):
         _require_tokens(data)
         with_url = data.get("webhook_url") is not None or "webhook_url" not in data
         if data.get("environment"):
-            if data.get("inbound"):
-                raise ValidationError({"INBOUND": ["Only X API v2 has it, which needs no ENVIRONMENT-NAME."]})
+            for key in ("INBOUND", "POSTS"):
+                if data.get(key.lower()):
+                    raise ValidationError({key: ["Only X API v2 has it, which needs no ENVIRONMENT-NAME."]})
             if not with_url:
                 raise ValidationError({"WEBHOOK-URL": ["API v1.1 brings events over a webhook only."]})
         elif data.get("inbound") in (XAA, AAA) and not with_url:
@@ -88,30 +111,37 @@ class _RegistrationSchema(Schema):
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> Registration:
         (url, account_id), environment = data.pop("webhook_url") or ("", ""), data.pop("environment")
-        inbound = data.pop("inbound") or (XAA if url else POLL)
+        inbound, posts = data.pop("inbound") or (XAA if url else POLL), data.pop("posts") or POSTS_OFF
         if environment:
             return Registration(account_id, _credentials(data), url, V1, {"environment": environment})
         # What needs no webhook has none: the URL only names the account then.
         needed = url if inbound in (XAA, AAA) else ""
-        return Registration(account_id, _credentials(data), needed, V2, {INBOUND: inbound})
+        settings = {INBOUND: inbound} if posts == POSTS_OFF else {INBOUND: inbound, "posts": posts}
+        return Registration(account_id, _credentials(data), needed, V2, settings)
 
 
 def _credentials(data: dict[str, Any]) -> Credentials:
-    refresh_token, access_token = data.pop("oauth2_refresh_token"), data.pop("oauth2_access_token")
-    return Credentials(**data).seeded(refresh_token, access_token)
+    refresh_token, access_token = data.pop("oauth2_refresh_token") or "", data.pop("oauth2_access_token") or ""
+    client = {name: data.pop(name) or "" for name in ("client_id", "client_secret")}
+    return Credentials(**data, **client).seeded(refresh_token, access_token)
 
 
 def _require_tokens(data: Mapping[str, Any]) -> None:
     """Raise ValidationError unless there are the tokens of OAuth 1.0a, or, for API v2, those of OAuth 2.0."""
-    oauth2 = data.get("oauth2_refresh_token")
-    if oauth2 and not data.get("client_id"):
-        raise ValidationError({"CLIENT-ID": ["OAUTH2-REFRESH-TOKEN needs the client id of the app."]})
-    if oauth2 and not data.get("environment") and not data.get("access_token") and not data.get("access_token_secret"):
-        return
-    needed = {"access_token": "ACCESS-TOKEN", "access_token_secret": "ACCESS-TOKEN-SECRET"}
-    missing = {name: ["Missing data for required field."] for key, name in needed.items() if data.get(key) == ""}
-    if missing:
-        raise ValidationError(missing)
+    given = {key for field, key in _OAUTH2.items() if data.get(field)}
+    errors: dict[str, list[str]] = {}
+    if data.get("environment"):
+        errors = {key: ["Only X API v2 has it, which needs no ENVIRONMENT-NAME."] for key in given}
+    elif given - {"CLIENT-ID"} and not data.get("client_id"):
+        errors["CLIENT-ID"] = [f"{min(given)} needs the client id of the app."]
+    elif data.get("oauth2_access_token") and not data.get("oauth2_refresh_token"):
+        errors["OAUTH2-REFRESH-TOKEN"] = ["The access token ends after two hours. Add the refresh token."]
+    missing = [key for field, key in _OAUTH1.items() if data.get(field) == ""]
+    # Either both or none of the two, and none only with a grant.
+    if missing and (len(missing) == 1 or data.get("environment") or not data.get("oauth2_refresh_token")):
+        errors |= {key: ["Missing data for required field."] for key in missing}
+    if errors:
+        raise ValidationError({**errors})
 
 
 def load_registration(data: object, public_url: str | None = None) -> Registration:

@@ -15,36 +15,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, Retryable
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Retryable, StoreUnavailable
 from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.oauth2 import TokenPair
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import Direction
 
-from .ports import AccountsPort, AccountStatusPort, LanesPort, LocksPort
+from .ports import AccountsPort, AccountStatusPort, LanesPort, LocksPort, PairsPort
 
 log = logging.getLogger(__name__)
 
-# Access tokens last two hours.
-BEFORE_ITS_END = timedelta(minutes=10)
+# Access tokens last two hours. One that lives shorter is refreshed in the last quarter of its life.
+BEFORE_ITS_END = timedelta(minutes=2)
+_QUARTER = 4
 # Longer than X takes to answer.
 LOCK_SECONDS = 60
 WAIT_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.2
+ENDED = "oauth2_grant_ended"
+# What waits for a new grant is tried this often, and at once after a registration, a push or `authorize`.
+PROBE = timedelta(hours=1)
 AGAIN_AFTER = timedelta(seconds=30)
 # X ends a grant whose refresh token was not used for six months.
 GRANT_LASTS, WARN_BEFORE = timedelta(days=180), timedelta(days=7)
 # The names in the account's status: the end of the access token, the last refresh, the next try, our own attention.
 UNTIL, REFRESHED_AT, NEXT_AT, ALERTED = "oauth2_until", "oauth2_refreshed_at", "oauth2_next_at", "oauth2_alerted"
-
-
-class PairsPort(Protocol):
-    """See store/token_pairs.py: the last pair of each grant, by the refresh token that began it."""
-
-    def of(self, seed: str) -> TokenPair | None: ...
-    def store(self, seed: str, pair: TokenPair) -> None: ...
+# How long the access token lives in seconds, and since when X refuses the refresh token, 0 if it does not.
+LIVES, ENDED_AT = "oauth2_seconds", "oauth2_ended_at"
+# The former refresh token is worthless once X has answered, so a broker that is away is waited for.
+_STORE_TRIES, _STORE_AGAIN_SECONDS = 40, 0.5
 
 
 @dataclass
@@ -67,7 +67,7 @@ class TokenRefresh:
                 try:
                     self.renewed(account)
                 except ConnectorError as error:
-                    self._failed(account, error)
+                    self.failed(account, error)
 
     def renewed(self, account: Account) -> bool:
         """Replace the access token that `account` holds. Return whether the stored account has another one now.
@@ -87,7 +87,8 @@ class TokenRefresh:
         now = epoch_ms(self.clock())
         self.account_status.note(
             account.id,
-            **{UNTIL: now + pair.seconds * 1000, REFRESHED_AT: now, NEXT_AT: 0, "next_poll_at": 0, "next_check_at": 0},
+            **{UNTIL: pair.until or now + pair.seconds * 1000, LIVES: pair.seconds, REFRESHED_AT: now},
+            **{NEXT_AT: 0, ENDED_AT: 0, "next_poll_at": 0, "next_check_at": 0},
         )
         self._well_again(account)
         log.info("oauth2_token_refreshed", extra={"account": account.id})
@@ -103,7 +104,9 @@ class TokenRefresh:
         with self._alone(credentials.oauth2_seed):
             known = self.pairs.of(credentials.oauth2_seed)
             if known is not None:
-                return _paired(credentials, known)
+                paired = _paired(credentials, known)
+                over = not known.access_token or 0 < known.until <= epoch_ms(self.clock())
+                return _paired(credentials, self._next(paired)) if over else paired
             return credentials if credentials.oauth2_access_token else _paired(credentials, self._next(credentials))
 
     def _next(self, credentials: Credentials) -> TokenPair:
@@ -111,10 +114,23 @@ class TokenRefresh:
         if known is not None and known.refresh_token != credentials.oauth2_refresh_token:
             # A process that died after X's answer stored it here, and no further.
             return known
-        pair = self.refresh(credentials)
+        # A broker that cannot be written to shows that now, and not when the refresh token is used up.
+        self.pairs.store(credentials.oauth2_seed, _pair_of(credentials))
+        answer = self.refresh(credentials)
+        pair = replace(answer, until=epoch_ms(self.clock()) + answer.seconds * 1000)
         # Stored before it is used: nobody else will ever get it.
-        self.pairs.store(credentials.oauth2_seed, pair)
+        self._store(credentials.oauth2_seed, pair)
         return pair
+
+    def _store(self, seed: str, pair: TokenPair) -> None:
+        for tries_left in reversed(range(_STORE_TRIES)):
+            try:
+                self.pairs.store(seed, pair)
+                break
+            except StoreUnavailable:
+                if not tries_left:
+                    raise
+                time.sleep(_STORE_AGAIN_SECONDS)
 
     @contextmanager
     def _alone(self, seed: str) -> Iterator[None]:
@@ -134,7 +150,8 @@ class TokenRefresh:
         if timedelta() < moment(status.get(NEXT_AT, 0)) - now <= timedelta(hours=1):
             return False
         self._warn(account, status.get(REFRESHED_AT, 0), now)
-        return moment(status.get(UNTIL, 0)) - now < BEFORE_ITS_END
+        early = min(BEFORE_ITS_END, timedelta(seconds=status.get(LIVES, 7200)) / _QUARTER)
+        return moment(status.get(UNTIL, 0)) - now < early
 
     def _warn(self, account: Account, refreshed_ms: int, now: datetime) -> None:
         if refreshed_ms and not account.attention and now - moment(refreshed_ms) > GRANT_LASTS - WARN_BEFORE:
@@ -144,9 +161,21 @@ class TokenRefresh:
             )
             self._alert(account, sentence)
 
-    def _failed(self, account: Account, error: ConnectorError) -> None:
+    def ended(self, account: Account) -> ConnectorError | None:
+        """Return why an account that has nothing but an OAuth 2.0 grant cannot act, if X has ended the grant."""
+        if account.credentials.access_token or not account.credentials.oauth2_refresh_token:
+            return None
+        if not self.account_status.account_status(account.id).get(ENDED_AT):
+            return None
+        sentence = f"X has ended the OAuth 2.0 grant of the account. Run `twitter-connector authorize {account.id}`."
+        return CredentialsRejected(ENDED, sentence, ours=True, until=self.clock() + PROBE)
+
+    def failed(self, account: Account, error: ConnectorError) -> None:
+        """Note a refresh that failed, and what a person has to do about it."""
         until = max(error.until or self.clock(), self.clock() + AGAIN_AFTER)
         self.account_status.note(account.id, **{NEXT_AT: epoch_ms(until)})
+        if error.reason == ENDED:
+            self.account_status.note(account.id, **{ENDED_AT: epoch_ms(self.clock())})
         log.warning("oauth2_token_not_refreshed", extra={"account": account.id, "reason": error.reason})
         if isinstance(error, CredentialsRejected):
             self._alert(account, error.detail)
@@ -164,7 +193,7 @@ class TokenRefresh:
         self.lanes.end_waits(Direction.IN, account.id)
 
 
-_ENDED_BY_A_TOKEN = ("credentials_rejected", "oauth2_grant_ended", "token_revoked")
+_ENDED_BY_A_TOKEN = ("credentials_rejected", ENDED, "oauth2_client_refused", "token_revoked")
 
 
 def renewing(newer: Callable[..., bool], tokens: TokenRefresh) -> Callable[..., bool]:
@@ -178,7 +207,7 @@ def renewing(newer: Callable[..., bool], tokens: TokenRefresh) -> Callable[..., 
                 if tokens.renewed(account):
                     return True
             except ConnectorError as error:
-                log.warning("oauth2_token_not_refreshed", extra={"account": account.id, "reason": error.reason})
+                tokens.failed(account, error)
         return newer(account, ask=ask)
 
     return newer_or_renewed
@@ -187,6 +216,10 @@ def renewing(newer: Callable[..., bool], tokens: TokenRefresh) -> Callable[..., 
 def digest_of(seed: str) -> str:
     """Return a name for a grant that does not tell its refresh token."""
     return hashlib.sha256(seed.encode()).hexdigest()[:32]
+
+
+def _pair_of(credentials: Credentials) -> TokenPair:
+    return TokenPair(credentials.oauth2_access_token, credentials.oauth2_refresh_token)
 
 
 def _paired(credentials: Credentials, pair: TokenPair) -> Credentials:

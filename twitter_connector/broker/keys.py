@@ -55,6 +55,7 @@ LEDGER = PREFIX + "ledger:{account}:{id}"  # HASH step -> JSON, and LEDGER_QUOTE
 SENT = PREFIX + "sent:{account}:{customer}"  # ZSET padded dm id|cim id, score 0
 SCHEDULING = PREFIX + "sent:{account}:{customer}:scheduling"  # HASH cim id -> JSON that its reports carry
 ACCOUNTS = PREFIX + "accounts"  # HASH account id -> JSON, credentials encrypted
+REPLACED_GRANTS = PREFIX + "oauth2-replaced"  # SET of such digests, of grants that gave way to another of the account
 ACCOUNTS_FORM = PREFIX + "accounts-form"  # how their rows are written; missing on a broker of 0.1.0
 TOKEN_PAIRS = PREFIX + "oauth2-pairs"  # HASH digest of a grant's first refresh token -> sealed JSON of its last pair
 ACCOUNT_STATUS = PREFIX + "signs:{account}"  # HASH last_event_at, last_crc_at, ...

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import click
 
+from twitter_connector.accounts.grant_choice import AT_ONCE
 from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.work import Direction
 
@@ -43,7 +44,8 @@ def authorize(account_id: str | None, client_id: str, client_secret: str, redire
         return now.rekeyed(client.seeded(pair.refresh_token, pair.access_token))
 
     svc.accounts.change(known.id, with_grant)
-    svc.accounts.note(known.id, oauth2_until=0, oauth2_next_at=0, next_poll_at=0, next_check_at=0)
+    svc.pairs.forget(known.credentials.oauth2_seed, replaced=True)
+    svc.accounts.note(known.id, **AT_ONCE, next_poll_at=0, next_check_at=0)
     for direction in Direction:
         svc.lanes.resume(direction, known.id)
     svc.lanes.end_waits(Direction.IN, known.id)

@@ -177,8 +177,9 @@ class RetryPolicy:
                     return self._backoff(lease)
                 return self._paused(error, error.until) if sends else GiveUp(_refused(error))
             until = rejection.until or error.until
-            # A 403 of this endpoint is not why X rejects the credentials.
-            error = error if sends or error.status == 401 else rejection.waiting(until=until)
+            # A 403 of this endpoint is not why X rejects the credentials. A grant that has ended is why, if it has.
+            same = (sends or error.status == 401) and rejection.reason not in AWAITS_A_PERSON
+            error = error if same else rejection.waiting(until=until)
         if self.credentials.newer(account, ask=True):
             return self._paused(error, now + TRY_NEWER_AFTER)
         return self._paused(error, error.until)

@@ -80,9 +80,12 @@ def reseal(
     for _ in range(_TRIES):
         with store_errors(), client.pipeline(transaction=True) as pipe:
             try:
-                pipe.watch(keys.ACCOUNTS, keys.ACCOUNTS_FORM)  # type: ignore[no-untyped-call]
+                pipe.watch(keys.ACCOUNTS, keys.ACCOUNTS_FORM, keys.TOKEN_PAIRS)  # type: ignore[no-untyped-call]
                 rows: dict[str, str] = pipe.hgetall(keys.ACCOUNTS)  # type: ignore[assignment]
                 unreadable = _unreadable(vault, rows)
+                pairs: dict[str, str] = pipe.hgetall(keys.TOKEN_PAIRS)  # type: ignore[assignment]
+                lost = [seed for seed, sealed in pairs.items() if not _opens(vault, sealed)]
+                resealed_pairs = {seed: vault.reseal(sealed) for seed, sealed in pairs.items() if seed not in lost}
                 readable = {i: row for i, row in rows.items() if i not in unreadable}
                 mark = NAMED_FIELDS if new_form else None
                 if new_form is None:
@@ -92,6 +95,10 @@ def reseal(
                 pipe.multi()
                 if resealed:
                     pipe.hset(keys.ACCOUNTS, mapping=resealed)  # type: ignore[arg-type]
+                if resealed_pairs:
+                    pipe.hset(keys.TOKEN_PAIRS, mapping=resealed_pairs)  # type: ignore[arg-type]
+                if lost and forget_unreadable:
+                    pipe.hdel(keys.TOKEN_PAIRS, *lost)
                 if mark is not None:
                     pipe.set(keys.ACCOUNTS_FORM, mark)
                 elif new_form is False:
@@ -110,14 +117,15 @@ def reseal(
 
 
 def _unreadable(vault: Vault, rows: dict[str, str]) -> list[str]:
-    def opens(row: str) -> bool:
-        try:
-            vault.open(json.loads(row)["sealed"])
-        except Permanent:
-            return False
-        return True
+    return sorted(account_id for account_id, row in rows.items() if not _opens(vault, json.loads(row)["sealed"]))
 
-    return sorted(account_id for account_id, row in rows.items() if not opens(row))
+
+def _opens(vault: Vault, sealed: str) -> bool:
+    try:
+        vault.open(sealed)
+    except Permanent:
+        return False
+    return True
 
 
 def _resealed(vault: Vault, row: str) -> str:

@@ -28,16 +28,37 @@ class TokenPairs:
             sealed: str | None = self._client.hget(keys.TOKEN_PAIRS, _digest(seed))  # type: ignore[assignment]
         if sealed is None:
             return None
-        access, refresh, seconds = json.loads(self._vault.open(sealed))
-        hide(access, refresh)
-        return TokenPair(access, refresh, seconds)
+        access, refresh, seconds, *until = json.loads(self._vault.open(sealed))
+        hide(_owner(seed), access, refresh)
+        return TokenPair(access, refresh, seconds, *until)
 
     def store(self, seed: str, pair: TokenPair) -> None:
         """Store a pair in place of the one before."""
-        hide(pair.access_token, pair.refresh_token)
-        sealed = self._vault.seal(json.dumps([pair.access_token, pair.refresh_token, pair.seconds]))
+        hide(_owner(seed), pair.access_token, pair.refresh_token)
+        values = [pair.access_token, pair.refresh_token, pair.seconds, pair.until]
+        sealed = self._vault.seal(json.dumps(values))
         with store_errors():
             self._client.hset(keys.TOKEN_PAIRS, _digest(seed), sealed)
+
+    def replaced(self, seed: str) -> bool:
+        """Return whether an account had this grant before the one it has now."""
+        with store_errors():
+            return bool(seed and self._client.sismember(keys.REPLACED_GRANTS, _digest(seed)))
+
+    def forget(self, seed: str, *, replaced: bool = False) -> None:
+        """Remove the pair of a grant. replaced: the account has another grant now."""
+        if not seed:
+            return
+        hide(_owner(seed))
+        with store_errors(), self._client.pipeline(transaction=True) as pipe:
+            pipe.hdel(keys.TOKEN_PAIRS, _digest(seed))
+            if replaced:
+                pipe.sadd(keys.REPLACED_GRANTS, _digest(seed))
+            pipe.execute()
+
+
+def _owner(seed: str) -> str:
+    return f"grant {_digest(seed)[:16]}"
 
 
 def _digest(seed: str) -> str:

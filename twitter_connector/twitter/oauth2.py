@@ -23,12 +23,13 @@ SCOPES = ("dm.read", "dm.write", "tweet.read", "users.read", "media.write", "off
 SECONDS = 15.0
 # X answers so to a used or ended refresh token, and to a bad code.
 _ENDED = ("invalid_grant", "invalid_request")
+_CLIENT_REFUSED = ("invalid_client", "unauthorized_client")
 _X_API, _X_SITE = "https://api.x.com", "https://x.com"
 
 
 class OAuth2:
-    """Raises CredentialsRejected(oauth2_grant_ended) if the grant is over, otherwise what twitter/http.classify
-    returns."""
+    """Raises CredentialsRejected(oauth2_grant_ended) if the grant is over, CredentialsRejected(oauth2_client_refused)
+    if the client id or secret is wrong, otherwise what twitter/http.classify returns."""
 
     def __init__(self, http_client: HttpClient, base_url: str, clock: Callable[[], datetime]) -> None:
         self._http_client = http_client
@@ -76,8 +77,12 @@ class OAuth2:
             raise ServiceUnavailable("twitter_no_answer", f"X gave no token: {error}.") from error
         body = answer.json()
         fields = body if isinstance(body, Mapping) else {}
-        if answer.status in (400, 401) and (fields.get("error") in _ENDED or answer.status == 401):
+        if answer.status in (400, 401) and fields.get("error") in _ENDED:
             raise _ended(self._clock(), answer.status)
+        if answer.status == 401 or (answer.status == 400 and fields.get("error") in _CLIENT_REFUSED):
+            raise _client_refused(self._clock(), answer.status)
+        if answer.status == 400 and not isinstance(fields.get("error"), str):
+            raise ServiceUnavailable("twitter_odd_answer", "X's refusal of a token gives no reason. Check X_API_URL.")
         failure = classify(answer, self._clock(), acts=False)
         if failure is not None:
             raise failure
@@ -93,6 +98,18 @@ def _ended(now: datetime, status: int) -> CredentialsRejected:
         "oauth2_grant_ended",
         "X does not accept the account's OAuth 2.0 refresh token any more. Authorize the app again with "
         f"`twitter-connector authorize` (HTTP {status}).",
+        endpoint=Endpoint.CREDENTIALS,
+        ours=True,
+        until=now + REJECTED_PAUSE,
+        status=status,
+    )
+
+
+def _client_refused(now: datetime, status: int) -> CredentialsRejected:
+    return CredentialsRejected(
+        "oauth2_client_refused",
+        "X does not accept the app's OAuth 2.0 client. Check CLIENT-ID and CLIENT-SECRET, then register the account "
+        f"again (HTTP {status}).",
         endpoint=Endpoint.CREDENTIALS,
         ours=True,
         until=now + REJECTED_PAUSE,

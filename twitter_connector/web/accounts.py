@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
 from twitter_connector import metrics
+from twitter_connector.accounts.token_refresh import ENDED_AT, GRANT_LASTS, NEXT_AT, REFRESHED_AT, UNTIL
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import AWAITS_A_PERSON
 from twitter_connector.model.account import Account
@@ -67,6 +69,7 @@ def described(svc: Services, account: Account, snapshot: AccountSnapshot) -> dic
         "can": svc.twitter.of(account).can.names(),
         "state": state,
         "attention": attention or None,
+        "token_refresh": _token_refresh(account_status) if account.credentials.oauth2_refresh_token else None,
         "webhook": (
             {"id": account.webhook.id, "url": account.webhook.url, "valid": account.webhook.valid}
             if account.webhook
@@ -89,6 +92,20 @@ def described(svc: Services, account: Account, snapshot: AccountSnapshot) -> dic
             d.word: {"until": _iso(int(p["until"])), "reason": p["reason"], "detail": p["detail"]}
             for d, p in pauses.items()
         },
+    }
+
+
+def _token_refresh(status: Mapping[str, int]) -> dict[str, Any]:
+    """Return how the account's OAuth 2.0 token stands. Moments that are not known are None."""
+    ended, next_at, refreshed = status.get(ENDED_AT), status.get(NEXT_AT), status.get(REFRESHED_AT)
+    return {
+        "state": "grant_ended" if ended else "failing" if next_at else "ok" if refreshed else "new",
+        "refreshed_at": _iso(refreshed or None),
+        "access_token_until": _iso(status.get(UNTIL) or None),
+        # X ends a grant that nobody uses until then.
+        "grant_until": iso(moment(refreshed) + GRANT_LASTS) if refreshed else None,
+        "next_try_at": _iso(next_at or None),
+        "ended_at": _iso(ended or None),
     }
 
 
