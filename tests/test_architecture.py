@@ -382,6 +382,7 @@ LINES_MAX = 200
 LONG_MODULES = {
     "twitter_connector/accounts/credentials.py": "one use case: other credentials for an account, from CCM",
     "twitter_connector/accounts/registration.py": "the use cases of one account's registration, in one order",
+    "twitter_connector/accounts/token_refresh.py": "one use case: the next token pair of a grant, and when it is due",
     "twitter_connector/accounts/webhook_setup.py": "one decision: which webhook is kept, created, moved or put back",
     "twitter_connector/bootstrap.py": "the one place that constructs everything",
     "twitter_connector/config.py": "one table: every variable with its reader",

@@ -19,10 +19,11 @@ from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.credentials_check import CredentialsCheck
 from twitter_connector.accounts.events_arrive import events_arrive
 from twitter_connector.accounts.polling import Polling
+from twitter_connector.accounts.refused_token import renewing
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.send_only import SendOnlyAccounts
 from twitter_connector.accounts.streaming import Streaming
-from twitter_connector.accounts.token_refresh import TokenRefresh, renewing
+from twitter_connector.accounts.token_refresh import TokenRefresh
 from twitter_connector.accounts.webhook_check import Upkeep
 from twitter_connector.broker.connection import Line, connect
 from twitter_connector.broker.safety import BrokerSafety

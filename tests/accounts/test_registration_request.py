@@ -77,6 +77,47 @@ def test_what_does_not_fit_together_is_named(changes: dict[str, Any], named: str
     assert set(errors_of(body)) == {named}
 
 
+V2_BODY = {k: v for k, v in GUIDE.items() if k != "ENVIRONMENT-NAME"}
+GRANT = {"CLIENT-ID": "ci", "CLIENT-SECRET": "cis", "OAUTH2-REFRESH-TOKEN": "rt", "OAUTH2-ACCESS-TOKEN": "at"}
+
+
+def test_an_oauth2_grant_is_read_and_replaces_the_access_token() -> None:
+    body = {k: v for k, v in {**V2_BODY, **GRANT}.items() if not k.startswith("ACCESS-TOKEN")}
+    credentials = load_registration(body).credentials
+    assert (credentials.client_id, credentials.client_secret) == ("ci", "cis")
+    assert (credentials.oauth2_refresh_token, credentials.oauth2_access_token) == ("rt", "at")
+    assert (credentials.oauth2_seed, credentials.access_token, credentials.access_token_secret) == ("rt", "", "")
+    both = load_registration({**V2_BODY, **GRANT}).credentials
+    assert (both.oauth2_seed, both.access_token) == ("rt", "7-at")
+    client = load_registration({**V2_BODY, "CLIENT-ID": "ci"}).credentials
+    assert (client.client_id, client.oauth2_seed) == ("ci", "")
+    assert all(value not in repr(both) for value in GRANT.values() if len(value) > 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({**GUIDE, **GRANT}, set(GRANT)),
+        ({**V2_BODY, "CLIENT-SECRET": "cis"}, {"CLIENT-ID"}),
+        ({**V2_BODY, "OAUTH2-REFRESH-TOKEN": "rt"}, {"CLIENT-ID"}),
+        ({**V2_BODY, "CLIENT-ID": "ci", "OAUTH2-ACCESS-TOKEN": "at"}, {"OAUTH2-REFRESH-TOKEN"}),
+        ({**V2_BODY, "CLIENT-ID": "two words"}, {"CLIENT-ID"}),
+        ({**V2_BODY, **GRANT, "ACCESS-TOKEN": "absent"}, {"ACCESS-TOKEN"}),
+        ({**V2_BODY, "CLIENT-ID": "ci", "ACCESS-TOKEN": "absent"}, {"ACCESS-TOKEN"}),
+        ({**V2_BODY, "POSTS": "some"}, {"POSTS"}),
+        ({**GUIDE, "POSTS": "all"}, {"POSTS"}),
+    ],
+)
+def test_oauth2_values_that_do_not_fit_together_are_named(body: dict[str, Any], named: set[str]) -> None:
+    assert set(errors_of({k: v for k, v in body.items() if v != "absent"})) == named
+
+
+@pytest.mark.parametrize("posts", ["off", "mentions", "replies", "all", "", None])
+def test_the_public_posts_of_an_account_are_chosen(posts: str | None) -> None:
+    chosen = {} if posts in ("off", "", None) else {"posts": posts}
+    assert load_registration({**V2_BODY, "POSTS": posts}).settings == {"inbound": "xaa", **chosen}
+
+
 def test_spaces_from_copying_are_forgiven() -> None:
     wanted = load_registration({k: f" {v}\n" for k, v in GUIDE.items()})
     assert wanted == load_registration(GUIDE)

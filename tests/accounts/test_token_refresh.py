@@ -10,7 +10,8 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes import FakeAccounts, FakeClock, FakeLocks
-from twitter_connector.accounts.token_refresh import GRANT_LASTS, TokenRefresh, renewing
+from twitter_connector.accounts.refused_token import renewing
+from twitter_connector.accounts.token_refresh import GRANT_LASTS, TokenRefresh
 from twitter_connector.errors import ConnectorError, CredentialsRejected, ServiceUnavailable
 from twitter_connector.model.account import V2, Account, Credentials
 from twitter_connector.model.oauth2 import TokenPair
@@ -53,6 +54,12 @@ class Pairs:
 
     def store(self, seed: str, pair: TokenPair) -> None:
         self.rows[seed] = pair
+
+    def replaced(self, seed: str) -> bool:
+        return False
+
+    def forget(self, seed: str, *, replaced: bool = False) -> None:
+        self.rows.pop(seed, None)
 
 
 @dataclass
@@ -111,10 +118,10 @@ def test_a_token_is_refreshed_shortly_before_its_end(desk: Desk) -> None:
     desk.tokens.refresh_due()
     assert desk.pair == ("access 1", "refresh 1")
     desk.tokens.refresh_due()
-    desk.clock.advance(6000)
+    desk.clock.advance(7000)
     desk.tokens.refresh_due()
     assert desk.x.number == 1
-    desk.clock.advance(700)
+    desk.clock.advance(90)
     desk.tokens.refresh_due()
     assert desk.pair == ("access 2", "refresh 2")
 
@@ -160,7 +167,7 @@ def test_a_lost_answer_is_asked_for_again(desk: Desk) -> None:
 def test_a_grant_that_has_ended_says_so_and_keeps_its_tokens(desk: Desk) -> None:
     desk.tokens.refresh_due()
     desk.x.ended = True
-    desk.clock.advance(7000)
+    desk.clock.advance(7100)
     desk.tokens.refresh_due()
     assert desk.account.attention == "Authorize the app again."
     assert desk.pair == ("access 1", "refresh 1")

@@ -58,9 +58,9 @@ def replica(broker_process: Broker, inspector: Any, sandbox: Sandbox) -> Iterato
         services.redis.close()
 
 
-def body_of(sandbox: Sandbox, *, signs: bool = True, **more: Any) -> dict[str, Any]:
+def body_of(sandbox: Sandbox, *, oauth1: bool = True, **more: Any) -> dict[str, Any]:
     body = {**sandbox.keys(V2_ACCOUNT), "INBOUND": "poll", **sandbox.grant(), **more}
-    for key in ("WEBHOOK-URL", *(() if signs else ("ACCESS-TOKEN", "ACCESS-TOKEN-SECRET"))):
+    for key in ("WEBHOOK-URL", *(() if oauth1 else ("ACCESS-TOKEN", "ACCESS-TOKEN-SECRET"))):
         body.pop(key)
     return body
 
@@ -109,7 +109,7 @@ def test_an_account_with_nothing_but_a_refresh_token_is_registered_and_sends(
     sandbox: Sandbox, replica: Replica
 ) -> None:
     services = replica()
-    body = body_of(sandbox, signs=False)
+    body = body_of(sandbox, oauth1=False)
     del body["OAUTH2-ACCESS-TOKEN"]
     assert registered(services, body).screen_name == "northwind"
     say_hello(services)
@@ -124,7 +124,7 @@ def test_registering_again_with_the_used_refresh_token_goes_on_with_the_newest(
     sandbox: Sandbox, replica: Replica
 ) -> None:
     services = replica()
-    body = body_of(sandbox, signs=False)
+    body = body_of(sandbox, oauth1=False)
     del body["OAUTH2-ACCESS-TOKEN"]
     registered(services, body)
     registered(replica(), body)
@@ -135,7 +135,7 @@ def test_registering_again_with_the_used_refresh_token_goes_on_with_the_newest(
 
 def test_replicas_that_need_a_new_token_at_once_use_the_refresh_token_once(sandbox: Sandbox, replica: Replica) -> None:
     replicas = [replica(), replica()]
-    registered(replicas[0], body_of(sandbox, signs=False))
+    registered(replicas[0], body_of(sandbox, oauth1=False))
     sandbox.post("faults", family="twitter", path=TOKEN_PATH, action="delay", delay=0.3)
     for turn in range(1, 6):
         account, barrier = stored(replicas[0]), threading.Barrier(8)
@@ -151,7 +151,7 @@ def test_replicas_that_need_a_new_token_at_once_use_the_refresh_token_once(sandb
 
 def test_a_registration_during_a_refresh_brings_no_used_token_back(sandbox: Sandbox, replica: Replica) -> None:
     replicas = [replica(), replica()]
-    body = body_of(sandbox, signs=False)
+    body = body_of(sandbox, oauth1=False)
     registered(replicas[0], body)
     sandbox.post("faults", family="twitter", path=TOKEN_PATH, action="delay", delay=0.1)
     for _ in range(5):
@@ -167,7 +167,7 @@ def test_a_registration_during_a_refresh_brings_no_used_token_back(sandbox: Sand
 
 def test_a_token_that_x_ended_early_is_renewed(sandbox: Sandbox, replica: Replica) -> None:
     services = replica()
-    registered(services, body_of(sandbox, signs=False))
+    registered(services, body_of(sandbox, oauth1=False))
     for _ in range(3):
         sandbox.post("oauth2/expire", account_id=V2_ACCOUNT)
         say_hello(services)
@@ -177,7 +177,7 @@ def test_a_token_that_x_ended_early_is_renewed(sandbox: Sandbox, replica: Replic
 def test_a_short_lived_token_is_not_refreshed_all_the_time(sandbox: Sandbox, replica: Replica) -> None:
     services = replica()
     sandbox.post("settings", oauth2_access_seconds=60)
-    registered(services, body_of(sandbox, signs=False))
+    registered(services, body_of(sandbox, oauth1=False))
     for _ in range(4):
         services.token_refresh.refresh_due()
     assert grant_of(sandbox)["refreshed"] == 1
@@ -189,7 +189,7 @@ def test_a_short_lived_token_is_not_refreshed_all_the_time(sandbox: Sandbox, rep
 )
 def test_a_refresh_that_fails_at_x_loses_nothing(sandbox: Sandbox, replica: Replica, fault: dict[str, Any]) -> None:
     services = replica()
-    registered(services, body_of(sandbox, signs=False))
+    registered(services, body_of(sandbox, oauth1=False))
     sandbox.post("oauth2/expire", account_id=V2_ACCOUNT)
     sandbox.post("faults", family="twitter", path=TOKEN_PATH, times=1, **fault)
     with pytest.raises(CredentialsRejected) as caught:
@@ -203,7 +203,7 @@ def test_a_refresh_that_fails_at_x_loses_nothing(sandbox: Sandbox, replica: Repl
 def test_a_lost_answer_is_survived_where_x_repeats_it(sandbox: Sandbox, replica: Replica) -> None:
     services = replica()
     sandbox.post("settings", oauth2_reuse="repeat")
-    registered(services, body_of(sandbox, signs=False))
+    registered(services, body_of(sandbox, oauth1=False))
     sandbox.post("oauth2/expire", account_id=V2_ACCOUNT)
     sandbox.post("faults", family="twitter", path=TOKEN_PATH, action="act_then_reset", times=1)
     with pytest.raises(CredentialsRejected):
@@ -214,7 +214,7 @@ def test_a_lost_answer_is_survived_where_x_repeats_it(sandbox: Sandbox, replica:
 
 def test_where_x_ends_the_grant_replies_wait_for_a_person(sandbox: Sandbox, replica: Replica) -> None:
     services = replica()
-    registered(services, body_of(sandbox, signs=False))
+    registered(services, body_of(sandbox, oauth1=False))
     sandbox.post("oauth2/expire", account_id=V2_ACCOUNT)
     sandbox.post("faults", family="twitter", path=TOKEN_PATH, action="act_then_reset", times=1)
     with pytest.raises(CredentialsRejected):
@@ -234,7 +234,7 @@ def test_where_x_ends_the_grant_replies_wait_for_a_person(sandbox: Sandbox, repl
 
 
 def test_a_wrong_client_secret_is_named_as_such(sandbox: Sandbox, replica: Replica) -> None:
-    body = body_of(sandbox, signs=False, **{"CLIENT-SECRET": "wrong"})
+    body = body_of(sandbox, oauth1=False, **{"CLIENT-SECRET": "wrong"})
     del body["OAUTH2-ACCESS-TOKEN"]
     with pytest.raises(StepFailed) as caught:
         replica().registration.register(load_registration(body))
@@ -244,7 +244,7 @@ def test_a_wrong_client_secret_is_named_as_such(sandbox: Sandbox, replica: Repli
 
 def test_a_seed_that_is_given_again_never_replaces_what_came_after_it(sandbox: Sandbox, replica: Replica) -> None:
     services = replica()
-    body = body_of(sandbox, signs=False)
+    body = body_of(sandbox, oauth1=False)
     account = registered(services, body)
     assert services.token_refresh.renewed(account)
     seed = {"CLIENT_ID": body["CLIENT-ID"], "OAUTH2_REFRESH_TOKEN": body["OAUTH2-REFRESH-TOKEN"]}
@@ -257,8 +257,8 @@ def test_a_seed_that_is_given_again_never_replaces_what_came_after_it(sandbox: S
     say_hello(services)
     push(services, **seed)
     assert stored(services).credentials.oauth2_seed == newer["OAUTH2-REFRESH-TOKEN"]
-    signs = {**sandbox.keys(V2_ACCOUNT), "INBOUND": "poll"}
-    registered(services, signs)
+    without = {**sandbox.keys(V2_ACCOUNT), "INBOUND": "poll"}
+    registered(services, without)
     assert stored(services).credentials.oauth2_seed == newer["OAUTH2-REFRESH-TOKEN"]
     assert services.token_refresh.renewed(stored(services))
     assert all(not grant["revoked"] for grant in sandbox.get("oauth2/grants", account_id=V2_ACCOUNT)["grants"])
@@ -285,7 +285,7 @@ def test_without_a_working_grant_the_picture_is_signed_for(sandbox: Sandbox, rep
 
 def test_unregistering_forgets_the_tokens(sandbox: Sandbox, replica: Replica) -> None:
     services = replica()
-    account = registered(services, body_of(sandbox, signs=False))
+    account = registered(services, body_of(sandbox, oauth1=False))
     services.token_refresh.renewed(account)
     assert services.redis.hlen(keys.TOKEN_PAIRS) == 1
     services.registration.unregister(account)
@@ -294,7 +294,7 @@ def test_unregistering_forgets_the_tokens(sandbox: Sandbox, replica: Replica) ->
 
 def test_tokens_survive_a_change_of_the_key_that_seals_them(sandbox: Sandbox, replica: Replica) -> None:
     services = replica()
-    account = registered(services, body_of(sandbox, signs=False))
+    account = registered(services, body_of(sandbox, oauth1=False))
     services.token_refresh.renewed(account)
     old = services.settings.credentials_keys or (services.settings.var_dir / "credentials.key").read_text().split()
     new = Fernet.generate_key().decode()
@@ -318,7 +318,7 @@ def test_no_token_is_logged_or_stored_readably(
 ) -> None:
     services = replica()
     with caplog.at_level(logging.DEBUG):
-        body = body_of(sandbox, signs=False)
+        body = body_of(sandbox, oauth1=False)
         account = registered(services, body)
         services.token_refresh.renewed(account)
     pair = services.pairs.of(body["OAUTH2-REFRESH-TOKEN"])

@@ -72,7 +72,9 @@ def test_a_confidential_client_shows_its_secret_as_basic_and_a_public_one_its_id
     [
         (400, {"error": "invalid_grant"}, CredentialsRejected, "oauth2_grant_ended"),
         (400, {"error": "invalid_request", "error_description": "x"}, CredentialsRejected, "oauth2_grant_ended"),
-        (401, {"error": "unauthorized_client"}, CredentialsRejected, "oauth2_grant_ended"),
+        (401, {"error": "unauthorized_client"}, CredentialsRejected, "oauth2_client_refused"),
+        (400, {"error": "invalid_client"}, CredentialsRejected, "oauth2_client_refused"),
+        (400, {}, ServiceUnavailable, "twitter_odd_answer"),
         (429, {"title": "Too Many Requests"}, RateLimited, "rate_limited"),
         (503, {}, ServiceUnavailable, "twitter_unavailable"),
         (200, {}, ServiceUnavailable, "twitter_odd_answer"),

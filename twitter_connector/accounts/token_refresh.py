@@ -196,23 +196,6 @@ class TokenRefresh:
 _ENDED_BY_A_TOKEN = ("credentials_rejected", ENDED, "oauth2_client_refused", "token_revoked")
 
 
-def renewing(newer: Callable[..., bool], tokens: TokenRefresh) -> Callable[..., bool]:
-    """Return `newer` of CredentialsPort, which replaces a refused OAuth 2.0 token before it asks CCM."""
-
-    def newer_or_renewed(account: Account, *, ask: bool = False) -> bool:
-        if newer(account, ask=False):
-            return True
-        if ask and account.credentials.oauth2_refresh_token and not account.credentials.access_token:
-            try:
-                if tokens.renewed(account):
-                    return True
-            except ConnectorError as error:
-                tokens.failed(account, error)
-        return newer(account, ask=ask)
-
-    return newer_or_renewed
-
-
 def digest_of(seed: str) -> str:
     """Return a name for a grant that does not tell its refresh token."""
     return hashlib.sha256(seed.encode()).hexdigest()[:32]
