@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -51,12 +51,13 @@ def settings_in(directory: Path, **env: str) -> Settings:
 class Broker:
     """One server process. Can be killed and started again on the same data."""
 
-    def __init__(self, directory: Path, *, fsync: str = "everysec") -> None:
+    def __init__(self, directory: Path, *, fsync: str = "everysec", env: Mapping[str, str] | None = None) -> None:
         self.settings = settings_in(directory, BROKER_FSYNC=fsync)
+        self._env = env
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self._process = subprocess.Popen(embedded_broker.command(self.settings))
+        self._process = subprocess.Popen(embedded_broker.command(self.settings), env=self._env)
         end = time.monotonic() + START_SECONDS
         with self.client() as client:
             while True:
@@ -80,8 +81,9 @@ class Broker:
 
 
 @contextmanager
-def running(directory: Path, *, fsync: str = "everysec") -> Iterator[Broker]:
-    server = Broker(directory, fsync=fsync)
+def running(directory: Path, *, fsync: str = "everysec", env: Mapping[str, str] | None = None) -> Iterator[Broker]:
+    """env: the environment of the server's process, in place of this one's."""
+    server = Broker(directory, fsync=fsync, env=env)
     try:
         server.start()
         yield server

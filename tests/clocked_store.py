@@ -42,6 +42,7 @@ LASTING = (
     "signs:",
     "bell:",
     "fence",
+    "clock",
     "seq",
     "ledger:",
     "sent:",

@@ -47,6 +47,7 @@ from twitter_connector.model.work import Direction, Lease
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.public_fetch import Fetcher
 from twitter_connector.queue.accept import Inbox
+from twitter_connector.queue.clock import BrokerClock
 from twitter_connector.queue.dead_letters import DeadLetters
 from twitter_connector.queue.journal import Journal
 from twitter_connector.queue.lanes import Lanes
@@ -80,6 +81,7 @@ class Services:
 
     settings: Settings
     redis: redis.Redis
+    clock: BrokerClock
     broker_safety: BrokerSafety
     installation: Installation
     vault: Vault
@@ -112,12 +114,17 @@ class Services:
 
 
 def _media_transfer(
-    settings: Settings, http_client: HttpClient, twitter: Flavours, credentials: CredentialsCheck, endpoints: Endpoints
+    settings: Settings,
+    http_client: HttpClient,
+    clock: BrokerClock,
+    twitter: Flavours,
+    credentials: CredentialsCheck,
+    endpoints: Endpoints,
 ) -> MediaTransfer:
     directory = spool_directory(settings)
     return MediaTransfer(
-        downloads=Downloads(http_client, settings.twitter_media_hosts, now, x_api_url=settings.x_api_url),
-        files=Files(http_client, settings.file_engine_url, settings.public_file_engine_url, now),
+        downloads=Downloads(http_client, settings.twitter_media_hosts, clock, x_api_url=settings.x_api_url),
+        files=Files(http_client, settings.file_engine_url, settings.public_file_engine_url, clock),
         # The sandbox plays the public on loopback; nowhere else is an address of this machine a public one.
         fetcher=Fetcher(allow_loopback=settings.use_sandbox),
         uploads=twitter.media,
@@ -141,7 +148,7 @@ def clear_spool(settings: Settings) -> None:
 
 
 def now() -> datetime:
-    """The clock of the service."""
+    """Return the present moment by this machine's clock. The services measure by the broker's, see BrokerClock."""
     return datetime.now(UTC)
 
 
@@ -200,20 +207,21 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     logs.hide("settings", *keys, *settings.api_tokens)
     client = connect(settings.redis_url, patient=patient)
     vault = Vault(keys)
-    accounts = Accounts(client, vault)
     line = Line(client, patient=patient)
     wakeups = wakeups or Wakeups(celery_app(settings, patient=patient), client)
-    lanes = Lanes(client, line, wakeups)
+    clock = BrokerClock(line, now)
+    lanes = Lanes(client, line, wakeups, process_clock=clock)
+    accounts = Accounts(client, vault, now=clock)
     http_client = HttpClient()
     rate_limits = RateLimits(client)
     locks = Locks(client)
-    twitter = Flavours(http_client, settings, now, rate_limits.note)
+    twitter = Flavours(http_client, settings, clock, rate_limits.note)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal"))
-    backfill = Backfill(accounts, inbox, twitter.messages, now)
-    oauth2 = OAuth2(http_client, settings.x_api_url, now)
+    backfill = Backfill(accounts, inbox, twitter.messages, clock)
+    oauth2 = OAuth2(http_client, settings.x_api_url, clock)
     pairs = TokenPairs(client, vault)
-    token_refresh = TokenRefresh(accounts, accounts, lanes, locks, pairs, oauth2.refresh, now)
+    token_refresh = TokenRefresh(accounts, accounts, lanes, locks, pairs, oauth2.refresh, clock)
     registration = AccountRegistration(
         accounts,
         lanes,
@@ -221,23 +229,24 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         twitter.registration,
         OwnChallenge(http_client),
         twitter.can,
-        now,
+        clock,
         read_back=backfill.read,
         begun=token_refresh.begun,
         pairs=pairs,
     )
     # A check comes again in a minute: it waits for no registration.
-    upkeep = Upkeep(accounts, replace(registration, wait_seconds=0.0), backfill, now, random.random)
-    cim = CcmClient(http_client, settings.ccm_url, now)
+    upkeep = Upkeep(accounts, replace(registration, wait_seconds=0.0), backfill, clock, random.random)
+    cim = CcmClient(http_client, settings.ccm_url, clock)
     enquiries = Enquiries(client)
-    configure = Configure(accounts, lanes, enquiries, cim.configuration, now, pairs)
+    configure = Configure(accounts, lanes, enquiries, cim.configuration, clock, pairs)
     newer = renewing(configure.newer, token_refresh)
-    credentials = CredentialsCheck(lanes.pauses, twitter.registration, newer, now, random.random, token_refresh.ended)
-    endpoints = Endpoints(now, *places(settings.worker_concurrency))
+    credentials = CredentialsCheck(lanes.pauses, twitter.registration, newer, clock, random.random, token_refresh.ended)
+    endpoints = Endpoints(clock, *places(settings.worker_concurrency))
     return Services(
         settings=settings,
         redis=client,
-        installation=Installation(client, settings.var_dir, now),
+        clock=clock,
+        installation=Installation(client, settings.var_dir, clock),
         broker_safety=BrokerSafety(client, allow_eviction=settings.broker_eviction == "allow"),
         vault=vault,
         http_client=http_client,
@@ -245,7 +254,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         inbox=inbox,
         ledger=SendLedger(client, line),
         conversations=Conversations(client),
-        media_transfer=_media_transfer(settings, http_client, twitter, credentials, endpoints),
+        media_transfer=_media_transfer(settings, http_client, clock, twitter, credentials, endpoints),
         accounts=accounts,
         dead_letters=DeadLetters(client),
         rate_limits=rate_limits,
@@ -258,9 +267,9 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         configure=configure,
         credentials=credentials,
         endpoints=endpoints,
-        send_only_account=SendOnlyAccounts(accounts, enquiries, cim.configuration, twitter.registration, now),
+        send_only_account=SendOnlyAccounts(accounts, enquiries, cim.configuration, twitter.registration, clock),
         upkeep=upkeep,
-        polling=Polling(accounts, accounts, locks, inbox, twitter.lookups, now),
+        polling=Polling(accounts, accounts, locks, inbox, twitter.lookups, clock),
         oauth2=oauth2,
         pairs=pairs,
         token_refresh=token_refresh,
@@ -272,7 +281,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
             twitter.stream,
             twitter.raw_events,
             lambda account: backfill.read(account, at_once=True),
-            now,
+            clock,
         ),
         wakeups=wakeups,
     )
@@ -298,12 +307,12 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
             route=route,
             lease_renewal=renewal,
             concurrency=concurrency,
-            clock=now,
+            clock=services.clock,
             watch=metrics.Outcomes(),
             max_age=max_age,
             policy=RetryPolicy(
                 direction,
-                now,
+                services.clock,
                 services.endpoints,
                 services.credentials,
                 note_wait=services.accounts.note_wait,
@@ -324,6 +333,7 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
         typing=TypingDelivery(services.lanes, inbound, outbound, services.twitter.load, metrics.count_typing),
         heartbeats=services.heartbeats,
         queues=queues,
+        measure_clock=services.clock.measure,
         stopping=stopping,
     )
 
@@ -341,7 +351,7 @@ def _inbound_route(services: Services, count_skipped: CountSkipped) -> InboundRo
         conversations=services.conversations,
         ledger=services.ledger,
         record_of=SendRecord,
-        clock=now,
+        clock=services.clock,
         skipped=count_skipped(Direction.IN),
         lease_is_valid=lease_is_valid,
     )
@@ -356,11 +366,13 @@ def _outbound_route(services: Services, count_skipped: CountSkipped) -> Outbound
         ledger=services.ledger,
         record_of=SendRecord,
         endpoints=services.endpoints,
-        clock=now,
+        clock=services.clock,
         skipped=count_skipped(Direction.OUT),
         public_base=services.settings.link_base,
         send_only_account=services.send_only_account,
-        echoes_arrive=lambda account: events_arrive(account, services.accounts.account_status(account.id), now()),
+        echoes_arrive=lambda account: events_arrive(
+            account, services.accounts.account_status(account.id), services.clock()
+        ),
         can=services.twitter.can,
     )
 

@@ -11,7 +11,7 @@ import logging
 from twitter_connector import metrics
 from twitter_connector.accounts.broker_loss import fetch_missing, open_gaps
 from twitter_connector.accounts.channel_type import ensure_channel_type
-from twitter_connector.bootstrap import Services, now
+from twitter_connector.bootstrap import Services
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import TYPING_INDICATOR, Direction
 from twitter_connector.queue.wakeups import BACKFILL_TASK, CONSUME_TASKS, UPKEEP_TASK
@@ -76,7 +76,7 @@ def _restore_after_loss(services: Services) -> None:
     loss = services.installation.look()
     if loss is None:
         return
-    fetch_missing(loss.accounts, lambda account_id: services.send_only_account(account_id, now()))
+    fetch_missing(loss.accounts, lambda account_id: services.send_only_account(account_id, services.clock()))
     if not loss.handled:
         open_gaps(services.accounts.all(), services.accounts, moment(loss.since))
         services.installation.handled()
@@ -84,7 +84,7 @@ def _restore_after_loss(services: Services) -> None:
 
 def _trim(services: Services) -> None:
     settings = services.settings
-    before = epoch_ms(now() - settings.dead_letters_max_age)
+    before = epoch_ms(services.clock() - settings.dead_letters_max_age)
     dropped = services.dead_letters.trim(settings.dead_letters_max, before)
     if dropped:
         metrics.DROPPED.inc(dropped)

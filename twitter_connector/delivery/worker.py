@@ -26,8 +26,9 @@ CONSUME_SECONDS = 5.0
 class Worker:
     """Delivers what is due, whenever Celery brings a wake-up; the sweeper delivers when Celery brings none.
 
-    queues: returns the Celery queues this process serves now. stopping: set when the process is to end; the consumers
-    look at it too.
+    queues: returns the Celery queues this process serves now. measure_clock: asks the broker for its time and returns
+    by how many seconds this machine's clock differs, None if that is within reason. stopping: set when the process is
+    to end; the consumers look at it too.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Worker:
     typing: TypingDelivery
     heartbeats: HeartbeatsPort
     queues: Callable[[], Collection[str]]
+    measure_clock: Callable[[], float | None]
     stopping: threading.Event
     sweeper: Sweeper = field(init=False)
 
@@ -44,7 +46,7 @@ class Worker:
         self.sweeper = Sweeper(
             self.lanes,
             self.lease_renewal,
-            beat=lambda: self.heartbeats.beat(self.name, self.queues()),
+            beat=lambda: self.heartbeats.beat(self.name, self.queues(), self.measure_clock()),
             consume=self.consume,
             stopping=self.stopping,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -11,7 +12,8 @@ import redis
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import Line, store_errors
-from twitter_connector.model.timestamps import moment
+from twitter_connector.broker.shift import unshifted
+from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import (
     TYPING_INDICATOR,
     Direction,
@@ -21,6 +23,7 @@ from twitter_connector.model.work import (
     TypingIndicator,
 )
 
+from .clock import BrokerClock
 from .effects import arguments
 from .scripts import LaneScripts
 from .timings import QueueTimings
@@ -41,12 +44,12 @@ class Lanes:
         wakeups: Wakeups,
         timings: QueueTimings = QueueTimings(),  # noqa: B008 - frozen
         clock: Callable[[], int] | None = None,
+        process_clock: BrokerClock | None = None,
     ) -> None:
-        """clock: epoch ms, in place of the server's clock (tests)."""
+        """clock: epoch ms, in place of the server's clock (tests). process_clock: measures the ages of messages."""
         self.timings = timings
         self._client = client
         self._wakeups = wakeups
-        self._clock = clock
         script = LaneScripts(line, timings.wakeup, clock)
         self._accept = script("accept")
         self._revive = script("revive", keys.DEAD_LETTER, keys.DEAD)
@@ -60,6 +63,9 @@ class Lanes:
         self._resume = script("resume")
         self._end_waits = script("end_waits")
         self._wake_if_due = script("wake_if_due")
+        self._suppress_wakeups = script("suppress_wakeups")
+        self._moment = script("moment")
+        self._process_clock = process_clock
 
     def accept(self, items: Sequence[Effect]) -> list[bool]:
         """Store the new items in one atomic step. Return for each item whether it was new."""
@@ -79,7 +85,7 @@ class Lanes:
         """Lease the next due lane of the accounts that are not excluded. Return its head; None if nothing is due."""
         since = time.monotonic()
         answer = self._claim(direction, self.timings.lease, *(quote(a, safe="") for a in excluded))
-        return _leased(direction, answer, since) if isinstance(answer, list) else None
+        return self._leased(direction, answer, since) if isinstance(answer, list) else None
 
     def settle(
         self, lease: Lease, follow_ups: Sequence[Effect] = (), *, keep: bool = True, answered: bool = True
@@ -102,7 +108,7 @@ class Lanes:
             return None
         directions, following = answer
         self._wake(directions)
-        return _leased(lease.direction, following, since) if following else None
+        return self._leased(lease.direction, following, since) if following else None
 
     def postpone(self, lease: Lease, delay_ms: int, *, spend: bool, follow_ups: Sequence[Effect] = ()) -> bool:
         """Release the lane until the delay is over and store the follow-ups, in one atomic step.
@@ -129,7 +135,7 @@ class Lanes:
 
     def pause(self, direction: Direction, account_id: str, until_ms: int, reason: str, detail: str) -> None:
         """Pause the account in one direction until a moment (epoch ms)."""
-        self._pause(direction, quote(account_id, safe=""), until_ms, reason, detail)
+        self._pause(direction, quote(account_id, safe=""), until_ms, epoch_ms(self._present()), reason, detail)
 
     def resume(self, direction: Direction, account_id: str) -> None:
         """End the pause of an account in one direction."""
@@ -143,13 +149,14 @@ class Lanes:
     def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
         """Return the pauses of the account by direction: until and since (epoch ms), reason, detail."""
         found: dict[Direction, dict[str, str]] = {}
+        now_ms, server_ms = map(int, self._moment()[:2])
         with store_errors():
             for direction in Direction:
                 key = keys.GATE.format(direction=direction, account=quote(account_id, safe=""))
                 gate: dict[str, str] = self._client.hgetall(key)  # type: ignore[assignment]
-                # The server removes a pause that is over, by its own clock.
-                if gate and (self._clock is None or int(gate["until"]) > self._clock()):
-                    found[direction] = gate
+                # The server removes a pause that is over, but its clock may have been put back.
+                if gate and int(gate["until"]) > now_ms:
+                    found[direction] = unshifted(gate, now_ms - server_ms)
         return found
 
     def typing_indicators(self) -> list[str]:
@@ -170,11 +177,7 @@ class Lanes:
 
     def suppress_wakeups(self, direction: Direction) -> None:
         """Send no wake-up for a moment: the workers that are busy take what becomes due."""
-        with store_errors():
-            # With a test's clock, the mark itself contains its end; see `mark` in lua/wakeups.lua.
-            value = 1 if self._clock is None else self._clock() + self.timings.suppress_wakeups
-            lifetime = self.timings.suppress_wakeups if self._clock is None else None
-            self._client.set(keys.WAKEUP.format(direction=direction), value, px=lifetime)
+        self._suppress_wakeups(direction, self.timings.suppress_wakeups)
 
     def waiting(self, account_id: str) -> dict[Direction, int]:
         """Return the number of lanes with work of the account, by direction."""
@@ -185,17 +188,37 @@ class Lanes:
 
     def overdue_seconds(self, direction: Direction) -> float:
         """Return the seconds for which due work has been waiting for any worker; 0 if there is none."""
+        now = int(self._moment()[0])
         with store_errors():
-            now = self._now()
             key = keys.TURN.format(direction=direction)
             first: list[tuple[str, float]] = self._client.zrange(key, 0, 0, withscores=True)  # type: ignore[assignment]
         return max(0.0, (now - first[0][1]) / 1000) if first else 0.0
 
-    def _now(self) -> int:
-        if self._clock is not None:
-            return self._clock()
-        seconds, micros = self._client.time()
-        return int(seconds) * 1000 + int(micros) // 1000
+    def _present(self) -> datetime:
+        return moment(int(self._moment()[1])) if self._process_clock is None else self._process_clock.last_known()
+
+    def _leased(self, direction: Direction, row: list[Any], since: float) -> Lease:
+        account, lane, token, member, stored, claims, tries, more, now_ms, server_ms = row
+        lost = not isinstance(stored, str)
+        if self._process_clock is not None:
+            now_ms = self._process_clock.checked(int(now_ms), int(server_ms))
+        # The scripts store an entry and its message together. A broker that evicts keys can lose one of them.
+        accepted_ms, _, payload = (str(now_ms), "", "") if lost else stored.partition(" ")
+        return Lease(
+            direction=direction,
+            account_id=unquote(account),
+            lane=unquote(lane),
+            token=str(token),
+            member=member,
+            payload=payload,
+            # The age is measured by the time of the lanes, which no step of the broker's clock changes.
+            accepted_at=self._present() - timedelta(milliseconds=int(now_ms) - int(accepted_ms)),
+            claims=int(claims),
+            tries=int(tries),
+            more=bool(more),
+            since=since,
+            lost=lost,
+        )
 
     def _wake(self, directions: Sequence[int]) -> None:
         for direction, due in zip(_BOTH, directions, strict=True):
@@ -205,24 +228,3 @@ class Lanes:
 
 def _named(lease: Lease) -> tuple[str, str, str, str]:
     return lease.direction, quote(lease.account_id, safe=""), quote(lease.lane, safe="~"), lease.token
-
-
-def _leased(direction: Direction, row: list[Any], since: float) -> Lease:
-    account, lane, token, member, stored, claims, tries, more = row
-    lost = not isinstance(stored, str)
-    # The scripts store an entry and its message together. A broker that evicts keys can lose one of them.
-    accepted_ms, _, payload = (str(int(time.time() * 1000)), "", "") if lost else stored.partition(" ")
-    return Lease(
-        direction=direction,
-        account_id=unquote(account),
-        lane=unquote(lane),
-        token=str(token),
-        member=member,
-        payload=payload,
-        accepted_at=moment(int(accepted_ms)),
-        claims=int(claims),
-        tries=int(tries),
-        more=bool(more),
-        since=since,
-        lost=lost,
-    )

@@ -26,6 +26,7 @@ _NAMES = " ".join(
             keys.FENCE,
             keys.SEQUENCE,
             keys.ACCOUNT_STATUS,
+            keys.CLOCK,
         ),
     )
 )

@@ -12,6 +12,8 @@ from twitter_connector.broker.connection import store_errors
 
 # A worker writes every two seconds. After five missed heartbeats it has ended or hangs.
 WORKER_GONE_SECONDS = 10.0
+# How long a worker's difference is known after its last heartbeat.
+CLOCKS_SECONDS = 60
 
 
 class Heartbeats:
@@ -23,16 +25,27 @@ class Heartbeats:
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
+        self._differing: set[str] = set()
 
-    def beat(self, worker: str, queues: Collection[str] = ()) -> None:
-        """Store the heartbeat of a worker. queues: those it takes tasks from; none means all."""
+    def beat(self, worker: str, queues: Collection[str] = (), difference: float | None = None) -> None:
+        """Store the heartbeat of a worker.
+
+        queues: those it takes tasks from; none means all. difference: the seconds by which its machine's clock differs
+        from the broker's, if they are too many.
+        """
         entry = "\t".join([worker, *([",".join(sorted(queues))] if queues else [])])
         with store_errors():
             now = self._now()
             pipe = self._client.pipeline(transaction=False)
             pipe.zadd(keys.WORKERS, {entry: now})
             pipe.zremrangebyscore(keys.WORKERS, 0, now - 3600)
+            if difference is not None:
+                pipe.hset(keys.CLOCKS, worker, round(difference))
+                pipe.expire(keys.CLOCKS, CLOCKS_SECONDS)
+            elif worker in self._differing:
+                pipe.hdel(keys.CLOCKS, worker)
             pipe.execute()
+        self._differing = {worker} if difference is not None else set()
 
     def workers(self) -> list[str]:
         """Return the names of the workers that are alive."""
@@ -56,8 +69,9 @@ class Heartbeats:
 
     def _entries(self) -> list[str]:
         with store_errors():
-            since = self._now() - WORKER_GONE_SECONDS
-            return [str(entry) for entry in self._client.zrangebyscore(keys.WORKERS, since, "+inf")]
+            now = self._now()
+            beats: list[tuple[str, float]] = self._client.zrange(keys.WORKERS, 0, -1, withscores=True)  # type: ignore[assignment]
+            return alive(beats, now)
 
     def _now(self) -> float:
         seconds, micros = self._client.time()
@@ -65,8 +79,11 @@ class Heartbeats:
 
 
 def alive(entries: Iterable[tuple[str, float]], now: float) -> list[str]:
-    """Return the entries whose last heartbeat (epoch seconds) is recent at a moment."""
-    return [entry for entry, beat in entries if beat >= now - WORKER_GONE_SECONDS]
+    """Return the entries whose last heartbeat (epoch seconds) is recent at a moment.
+
+    One that lies ahead of it was stored before the broker's clock was put back.
+    """
+    return [entry for entry, beat in entries if abs(now - beat) <= WORKER_GONE_SECONDS]
 
 
 def unserved(entries: Iterable[str], queues: Collection[str]) -> list[str]:

@@ -12,6 +12,7 @@ import redis
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
+from twitter_connector.broker.shift import unshifted
 from twitter_connector.model.work import Direction
 
 from .heartbeats import alive, unserved
@@ -40,12 +41,14 @@ class AccountSnapshot:
 @dataclass(frozen=True)
 class Snapshot:
     """The state of the service. now_ms: the broker's time. workers: names of those alive. unserved: those of the Celery
-    queues asked for that no living worker serves."""
+    queues asked for that no living worker serves. clocks: by how many seconds the clock of a living worker's machine
+    differs from the broker's, where the difference is too large."""
 
     now_ms: int
     dead_letters: int
     workers: tuple[str, ...]
     unserved: tuple[str, ...]
+    clocks: Mapping[str, int]
     accounts: Mapping[str, AccountSnapshot]
 
 
@@ -62,6 +65,8 @@ class Status:
         """
         pipe = self._client.pipeline(transaction=False)
         pipe.time()
+        pipe.hget(keys.CLOCK, "shift")
+        pipe.hgetall(keys.CLOCKS)
         pipe.zcard(keys.DEAD)
         pipe.zrange(keys.WORKERS, 0, -1, withscores=True)
         for account_id in account_ids:
@@ -70,12 +75,15 @@ class Status:
             answers = iter(pipe.execute())
         seconds, micros = next(answers)
         now_ms = int(seconds) * 1000 + int(micros) // 1000
+        shift_ms = int(next(answers) or 0)
+        differences = next(answers)
         dead = int(next(answers))
         entries = alive(next(answers), now_ms / 1000)
         # In the order of the questions: each account takes its own answers.
-        accounts = {account_id: self._answered(answers, now_ms) for account_id in account_ids}
+        accounts = {account_id: self._answered(answers, now_ms, shift_ms) for account_id in account_ids}
         workers = sorted({entry.partition("\t")[0] for entry in entries})
-        return Snapshot(now_ms, dead, tuple(workers), tuple(unserved(entries, queues)), accounts)
+        clocks = {worker: int(differences[worker]) for worker in workers if worker in differences}
+        return Snapshot(now_ms, dead, tuple(workers), tuple(unserved(entries, queues)), clocks, accounts)
 
     def _ask(self, pipe: Any, account_id: str) -> None:
         account = quote(account_id, safe="")
@@ -88,7 +96,7 @@ class Status:
             pipe.hgetall(keys.GATE.format(direction=direction, account=account))
             pipe.hget(keys.BREAKER.format(direction=direction, account=account), "until")
 
-    def _answered(self, answers: Any, now_ms: int) -> AccountSnapshot:
+    def _answered(self, answers: Any, now_ms: int, shift_ms: int) -> AccountSnapshot:
         status = {name: int(value) for name, value in next(answers).items()}
         limits = {
             endpoint: dict(zip(("limit", "remaining", "reset"), json.loads(row), strict=True))
@@ -101,9 +109,11 @@ class Status:
         for direction in _DIRECTIONS:
             waiting[direction] = int(next(answers))
             first = next(answers)
-            lag[direction] = max(0.0, (now_ms - first[0][1]) / 1000) if first else 0.0
-            if pause := next(answers):
-                pauses[direction] = pause
+            lag[direction] = max(0.0, (now_ms + shift_ms - first[0][1]) / 1000) if first else 0.0
+            pause = next(answers)
+            # The server removes a pause that is over, but its clock may have been put back.
+            if pause and int(pause["until"]) > now_ms + shift_ms:
+                pauses[direction] = unshifted(pause, shift_ms)
             if until := next(answers):
-                probes[direction] = int(until)
+                probes[direction] = int(until) - shift_ms
         return AccountSnapshot(status, waiting, lag, pauses, probes, limits)

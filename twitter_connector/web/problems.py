@@ -13,8 +13,9 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from twitter_connector.accounts.registration_steps import StepFailed
-from twitter_connector.bootstrap import now
 from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited, StoreUnavailable
+
+from .context import services
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def _step(error: StepFailed) -> Response:
     if isinstance(cause, StoreUnavailable):
         return _store(cause)
     if isinstance(cause, RateLimited) and not isinstance(cause, CredentialsRejected):
-        wait = (cause.until - now()).total_seconds() if cause.until else LIMIT_RETRY_SECONDS
+        wait = (cause.until - services().clock()).total_seconds() if cause.until else LIMIT_RETRY_SECONDS
         status, headers = 503, {"Retry-After": str(max(1, round(wait)))}
     elif cause.status is not None and 400 <= cause.status < 500:
         status = 422

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from flask import current_app
 
 from twitter_connector.accounts.backfill import open_gap_at
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.model.timestamps import moment
+from twitter_connector.model.timestamps import epoch_ms, moment
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +33,14 @@ class RefusedEvents:
         self._since: dict[str, int] = {}
 
     @contextmanager
-    def noting(self, account_id: str) -> Iterator[None]:
+    def noting(self, account_id: str, clock: Callable[[], datetime]) -> Iterator[None]:
         """Remember the account if the store is not available. The error is raised again."""
         try:
             yield
         except StoreUnavailable:
             with self._lock:
                 if len(self._since) < ACCOUNTS_MAX:
-                    self._since.setdefault(account_id, int(time.time() * 1000))
+                    self._since.setdefault(account_id, epoch_ms(clock()))
             raise
 
     def tell(self, services: Services) -> None:

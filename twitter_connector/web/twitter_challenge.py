@@ -6,13 +6,13 @@ https://docs.x.com/x-api/webhooks/introduction (challenge-response checks)
 from __future__ import annotations
 
 import json
-import time
 
 from flask import Blueprint, Response, request
 
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.account import Account
+from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.webhook_signature import signature
 
 from .context import services
@@ -34,7 +34,7 @@ def answer_challenge(account_id: str) -> Response:
     if refusal:
         return problem(400, f"{refusal} This address answers X's challenge.", kind="invalid-crc-token")
     svc = services()
-    with refused().noting(account_id):
+    with refused().noting(account_id, services().clock.last_known):
         account = _challenged(svc, account_id)
     if account is None:
         return unknown_account()
@@ -65,7 +65,7 @@ def _challenged(svc: Services, account_id: str) -> Account | None:
     try:
         account = svc.accounts.get(account_id, max_age=0)
         if account is not None:
-            svc.accounts.note(account_id, last_crc_at=int(time.time() * 1000))
+            svc.accounts.note(account_id, last_crc_at=epoch_ms(svc.clock()))
     except StoreUnavailable:
         account = svc.accounts.last_known(account_id)
         if account is None:

@@ -44,7 +44,7 @@ BODY_MAX_BYTES = 1024 * 1024
 @bp.post("/webhook/twitter/<account_id>")
 def receive_activity(account_id: str) -> Response:
     """Answer 200 once the events are stored: one round trip to the broker, no outgoing HTTP."""
-    with refused().noting(account_id):
+    with refused().noting(account_id, services().clock.last_known):
         response = _received(account_id)
     if response.status_code == 200:
         refused().tell(services())

@@ -5,6 +5,7 @@ local d, lease = ARGV[4], tonumber(ARGV[5])
 local excluded = {}
 for i = 6, #ARGV do excluded[ARGV[i]] = true end
 local turn = TURN .. d
+note(250)
 local accounts = redis.call('ZRANGEBYSCORE', turn, '-inf', now, 'LIMIT', 0, 200)
 for n, a in ipairs(accounts) do
   if not excluded[a] then
@@ -12,7 +13,7 @@ for n, a in ipairs(accounts) do
     local breaker = BREAKER .. account
     local probe = tonumber(redis.call('HGET', breaker, 'until') or 0)
     local gate = math.max(probe, tonumber(redis.call('HGET', GATE .. account, 'until') or 0))
-    if gate > now then
+    if gate > now and gate - now < FARTHEST then
       redis.call('ZADD', turn, gate, a)
     else
       local due = DUE .. account
@@ -20,7 +21,8 @@ for n, a in ipairs(accounts) do
         local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
         local l = first[1]
         if not l then redis.call('ZREM', turn, a); break end
-        if tonumber(first[2]) > now then redis.call('ZADD', turn, first[2], a); break end
+        local wait = tonumber(first[2]) - now
+        if wait > 0 and wait < FARTHEST then redis.call('ZADD', turn, first[2], a); break end
         local token = redis.call('INCR', FENCE)
         redis.call('HSET', STATE .. account .. ':' .. l, 'owner', token)
         local others = redis.call('ZCOUNT', due, '-inf', now) - 1

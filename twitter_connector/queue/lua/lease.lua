@@ -3,3 +3,4 @@ local d, a, l, token = unpack(ARGV, 4, 7)
 local account = d .. ':' .. a
 local lane = account .. ':' .. l
 if redis.call('HGET', STATE .. lane, 'owner') ~= token then return -1 end
+note(250)

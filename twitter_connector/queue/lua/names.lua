@@ -2,16 +2,49 @@
 --
 -- `due` is schedule, lease and retry timer at once: a lane is ready (now), leased (now + lease) or waiting (now + delay).
 --
--- KEYS[1]: the names of broker/keys.py in the order of scripts.py, in one text, because splitting it is cheaper than twelve
+-- KEYS[1]: the names of broker/keys.py in the order of scripts.py, in one text, because splitting it is cheaper than many
 -- keys. A name that ends in a colon is followed by the direction, the account and the lane, with colons between them.
 -- ARGV[1]: the present moment in epoch ms; "" for the server's clock.
 -- A moment is stored as text (now .. ''): as a number, a server may write it with an exponent.
-local DUE, TURN, QUEUE, MESSAGES, STATE, SEEN, GATE, BREAKER, WAKEUP, FENCE, SEQUENCE, STATUS = string.match(KEYS[1],
-  '(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)')
-local given, now = ARGV[1] ~= '', nil
+local DUE, TURN, QUEUE, MESSAGES, STATE, SEEN, GATE, BREAKER, WAKEUP, FENCE, SEQUENCE, STATUS, CLOCK = string.match(
+  KEYS[1], '(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)')
+-- No wait, lease or pause is longer (ms): what lies further ahead was stored before the clock was put back.
+local FARTHEST = 25 * 3600000
+
+-- now: the time of the lanes, for whatever is measured. It never runs backwards: it is the server's clock plus a shift. When
+-- the server's clock is put back, the shift grows by as much, so time goes on from the latest moment that is stored. A shift
+-- dwindles by a tenth of the time that passes. server: the server's clock, for moments that others see.
+local given, now, server, shift, latest = ARGV[1] ~= '', nil, nil, 0, 0
 if given then
   now = tonumber(ARGV[1])
+  server = now
 else
   local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
+  server = t[1] * 1000 + math.floor(t[2] / 1000)
+  local stored = redis.call('HMGET', CLOCK, 'latest', 'shift')
+  latest, shift = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
+  now = server + shift
+  if now < latest then
+    -- For less than a second time stands still instead.
+    if latest - now > 1000 then
+      shift = shift + latest - now
+      redis.call('HSET', CLOCK, 'shift', string.format('%.0f', shift))
+    end
+    now = latest
+  end
+end
+
+-- Store the present moment, unless the one that is stored is younger than this (ms). Scripts that schedule work call it:
+-- without work, no moment has to be stored.
+local function note(grain)
+  if given or now - latest < grain then return end
+  if shift ~= 0 then
+    local part = math.min(math.abs(shift), math.floor((now - latest) / 10))
+    if shift > 0 then part = -part end
+    shift = shift + part
+    now = now + part
+    redis.call('HSET', CLOCK, 'shift', string.format('%.0f', shift))
+  end
+  latest = now
+  redis.call('HSET', CLOCK, 'latest', string.format('%.0f', now))
 end

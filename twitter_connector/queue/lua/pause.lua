@@ -1,6 +1,10 @@
 -- parts: names
--- ARGV[4], [5]: direction, account. ARGV[6]: until (epoch ms). ARGV[7], [8]: reason, detail.
-local key = GATE .. ARGV[4] .. ':' .. ARGV[5]
-redis.call('HSET', key, 'until', ARGV[6], 'reason', ARGV[7], 'detail', ARGV[8], 'since', now .. '')
-if not given then redis.call('PEXPIREAT', key, ARGV[6]) end
+-- ARGV[4], [5]: direction, account. ARGV[6], [7]: until and the present moment, as the caller knows them (epoch ms).
+-- ARGV[8], [9]: reason, detail.
+-- A caller that has not yet noticed a step of the server's clock names a moment that is off by as much.
+local key, till = GATE .. ARGV[4] .. ':' .. ARGV[5], tonumber(ARGV[6])
+if math.abs(server - ARGV[7]) > 1000 then till = till + server - ARGV[7] end
+redis.call('HSET', key, 'until', string.format('%.0f', till + shift), 'reason', ARGV[8], 'detail', ARGV[9],
+  'since', now .. '')
+if not given then redis.call('PEXPIREAT', key, string.format('%.0f', till)) end
 return 1

@@ -1,6 +1,7 @@
 -- ARGV[3]: how long an accepted id is remembered (ms).
 -- Take in the items that start at this argument, in the form of effects.py. Return for each whether it was new.
 local function take(i)
+  note(250)
   local new, count = {}, #ARGV
   while i <= count do
     local fresh = true
@@ -26,9 +27,9 @@ local function take(i)
           local status = STATUS .. a
           -- All orders have one length, so text compares as number. Reports have lanes with a "~".
           if not string.find(l, '~', 1, true) and order > (redis.call('HGET', status, 'last_dm') or '') then
-            redis.call('HSET', status, 'last_event_at', now .. '', 'last_dm', order)
+            redis.call('HSET', status, 'last_event_at', server .. '', 'last_dm', order)
           else
-            redis.call('HSET', status, 'last_event_at', now .. '')
+            redis.call('HSET', status, 'last_event_at', server .. '')
           end
         end
       end
@@ -49,7 +50,7 @@ local function take(i)
         elseif operation == 'hdel' then
           redis.call('HDEL', key, member)
         elseif operation == 'zadd' then
-          redis.call('ZADD', key, value == '' and now or value, member)
+          redis.call('ZADD', key, value == '' and server or value, member)
           if most ~= '' then redis.call('ZREMRANGEBYRANK', key, 0, -1 - most) end
         elseif operation == 'lpush' or operation == 'lpush_at' then
           redis.call('LPUSH', key, operation == 'lpush' and value or now .. ' ' .. value)

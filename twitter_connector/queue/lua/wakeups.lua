@@ -2,12 +2,19 @@
 -- Directions with due work.
 local waking = {}
 
--- Set a mark for some milliseconds. Return false if it is set already.
+-- Set a mark for some milliseconds. The server's expiry follows its clock, which may be put back, so the mark itself says
+-- when it ends.
+local function set_mark(key, lasts)
+  local ends = string.format('%.0f', now + lasts)
+  if given then return redis.call('SET', key, ends) end
+  return redis.call('SET', key, ends, 'PX', lasts)
+end
+
+-- Set a mark. Return false if it is set already. A mark of 0.1.0 is 1, and ends when the server removes it.
 local function mark(key, lasts)
-  if not given then return redis.call('SET', key, 1, 'NX', 'PX', lasts) end
-  -- The server's expiry follows the server's clock, so the mark itself says when it ends.
-  if tonumber(redis.call('GET', key) or 0) > now then return false end
-  return redis.call('SET', key, now + lasts)
+  local ends = tonumber(redis.call('GET', key) or 0)
+  if ends > now and ends - now <= tonumber(lasts) or ends == 1 then return false end
+  return set_mark(key, lasts)
 end
 
 -- Return for each direction whether the caller wakes a worker: due work, and no wake-up pending.

@@ -1,0 +1,44 @@
+"""A wall clock that a test can step, for a process that it starts. Needs Linux and a C compiler."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+# A server looks at its clock ten times a second at least, and in between it may use what it saw.
+CACHED_SECONDS = 0.25
+SOURCE = Path(__file__).with_suffix(".c")
+
+
+@cache
+def _library() -> str:
+    compiler = shutil.which("cc")
+    if compiler is None or not sys.platform.startswith("linux"):
+        pytest.skip("stepping a process's clock needs Linux and a C compiler (cc)")
+    target = Path(tempfile.mkdtemp(prefix="twitter-connector-test-clock-")) / "stepped_clock.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", target, SOURCE, "-ldl"], check=True)
+    return str(target)
+
+
+class SteppedClock:
+    """The wall clock of the processes that get its environment. Starts at the machine's time."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / "clock-offset"
+        self._file.write_bytes(struct.pack("=q", 0))
+        self.env = {**os.environ, "LD_PRELOAD": _library(), "CLOCK_OFFSET_FILE": str(self._file)}
+
+    def set(self, seconds: float) -> None:
+        """Set the difference from the machine's clock."""
+        with self._file.open("r+b") as file:
+            file.write(struct.pack("=q", int(seconds * 1e6)))
+        time.sleep(CACHED_SECONDS)

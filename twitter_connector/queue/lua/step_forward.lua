@@ -1,0 +1,25 @@
+-- parts: names
+-- ARGV[4]: by how much the server's clock was put forward (ms). ARGV[5]: how many such steps were corrected before. ARGV[6]:
+-- the time of the lanes before the step (epoch ms). Takes the step out of the time of the lanes. Of several workers that
+-- notice a step only the first corrects it. Returns whether this one did.
+local step, from = tonumber(ARGV[4]), ARGV[6] + ARGV[4]
+if (redis.call('HGET', CLOCK, 'steps') or '0') ~= ARGV[5] then return 0 end
+redis.call('HINCRBY', CLOCK, 'steps', 1)
+redis.call('HSET', CLOCK, 'shift', string.format('%.0f', shift - step), 'latest', string.format('%.0f', now - step))
+-- What was scheduled since the step lies too far ahead by as much. Bounded, because nothing else runs meanwhile.
+local function pull_in(key)
+  local moved = redis.call('ZRANGEBYSCORE', key, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 5000)
+  for i = 1, #moved, 2 do
+    redis.call('ZADD', key, string.format('%.0f', moved[i + 1] - step), moved[i])
+  end
+end
+for _, d in ipairs({'in', 'out'}) do
+  for _, a in ipairs(redis.call('ZRANGE', TURN .. d, 0, 999)) do
+    local account = d .. ':' .. a
+    pull_in(DUE .. account)
+    local probe = tonumber(redis.call('HGET', BREAKER .. account, 'until') or 0)
+    if probe >= from then redis.call('HSET', BREAKER .. account, 'until', string.format('%.0f', probe - step)) end
+  end
+  pull_in(TURN .. d)
+end
+return 1
