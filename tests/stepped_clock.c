@@ -1,4 +1,4 @@
-/* Adds an offset to the wall clock of a process, so that a test can step it. Steady clocks stay as they are.
+/* Adds an offset to the clock of a process, so that a test can step it. Steady clocks stay as they are.
    CLOCK_OFFSET_FILE: eight bytes, the offset in microseconds. It counts from the moment it is written. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,4 +1,4 @@
-"""A wall clock that a test can step, for a process that it starts. Needs Linux and a C compiler."""
+"""A clock that a test can step, for a process that it starts. Needs Linux and a C compiler."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _library() -> str:
 
 
 class SteppedClock:
-    """The wall clock of the processes that get its environment. Starts at the machine's time."""
+    """The clock of the processes that get its environment. Starts at the machine's time."""
 
     def __init__(self, directory: Path) -> None:
         self._file = directory / "clock-offset"

@@ -126,7 +126,7 @@ def _media_transfer(
         downloads=Downloads(http_client, settings.twitter_media_hosts, clock, x_api_url=settings.x_api_url),
         files=Files(http_client, settings.file_engine_url, settings.public_file_engine_url, clock),
         # The sandbox plays the public on loopback; nowhere else is an address of this machine a public one.
-        fetcher=Fetcher(allow_loopback=settings.use_sandbox),
+        fetcher=Fetcher(allow_loopback=settings.use_sandbox, clock=clock),
         uploads=twitter.media,
         spool=lambda chunks, ceiling: spool(chunks, ceiling, directory),
         outgoing=Outgoing,

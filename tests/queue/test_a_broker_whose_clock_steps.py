@@ -1,4 +1,4 @@
-"""The broker's wall clock is stepped. Leases, waits, pauses and wake-ups keep their lengths, within seconds."""
+"""The broker's clock is stepped. Leases, waits, pauses and wake-ups keep their lengths, within seconds."""
 
 from __future__ import annotations
 

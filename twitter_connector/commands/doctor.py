@@ -10,13 +10,15 @@ import click
 
 from twitter_connector.accounts.channel_type import CHANNEL_TYPE, ChannelType, ensure_channel_type
 from twitter_connector.accounts.registration_steps import StepFailed
-from twitter_connector.bootstrap import Services
+from twitter_connector.bootstrap import Services, now
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
+from twitter_connector.model.timestamps import moment
 from twitter_connector.net.answers import NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
+from twitter_connector.queue.clock import DIFFERENCE_SECONDS
 from twitter_connector.queue.wakeups import QUEUES, UPKEEP_QUEUE
-from twitter_connector.store.status import AccountSnapshot
+from twitter_connector.store.status import AccountSnapshot, Snapshot
 
 from .session import json_option, plainly, services, show
 
@@ -69,6 +71,7 @@ def look(svc: Services) -> Iterator[Finding]:
         elif unserved:
             advice = f"No worker serves these queues: {', '.join(unserved)}. Start a worker without -Q."
         yield Finding("workers", not advice, f"{len(workers)} alive", advice)
+        yield _clocks(snapshot)
         dead = snapshot.dead_letters
         advice = "`twitter-connector dead-letters list` tells why; `replay` sends them again." if dead else ""
         yield Finding("dead letters", dead == 0, str(dead), advice)
@@ -95,6 +98,19 @@ def _broker_safety(svc: Services) -> Iterator[Finding]:
     for problem in svc.broker_safety.problems():
         accepted = problem.name == "eviction" and not problem.fatal  # BROKER_EVICTION=allow
         yield Finding("broker safety", accepted, problem.name.replace("_", " "), problem.detail)
+
+
+def _clocks(snapshot: Snapshot) -> Finding:
+    """Return whether the clocks of this machine and of the living workers agree with the broker's."""
+    differences = {"this machine": round((now() - moment(snapshot.now_ms)).total_seconds()), **snapshot.clocks}
+    wrong = {name: seconds for name, seconds in differences.items() if abs(seconds) > DIFFERENCE_SECONDS}
+    if not wrong:
+        return Finding("clocks", True, "agree with the broker's")
+    found = ", ".join(f"{name} {abs(n)} s {'ahead' if n > 0 else 'behind'}" for name, n in wrong.items())
+    advice = (
+        "Synchronise the clocks of these machines and of the broker's (NTP): X refuses signatures with a wrong time."
+    )
+    return Finding("clocks", False, found, advice)
 
 
 def _channel_type(svc: Services) -> Iterator[Finding]:

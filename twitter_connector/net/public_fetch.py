@@ -58,10 +58,12 @@ class Fetcher:
         resolve: Resolve = resolve,
         seconds: float = SECONDS,
         authorities: str | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._allow_loopback = allow_loopback
         self._resolve = resolve
         self._seconds = seconds
+        self._clock = clock
         self._authorities = authorities or DEFAULT_CA_BUNDLE_PATH
 
     @contextmanager
@@ -79,7 +81,7 @@ class Fetcher:
                 if answer.status in _REDIRECTS and location:
                     url = _led_on(target.url, location)
                     continue
-                failure = _failure(answer)
+                failure = _failure(answer, self._clock())
                 if failure is not None:
                     raise failure
                 chunks = file_chunks(
@@ -178,7 +180,7 @@ def _led_on(url: str, location: str) -> str:
         raise _refused("The file's address leads on to one that cannot be understood.") from error
 
 
-def _failure(answer: urllib3.BaseHTTPResponse) -> ConnectorError | None:
+def _failure(answer: urllib3.BaseHTTPResponse, now: datetime) -> ConnectorError | None:
     status = answer.status
     match meaning_of(status):
         case Meaning.SUCCESS if media_type(lower(answer.headers)) in WEB_PAGES:
@@ -190,7 +192,7 @@ def _failure(answer: urllib3.BaseHTTPResponse) -> ConnectorError | None:
                 "media_gone", f"The file's server does not have it (any more) (HTTP {status}).", status=status
             )
         case Meaning.UNAVAILABLE | Meaning.LIMITED:
-            later = retry_after(lower(answer.headers), datetime.now(UTC), LONGEST_WAIT)
+            later = retry_after(lower(answer.headers), now, LONGEST_WAIT)
             return _unavailable(
                 "media_host_unavailable", f"is not available (HTTP {status})", until=later, status=status
             )

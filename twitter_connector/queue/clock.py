@@ -48,7 +48,7 @@ class Measurement:
     answered: float
 
     def gained_ms(self, before: Measurement) -> int:
-        """Return how much the broker's wall clock certainly gained on the steady clock since an earlier answer."""
+        """Return how much the broker's clock certainly gained on the steady clock since an earlier answer."""
         return self.server_ms - before.server_ms - int((self.answered - before.asked) * 1000)
 
 

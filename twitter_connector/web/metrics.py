@@ -8,8 +8,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from twitter_connector.bootstrap import Services
+from twitter_connector.bootstrap import Services, now
 from twitter_connector.errors import StoreUnavailable
+from twitter_connector.model.timestamps import moment
 
 
 class StatusCollector(Collector):
@@ -47,6 +48,12 @@ class StatusCollector(Collector):
         for name in svc.broker_safety.names:
             unsafe.add_metric([name], int(name in problems))
         unsafe.add_metric(["lost_data"], int(svc.installation.last is not None))
+        difference = GaugeMetricFamily(
+            "twitter_connector_clock_difference_seconds",
+            "The largest difference of a living worker's clock, or of this machine's, from the broker's.",
+        )
+        own = abs((now() - moment(snapshot.now_ms)).total_seconds())
+        difference.add_metric([], max(own, *(abs(n) for n in snapshot.clocks.values()), 0.0))
         dead = GaugeMetricFamily(
             "twitter_connector_dead_letters", "Messages given up and not yet replayed or discarded."
         )
@@ -86,4 +93,4 @@ class StatusCollector(Collector):
                 valid.add_metric([account_id], account.status["webhook_valid"])
             for endpoint, limit in account.limits.items():
                 remaining.add_metric([account_id, endpoint], limit["remaining"])
-        return [workers, unsafe, dead, lanes, lag, paused, valid, remaining]
+        return [workers, unsafe, difference, dead, lanes, lag, paused, valid, remaining]
