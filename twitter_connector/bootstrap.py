@@ -269,7 +269,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         endpoints=endpoints,
         send_only_account=SendOnlyAccounts(accounts, enquiries, cim.configuration, twitter.registration, clock),
         upkeep=upkeep,
-        polling=Polling(accounts, accounts, locks, inbox, twitter.lookups, clock),
+        polling=Polling(accounts, accounts, locks, inbox, twitter.lookups, clock, _count_event),
         oauth2=oauth2,
         pairs=pairs,
         token_refresh=token_refresh,
@@ -282,9 +282,17 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
             twitter.raw_events,
             lambda account: backfill.read(account, at_once=True),
             clock,
+            count=_count_event,
         ),
         wakeups=wakeups,
     )
+
+
+def _count_event(family: str, outcome: str) -> None:
+    # Not at the top of the file: importing it creates the directory of the counters, and a command must not create one.
+    from twitter_connector.metrics import count_event
+
+    count_event(family, outcome)
 
 
 def build_worker(services: Services, name: str, queues: Callable[[], Collection[str]] = tuple) -> Worker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from twitter_connector.config import share_metrics_directory
 
@@ -60,6 +61,35 @@ DROPPED = Counter(
 TYPING_INDICATORS = Counter(
     "twitter_connector_typing_total", "Typing indicators, by outcome (passed_on, or a reason).", ["outcome"]
 )
+
+
+# Event families that X documents. All others are counted as one, so that a body cannot create metric series.
+_FAMILIES = frozenset(
+    {
+        "direct_message_events",
+        "direct_message_indicate_typing_events",
+        "direct_message_mark_read_events",
+        "tweet_create_events",
+        "tweet_delete_events",
+        "favorite_events",
+        "follow_events",
+        "block_events",
+        "mute_events",
+        "revoke",
+        "user_event",
+        "replay_job_status",
+    }
+)
+
+
+@cache
+def _counter(family: str, outcome: str) -> Counter:
+    return EVENTS.labels(family, outcome)
+
+
+def count_event(family: str, outcome: str) -> None:
+    """Count an event that X sent. A family that X does not document counts as `unknown`."""
+    _counter(family if family in _FAMILIES else "unknown", outcome).inc()
 
 
 def count_skipped(direction: Direction) -> Callable[[str], None]:

@@ -1,5 +1,6 @@
 """Accounts on X API v2 through the whole service: every way in, replies and files out, each request in X's document."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -63,12 +64,24 @@ def test_a_message_comes_in_and_a_reply_goes_out(chat: Conversation) -> None:
     assert chat.await_report(reply["id"])["status"] == "DELIVERED"
 
 
+def events_accepted(tree: Tree) -> float:
+    """Return how many Direct Message events the metrics count as accepted."""
+    text = tree.http.get(f"{tree.url}/metrics", timeout=10).text
+    counts = re.findall(
+        r'^twitter_connector_events_total\{family="direct_message_events",outcome="accepted"\} (\S+)$', text, re.M
+    )
+    return sum(map(float, counts))
+
+
 def test_messages_stay_in_order_and_none_is_doubled(chat: Conversation) -> None:
+    way, before = chat.account.shown()["inbound"], events_accepted(chat.account.tree)
     texts = [f"line {number}" for number in range(25)]
     for text in texts:
         chat.customer_says(text)
     chat.await_ccm(texts, 40)
     assert chat.new_to_ccm() == texts
+    if way != "stream":
+        assert events_accepted(chat.account.tree) > before
 
 
 def test_files_go_both_ways(chat: Conversation) -> None:
@@ -147,4 +160,19 @@ def test_a_stream_that_x_closes_or_leaves_silent_loses_nothing(tree: Tree) -> No
     tree.sandbox.post("streams/close")
     chat.customer_says("two")
     chat.await_ccm(["one", "two"], 40)
-    assert len([c for c in tree.sandbox.get("streams")["connections"] if "disconnected_at" not in c]) <= 2
+    assert len(open_streams(tree)) <= 2
+
+
+def open_streams(tree: Tree) -> list[Json]:
+    return [c for c in tree.sandbox.get("streams")["connections"] if "disconnected_at" not in c]
+
+
+def test_events_of_a_stream_are_counted(tree: Tree) -> None:
+    chat = registered(tree, "stream").customer()
+    eventually(lambda: open_streams(tree), 30, what="an open stream")
+    chat.customer_says("one")
+    chat.await_ccm(["one"], 30)
+    before = events_accepted(tree)
+    for number in range(20):
+        chat.customer_says(f"line {number}")
+    eventually(lambda: events_accepted(tree) > before, what="an event in the metrics")

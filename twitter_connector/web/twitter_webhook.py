@@ -6,16 +6,14 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 from flask import Blueprint, Response, request
-from prometheus_client import Counter
 
 from twitter_connector.bootstrap import Services
 from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.metrics import ACKNOWLEDGED, EVENTS, NATIVE_REPLIES, REFUSED
+from twitter_connector.metrics import ACKNOWLEDGED, NATIVE_REPLIES, REFUSED, count_event
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import RawEvent, is_id
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
@@ -75,7 +73,7 @@ def _received(account_id: str) -> Response:
         for raw_event in svc.twitter.raw_events(payload, account_id)
         if may_speak_for(svc, signed_for, raw_event)
     ]
-    take_in_activities(raw_events, svc.inbox, _count)
+    take_in_activities(raw_events, svc.inbox, count_event)
     for raw_event in raw_events:
         if raw_event.own and raw_event.app_id and signed_for.app_id and raw_event.app_id != signed_for.app_id:
             # The brand wrote in another client. CIM has no form for that, so the desk does not show it.
@@ -135,31 +133,3 @@ def _flag_revoked(svc: Services, raw_event: RawEvent) -> None:
     sentence = "The account's owner has revoked the app's access at Twitter. Make new tokens and register again."
     if svc.accounts.change(raw_event.account_id, lambda a: replace(a, subscribed=False, attention=sentence)):
         log.error("access_revoked", extra={"account": raw_event.account_id})
-
-
-# Event families that X documents. All others are counted as one, so that a body cannot create metric series.
-_FAMILIES = frozenset(
-    {
-        "direct_message_events",
-        "direct_message_indicate_typing_events",
-        "direct_message_mark_read_events",
-        "tweet_create_events",
-        "tweet_delete_events",
-        "favorite_events",
-        "follow_events",
-        "block_events",
-        "mute_events",
-        "revoke",
-        "user_event",
-        "replay_job_status",
-    }
-)
-
-
-@cache
-def _counter(family: str, outcome: str) -> Counter:
-    return EVENTS.labels(family, outcome)
-
-
-def _count(family: str, outcome: str) -> None:
-    _counter(family if family in _FAMILIES else "unknown", outcome).inc()
