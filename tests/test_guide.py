@@ -148,6 +148,13 @@ def test_every_command_block_of_the_guide_is_run() -> None:
     assert len([s for s in steps(guide) if s.form]) == guide.count("<!-- answer -->")
 
 
+def test_the_guide_registers_on_api_v2_first_and_on_api_v1_1_second() -> None:
+    registered = [
+        re.findall(r'"api":"([^"]+)"', step.answer) for step in steps(GUIDE.read_text()) if step.form == "http"
+    ]
+    assert [api for apis in registered for api in apis] == ["v2", "v1.1"]
+
+
 @pytest.mark.parametrize(
     ("form", "shown", "output"),
     [
