@@ -19,7 +19,7 @@ from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.credentials_check import CredentialsCheck
 from twitter_connector.accounts.events_arrive import events_arrive
 from twitter_connector.accounts.polling import Polling
-from twitter_connector.accounts.refused_token import renewing
+from twitter_connector.accounts.refused_token import renewed_credentials, renewing
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.send_only import SendOnlyAccounts
 from twitter_connector.accounts.streaming import Streaming
@@ -215,13 +215,14 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     http_client = HttpClient()
     rate_limits = RateLimits(client)
     locks = Locks(client)
-    twitter = Flavours(http_client, settings, clock, rate_limits.note)
-    assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
-    inbox = Inbox(lanes, Journal(settings.var_dir / "journal"))
-    backfill = Backfill(accounts, inbox, twitter.messages, clock)
     oauth2 = OAuth2(http_client, settings.x_api_url, clock)
     pairs = TokenPairs(client, vault)
     token_refresh = TokenRefresh(accounts, accounts, lanes, locks, pairs, oauth2.refresh, clock)
+    renewed = renewed_credentials(accounts, token_refresh)
+    twitter = Flavours(http_client, settings, clock, rate_limits.note, renewed)
+    assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
+    inbox = Inbox(lanes, Journal(settings.var_dir / "journal"))
+    backfill = Backfill(accounts, inbox, twitter.messages, clock)
     registration = AccountRegistration(
         accounts,
         lanes,

@@ -12,8 +12,8 @@ from tests.integration.conversations import Account, Json
 from tests.integration.media_files import customer_attaches, in_the_file_engine, settings
 from tests.media.files import JPEG
 
-# Tokens that live shorter than the time before their end at which they are refreshed are refreshed all the time.
-ROTATING = {"oauth2_access_seconds": 300.0, "window_scale": 0.05}
+# Tokens are refreshed in the last quarter of their life, or when X refuses them.
+ROTATING = {"oauth2_access_seconds": 12.0, "window_scale": 0.05}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -147,7 +147,7 @@ class TokenRefresh:
 
     def _due(self, account: Account) -> bool:
         status, now = self.account_status.account_status(account.id), self.clock()
-        if timedelta() < moment(status.get(NEXT_AT, 0)) - now <= timedelta(hours=1):
+        if _waits(status, now):
             return False
         self._warn(account, status.get(REFRESHED_AT, 0), now)
         early = min(BEFORE_ITS_END, timedelta(seconds=status.get(LIVES, 7200)) / _QUARTER)
@@ -160,6 +160,10 @@ class TokenRefresh:
                 "the app again with `twitter-connector authorize`."
             )
             self._alert(account, sentence)
+
+    def waits(self, account: Account) -> bool:
+        """Return whether a refresh failed a moment ago, and the next one is still to wait."""
+        return _waits(self.account_status.account_status(account.id), self.clock())
 
     def ended(self, account: Account) -> ConnectorError | None:
         """Return why an account that has nothing but an OAuth 2.0 grant cannot act, if X has ended the grant."""
@@ -194,6 +198,10 @@ class TokenRefresh:
 
 
 _ENDED_BY_A_TOKEN = ("credentials_rejected", ENDED, "oauth2_client_refused", "token_revoked")
+
+
+def _waits(status: Mapping[str, int], now: datetime) -> bool:
+    return timedelta() < moment(status.get(NEXT_AT, 0)) - now <= timedelta(hours=1)
 
 
 def digest_of(seed: str) -> str:

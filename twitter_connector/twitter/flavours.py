@@ -8,7 +8,7 @@ from typing import Any
 
 from twitter_connector.config import Settings
 from twitter_connector.errors import Permanent
-from twitter_connector.model.account import V1, V2, Account
+from twitter_connector.model.account import V1, V2, Account, Credentials
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.event import Activity, RawEvent
 from twitter_connector.model.flavour import Events, Flavour, Messages, Registration, Uploads
@@ -36,6 +36,7 @@ class Flavours:
     """All flavours, by name.
 
     budget: called with account id, endpoint, limit, remaining and reset (epoch seconds) of an answer that has them.
+    renewed: see TwitterHttp.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class Flavours:
         settings: Settings,
         clock: Callable[[], datetime],
         budget: Callable[[str, str, int, int, int], None],
+        renewed: Callable[[Credentials], Credentials | None] = lambda credentials: None,
     ) -> None:
-        self._http = http = TwitterHttp(http_client, clock)
+        self._http = http = TwitterHttp(http_client, clock, renewed)
         v1_url, v2_url = settings.twitter_api_url, settings.x_api_url
         self._http_client, self._clock, self._budget = http_client, clock, budget
         self._v1_url, self._v2_url = v1_url, v2_url

@@ -26,7 +26,7 @@ from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.retry_after import LONGEST_RETRY_AFTER, retry_after
 
 from .error_codes import CODES, CONSOLE, OVER_CAPACITY, PAUSES, PROBLEMS
-from .oauth1 import user_auth
+from .oauth1 import UserBearer, user_auth
 from .quoted_words import WORDS_MAX_CHARS, quotable
 
 SECONDS = 15.0
@@ -41,11 +41,20 @@ _X_PAGE = re.compile(r"https://([a-z0-9-]+\.)*(x|twitter)\.com(/[A-Za-z0-9._~/-]
 
 
 class TwitterHttp:
-    """Sends signed requests. The clock dates the pauses whose length X does not name."""
+    """Sends requests in an account's name. The clock dates the pauses whose length X does not name.
 
-    def __init__(self, http_client: HttpClient, clock: Callable[[], datetime]) -> None:
+    renewed: returns credentials with another OAuth 2.0 token in place of one that X refused, None if there is none.
+    """
+
+    def __init__(
+        self,
+        http_client: HttpClient,
+        clock: Callable[[], datetime],
+        renewed: Callable[[Credentials], Credentials | None] = lambda credentials: None,
+    ) -> None:
         self._http_client = http_client
         self._clock = clock
+        self._renewed = renewed
 
     def signed(
         self,
@@ -66,7 +75,15 @@ class TwitterHttp:
         seen: called with the headers of the answer. seconds: the deadline for the whole exchange.
         https://docs.x.com/fundamentals/authentication/oauth-1-0a/creating-a-signature
         """
-        return self._send(method, url, endpoint, acts, seen, auth=user_auth(credentials, oauth2=oauth2), **kwargs)
+        auth = user_auth(credentials, oauth2=oauth2)
+        try:
+            return self._send(method, url, endpoint, acts, seen, auth=auth, **kwargs)
+        except CredentialsRejected as error:
+            # A request that is answered 401 had no effect.
+            newer = self._renewed(credentials) if error.status == 401 and isinstance(auth, UserBearer) else None
+            if newer is None:
+                raise
+        return self._send(method, url, endpoint, acts, seen, auth=user_auth(newer, oauth2=oauth2), **kwargs)
 
     def bearer(self, method: str, url: str, token: str, *, endpoint: str = "", **kwargs: Any) -> Answer:
         """Send with an app-only bearer token; otherwise like `signed`."""
