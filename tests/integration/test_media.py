@@ -91,7 +91,10 @@ def test_a_file_that_cannot_be_had_is_a_note_in_its_place(chat: Conversation) ->
         "refused": ({"status": 403, "body": ""}, "X did not hand out the attachment (HTTP 403)."),
         # The API accepts the credentials, so this is about the file, and nobody waits for an operator.
         "unsigned": ({"status": 401, "body": ""}, "X did not hand out the attachment (HTTP 401)."),
-        "led away": ({"status": 302, "headers": {"location": "/ccm"}, "body": ""}, "X redirected the request for the attachment (HTTP 302)."),
+        "led away": (
+            {"status": 302, "headers": {"location": "/ccm"}, "body": ""},
+            "X redirected the request for the attachment (HTTP 302).",
+        ),
         "no image": ({"status": 200, "body": "no picture at all"}, "The file (17 bytes) is none that Twitter carries."),
         "empty": ({"status": 200, "body": ""}, "The file is empty."),
     }
