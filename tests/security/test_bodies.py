@@ -120,7 +120,20 @@ def test_other_odd_ids_stay_apart_from_each_other_and_from_our_keys(
         parts = str(key).split(":")
         assert parts[0] == "tc"
         # The id is the last part of a mark's name and may hold what it likes; all others are quoted.
-        assert parts[1] in {"seen", "q", "m", "st", "due", "turn", "bell", "seq", "accounts", "signs", "fence"}, key
+        assert parts[1] in {
+            "seen",
+            "q",
+            "m",
+            "st",
+            "due",
+            "turn",
+            "bell",
+            "seq",
+            "accounts",
+            "signs",
+            "fence",
+            "clock",
+        }, key
 
 
 _values = st.recursive(

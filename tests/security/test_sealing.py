@@ -254,7 +254,7 @@ def test_secrets_are_in_no_repr() -> None:
         assert isinstance(value, Account | Credentials | Vault)
         shown = f"{value!r} {value}"
         for secret in (*vars(OTHER.credentials).values(), *vars(ACCOUNT.credentials).values(), "former-x", OLD):
-            assert secret is None or secret not in shown
+            assert not secret or secret not in shown
 
 
 def test_a_folder_for_the_brokers_address_that_somebody_else_made_is_not_used(
