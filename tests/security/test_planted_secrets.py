@@ -231,13 +231,14 @@ def _failures(run: Run) -> None:
     eventually(lambda: run.at_twitter(tardy), 40, what="the text at Twitter after its trouble")
     eventually(lambda n=before: run.dead() > n, 40, what="a dead letter for what cannot be found at Twitter")
     # Credentials that Twitter refuses, while CCM has no better ones and then is asked in vain.
-    sandbox.fault(
-        family="twitter",
-        path="events/new",
-        times=1,
-        status=401,
-        body={"errors": [{"code": 89, "message": f"Invalid or expired token {quoted}"}]},
-    )
+    for path in ("events/new", "account/verify_credentials"):
+        sandbox.fault(
+            family="twitter",
+            path=path,
+            times=1,
+            status=401,
+            body={"errors": [{"code": 89, "message": f"Invalid or expired token {quoted}"}]},
+        )
     rejected = run.word("rejected")
     assert run.agent_says(rejected).status_code == 202
     paused = {"key": "ACCESS-TOKEN-SECRET", "value": run.body["ACCESS-TOKEN-SECRET"]}
