@@ -21,7 +21,7 @@ from twitter_connector.errors import (
     Permanent,
     Scope,
 )
-from twitter_connector.model.account import AAA, POLL, V2, XAA, Account, Credentials, Webhook
+from twitter_connector.model.account import POLL, V2, Account, Credentials, Webhook
 from twitter_connector.model.capabilities import EVERYTHING
 from twitter_connector.model.event import DM, DmEchoed, DmReceived, RawEvent
 from twitter_connector.model.flavour import CHALLENGE_FAILED, WEBHOOK_LIMIT
@@ -327,7 +327,7 @@ class FakeRegistration:
 
     @property
     def needs_webhook(self) -> bool:
-        return self._account.inbound in (XAA, AAA)
+        return self._account.needs_webhook
 
     def who_am_i(self) -> tuple[str, str, str]:
         self._call("who_am_i")

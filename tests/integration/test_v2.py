@@ -1,5 +1,6 @@
 """Accounts on X API v2 through the whole service: every way in, replies and files out, each request in X's document."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -92,6 +93,18 @@ def test_files_go_both_ways(chat: Conversation) -> None:
     agent_attaches(chat, "IMAGE", gif(frames=4), f"{chat.customer_id}.gif", "image/gif")
     chat.await_delivered(2, 40)
     assert [at_twitter(chat, dm) for dm in chat.twitter_messages()] == [JPEG, gif(frames=4)]
+
+
+def test_check_and_doctor_find_nothing_wrong_with_the_account(chat: Conversation) -> None:
+    tree, account_id = chat.account.tree, chat.account.id
+    # CCM knows the channel.
+    chat.customer_says("Hello")
+    chat.await_ccm(["Hello"])
+    checked = tree.cli("check", account_id)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    findings = json.loads(tree.cli("doctor", "--json").stdout)
+    (finding,) = (finding for finding in findings if finding["what"] == f"account {account_id}")
+    assert (finding["ok"], finding["advice"]) == (True, "")
 
 
 def test_the_answer_and_the_account_say_how_events_come(tree: Tree) -> None:

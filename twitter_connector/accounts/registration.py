@@ -102,7 +102,7 @@ class AccountRegistration:
         seen = replace(account, webhook=webhook, subscribed=subscriptions.active is not False)
         status = RegistrationStatus(seen, webhook, subscriptions, can=self.can(account))
         self._state.store(status)
-        if not status.works or (x.needs_webhook and webhook is None):
+        if not status.works:
             self.accounts.note(account.id, next_check_at=0)
         return status
 

@@ -62,7 +62,8 @@ class RegistrationStatus:
     @property
     def works(self) -> bool:
         """Whether nothing keeps customers' messages from coming."""
-        return (self.webhook is None or self.webhook.valid) and self.subscriptions.active is not False
+        webhook_works = self.webhook.valid if self.webhook else not self.account.needs_webhook
+        return webhook_works and self.subscriptions.active is not False
 
     def as_json(self) -> dict[str, Any]:
         """Return the object of the register and status routes."""

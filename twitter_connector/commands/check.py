@@ -30,8 +30,8 @@ def check(account_id: str | None, as_json: bool) -> None:
     seen, new = read
     sentence = f"account {found.id}: {done}; {seen} messages of customers read back, {new} of them were missing."
     say(sentence, as_json, **registration_status.as_json(), read_back=seen, missing=new)
-    if registration_status.webhook is None or not registration_status.webhook.valid:
-        fail("the webhook is still not valid.")
+    if not registration_status.works:
+        fail("the webhook or the subscription still does not work.")
 
 
 # The command's name in 0.1.0. Scripts may still use it.

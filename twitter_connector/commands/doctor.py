@@ -154,14 +154,15 @@ def _account(svc: Services, account: Account, state: AccountSnapshot) -> Iterato
     if account.sends_only:
         return  # what is missing stands in `attention`
     webhook, repair = registration_status.webhook, f"`twitter-connector check {account.id}`"
-    if webhook is None:
+    if registration_status.works:
+        way_in = f"webhook {webhook.id} valid, subscribed" if webhook else f"events by {account.inbound}"
+        yield Finding(name, True, f"@{account.screen_name}, {way_in}")
+    elif webhook is None and account.needs_webhook:
         yield Finding(name, False, "no webhook at X", f"{repair} registers it again.")
-    elif not webhook.valid:
+    elif webhook is not None and not webhook.valid:
         yield Finding(name, False, f"webhook {webhook.id} is invalid", f"{repair} has X repeat its challenge.")
-    elif not registration_status.subscriptions.active:
-        yield Finding(name, False, "not subscribed", f"{repair} subscribes it again.")
     else:
-        yield Finding(name, True, f"@{account.screen_name}, webhook {webhook.id} valid, subscribed")
+        yield Finding(name, False, "not subscribed", f"{repair} subscribes it again.")
 
 
 def _tried(what: str, call: Callable[[], object], found: str, advice: str) -> Finding:

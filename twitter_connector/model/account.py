@@ -94,9 +94,14 @@ class Account:
         return self.settings.get(INBOUND) or (AAA if self.flavour == V1 else XAA)
 
     @property
+    def needs_webhook(self) -> bool:
+        """True if the account's events arrive over a webhook."""
+        return self.inbound in (XAA, AAA)
+
+    @property
     def sends_only(self) -> bool:
         """True for a send-only account: nothing was created for it at X, and its messages are not read."""
-        return not self.webhook_url and self.inbound not in (STREAM, POLL)
+        return self.needs_webhook and not self.webhook_url
 
     @property
     def consumer_secrets(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from twitter_connector.errors import Endpoint, Permanent
-from twitter_connector.model.account import AAA, POLL, XAA, Account, Webhook
+from twitter_connector.model.account import AAA, POLL, Account, Webhook
 from twitter_connector.model.event import id_text
 from twitter_connector.model.flavour import CHALLENGE_FAILED, WEBHOOK_LIMIT
 from twitter_connector.model.subscription import (
@@ -113,7 +113,7 @@ class V2Registration:
 
     @property
     def needs_webhook(self) -> bool:
-        return self._account.inbound in (XAA, AAA)
+        return self._account.needs_webhook
 
     def subscribe(self, webhook: Webhook | None) -> Subscriptions:
         """Subscribe the account's events to a webhook, or to the stream only for None."""
