@@ -59,6 +59,7 @@ from twitter_connector.store.enquiries import Enquiries
 from twitter_connector.store.heartbeats import Heartbeats
 from twitter_connector.store.installation import Installation
 from twitter_connector.store.locks import Locks
+from twitter_connector.store.person_waits import PersonWaits
 from twitter_connector.store.rate_limits import RateLimits
 from twitter_connector.store.resealing import verify_key
 from twitter_connector.store.status import Status
@@ -94,6 +95,7 @@ class Services:
     accounts: Accounts
     dead_letters: DeadLetters
     rate_limits: RateLimits
+    person_waits: PersonWaits
     status: Status
     heartbeats: Heartbeats
     locks: Locks
@@ -259,6 +261,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         accounts=accounts,
         dead_letters=DeadLetters(client),
         rate_limits=rate_limits,
+        person_waits=PersonWaits(client, accounts, clock),
         status=Status(client),
         heartbeats=Heartbeats(client),
         locks=locks,
@@ -324,8 +327,9 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
                 services.clock,
                 services.endpoints,
                 services.credentials,
-                note_wait=services.accounts.note_wait,
-                waited_until=services.accounts.waited_until,
+                note_wait=services.person_waits.note,
+                waited_until=services.person_waits.until,
+                note_refusal=services.person_waits.note_refusal,
             ),
             read_event=services.twitter.load,
             stopping=stopping.is_set,

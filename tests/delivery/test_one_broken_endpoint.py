@@ -101,6 +101,21 @@ class TestUploads:
         assert "the file was not sent" in fakes.cim.received[0]["body"]["markdownText"]
         assert [x.reason for x in fakes.dead_lettered()] == ["plan_too_small"]
 
+    def test_an_enrolment_that_only_uploads_want_stops_no_text(self, fakes: FakeDeliveries) -> None:
+        until = fakes.clock() + timedelta(minutes=10)
+        refused = failing(CredentialsRejected, "client_not_enrolled", status=403, until=until)
+        fakes.media_transfer.failures.append(at_endpoint(refused, Endpoint.UPLOAD))
+        fakes.send("p-1", body=PICTURE)
+        fakes.serve()
+        fakes.send("m-1", "text", customer=GRACE)
+        fakes.serve()
+        assert fakes.twitter.texts() == ["text"]
+        assert fakes.lanes.pauses(ACME) == {}
+        fakes.media_transfer.failures.clear()
+        fakes.later(601)
+        assert [s.recipient_id for s in fakes.twitter.sent] == [GRACE, ADA]
+        assert fakes.dead_lettered() == []
+
 
 class TestReadMarks:
     @pytest.mark.parametrize("trouble", [*TROUBLE, lambda _: failing(Permanent, "not_found", status=404)])

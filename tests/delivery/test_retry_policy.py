@@ -52,6 +52,7 @@ CLOCK = FakeClock()
 NOW = CLOCK()
 OF_X = [e for e in Endpoint if e not in (Endpoint.SEND, Endpoint.FILE_ENGINE, Endpoint.PUBLIC_FILE)]
 AGREES = object()
+REJECTION = CredentialsRejected("oauth2_grant_ended", "Authorize again.", endpoint=Endpoint.CREDENTIALS)
 
 
 class Asked:
@@ -125,11 +126,44 @@ def test_what_waits_for_money_or_an_enrolment_pauses_the_account_and_is_never_gi
 ) -> None:
     scope = None if endpoint is Endpoint.SEND else Scope.ENDPOINT
     error = family(reason, "Sentence.", endpoint=endpoint, scope=scope, until=NOW + timedelta(hours=1))
-    asked = Asked(direction, answer=None)
+    one_endpoint = family is CredentialsRejected and endpoint is not Endpoint.SEND
+    # X rejects the credentials: nothing of the account goes on.
+    asked = Asked(direction, answer=REJECTION if one_endpoint else None)
     waits: list[object] = []
     asked.policy.note_wait = lambda account_id, until: waits.append((account_id, until))
-    assert asked(error, tries=100) == Pause(NOW + timedelta(hours=1), error, OUT)
+    shown = REJECTION.waiting(until=NOW + timedelta(hours=1)) if one_endpoint else error
+    decision = asked(error, tries=100)
+    assert isinstance(decision, Pause)
+    assert (decision.until, decision.direction) == (NOW + timedelta(hours=1), OUT)
+    assert decision.error.__dict__ == shown.__dict__
     assert waits == [(ACCOUNT.id, NOW + timedelta(hours=1))]
+
+
+@pytest.mark.parametrize("reason", ["client_not_enrolled", "user_not_enrolled", "oauth2_needed"])
+@pytest.mark.parametrize("endpoint", [e for e in OF_X if e is not Endpoint.CREDENTIALS])
+def test_an_enrolment_that_one_endpoint_wants_stops_only_that_endpoint(endpoint: Endpoint, reason: str) -> None:
+    error = CredentialsRejected(
+        reason, "Sentence.", endpoint=endpoint, scope=Scope.ENDPOINT, status=403, until=NOW + timedelta(minutes=10)
+    )
+    asked = Asked(answer=None)
+    waits: list[object] = []
+    asked.policy.note_wait = lambda account_id, until: waits.append((account_id, until))
+    refusals: list[object] = []
+    asked.policy.note_refusal = lambda account_id, detail, until: refusals.append((account_id, detail, until))
+    assert asked(error, tries=100) == Wait(timedelta(minutes=10), spend=False)
+    assert asked.credentials.asked == [ACCOUNT.id]
+    assert not asked.may_call(endpoint)
+    assert waits == [(ACCOUNT.id, error.until)]
+    assert refusals == [(ACCOUNT.id, "Sentence.", error.until)]
+
+
+def test_a_rejection_for_which_a_person_must_act_is_waited_for_however_it_was_seen() -> None:
+    asked = Asked(answer=REJECTION)
+    waits: list[object] = []
+    asked.policy.note_wait = lambda account_id, until: waits.append((account_id, until))
+    until = NOW + timedelta(minutes=10)
+    asked(CredentialsRejected("credentials_rejected", endpoint=Endpoint.SEND, status=401, until=until))
+    assert waits == [(ACCOUNT.id, until)]
 
 
 def test_the_time_for_which_an_account_waited_for_a_person_does_not_make_a_message_too_old() -> None:

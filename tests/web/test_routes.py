@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -243,6 +244,16 @@ class TestAccounts:
         assert shown["last_event_at"]
         assert client.get("/accounts").get_json()["items"] == [shown]
         assert client.get("/accounts/1").status_code == 404
+
+    def test_an_endpoint_that_waits_for_a_person_is_shown_until_it_is_tried_again_or_the_account_is_removed(
+        self, client: FlaskClient, services: Services
+    ) -> None:
+        services.person_waits.note_refusal(ACCOUNT.id, "Enrol the app.", services.clock() + timedelta(minutes=10))
+        shown = client.get(f"/accounts/{ACCOUNT.id}").get_json()
+        assert (shown["state"], shown["attention"], shown["pauses"]) == ("attention", "Enrol the app.", {})
+        services.accounts.remove(ACCOUNT.id)
+        services.accounts.save(ACCOUNT)
+        assert client.get(f"/accounts/{ACCOUNT.id}").get_json()["attention"] is None
 
     def test_the_metrics_count_what_happened(self, client: FlaskClient) -> None:
         post_event(client, dm())

@@ -61,6 +61,7 @@ REPLACED_GRANTS = PREFIX + "oauth2-replaced"  # SET of such digests, of grants t
 ACCOUNTS_FORM = PREFIX + "accounts-form"  # how their rows are written; missing on a broker of 0.1.0
 TOKEN_PAIRS = PREFIX + "oauth2-pairs"  # HASH digest of a grant's first refresh token -> sealed JSON of its last pair
 ACCOUNT_STATUS = PREFIX + "signs:{account}"  # HASH last_event_at, last_crc_at, ...
+REFUSAL = PREFIX + "refusal:{account}"  # why an endpoint of the account waits for a person; ends with the wait
 TYPING_INDICATOR = PREFIX + "flash:{direction}:{account}:{customer}"  # mark: one was accepted lately
 TYPING_INDICATORS = PREFIX + "flashes"  # LIST of moment (ms), space, JSON; oldest last
 LINK = PREFIX + "link:{account}:{id}"  # CIM id -> Twitter event id

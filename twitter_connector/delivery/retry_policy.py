@@ -68,8 +68,9 @@ Decision = Wait | Pause | GiveUp
 class RetryPolicy:
     """Decides about the errors of one direction. chance: from 0 to 1, spreads retries.
 
-    note_wait: called with account id and end when an account waits for money, an enrolment or a grant. waited_until:
-    the last such end of an account, or None.
+    note_wait: called with account id and end when messages wait for money, an enrolment or a grant. waited_until: the
+    last such end of an account, or None. note_refusal: called with account id, sentence and end when they wait because
+    X refuses one endpoint to an account that it accepts.
     """
 
     direction: Direction
@@ -80,17 +81,15 @@ class RetryPolicy:
     open_ended: OpenEndedLimits = field(default_factory=OpenEndedLimits)
     note_wait: Callable[[str, datetime], None] = lambda account_id, until: None
     waited_until: Callable[[str], datetime | None] = lambda account_id: None
+    note_refusal: Callable[[str, str, datetime], None] = lambda account_id, detail, until: None
 
     def decide(self, error: Exception, lease: Lease, account: Account | None = None) -> Decision:
         """Return what to do about a failed try. account: whose credentials the try used, if any."""
-        if isinstance(error, RateLimited) and error.reason in AWAITS_A_PERSON:
-            pause = self._paused(error, error.until)
-            self.note_wait(lease.account_id, pause.until)
-            return pause
-        if isinstance(error, CredentialsRejected):
+        needs_person = isinstance(error, RateLimited) and error.reason in AWAITS_A_PERSON
+        if isinstance(error, CredentialsRejected) and (not needs_person or error.scope is Scope.ENDPOINT):
             return self._rejected(error, lease, account)
         if isinstance(error, RateLimited):
-            return self._limited(error, lease)
+            return self._paused(error, error.until, lease) if needs_person else self._limited(error, lease)
         if isinstance(error, Permanent):
             return GiveUp(_cannot_look(error) if error.endpoint == Endpoint.LIST else error)
         if isinstance(error, Retryable):
@@ -165,9 +164,9 @@ class RetryPolicy:
         if error.scope is Scope.LANE:
             return self._waits_until(error.until or now)
         if account is None:
-            return self._paused(error, error.until)
+            return self._paused(error, error.until, lease)
         if self.credentials.newer(account):
-            return self._paused(error, now + TRY_NEWER_AFTER)
+            return self._paused(error, now + TRY_NEWER_AFTER, lease)
         sends = error.scope is not Scope.ENDPOINT
         if error.endpoint != Endpoint.CREDENTIALS and (not sends or error.status == 401):
             # Before the whole account stops, ask X whether it accepts the credentials at all.
@@ -175,19 +174,33 @@ class RetryPolicy:
             if not isinstance(rejection, CredentialsRejected):
                 if (rejection is not None or error.status == 401) and lease.tries < REJECTED_TRIES:
                     return self._backoff(lease)
-                return self._paused(error, error.until) if sends else GiveUp(_refused(error))
+                if sends:
+                    return self._paused(error, error.until, lease)
+                if error.reason in AWAITS_A_PERSON:
+                    return self._waits_for_a_person(error, lease)
+                return GiveUp(_refused(error))
             until = rejection.until or error.until
             # A 403 of this endpoint is not why X rejects the credentials. A grant that has ended is why, if it has.
             same = (sends or error.status == 401) and rejection.reason not in AWAITS_A_PERSON
             error = error if same else rejection.waiting(until=until)
         if self.credentials.newer(account, ask=True):
-            return self._paused(error, now + TRY_NEWER_AFTER)
-        return self._paused(error, error.until)
+            return self._paused(error, now + TRY_NEWER_AFTER, lease)
+        return self._paused(error, error.until, lease)
 
-    def _paused(self, error: RateLimited, until: datetime | None) -> Pause:
+    def _waits_for_a_person(self, error: CredentialsRejected, lease: Lease) -> Decision:
+        """Leave what needs this endpoint where it is; the account's other messages go on."""
+        until = max(error.until or self.clock() + OPEN_LIMIT_PAUSE, self.clock())
+        self.note_wait(lease.account_id, until)
+        self.note_refusal(lease.account_id, error.detail, until)
+        return self._limited(error.waiting(until=until), lease)
+
+    def _paused(self, error: RateLimited, until: datetime | None, lease: Lease) -> Pause:
         # X refuses the account. Its sending stops, also if a message to CIM met the refusal: that one waits in its own
         # lane, and the other conversations and reports still reach CIM.
-        return Pause(self._spread(max(until or self.clock() + OPEN_LIMIT_PAUSE, self.clock())), error, Direction.OUT)
+        pause = Pause(self._spread(max(until or self.clock() + OPEN_LIMIT_PAUSE, self.clock())), error, Direction.OUT)
+        if error.reason in AWAITS_A_PERSON:
+            self.note_wait(lease.account_id, pause.until)
+        return pause
 
     def _spread(self, until: datetime) -> datetime:
         # Over a second, so that the lanes of an account do not all wake in the same instant.

@@ -13,7 +13,6 @@ from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.account import Account
-from twitter_connector.model.timestamps import epoch_ms, moment
 
 from .account_rows import AccountRows
 from .vault import Vault
@@ -163,7 +162,7 @@ class Accounts:
     def remove(self, account_id: str) -> None:
         with store_errors():
             self._client.hdel(keys.ACCOUNTS, account_id)
-            self._client.delete(keys.ACCOUNT_STATUS.format(account=account_id))
+            self._client.delete(keys.ACCOUNT_STATUS.format(account=account_id), keys.REFUSAL.format(account=account_id))
         self._cache.pop(account_id, None)
 
     def withdraw(self, account_id: str) -> None:
@@ -182,15 +181,6 @@ class Accounts:
             self._client.hset(
                 keys.ACCOUNT_STATUS.format(account=account_id), mapping={k: str(v) for k, v in account_status.items()}
             )
-
-    def note_wait(self, account_id: str, until: datetime) -> None:
-        """Record the moment until which the account's replies wait for a person."""
-        self.note(account_id, waited_until=epoch_ms(until))
-
-    def waited_until(self, account_id: str) -> datetime | None:
-        """Return the moment until which the account's replies wait for a person, or None."""
-        ms = self.account_status(account_id).get("waited_until")
-        return moment(ms) if ms else None
 
     def account_status(self, account_id: str) -> dict[str, int]:
         with store_errors():

@@ -27,7 +27,8 @@ class AccountSnapshot:
     status: epoch-ms moments and counts by name, see Accounts.note. waiting: number of lanes with work. lag: seconds for
     which the lane that is due longest has been waiting for a worker. pauses: until (epoch ms), reason, detail, since.
     probes: when the other side is probed next (epoch ms), where it could not be reached. limits: endpoint -> limit,
-    remaining, reset (epoch seconds), as X's last answer said.
+    remaining, reset (epoch seconds), as X's last answer said. refusal: what a person has to do so that X stops refusing
+    one endpoint, or "".
     """
 
     status: Mapping[str, int]
@@ -36,6 +37,7 @@ class AccountSnapshot:
     pauses: Mapping[Direction, Mapping[str, str]]
     probes: Mapping[Direction, int]
     limits: Mapping[str, Mapping[str, int]]
+    refusal: str
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Status:
         account = quote(account_id, safe="")
         pipe.hgetall(keys.ACCOUNT_STATUS.format(account=account_id))
         pipe.hgetall(keys.BUDGETS.format(account=account_id))
+        pipe.get(keys.REFUSAL.format(account=account_id))
         for direction in _DIRECTIONS:
             due = keys.DUE.format(direction=direction, account=account)
             pipe.zcard(due)
@@ -102,6 +105,7 @@ class Status:
             endpoint: dict(zip(("limit", "remaining", "reset"), json.loads(row), strict=True))
             for endpoint, row in next(answers).items()
         }
+        refusal: str = next(answers) or ""
         waiting: dict[Direction, int] = {}
         lag: dict[Direction, float] = {}
         pauses: dict[Direction, Mapping[str, str]] = {}
@@ -116,4 +120,4 @@ class Status:
                 pauses[direction] = unshifted(pause, shift_ms)
             if until := next(answers):
                 probes[direction] = int(until) - shift_ms
-        return AccountSnapshot(status, waiting, lag, pauses, probes, limits)
+        return AccountSnapshot(status, waiting, lag, pauses, probes, limits, refusal)

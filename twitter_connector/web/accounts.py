@@ -55,7 +55,8 @@ def described(svc: Services, account: Account, snapshot: AccountSnapshot) -> dic
     """Return what may be known of an account: everything but its secrets."""
     account_status, pauses, probes = snapshot.status, snapshot.pauses, snapshot.probes
     attention = account.attention or next(
-        (pause["detail"] for pause in pauses.values() if pause["reason"] in AWAITS_A_PERSON), ""
+        (pause["detail"] for pause in pauses.values() if pause["reason"] in AWAITS_A_PERSON),
+        snapshot.refusal,
     )
     if svc.installation.last is not None:
         attention = attention or svc.installation.last.detail
