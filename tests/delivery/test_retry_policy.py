@@ -221,6 +221,21 @@ class TestOneEndpoint:
         assert decision.until == NOW + OPEN_LIMIT_PAUSE
 
     @pytest.mark.parametrize("endpoint", [*OF_X, Endpoint.FILE_ENGINE])
+    def test_a_limit_without_an_end_begins_short_again_after_a_call_that_worked(self, endpoint: Endpoint) -> None:
+        asked = Asked()
+        error = at(endpoint, RateLimited)
+        asked(error)
+        seconds = OPEN_LIMIT_PAUSE.total_seconds()
+        CLOCK.advance(seconds)
+        try:
+            assert asked(error) == Wait(2 * OPEN_LIMIT_PAUSE, spend=False)
+            CLOCK.advance(2 * seconds)
+            assert asked.may_call(endpoint)
+            assert asked(error) == Wait(OPEN_LIMIT_PAUSE, spend=False)
+        finally:
+            CLOCK.advance((NOW - CLOCK()).total_seconds())
+
+    @pytest.mark.parametrize("endpoint", [*OF_X, Endpoint.FILE_ENGINE])
     def test_silence_spends_tries_and_never_counts_against_sending(self, endpoint: Endpoint) -> None:
         asked = Asked()
         for tries in range(STRIKES):

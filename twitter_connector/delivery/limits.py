@@ -37,17 +37,48 @@ class _Closed:
     strikes: int = 0
 
 
+class OpenEndedLimits:
+    """How long to wait for limits whose end X does not name: longer each time, until something works.
+
+    No header shows the end of v1.1's limits of 24 hours. Kept in this process only: a start begins with a short pause.
+    https://docs.x.com/x-api/fundamentals/rate-limits
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: dict[tuple[str, str], tuple[timedelta, datetime]] = {}
+
+    def until(self, account_id: str, now: datetime, endpoint: str = "") -> datetime:
+        """Return when to try again. Lanes that were at work when it began all get the same answer."""
+        with self._lock:
+            pause, until = self._last.get((account_id, endpoint), (timedelta(), now))
+            if not pause or now >= until:
+                pause = min(pause * 2, OPEN_LIMIT_LONGEST) or OPEN_LIMIT_PAUSE
+                until = now + pause
+            # A clock that was put back must not make it longer.
+            until = min(until, now + pause)
+            self._last[account_id, endpoint] = pause, until
+            return until
+
+    def over(self, account_id: str, endpoint: str = "") -> None:
+        """Note that a call went through: the next limit begins with a short pause again."""
+        if (account_id, endpoint) in self._last:
+            with self._lock:
+                self._last.pop((account_id, endpoint), None)
+
+
 @dataclass
 class Endpoints:
     """The endpoints of all accounts this process works for.
 
     places: how many calls of one endpoint may run at the same time for one account; total: for all accounts. Slow
-    endpoints thus leave threads for the messages that do not need them.
+    endpoints thus leave threads for the messages that do not need them. open_ended: the limits of single endpoints.
     """
 
     clock: Callable[[], datetime]
     places: int = 8
     total: int = 16
+    open_ended: OpenEndedLimits = field(default_factory=OpenEndedLimits)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closed: dict[_Key, _Closed] = field(default_factory=dict)
     _in_use: Counter[_Key] = field(default_factory=Counter)
@@ -74,6 +105,7 @@ class Endpoints:
         # Reached only without an error: the endpoints answer.
         for key in keys:
             self._closed.pop(key, None)
+            self.open_ended.over(*key)
 
     def closed(self, account_id: str, error: ConnectorError, until: datetime) -> None:
         """Note that X named a moment before which the endpoint of this error must not be called."""
@@ -104,33 +136,3 @@ class Endpoints:
             raise Retryable(error.reason, error.detail, scope=Scope.LANE, until=known.until, status=error.status)
         if self._in_use[key] >= self.places or self._blocks >= self.total:
             raise Retryable("endpoint_busy", "Other messages are using this endpoint.", until=now + BUSY_WAIT)
-
-
-class OpenEndedLimits:
-    """How long to wait for limits whose end X does not name: longer each time, until something works.
-
-    No header shows the end of v1.1's limits of 24 hours. Kept in this process only: a start begins with a short pause.
-    https://docs.x.com/x-api/fundamentals/rate-limits
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._last: dict[tuple[str, str], tuple[timedelta, datetime]] = {}
-
-    def until(self, account_id: str, now: datetime, endpoint: str = "") -> datetime:
-        """Return when to try again. Lanes that were at work when it began all get the same answer."""
-        with self._lock:
-            pause, until = self._last.get((account_id, endpoint), (timedelta(), now))
-            if not pause or now >= until:
-                pause = min(pause * 2, OPEN_LIMIT_LONGEST) or OPEN_LIMIT_PAUSE
-                until = now + pause
-            # A clock that was put back must not make it longer.
-            until = min(until, now + pause)
-            self._last[account_id, endpoint] = pause, until
-            return until
-
-    def over(self, account_id: str) -> None:
-        """Note that a message went through: the next limit begins with a short pause again."""
-        if (account_id, "") in self._last:
-            with self._lock:
-                self._last.pop((account_id, ""), None)

@@ -121,15 +121,14 @@ class RetryPolicy:
         self.open_ended.over(lease.account_id)
 
     def _limited(self, error: RateLimited, lease: Lease) -> Decision:
-        if error.scope is Scope.LANE and error.until is None:
-            return self._backoff(lease)
+        if error.scope is Scope.LANE:
+            return self._backoff(lease) if error.until is None else self._waits_until(error.until)
         now = self.clock()
-        endpoint = error.endpoint if error.scope is Scope.ENDPOINT else ""
-        until = max(error.until or self.open_ended.until(lease.account_id, now, endpoint), now)
         if error.scope is Scope.ENDPOINT:
+            until = error.until or self.endpoints.open_ended.until(lease.account_id, now, error.endpoint)
             self.endpoints.closed(lease.account_id, error, until)
-        if error.scope in (Scope.ENDPOINT, Scope.LANE):
             return self._waits_until(until)
+        until = max(error.until or self.open_ended.until(lease.account_id, now), now)
         return Pause(self._spread(until), error, self.direction)
 
     def _retried(self, error: Retryable, lease: Lease) -> Decision:
