@@ -76,6 +76,5 @@ class CredentialsCheck:
         except (RateLimited, Retryable) as error:
             return error
         except Permanent:
-            # It says nothing about the credentials.
-            return None
+            pass  # it says nothing about the credentials
         return None

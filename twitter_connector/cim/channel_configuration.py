@@ -88,7 +88,7 @@ def credentials_in(attributes: object) -> dict[str, str]:
     values: dict[str, tuple[str, str]] = {}
     errors: dict[str, list[str]] = {}
     for name, value in _pairs(attributes):
-        meaning = _MEANINGS.get(name.lower().replace("-", "").replace("_", "").strip())
+        meaning = _MEANINGS.get(_plain(name))
         if meaning is None or value is None:
             continue
         text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else None
@@ -114,7 +114,7 @@ def wishes_in(attributes: object) -> dict[str, str]:
     wishes: dict[str, str] = {}
     errors: dict[str, list[str]] = {}
     for name, value in _pairs(attributes):
-        meaning = name.lower().replace("-", "").replace("_", "").strip()
+        meaning = _plain(name)
         if meaning not in _WISHES or value is None or value == "":
             continue
         wish, words = _WISHES[meaning]
@@ -126,6 +126,10 @@ def wishes_in(attributes: object) -> dict[str, str]:
     if errors:
         raise ValidationError(errors)
     return wishes
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "").strip()
 
 
 def _pairs(attributes: object) -> Iterable[tuple[str, Any]]:

@@ -13,9 +13,7 @@ from twitter_connector.net.answers import NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
 
 from .answers import SECONDS, classify
-
-# No document names the wrapper of a configuration's answer, so several are accepted.
-_WRAPPERS = ("connectorConfigurations", "channelProviderConfigs", "configurations", "data")
+from .channel_configuration import WRAPPERS
 
 # Also answered by a CCM, or a server in its place, that has no such address.
 _NOTHING_THERE = frozenset({404, 405, 501})
@@ -95,7 +93,7 @@ def _attributes(value: Any) -> list[Any]:
         # A list of channels has no attributes itself.
         return value if any(isinstance(row, Mapping) and "key" in row for row in value) else []
     if isinstance(value, Mapping):
-        for name in (*_WRAPPERS, "channelConnector"):
+        for name in (*WRAPPERS, "channelConnector"):
             if rows := _attributes(value.get(name)):
                 return rows
     return []

@@ -23,6 +23,7 @@ from twitter_connector.model.event import (
 
 from . import dm_objects
 from .dm_objects import raw_event
+from .lenient_fields import mapping_of
 
 _FAMILIES = (DM, TYPING, READ)
 _NOT_EVENTS = frozenset({"for_user_id", "users", "apps", "user_has_blocked", "is_blocked_by"})
@@ -53,11 +54,7 @@ def load(envelope: Mapping[str, Any]) -> Activity:
     if event is not None:
         return event
     if "user_event" in envelope:
-        revoke = _mapping(_mapping(envelope["user_event"]).get("revoke"))
-        source, target = _mapping(revoke.get("source")), _mapping(revoke.get("target"))
+        revoke = mapping_of(mapping_of(envelope["user_event"]).get("revoke"))
+        source, target = mapping_of(revoke.get("source")), mapping_of(revoke.get("target"))
         return AccessRevoked(id_text(source.get("user_id")), id_text(target.get("app_id")))
     return UnknownActivity(next(iter(envelope), ""))
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -19,8 +19,22 @@ from twitter_connector.errors import (
 
 _TOKENS = "Check API key, secret and tokens, and that they were made anew after the app's permissions were changed"
 
+ErrorMeaning = tuple[type[ConnectorError], str, str]
+_RECIPIENT_UNKNOWN: ErrorMeaning = (
+    RecipientRefused,
+    "recipient_unknown",
+    "Twitter does not know this customer (any more)",
+)
+_DM_PERMISSION_MISSING: ErrorMeaning = (
+    CredentialsRejected,
+    "dm_permission_missing",
+    "The app may not touch Direct Messages. Set its permission to Read, Write and Direct Messages, then make new "
+    "access tokens",
+)
+_NO_CREDIT: ErrorMeaning = (RateLimited, "credits_depleted", "The app has no credit left at X. Buy credits")
+
 # Twitter's code, then the family, our reason, and the sentence.
-CODES: dict[int, tuple[type[ConnectorError], str, str]] = {
+CODES: dict[int, ErrorMeaning] = {
     # The customer cannot be written to; the message fails, the account goes on.
     349: (RecipientRefused, "recipient_closed", "The customer does not accept Direct Messages from this account"),
     150: (RecipientRefused, "recipient_not_following", "Twitter only lets this customer be written to if they follow"),
@@ -30,9 +44,9 @@ CODES: dict[int, tuple[type[ConnectorError], str, str]] = {
         "The account has blocked this customer; unblock them at Twitter first",
     ),
     476: (RecipientRefused, "sender_not_verified", "Twitter lets only verified accounts start this conversation"),
-    108: (RecipientRefused, "recipient_unknown", "Twitter does not know this customer (any more)"),
-    50: (RecipientRefused, "recipient_unknown", "Twitter does not know this customer (any more)"),
-    17: (RecipientRefused, "recipient_unknown", "Twitter does not know this customer (any more)"),
+    108: _RECIPIENT_UNKNOWN,
+    50: _RECIPIENT_UNKNOWN,
+    17: _RECIPIENT_UNKNOWN,
     63: (RecipientRefused, "recipient_suspended", "Twitter has suspended this customer's account"),
     # The message itself.
     354: (Permanent, "text_too_long", "The message is longer than Twitter allows"),
@@ -51,12 +65,7 @@ CODES: dict[int, tuple[type[ConnectorError], str, str]] = {
     99: (CredentialsRejected, "credentials_rejected", f"Twitter cannot verify the credentials. {_TOKENS}"),
     64: (CredentialsRejected, "account_suspended", "Twitter has suspended the account. Appeal at Twitter"),
     326: (CredentialsRejected, "account_locked", "Twitter has locked the account. Log in at twitter.com to unlock it"),
-    93: (
-        CredentialsRejected,
-        "dm_permission_missing",
-        "The app may not touch Direct Messages. Set its permission to Read, Write and Direct Messages, then make "
-        "new access tokens",
-    ),
+    93: _DM_PERMISSION_MISSING,
     261: (
         CredentialsRejected,
         "write_permission_missing",
@@ -86,24 +95,19 @@ CODES: dict[int, tuple[type[ConnectorError], str, str]] = {
 OVER_CAPACITY = 130
 
 # The last part of a v2 problem's type, or the `reason` inside a "client-forbidden" one, then as above.
-PROBLEMS: dict[str, tuple[type[ConnectorError], str, str]] = {
+PROBLEMS: dict[str, ErrorMeaning] = {
     "usage-capped": (
         RateLimited,
         "usage_capped",
         "The app has used up what its plan allows for this month. Raise the plan or the spending limit at X",
     ),
-    "credits-depleted": (RateLimited, "credits_depleted", "The app has no credit left at X. Buy credits"),
-    "credits": (RateLimited, "credits_depleted", "The app has no credit left at X. Buy credits"),
+    "credits-depleted": _NO_CREDIT,
+    "credits": _NO_CREDIT,
     "rate-limits": (RateLimited, "rate_limited", "Twitter's rate limit is reached"),
     "streaming-connection": (RateLimited, "stream_open_elsewhere", "Another process of this app has the stream open"),
     "operational-disconnect": (Retryable, "twitter_error", "Twitter ended the connection"),
     "internal-error": (Retryable, "twitter_error", "Twitter has an internal error"),
-    "oauth1-permissions": (
-        CredentialsRejected,
-        "dm_permission_missing",
-        "The app may not touch Direct Messages. Set its permission to Read, Write and Direct Messages, then make "
-        "new access tokens",
-    ),
+    "oauth1-permissions": _DM_PERMISSION_MISSING,
     "unsupported-authentication": (
         CredentialsRejected,
         "oauth2_needed",

@@ -25,7 +25,7 @@ from twitter_connector.net.answers import Answer, NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.retry_after import LONGEST_RETRY_AFTER, retry_after
 
-from .error_codes import CODES, CONSOLE, OVER_CAPACITY, PAUSES, PROBLEMS
+from .error_codes import CODES, CONSOLE, OVER_CAPACITY, PAUSES, PROBLEMS, ErrorMeaning
 from .oauth1 import UserBearer, user_auth
 from .quoted_words import WORDS_MAX_CHARS, quotable
 
@@ -167,10 +167,7 @@ def classify(answer: Answer, now: datetime, *, acts: bool, endpoint: str = "") -
     return family(reason, detail, **facts)
 
 
-_Meaning = tuple[type[ConnectorError], str, str]
-
-
-def _meaning(status: int, code: int | None, problem: str, *, empty: bool) -> _Meaning:
+def _meaning(status: int, code: int | None, problem: str, *, empty: bool) -> ErrorMeaning:
     """Return family, reason and sentence of an answer that is no success. empty: it has no body."""
     known = CODES.get(code or 0) or PROBLEMS.get(problem)
     if known is not None and issubclass(known[0], RateLimited) and not issubclass(known[0], CredentialsRejected):
@@ -191,7 +188,7 @@ def _meaning(status: int, code: int | None, problem: str, *, empty: bool) -> _Me
     return known or _by_status(status, empty=empty)
 
 
-def _by_status(status: int, *, empty: bool) -> _Meaning:
+def _by_status(status: int, *, empty: bool) -> ErrorMeaning:
     if status == 401:
         return CredentialsRejected, "credentials_rejected", "Twitter does not accept the credentials. Check them"
     if status in (408, 425):
@@ -243,6 +240,11 @@ def outcome(answer: Answer) -> tuple[int | None, str]:
         code = first.get("code")
         return (code if isinstance(code, int) else None), str(first.get("message") or first.get("detail") or "")
     return None, str(body.get("error") or body.get("detail") or body.get("title") or "")
+
+
+def odd_answer(detail: str, endpoint: Endpoint) -> ServiceUnavailable:
+    """Return the error for an answer that is not of X's documented form."""
+    return ServiceUnavailable("twitter_odd_answer", detail, scope=scope_of(endpoint), endpoint=endpoint)
 
 
 def budget_in(headers: Mapping[str, str]) -> tuple[int, int, int] | None:

@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from requests.auth import AuthBase
+
 from twitter_connector.errors import ConnectorError, Endpoint, Permanent, RateLimited, Scope, ServiceUnavailable
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.event import Media, Variant
@@ -92,29 +94,25 @@ class Downloads:
     ) -> Incoming:
         end = time.monotonic() + self._seconds
 
-        def answer(signed: bool) -> Incoming:
-            auth = signature(credentials) if signed else None
+        def answer(address: str, auth: AuthBase | None) -> Incoming:
             seconds = max(end - time.monotonic(), 0.001)
             return stack.enter_context(
-                self._http_client.stream("GET", url, seconds=seconds, ceiling=ceiling, auth=auth)
+                self._http_client.stream("GET", address, seconds=seconds, ceiling=ceiling, auth=auth)
             )
 
         signed = _wants_signature(parts)
         try:
             by_api = self._by_api(parts) if credentials.oauth2_access_token else ""
             if by_api:
-                seconds, auth = max(end - time.monotonic(), 0.001), user_auth(credentials, oauth2=True)
-                incoming = stack.enter_context(
-                    self._http_client.stream("GET", by_api, seconds=seconds, ceiling=ceiling, auth=auth)
-                )
+                incoming = answer(by_api, user_auth(credentials, oauth2=True))
                 if incoming.status == 200 or not credentials.access_token:
                     return incoming
                 stack.close()
-            incoming = answer(signed)
+            incoming = answer(url, signature(credentials) if signed else None)
             if not signed and incoming.status in (401, 403):
                 # Whether films need a signature is not documented; where they do, one will be taken.
                 stack.close()
-                incoming = answer(True)
+                incoming = answer(url, signature(credentials))
         except (NotSent, NoAnswer) as error:
             raise ServiceUnavailable(
                 "twitter_media_unreachable", f"Twitter's media host failed: {error}.", **_WHERE

@@ -1,4 +1,4 @@
-"""Media upload v1.1: the four steps of a chunked upload. `outgoing.carry_on` takes them one after another.
+"""Media upload v1.1: the four steps of a chunked upload. `chunked_upload.carry_on` takes them one after another.
 
 A file is never shared beyond the one message it is for.
 https://docs.x.com/x-api/media/quickstart/media-upload-chunked
@@ -31,8 +31,8 @@ PATH = "/1.1/media/upload.json"
 
 
 class V1Uploads:
-    """The steps of API v1.1. Every one of them may be repeated. Raises what `twitter.http.classify` sorts, but for
-    files that Twitter refuses: Permanent "media_refused" or "media_processing_failed", MediaTooLarge."""
+    """The steps of API v1.1. Every one of them may be repeated. Raises what twitter/http.classify returns, and for a
+    file that X refuses Permanent "media_refused" or "media_processing_failed", or MediaTooLarge."""
 
     def __init__(self, http_client: HttpClient, base_url: str, clock: Callable[[], datetime]) -> None:
         self._http = UploadHttp(http_client, clock)
@@ -46,7 +46,7 @@ class V1Uploads:
         outgoing: Outgoing | None,
         keep: Callable[[Upload], None],
     ) -> str:
-        """Return the media id of a file that may be sent now; see `outgoing.carry_on`."""
+        """Return the media id of a file that may be sent now; see `chunked_upload.carry_on`."""
         return carry_on(self, credentials, upload, outgoing, keep, self._clock)
 
     def init(self, credentials: Credentials, outgoing: Outgoing) -> Upload:
@@ -57,7 +57,7 @@ class V1Uploads:
             "media_type": outgoing.mime_type,
             "media_category": outgoing.category,
         }
-        body = _told(self._send("POST", credentials, data=form))
+        body = _body(self._send("POST", credentials, data=form))
         # The number beside it has more digits than some JSON readers keep.
         media_id = str(body.get("media_id_string") or body.get("media_id") or "")
         if not media_id.isascii() or not media_id.isdecimal():
@@ -77,18 +77,18 @@ class V1Uploads:
     def finalize(self, credentials: Credentials, upload: Upload) -> tuple[Upload, timedelta]:
         """Say that all segments are there. The upload is "ready" then, or "processing"."""
         form = {"command": "FINALIZE", "media_id": upload.media_id}
-        return after_processing(upload, _told(self._send("POST", credentials, data=form)))
+        return after_processing(upload, _body(self._send("POST", credentials, data=form)))
 
     def status(self, credentials: Credentials, upload: Upload) -> tuple[Upload, timedelta]:
         """Ask how far the processing is."""
         query = {"command": "STATUS", "media_id": upload.media_id}
-        return after_processing(upload, _told(self._send("GET", credentials, params=query)))
+        return after_processing(upload, _body(self._send("GET", credentials, params=query)))
 
     def _send(self, method: str, credentials: Credentials, *, seconds: float = SECONDS, **kwargs: Any) -> Answer:
         return self._http.send(method, self._url, credentials, seconds=seconds, **kwargs)
 
 
-def _told(answer: Answer) -> Mapping[str, Any]:
+def _body(answer: Answer) -> Mapping[str, Any]:
     body = answer.json()
     if not isinstance(body, Mapping):
         raise unavailable("twitter_odd_answer", "Twitter's answer to an upload is not JSON.")

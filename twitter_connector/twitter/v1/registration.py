@@ -12,14 +12,14 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, Permanent, Scope, ServiceUnavailable
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, Permanent
 from twitter_connector.model.account import Account, Webhook
 from twitter_connector.model.flavour import CHALLENGE_FAILED, WEBHOOK_LIMIT
 from twitter_connector.model.subscription import DIRECT_MESSAGES, READ_MARKS, TYPING_INDICATORS, Subscriptions
 from twitter_connector.net.answers import Answer
 
 from ..app_token import app_token
-from ..http import TwitterHttp
+from ..http import TwitterHttp, odd_answer
 from ..token_owner import owner_of
 
 ENVIRONMENT = "environment"
@@ -79,7 +79,7 @@ class V1Registration:
         )
         created = _webhook(answer.json()) or next((w for w in self.webhooks() if w.url == url), None)
         if created is None:
-            raise ServiceUnavailable("twitter_odd_answer", "X's answer to the registration names no webhook.")
+            raise odd_answer("X's answer to the registration names no webhook.", Endpoint.REGISTRATION)
         return created
 
     def check_webhook(self, webhook_id: str) -> None:
@@ -174,10 +174,6 @@ class V1Registration:
         return self._signed(method, path)
 
 
-def _odd(detail: str) -> ServiceUnavailable:
-    return ServiceUnavailable("twitter_odd_answer", detail, scope=Scope.ENDPOINT, endpoint=Endpoint.REGISTRATION)
-
-
 def _listed(answer: Answer) -> list[Any]:
     body = answer.json()
     if isinstance(body, list):
@@ -185,7 +181,7 @@ def _listed(answer: Answer) -> list[Any]:
     environments = body.get("environments") if isinstance(body, dict) else None
     if not isinstance(environments, list):
         # Read as an empty list, it would make us register a second webhook.
-        raise _odd("X's list of webhooks cannot be read. Try again later.")
+        raise odd_answer("X's list of webhooks cannot be read. Try again later.", Endpoint.REGISTRATION)
     return [w for e in environments if isinstance(e, dict) for w in e.get("webhooks") or []]
 
 

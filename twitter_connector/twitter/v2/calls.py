@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from twitter_connector.errors import Endpoint, Permanent, Scope, ServiceUnavailable
+from twitter_connector.errors import Endpoint, Permanent
 from twitter_connector.model.account import Account
 from twitter_connector.net.answers import Answer
 
 from ..app_token import app_token
-from ..http import TwitterHttp
+from ..http import TwitterHttp, odd_answer
 
 
 class V2Calls:
@@ -50,15 +50,7 @@ def body_of(answer: Answer) -> Mapping[str, Any]:
         return {}
     body = answer.json()
     if not isinstance(body, Mapping):
-        raise odd_answer("X's answer is not a JSON object. Check X_API_URL, and try again later.")
+        raise odd_answer(
+            "X's answer is not a JSON object. Check X_API_URL, and try again later.", Endpoint.REGISTRATION
+        )
     return body
-
-
-def odd_answer(detail: str) -> ServiceUnavailable:
-    """Return the error for an answer that is not of X's documented form."""
-    return ServiceUnavailable("twitter_odd_answer", detail, scope=Scope.ENDPOINT, endpoint=Endpoint.REGISTRATION)
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """Return the value if it is an object, otherwise an empty one."""
-    return value if isinstance(value, Mapping) else {}

@@ -16,7 +16,7 @@ from twitter_connector.model.event import DM, RawEvent, id_text
 from twitter_connector.model.timestamps import epoch_ms, id_ms
 
 from ..dm_objects import raw_event
-from .calls import mapping
+from ..lenient_fields import mapping_of
 
 # What a look-up asks for. `sender_id` is in X's documentation, and missing from its OpenAPI document since 2.166.
 FIELDS = "attachments,created_at,dm_conversation_id,entities,event_type,id,text,sender_id"
@@ -31,7 +31,7 @@ def page_events(body: Mapping[str, Any], account_id: str) -> list[RawEvent]:
     """Return the messages of one page of a look-up, in its order. Group conversations and other events are left out."""
     events = body.get("data")
     rows = events if isinstance(events, list) else [events] if isinstance(events, Mapping) else []
-    includes = mapping(body.get("includes"))
+    includes = mapping_of(body.get("includes"))
     media = {str(m.get("media_key")): m for m in _mappings(includes.get("media"))}
     users = {id_text(u.get("id")): _profile(u) for u in _mappings(includes.get("users"))}
     messages = []
@@ -90,13 +90,13 @@ def _created_ms(row: Mapping[str, Any], event_id: str) -> int:
 def _urls(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {"url": url.get("url"), "expanded_url": url.get("expanded_url") or url.get("unwound_url")}
-        for url in _mappings(mapping(row.get("entities")).get("urls"))
+        for url in _mappings(mapping_of(row.get("entities")).get("urls"))
         if isinstance(url.get("url"), str)
     ]
 
 
 def _attached(row: Mapping[str, Any], media: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
-    keys = mapping(row.get("attachments")).get("media_keys")
+    keys = mapping_of(row.get("attachments")).get("media_keys")
     if not isinstance(keys, list) or not keys:
         return None
     key = str(keys[0])
@@ -118,7 +118,7 @@ def _attached(row: Mapping[str, Any], media: Mapping[str, Mapping[str, Any]]) ->
 
 def _media_link(row: Mapping[str, Any]) -> str:
     """Return the t.co link that X appends to the text for the attachment."""
-    for url in _mappings(mapping(row.get("entities")).get("urls")):
+    for url in _mappings(mapping_of(row.get("entities")).get("urls")):
         if re.search(r"(twitter|x)\.com/messages/media/\d", str(url.get("expanded_url") or "")):
             return str(url.get("url") or "")
     return ""

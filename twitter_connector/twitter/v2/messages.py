@@ -29,8 +29,8 @@ from twitter_connector.net.answers import Answer
 
 from ..dm_objects import load
 from ..http import SECONDS, TwitterHttp, budget_in
+from ..lenient_fields import mapping_of
 from ..quoted_words import quotable
-from .calls import mapping
 from .dm_events import (
     EXPANSIONS,
     FIELDS,
@@ -144,7 +144,7 @@ class V2Messages:
         rows = body.get("data")
         return Page(
             tuple(page_events(body, self._account_id)),
-            next_token=str(mapping(body.get("meta")).get("next_token") or ""),
+            next_token=str(mapping_of(body.get("meta")).get("next_token") or ""),
             whole=not lacks_messages(body),
             count=len(rows) if isinstance(rows, list) else 0,
             budget=budget,

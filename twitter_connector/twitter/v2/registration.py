@@ -24,8 +24,9 @@ from twitter_connector.model.subscription import (
     Subscriptions,
 )
 
-from ..http import TwitterHttp
-from .calls import V2Calls, body_of, mapping, odd_answer
+from ..http import TwitterHttp, odd_answer
+from ..lenient_fields import mapping_of
+from .calls import V2Calls, body_of
 from .subscriptions import REQUIRED, AccountActivitySubscription, ActivitySubscriptions
 
 # The name of X's reason stands before a colon in `errors[].message`, and in `words` of our error.
@@ -59,13 +60,13 @@ class V2Registration:
 
     def who_am_i(self) -> tuple[str, str, str]:
         """Return (id, user name, name) of the token's owner. Values X does not return are ""."""
-        data = mapping(body_of(self._calls.as_user("GET", "/2/users/me", Endpoint.CREDENTIALS)).get("data"))
+        data = mapping_of(body_of(self._calls.as_user("GET", "/2/users/me", Endpoint.CREDENTIALS)).get("data"))
         return id_text(data.get("id")), str(data.get("username") or ""), str(data.get("name") or "")
 
     def user_id(self, username: str) -> str | None:
         """Return the id of a user name, or None if there is no such user."""
         data = body_of(self._calls.as_app("GET", f"/2/users/by/username/{quote(username, safe='')}")).get("data")
-        return id_text(mapping(data).get("id")) or None
+        return id_text(mapping_of(data).get("id")) or None
 
     def webhooks(self) -> list[Webhook]:
         """Return the webhooks of the developer account."""
@@ -75,7 +76,7 @@ class V2Registration:
         # Without a webhook, X was seen to leave `data` out.
         rows = body.get("data") or []
         if not isinstance(rows, list):
-            raise odd_answer("X's list of webhooks cannot be read. Try again later.")
+            raise odd_answer("X's list of webhooks cannot be read. Try again later.", Endpoint.REGISTRATION)
         return [webhook for row in rows if (webhook := _webhook(row)) is not None]
 
     def create_webhook(self, url: str) -> Webhook:
@@ -98,7 +99,7 @@ class V2Registration:
             _webhook(body.get("data")) or _webhook(body) or next((w for w in self.webhooks() if w.url == url), None)
         )
         if created is None:
-            raise odd_answer("X's answer to the registration names no webhook.")
+            raise odd_answer("X's answer to the registration names no webhook.", Endpoint.REGISTRATION)
         return created
 
     def check_webhook(self, webhook_id: str) -> None:
@@ -159,7 +160,7 @@ def _named(error: Permanent) -> Permanent:
 
 
 def _webhook(row: object) -> Webhook | None:
-    webhook_id = id_text(mapping(row).get("id"))
+    webhook_id = id_text(mapping_of(row).get("id"))
     if not webhook_id or not isinstance(row, Mapping) or not row.get("url"):
         return None
     return Webhook(webhook_id, str(row["url"]), row.get("valid", True) is True)

@@ -17,7 +17,8 @@ from twitter_connector.net.answers import Answer, NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
 
 from ..http import classify
-from .calls import V2Calls, body_of, mapping
+from ..lenient_fields import mapping_of
+from .calls import V2Calls, body_of
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class V2Stream:
         try:
             body = body_of(self._calls.as_app("GET", "/2/connections", params={"status": "active"}))
             rows = body.get("data")
-            uuids = [str(mapping(row).get("id") or "") for row in rows] if isinstance(rows, list) else []
+            uuids = [str(mapping_of(row).get("id") or "") for row in rows] if isinstance(rows, list) else []
             uuids = [uuid for uuid in uuids if uuid]
             if uuids:
                 self._calls.as_app("DELETE", "/2/connections", json={"uuids": uuids})

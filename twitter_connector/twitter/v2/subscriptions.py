@@ -15,7 +15,8 @@ from urllib.parse import quote
 from twitter_connector.errors import ConnectorError, Endpoint, Permanent
 from twitter_connector.model.event import id_text
 
-from .calls import V2Calls, body_of, mapping
+from ..lenient_fields import mapping_of
+from .calls import V2Calls, body_of
 
 ACTIVITY = "/2/activity/subscriptions"
 TAG = "twitter-connector"
@@ -120,7 +121,7 @@ class ActivitySubscriptions:
             params = {"max_results": "1000", **({"pagination_token": token} if token else {})}
             body = body_of(self._calls.as_app("GET", ACTIVITY, params=params))
             rows += subscriptions_in(body)
-            token = str(mapping(body.get("meta")).get("next_token") or "")
+            token = str(mapping_of(body.get("meta")).get("next_token") or "")
             if not token:
                 break
         return events_of(rows, self._account_id)
@@ -153,7 +154,7 @@ class AccountActivitySubscription:
             if error.status == 404:
                 return False
             raise
-        return mapping(body.get("data")).get("subscribed") is True
+        return mapping_of(body.get("data")).get("subscribed") is True
 
     def listed(self) -> list[Subscription]:
         """Return nothing: this subscription has no id."""
@@ -178,7 +179,7 @@ def subscriptions_in(body: Mapping[str, Any]) -> list[Subscription]:
         Subscription(
             id=id_text(row.get("subscription_id") or row.get("id")),
             event=str(row.get("event_type") or ""),
-            user_id=id_text(mapping(row.get("filter")).get("user_id")),
+            user_id=id_text(mapping_of(row.get("filter")).get("user_id")),
             tag=str(row.get("tag") or ""),
             webhook_id=id_text(row.get("webhook_id")),
         )

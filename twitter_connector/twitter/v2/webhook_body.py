@@ -14,7 +14,7 @@ from twitter_connector.model.event import CHAT, DM, READ, TYPING, RawEvent, id_t
 
 from .. import account_activity
 from ..dm_objects import raw_event
-from .calls import mapping
+from ..lenient_fields import mapping_of
 
 # X names its arrays differently in its documents than in its bodies, and has published no body of the last two.
 _FAMILIES = (DM, TYPING, READ)
@@ -29,9 +29,9 @@ def raw_events(payload: Mapping[str, Any], path_account_id: str) -> Iterator[Raw
     if not isinstance(data, Mapping):
         yield from account_activity.raw_events(payload, path_account_id)
         return
-    body = mapping(data.get("payload"))
+    body = mapping_of(data.get("payload"))
     event_type = data.get("event_type")
-    account_id = id_text(mapping(data.get("filter")).get("user_id"))
+    account_id = id_text(mapping_of(data.get("filter")).get("user_id"))
     if event_type == REVOKE:
         user_id = id_text(body.get("user_id"))
         source = {"user_id": user_id}
@@ -62,8 +62,8 @@ def _other(event_type: str, body: Mapping[str, Any], account_id: str) -> RawEven
 
 def _participant(family: str, event: object, path_account_id: str) -> str:
     """Return the account of an event without a filter: the path's account if it takes part, else the recipient."""
-    body = mapping(mapping(event).get("message_create")) if family == DM else mapping(event)
-    recipient = id_text(mapping(body.get("target")).get("recipient_id"))
+    body = mapping_of(mapping_of(event).get("message_create")) if family == DM else mapping_of(event)
+    recipient = id_text(mapping_of(body.get("target")).get("recipient_id"))
     taking_part = (id_text(body.get("sender_id")), recipient)
     return path_account_id if path_account_id in taking_part else recipient or path_account_id
 
@@ -71,8 +71,8 @@ def _participant(family: str, event: object, path_account_id: str) -> str:
 def _users(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return X's map of profiles with the field names of API v1.1. Profiles come with and without a `data` wrapper."""
     profiles = {}
-    for user_id, value in mapping(body.get("users")).items():
-        profile = mapping(mapping(value).get("data")) or mapping(value)
+    for user_id, value in mapping_of(body.get("users")).items():
+        profile = mapping_of(mapping_of(value).get("data")) or mapping_of(value)
         if profile:
             name = profile.get("screen_name") or profile.get("username")
             profiles[str(user_id)] = {**profile, "screen_name": name} if name else dict(profile)
