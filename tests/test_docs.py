@@ -304,6 +304,11 @@ class TestMetrics:
         page = text_of("docs/operations.md")
         assert {name for name in self.names() if f"`{name}" not in page} == set()
 
+    def test_the_operators_page_names_no_metric_that_is_not_in_the_code(self) -> None:
+        named = set(re.findall(r"`(twitter_connector_[a-z_]+)", text_of("docs/operations.md")))
+        assert len(named) >= 9
+        assert named - self.names() == set()
+
 
 class TestReadme:
     def test_the_readme_has_at_most_two_hundred_lines(self) -> None:

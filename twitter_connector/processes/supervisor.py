@@ -41,7 +41,7 @@ SETTLED_SECONDS = 30.0
 _PR_SET_PDEATHSIG = 1
 
 
-# Our own addresses; a proxy of the machine has no business between them.
+# For our own addresses: does not use the proxy of the environment.
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -66,7 +66,7 @@ class Child:
         self.process = subprocess.Popen(  # noqa: S603 - our own command lines
             self.command,
             env=env,
-            # This process's output is for people: the lines it says itself.
+            # The supervisor's own standard output has only its lines for people.
             stdout=sys.stderr,
             start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads here
@@ -127,7 +127,7 @@ class Supervisor:
         self._stop = True
 
     def _prepare(self) -> None:
-        # The broker's files and the journal hold what people wrote: for nobody else on this machine.
+        # The broker's files and the journal contain what people wrote. Only this user may read them.
         os.umask(0o077)
         self._settings.var_dir.mkdir(parents=True, exist_ok=True)
         self._lock = (self._settings.var_dir / "up.lock").open("w")
@@ -140,7 +140,7 @@ class Supervisor:
         self._port_is_free(self._settings.host, self._settings.port, "PORT")
         if self._settings.use_sandbox:
             self._port_is_free("127.0.0.1", self._settings.sandbox_port, "SANDBOX_PORT")
-        # Counters of a former run would be added to this one's; whoever scrapes expects a restart to reset them.
+        # Counters of an earlier run would be added to this one's. Prometheus expects a restart to reset them.
         shutil.rmtree(self._settings.metrics_dir, ignore_errors=True)
         self._settings.metrics_dir.mkdir(parents=True)
 
@@ -177,8 +177,8 @@ class Supervisor:
                     "process_died",
                     extra={"part": child.name, "status": child.process.returncode, "lived_seconds": round(lived, 1)},
                 )
-                # A master killed outright leaves its workers behind, and with them its port: they no longer accept
-                # anybody, but hold connections in their queue until they give up, ten seconds later.
+                # The workers of a killed gunicorn master keep its port for ten seconds: they accept nobody, and
+                # connections wait in their queue.
                 _signal_group(child, signal.SIGKILL)
                 child.process = None
             elif now >= child.restart_at:
@@ -269,7 +269,7 @@ class Supervisor:
             raise CannotStart(f"a demo account could not be registered: {error}") from error
 
     def _stop_all(self) -> None:
-        """Stop the doors first, then the work, then what it stands on."""
+        """Stop web and beat, then the worker, then the sandbox, then the broker."""
         end = time.monotonic() + STOP_SECONDS
         for names in (("web", "beat"), ("worker",), ("sandbox",), ("broker",)):
             going = [c for c in self._children if c.name in names and c.alive]
@@ -295,10 +295,10 @@ def _signal_group(child: Child, number: signal.Signals) -> None:
     try:
         os.killpg(child.process.pid, number)
     except ProcessLookupError:
-        return  # all gone, which is what was wanted
+        return  # the whole group has ended already
 
 
 def _die_with_parent() -> None:
-    """In the child: be killed when the supervisor is, so that its kill -9 leaves nothing behind. Linux only."""
+    """Have the kernel kill this child when the supervisor dies, even by kill -9. Runs in the child; Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

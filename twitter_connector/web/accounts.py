@@ -1,4 +1,4 @@
-"""What an operator can see and do: accounts, dead letters, metrics."""
+"""The routes that show accounts and metrics. They change nothing."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ DRAIN_SECONDS = 3.0
 _CHUNK = 64 * 1024
 # socket.SHUT_RD. The web side opens no sockets, so it does not import the module.
 _INCOMING = 0
-# Set in the WSGI environment after the body was read to its end.
 # The API gateway strips the prefix; a plain reverse proxy does not.
 PREFIX = "/twitter-connector"
+# Set in the WSGI environment after the body was read to its end.
 BODY_READ = "twitter_connector.body_read"
 
 
