@@ -173,7 +173,8 @@ def check_store(settings: Settings, *, patient: bool) -> None:
     vault = Vault(keys_of(settings.credentials_keys, settings.var_dir))
     with connect(settings.redis_url, patient=patient) as client:
         BrokerSafety(client, allow_eviction=settings.broker_eviction == "allow").require()
-        loss = Installation(client, settings.var_dir, now).look()
+        clock = BrokerClock(Line(client, patient=patient), now)
+        loss = Installation(client, settings.var_dir, clock).look()
         if loss is not None and loss.nothing_left and settings.embedded_broker:
             path = settings.var_dir / "broker"
             advice = (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +17,7 @@ import redis
 
 from tests.brokers import Broker, running, services_of
 from tests.web.web_requests import ACCOUNT
-from twitter_connector import create_app
+from twitter_connector import bootstrap, create_app
 from twitter_connector.accounts.backfill import GAP
 from twitter_connector.accounts.broker_loss import fetch_missing, open_gaps
 from twitter_connector.bootstrap import Services, check_store
@@ -148,6 +150,31 @@ def test_an_embedded_broker_that_lost_everything_stops_the_start_until_its_data_
     check_store(broker.settings, patient=False)
     assert services.installation.look() is None
     assert "broker_data_back" in [record.message for record in caplog.records]
+
+
+def test_a_start_notes_its_moment_by_the_brokers_clock(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "now", lambda: datetime.now(UTC) + timedelta(hours=1))
+    check_store(broker.settings, patient=False)
+    noted = json.loads((tmp_path / FILE).read_text())["at"] / 1000
+    assert abs(noted - time.time()) < 60
+
+
+def test_after_a_clock_was_put_back_a_loss_begins_when_the_broker_was_seen_last(
+    client: redis.Redis, tmp_path: Path
+) -> None:
+    clock = Clock()
+    installation = Installation(client, tmp_path, clock)
+    installation.look()
+    clock.now -= timedelta(hours=1)
+    installation.look()
+    last_seen = clock.now
+    client.flushall()
+    clock.now += timedelta(seconds=30)
+    loss = installation.look()
+    assert loss is not None
+    assert loss.since == epoch_ms(last_seen)
 
 
 def test_another_broker_is_noticed(client: redis.Redis, tmp_path: Path) -> None:

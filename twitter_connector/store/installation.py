@@ -148,7 +148,7 @@ class Installation:
             os.close(file)
 
     def _write(self, file: int | None, before: _Seen | None, after: _Seen) -> None:
-        recent = before is not None and after.at - before.at < WRITE_EVERY / timedelta(milliseconds=1)
+        recent = before is not None and abs(after.at - before.at) < WRITE_EVERY / timedelta(milliseconds=1)
         if file is None or (recent and before == replace(after, at=before.at if before else 0)):
             return
         text = json.dumps(asdict(after)).encode()
