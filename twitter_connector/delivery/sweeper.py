@@ -70,7 +70,7 @@ class Sweeper:
                 self._stopping.wait(PAUSE_SECONDS)
         while threading.main_thread().is_alive():
             self._lease_renewal.renew_due()
-            threading.Event().wait(PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)
 
     def _serve_if_silent(self, direction: Direction) -> None:
         """Serve a direction without a task: after a lost broker, Celery has been seen connected and silent."""

@@ -60,8 +60,9 @@ class DeadLetters:
         """Delete those that failed before a moment, and the oldest beyond `most`. Return their number."""
         with store_errors():
             old: list[str] = self._client.zrangebyscore(keys.DEAD, "-inf", f"({before_ms}", 0, _TRIM)  # type: ignore[assignment]
-            surplus: list[str] = self._client.zrange(keys.DEAD, 0, min(_TRIM, self.count() - most) - 1)  # type: ignore[assignment]
-            gone = list(dict.fromkeys([*old, *(surplus if self.count() > most else [])]))
+            surplus = max(0, min(_TRIM, self.count() - most))
+            oldest: list[str] = self._client.zrange(keys.DEAD, 0, surplus - 1) if surplus else []  # type: ignore[assignment]
+            gone = list(dict.fromkeys([*old, *oldest]))
             if gone:
                 pipe = self._client.pipeline(transaction=True)
                 pipe.zrem(keys.DEAD, *gone)

@@ -85,7 +85,7 @@ class Lanes:
         """Lease the next due lane of the accounts that are not excluded. Return its head; None if nothing is due."""
         since = time.monotonic()
         answer = self._claim(direction, self.timings.lease, *(quote(a, safe="") for a in excluded))
-        return self._leased(direction, answer, since) if isinstance(answer, list) else None
+        return self._leased(direction, answer, since) if answer else None
 
     def settle(
         self, lease: Lease, follow_ups: Sequence[Effect] = (), *, keep: bool = True, answered: bool = True

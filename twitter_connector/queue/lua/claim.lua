@@ -1,6 +1,6 @@
 -- parts: names head
--- ARGV[4]: direction. ARGV[5]: lease in ms. ARGV[6] on: excluded accounts. Returns the head of the next due lane, or the
--- ms until one is due, -1 for never.
+-- ARGV[4]: direction. ARGV[5]: lease in ms. ARGV[6] on: excluded accounts. Returns the head of the next due lane, or
+-- false if none is due.
 local d, lease = ARGV[4], tonumber(ARGV[5])
 local excluded = {}
 for i = 6, #ARGV do excluded[ARGV[i]] = true end
@@ -39,6 +39,4 @@ for n, a in ipairs(accounts) do
     end
   end
 end
-local first = redis.call('ZRANGE', turn, 0, 0, 'WITHSCORES')
-if not first[1] then return -1 end
-return math.max(0, tonumber(first[2]) - now)
+return false
