@@ -393,7 +393,6 @@ LONG_MODULES = {
     "twitter_connector/processes/supervisor.py": "one supervisor: start order, restarts, stop order",
     "twitter_connector/queue/lanes.py": "one method for each script of the lanes",
     "twitter_connector/twitter/http.py": "one request to X and the classification of its answer",
-    "twitter_connector/twitter/v2/messages.py": "one conversion: an event of API v2 and its expansions to a message",
     "twitter_connector/twitter/v2/subscriptions.py": "both kinds of subscriptions of API v2",
 }
 

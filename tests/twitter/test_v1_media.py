@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import Any
 
 import pytest
 import responses
 
-from tests.loopback import Loopback, Reply, Seen, loopback
+from tests.loopback import Loopback, Reply, Seen
 from tests.twitter.signatures import CREDENTIALS, form, signed
+from tests.twitter.uploads import MIB, parts, server
 from twitter_connector.errors import (
     ConnectorError,
     CredentialsRejected,
@@ -37,7 +34,8 @@ from twitter_connector.twitter.chunked_upload import PROCESSING_LONGEST, Outgoin
 from twitter_connector.twitter.media_refusals import upload_refused
 from twitter_connector.twitter.v1.media import PATH, V1Uploads
 
-MIB = 1024 * 1024
+__all__ = ["server"]
+
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 ID = "710511363345354753"
 # As captured: docs.x.com, and the samples of public clients.
@@ -60,17 +58,6 @@ FAILED = {
         "error": {"code": 1, "name": "InvalidMedia", "message": "Unsupported video format"},
     },
 }
-
-
-def parts(seen: Seen) -> dict[str, bytes]:
-    """Return the parts of a multipart body."""
-    head = f"Content-Type: {seen.headers['Content-Type']}\r\n\r\n".encode()
-    message = BytesParser(policy=HTTP).parsebytes(head + seen.start)
-    assert isinstance(message, EmailMessage)
-    return {
-        str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True) or b""  # type: ignore[misc]
-        for part in message.iter_parts()
-    }
 
 
 @dataclass
@@ -97,13 +84,6 @@ class Twitter:
             return Reply(204, length=0)
         body = ANSWER if step == "INIT" else self.after.pop(0)
         return Reply(202, json.dumps(body).encode(), (("Content-Type", "application/json"),))
-
-
-@pytest.fixture
-def server() -> Iterator[Loopback]:
-    with loopback() as server:
-        server.keep_bytes = 8 * MIB
-        yield server
 
 
 @pytest.fixture

@@ -4,42 +4,29 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import Any
 
 import pytest
 
-from tests.loopback import Loopback, Reply, Seen, loopback
+from tests.loopback import Loopback, Reply, Seen
 from tests.twitter.signatures import CREDENTIALS, signed
+from tests.twitter.uploads import MIB, parts, server
 from twitter_connector.errors import ConnectorError, MediaProcessing, Permanent, RateLimited, ServiceUnavailable
 from twitter_connector.model.plan import Upload
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.twitter.chunked_upload import Outgoing
 from twitter_connector.twitter.v2.media import V2Uploads
 
-MIB = 1024 * 1024
+__all__ = ["server"]
+
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 ID = "1880028106020515840"
 # As in X's documentation.
 ANSWER = {"id": ID, "media_key": f"13_{ID}", "expires_after_secs": 86400}
 PENDING = {**ANSWER, "processing_info": {"state": "pending", "check_after_secs": 1}}
 SUCCEEDED = {**ANSWER, "processing_info": {"state": "succeeded", "progress_percent": 100}}
-
-
-def parts(seen: Seen) -> dict[str, bytes]:
-    """Return the parts of a multipart body."""
-    head = f"Content-Type: {seen.headers['Content-Type']}\r\n\r\n".encode()
-    message = BytesParser(policy=HTTP).parsebytes(head + seen.start)
-    assert isinstance(message, EmailMessage)
-    return {
-        str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True) or b""  # type: ignore[misc]
-        for part in message.iter_parts()
-    }
 
 
 @dataclass
@@ -66,13 +53,6 @@ class X:
         if isinstance(body, Reply):
             return body
         return Reply(200, json.dumps({"data": body}).encode(), (("Content-Type", "application/json"),))
-
-
-@pytest.fixture
-def server() -> Iterator[Loopback]:
-    with loopback() as server:
-        server.keep_bytes = 8 * MIB
-        yield server
 
 
 @pytest.fixture

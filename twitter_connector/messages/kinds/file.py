@@ -22,12 +22,17 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
     """Return a text that leads to the file. Raises UnsupportedKind if the customer cannot reach the file."""
     ref = attachment_of(message.body)
     if ref is None:
-        raise UnsupportedKind(
-            "no_file_address",
-            "The message names no file (attachment.mediaUrl is empty), so there is nothing to send to the customer. "
-            "Attach the file again.",
-        )
+        raise no_address()
     return as_link(message, ref, public_base)
+
+
+def no_address() -> UnsupportedKind:
+    """Return the error for a message that should have a file and names none."""
+    return UnsupportedKind(
+        "no_file_address",
+        "The message names no file (attachment.mediaUrl is empty), so there is nothing to send to the customer. "
+        "Attach the file again.",
+    )
 
 
 def as_link(message: CimMessage, ref: MediaRef, public_base: str | None) -> Plan:

@@ -6,7 +6,7 @@ Here only what CIM claims is known, and only a claim of something Twitter cannot
 
 from __future__ import annotations
 
-from twitter_connector.errors import ConnectorError, MediaTooLarge, UnsupportedKind
+from twitter_connector.errors import ConnectorError, MediaTooLarge
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.event import Media
 from twitter_connector.model.message import CimMessage, MediaPart, StoredFile
@@ -15,7 +15,7 @@ from twitter_connector.model.plan import MediaRef, Plan
 from ..attachment import attachment_of, mime_type_of, stored_body, words_with
 from ..kind import Kind
 from . import text
-from .file import as_link
+from .file import as_link, no_address
 
 # https://docs.x.com/x-api/media/quickstart/best-practices
 CARRIED = {"image/jpeg", "image/jpg", "image/png", "image/webp", "image/gif", "video/mp4", "video/quicktime"}
@@ -36,11 +36,7 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
     if ref is None:
         if words:
             return Plan(text.text_steps(words))
-        raise UnsupportedKind(
-            "no_file_address",
-            "The message names no file (attachment.mediaUrl is empty), so there is nothing to send to the customer. "
-            "Attach the file again.",
-        )
+        raise no_address()
     if not can.media or not _is_carried(ref, message.type):
         return as_link(message, ref, public_base)
     return Plan(text.text_steps(words, media=ref))

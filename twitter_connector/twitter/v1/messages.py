@@ -2,49 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from twitter_connector.errors import Endpoint, OutcomeUnknown, Scope, ServiceUnavailable
-from twitter_connector.model.account import Account
+from twitter_connector.errors import Endpoint, OutcomeUnknown
 from twitter_connector.model.event import DM, DmEchoed, DmReceived, RawEvent
 from twitter_connector.model.plan import QuickReply, SendDm
-from twitter_connector.model.timestamps import epoch_ms, first_id_at, moment
+from twitter_connector.model.timestamps import epoch_ms, first_id_at
 from twitter_connector.net.answers import Answer
 
+from ..account_messages import SHOW_SECONDS, AccountMessages
 from ..dm_objects import load, raw_event
-from ..http import TwitterHttp, budget_in
-
-log = logging.getLogger(__name__)
+from ..http import odd_answer
 
 # Pages of the list of messages are 50 long at most; ten of them reach further back than any outage we settle.
 PAGES_MAX = 10
-# A reply waits for the message it quotes no longer than this.
-SHOW_SECONDS = 3.0
 # A typing indicator that takes longer is not worth a thread.
 TYPING_SECONDS = 3.0
 _DM_PATH = "/1.1/direct_messages/"
 
 
-class V1Messages:
-    """Raises what twitter/http.classify returns. budget: called with account id, endpoint, limit, remaining and reset
-    (epoch seconds) of each answer that has them."""
-
-    def __init__(
-        self,
-        http: TwitterHttp,
-        base_url: str,
-        account: Account,
-        budget: Callable[[str, str, int, int, int], None],
-    ) -> None:
-        self._http = http
-        self._base = base_url
-        self._credentials = account.credentials
-        self._account_id = account.id
-        self._budget = budget
+class V1Messages(AccountMessages):
+    """The Direct Messages of one account over API v1.1."""
 
     def send_dm(self, recipient_id: str, step: SendDm) -> str:
         """Send one message and return its id, or where Twitter does not tell it, the first id there can be
@@ -85,16 +66,8 @@ class V1Messages:
         event = body.get("event") if isinstance(body, dict) else None
         dm = load({"for_user_id": self._account_id, DM: [event], "users": {}})
         if not isinstance(dm, DmReceived | DmEchoed):
-            raise _odd("X shows something else than a message.", Endpoint.SHOW)
+            raise odd_answer("X shows something else than a message.", Endpoint.SHOW)
         return dm
-
-    def sent_since(self, since: datetime) -> list[DmEchoed]:
-        """Return the account's own messages since a moment, newest first. X allows 15 calls in 15 minutes."""
-        return [
-            DmEchoed(self._account_id, e.customer_id, e.id, moment(e.created_ms), e.text, e.links, e.app_id or None)
-            for e in self.events_since(since)
-            if e.own
-        ]
 
     def events_since(self, since: datetime) -> Iterator[RawEvent]:
         """Yield the account's messages of both directions since a moment, newest first, each as the webhook would
@@ -104,7 +77,7 @@ class V1Messages:
             params = {"count": "50", **({"cursor": cursor} if cursor else {})}
             body = self._signed("GET", "/1.1/direct_messages/events/list.json", Endpoint.LIST, params=params).json()
             if not isinstance(body, dict):
-                raise _odd("X's list of messages is not JSON.", Endpoint.LIST)
+                raise odd_answer("X's list of messages is not JSON.", Endpoint.LIST)
             for item in body.get("events") or []:
                 event = raw_event(DM, item, self._account_id, {})
                 if not event.readable:
@@ -116,22 +89,11 @@ class V1Messages:
             cursor = str(body.get("next_cursor") or "")
             if not cursor:
                 return
-        log.error(
-            "backfill_cut_off", extra={"account": self._account_id, "pages": PAGES_MAX, "since": since.isoformat()}
-        )
+        self._cut_off(PAGES_MAX, since)
 
-    def _signed(self, method: str, path: str, endpoint: Endpoint, *, acts: bool = False, **kwargs: Any) -> Answer:
-        def seen(headers: Mapping[str, str]) -> None:
-            position = budget_in(headers)
-            if position is not None and path.startswith(_DM_PATH):
-                self._budget(self._account_id, path.removeprefix(_DM_PATH).removesuffix(".json"), *position)
-
-        url = f"{self._base}{path}"
-        return self._http.signed(method, url, self._credentials, endpoint=endpoint, acts=acts, seen=seen, **kwargs)
-
-
-def _odd(detail: str, endpoint: Endpoint) -> ServiceUnavailable:
-    return ServiceUnavailable("twitter_odd_answer", detail, scope=Scope.ENDPOINT, endpoint=endpoint)
+    def _signed(self, method: str, path: str, endpoint: Endpoint, **kwargs: Any) -> Answer:
+        limit = path.removeprefix(_DM_PATH).removesuffix(".json")
+        return self._as_user(method, path, limit, endpoint, **kwargs)
 
 
 def message_data(step: SendDm) -> dict[str, Any]:

@@ -5,8 +5,7 @@ https://docs.x.com/x-api/direct-messages/manage/introduction
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -20,15 +19,14 @@ from twitter_connector.errors import (
     ServiceUnavailable,
     UnsupportedKind,
 )
-from twitter_connector.model.account import Account
 from twitter_connector.model.event import DmEchoed, DmReceived, RawEvent, id_text
 from twitter_connector.model.lookup import Budget, Page
 from twitter_connector.model.plan import SendDm
 from twitter_connector.model.timestamps import epoch_ms, moment
-from twitter_connector.net.answers import Answer
 
+from ..account_messages import SHOW_SECONDS, AccountMessages
 from ..dm_objects import load
-from ..http import SECONDS, TwitterHttp, budget_in
+from ..http import SECONDS, budget_in, odd_answer
 from ..lenient_fields import mapping_of
 from ..quoted_words import quotable
 from .dm_events import (
@@ -41,32 +39,14 @@ from .dm_events import (
     page_events,
 )
 
-log = logging.getLogger(__name__)
-
 LOOKUP_PATH = "/2/dm_events"
 # One page of up to 100 messages costs one of the 15 calls that X allows in 15 minutes.
 PAGE_MAX = 100
 PAGES_MAX = 10
-# A reply waits no longer than this for the message that it quotes.
-SHOW_SECONDS = 3.0
 
 
-class V2Messages:
-    """Raises what twitter/http.classify returns. budget: called with account id, endpoint, limit, remaining and reset
-    (epoch seconds) of each answer that has them."""
-
-    def __init__(
-        self,
-        http: TwitterHttp,
-        base_url: str,
-        account: Account,
-        budget: Callable[[str, str, int, int, int], None],
-    ) -> None:
-        self._http = http
-        self._base = base_url
-        self._credentials = account.credentials
-        self._account_id = account.id
-        self._budget = budget
+class V2Messages(AccountMessages):
+    """The Direct Messages of one account over API v2."""
 
     def send_dm(self, recipient_id: str, step: SendDm) -> str:
         """Send one message and return its id. Raises OutcomeUnknown if it may have been sent."""
@@ -105,16 +85,8 @@ class V2Messages:
         events = page_events(body, self._account_id)
         dm = load(events[0].envelope) if events else None
         if not isinstance(dm, DmReceived | DmEchoed):
-            raise _odd("twitter_odd_answer", "X returned something else than a message.", Endpoint.SHOW)
+            raise odd_answer("X returned something else than a message.", Endpoint.SHOW)
         return dm
-
-    def sent_since(self, since: datetime) -> list[DmEchoed]:
-        """Return the account's own messages since a moment, newest first. X allows 15 calls in 15 minutes."""
-        return [
-            DmEchoed(self._account_id, e.customer_id, e.id, moment(e.created_ms), e.text, e.links, e.app_id or None)
-            for e in self.events_since(since)
-            if e.own
-        ]
 
     def events_since(self, since: datetime) -> Iterator[RawEvent]:
         """Yield the account's messages of both directions since a moment, newest first. Each page is one call.
@@ -129,13 +101,16 @@ class V2Messages:
                     return
                 yield event
             if not page.whole:
-                raise _odd("twitter_partial_answer", "X returned only a part of the messages.", Endpoint.LIST)
+                raise ServiceUnavailable(
+                    "twitter_partial_answer",
+                    "X returned only a part of the messages.",
+                    scope=Scope.ENDPOINT,
+                    endpoint=Endpoint.LIST,
+                )
             token = page.next_token
             if not token:
                 return
-        log.error(
-            "backfill_cut_off", extra={"account": self._account_id, "pages": PAGES_MAX, "since": since.isoformat()}
-        )
+        self._cut_off(PAGES_MAX, since)
 
     def page(self, size: int, token: str = "") -> Page:
         """Return one page of messages. size: 1 to 100 messages; X bills each one."""
@@ -173,26 +148,9 @@ class V2Messages:
             answer = self._as_user("GET", path, "dm_events", endpoint, params=query, seconds=seconds)
         body = answer.json()
         if not isinstance(body, Mapping):
-            raise _odd("twitter_odd_answer", "X's list of messages is not JSON.", endpoint)
+            raise odd_answer("X's list of messages is not JSON.", endpoint)
         position = budget_in(answer.headers)
         return body, Budget(position[0], position[1], moment(position[2] * 1000)) if position else None
-
-    def _as_user(
-        self, method: str, path: str, limit: str, endpoint: Endpoint, *, acts: bool = False, **kwargs: Any
-    ) -> Answer:
-        """Call X as the account. limit: the name under which the status shows the call's rate limit."""
-
-        def seen(headers: Mapping[str, str]) -> None:
-            position = budget_in(headers)
-            if position is not None:
-                self._budget(self._account_id, limit, *position)
-
-        url = f"{self._base}{path}"
-        return self._http.signed(method, url, self._credentials, endpoint=endpoint, acts=acts, seen=seen, **kwargs)
-
-
-def _odd(reason: str, detail: str, endpoint: Endpoint) -> ServiceUnavailable:
-    return ServiceUnavailable(reason, detail, scope=Scope.ENDPOINT, endpoint=endpoint)
 
 
 def _refused(error: Permanent, *, has_file: bool) -> Permanent:

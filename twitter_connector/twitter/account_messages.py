@@ -1,0 +1,69 @@
+"""What the Direct Messages of all flavours share: calls whose rate limits are noted, and the account's own messages."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from twitter_connector.errors import Endpoint
+from twitter_connector.model.account import Account
+from twitter_connector.model.event import DmEchoed, RawEvent
+from twitter_connector.model.timestamps import moment
+from twitter_connector.net.answers import Answer
+
+from .http import TwitterHttp, budget_in
+
+log = logging.getLogger(__name__)
+
+# A reply waits no longer than this for the message that it quotes.
+SHOW_SECONDS = 3.0
+
+
+class AccountMessages(ABC):
+    """Raises what twitter/http.classify returns. budget: called with account id, endpoint, limit, remaining and reset
+    (epoch seconds) of each answer that has them."""
+
+    def __init__(
+        self,
+        http: TwitterHttp,
+        base_url: str,
+        account: Account,
+        budget: Callable[[str, str, int, int, int], None],
+    ) -> None:
+        self._http = http
+        self._base = base_url
+        self._credentials = account.credentials
+        self._account_id = account.id
+        self._budget = budget
+
+    @abstractmethod
+    def events_since(self, since: datetime) -> Iterator[RawEvent]:
+        """Yield the account's messages of both directions since a moment, newest first."""
+
+    def sent_since(self, since: datetime) -> list[DmEchoed]:
+        """Return the account's own messages since a moment, newest first. X allows 15 calls in 15 minutes."""
+        return [
+            DmEchoed(self._account_id, e.customer_id, e.id, moment(e.created_ms), e.text, e.links, e.app_id or None)
+            for e in self.events_since(since)
+            if e.own
+        ]
+
+    def _as_user(
+        self, method: str, path: str, limit: str, endpoint: Endpoint, *, acts: bool = False, **kwargs: Any
+    ) -> Answer:
+        """Call X as the account. limit: the name under which the status shows the call's rate limit."""
+
+        def seen(headers: Mapping[str, str]) -> None:
+            position = budget_in(headers)
+            if position is not None:
+                self._budget(self._account_id, limit, *position)
+
+        url = f"{self._base}{path}"
+        return self._http.signed(method, url, self._credentials, endpoint=endpoint, acts=acts, seen=seen, **kwargs)
+
+    def _cut_off(self, pages: int, since: datetime) -> None:
+        """Log that older messages were left unread after so many pages."""
+        log.error("backfill_cut_off", extra={"account": self._account_id, "pages": pages, "since": since.isoformat()})
