@@ -73,8 +73,6 @@ from twitter_connector.twitter.own_challenge import OwnChallenge
 
 log = logging.getLogger(__name__)
 
-CountSkipped = Callable[[Direction], Callable[[str], None]]
-
 
 @dataclass(frozen=True)
 class Services:
@@ -304,14 +302,12 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
     """Return a worker process's consumers and sweeper. name: for its heartbeat. queues: see Worker."""
     stopping = threading.Event()
     renewal = LeaseRenewal(services.lanes, every=services.lanes.timings.lease / 1000 / 3)
-    # Not at the top: importing it creates the directory of the counters, and a command must not create one.
+    # Not at the top, see _count_event.
     from twitter_connector import metrics
 
     concurrency = Concurrency(services.settings.worker_concurrency)
-    inbound, outbound = (
-        _inbound_route(services, metrics.count_skipped),
-        _outbound_route(services, metrics.count_skipped),
-    )
+    inbound = _inbound_route(services, metrics.count_skipped(Direction.IN))
+    outbound = _outbound_route(services, metrics.count_skipped(Direction.OUT))
 
     def consumer(direction: Direction, route: Route, max_age: timedelta) -> Consumer:
         return Consumer(
@@ -352,7 +348,7 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
     )
 
 
-def _inbound_route(services: Services, count_skipped: CountSkipped) -> InboundRoute:
+def _inbound_route(services: Services, skipped: Callable[[str], None]) -> InboundRoute:
     def lease_is_valid(lease: Lease) -> bool:
         # For half its length a lease is certainly valid. After that, ask the broker.
         young = time.monotonic() - lease.since < services.lanes.timings.lease / 2000
@@ -366,12 +362,12 @@ def _inbound_route(services: Services, count_skipped: CountSkipped) -> InboundRo
         ledger=services.ledger,
         record_of=SendRecord,
         clock=services.clock,
-        skipped=count_skipped(Direction.IN),
+        skipped=skipped,
         lease_is_valid=lease_is_valid,
     )
 
 
-def _outbound_route(services: Services, count_skipped: CountSkipped) -> OutboundRoute:
+def _outbound_route(services: Services, skipped: Callable[[str], None]) -> OutboundRoute:
     return OutboundRoute(
         account=_account_of(services.accounts),
         twitter_for=services.twitter.messages,
@@ -381,7 +377,7 @@ def _outbound_route(services: Services, count_skipped: CountSkipped) -> Outbound
         record_of=SendRecord,
         endpoints=services.endpoints,
         clock=services.clock,
-        skipped=count_skipped(Direction.OUT),
+        skipped=skipped,
         public_base=services.settings.link_base,
         send_only_account=services.send_only_account,
         echoes_arrive=lambda account: events_arrive(

@@ -72,8 +72,7 @@ class BrokerClock:
         self._known: Measurement | None = None
         self._next = 0.0
         self._asking = threading.Lock()
-        self._differs = False
-        self.difference: float | None = None
+        self._difference: float | None = None
 
     def __call__(self) -> datetime:
         """Return the present moment. Asks the broker when its last answer is some seconds old."""
@@ -100,7 +99,7 @@ class BrokerClock:
         """
         with self._asking:
             self._measure()
-        return self.difference if self._differs else None
+        return self._difference
 
     def checked(self, now_ms: int, server_ms: int) -> int:
         """Return the time of the lanes (epoch ms), from an answer that names it and the broker's clock (epoch ms).
@@ -130,10 +129,10 @@ class BrokerClock:
         return Measurement(int(now_ms), int(server_ms), int(steps), asked, self._steady())
 
     def _compare(self, answer: Measurement) -> None:
-        self.difference = self._machine().timestamp() - answer.server_ms / 1000
-        differs = abs(self.difference) > DIFFERENCE_SECONDS
-        if differs and not self._differs:
-            log.warning("clock_differs", extra={"seconds": round(self.difference)})
-        elif self._differs and not differs:
+        difference = self._machine().timestamp() - answer.server_ms / 1000
+        differs = abs(difference) > DIFFERENCE_SECONDS
+        if differs and self._difference is None:
+            log.warning("clock_differs", extra={"seconds": round(difference)})
+        elif self._difference is not None and not differs:
             log.info("clock_agrees_again")
-        self._differs = differs
+        self._difference = difference if differs else None
