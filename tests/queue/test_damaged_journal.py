@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -148,14 +149,18 @@ def test_of_forty_events_one_at_most_is_missing_after_one_flipped_bit(
 ) -> None:
     services = services_of(broker.settings)
     broker.kill()
-    for n in range(40):
-        assert services.inbox.accept([Entry(Direction.OUT, "acme", "ada", str(n), f'{{"text": "{n}"}}')]) == [True]
-    (file,) = (broker.settings.var_dir / "journal").glob("*.journal")
-    data = file.read_bytes()
-    spoiled = _flip(data, len(data) // 4)
-    file.write_bytes(spoiled)
+    directory = broker.settings.var_dir / "journal"
+    directory.mkdir(parents=True)
+    with (directory / "replayer").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as long as this process replays, no other one renames the file
+        for n in range(40):
+            assert services.inbox.accept([Entry(Direction.OUT, "acme", "ada", str(n), f'{{"text": "{n}"}}')]) == [True]
+        (file,) = directory.glob("*.journal")
+        data = file.read_bytes()
+        spoiled = _flip(data, data.index(b"text"))
+        file.write_bytes(spoiled)
     broker.start()
-    journal = Journal(broker.settings.var_dir / "journal")
+    journal = Journal(directory)
     eventually(lambda: not journal.pending(), what="an empty journal")
     ids = []
     lease = services.lanes.claim(Direction.OUT)
@@ -166,5 +171,5 @@ def test_of_forty_events_one_at_most_is_missing_after_one_flipped_bit(
     assert ids == [str(n) for n in range(40) if str(n) in ids]
     (line,) = [record for record in caplog.records if record.message == "journal_damaged"]
     assert (line.__dict__["places"], line.__dict__["bytes_lost"] > 0) == (1, True)
-    assert (broker.settings.var_dir / "journal" / line.__dict__["file"]).read_bytes() == spoiled
+    assert (directory / line.__dict__["file"]).read_bytes() == spoiled
     services.redis.close()
