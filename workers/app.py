@@ -50,6 +50,7 @@ app.conf.update(
     worker_pool="threads",
     worker_concurrency=settings.worker_concurrency,
     worker_enable_remote_control=True,
+    worker_consumer="workers.consumer:Consumer",
     # The schedule has one entry, so the scheduler keeps it in memory and writes no file.
     beat_scheduler="celery.beat:Scheduler",
     beat_schedule={
