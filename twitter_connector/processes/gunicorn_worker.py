@@ -7,7 +7,6 @@ https://docs.gunicorn.org/en/stable/settings.html#worker-class, #logger-class
 
 from __future__ import annotations
 
-import json
 import logging
 from http import HTTPStatus
 from ssl import SSLError
@@ -23,7 +22,9 @@ from gunicorn.http.errors import (
     LimitRequestLine,
     ParseException,
 )
-from gunicorn.workers.gthread import ThreadWorker
+
+from .patient_worker import PatientWorker
+from .problem_bytes import problem_bytes
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +45,8 @@ class Lines(Logger):  # type: ignore[misc]
         self.error_log.propagate = True
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker, with our answer to a request that is not HTTP."""
+class Worker(PatientWorker):
+    """The worker that takes whole requests, with our answer to a request that is not HTTP."""
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer the request, and log the caller. gunicorn calls this, and then closes the connection."""
@@ -57,13 +58,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         else:
             status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "The connector failed on this request."
             log.error("internal_error", exc_info=exc)
-        title = "Request-URI Too Long" if status.value == 414 else status.phrase  # Python 3.13 has other words
-        body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
-        head = (
-            f"HTTP/1.1 {status.value} {title}\r\nConnection: close\r\n"
-            f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
         try:
-            util.write_nonblock(client, (head + body).encode("ascii"))
+            util.write_nonblock(client, problem_bytes(status, detail))
         except OSError:
             return  # the caller has closed the connection
