@@ -18,6 +18,8 @@ $(STAMP): requirements.lock requirements-dev.lock setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements.lock -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# Some environments forbid Python to keep compiled modules. Every process would then compile the project again.
+	$(BIN)/python -m compileall -q twitter_connector workers sandbox
 	@touch $(STAMP)
 
 run: $(STAMP) ## start everything in the foreground (Ctrl-C stops it)

@@ -1,8 +1,8 @@
 """The web application, for any WSGI server: `gunicorn wsgi:app`, `flask --app wsgi run`."""
 
 from twitter_connector import create_app
-from twitter_connector.bootstrap import start_logging
 from twitter_connector.config import Settings
+from twitter_connector.startup import start_logging
 
 settings = Settings.from_env_or_exit()
 start_logging(settings)

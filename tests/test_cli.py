@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from tests.tree import ROOT, environment
 from twitter_connector.cli import main
 
 # They run a process, print a key, or are told of in docs/security.md alone.
@@ -16,7 +22,10 @@ WITHOUT_JSON = {"up", "web", "worker", "beat", "broker", "credentials new-key", 
 
 
 def _commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from _commands(command, f"{prefix}{name} ")
         else:
@@ -32,8 +41,12 @@ def test_a_machine_can_read_what_a_command_did(name: str) -> None:
 
 
 def test_the_name_of_0_1_0_still_checks_an_account_and_is_not_listed() -> None:
-    assert main.commands["heal"].callback is main.commands["check"].callback
-    assert main.commands["heal"].params == main.commands["check"].params
+    context = click.Context(main)
+    heal, check = (main.get_command(context, name) for name in ("heal", "check"))
+    assert heal is not None
+    assert check is not None
+    assert heal.callback is check.callback
+    assert heal.params == check.params
     listed = main.get_help(click.Context(main))
     assert "  check " in listed
     assert "heal" not in listed
@@ -42,3 +55,18 @@ def test_the_name_of_0_1_0_still_checks_an_account_and_is_not_listed() -> None:
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_a_command_says_what_it_is_for(name: str) -> None:
     assert ALL[name].help
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    result = CliRunner().invoke(main, ["--version"])
+    assert result.exit_code == 0
+    assert version("twitter-connector") in result.output
+
+
+@pytest.mark.parametrize("module", ["twitter_connector.cli", "twitter_connector.commands.run", "workers.tasks"])
+def test_what_starts_processes_and_probes_imports_no_services(module: str, tmp_path: Path) -> None:
+    # The supervisor, the scheduler and `alive` run often or for long; the services cost half a second and 30 MB.
+    code = f"import {module}, sys; print('twitter_connector.bootstrap' in sys.modules)"
+    env = environment(VAR_DIR=str(tmp_path), CCM_URL="http://127.0.0.1:9/ccm")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -158,7 +158,10 @@ class TestRoutes:
 
 def leaves(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
     """Yield each command that runs something, with its whole name."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from leaves(command, f"{prefix}{name} ")
         elif not command.hidden:

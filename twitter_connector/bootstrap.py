@@ -8,8 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import redis
 
@@ -40,8 +39,7 @@ from twitter_connector.delivery.outbound import OutboundRoute
 from twitter_connector.delivery.retry_policy import RetryPolicy
 from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.delivery.worker import Worker
-from twitter_connector.errors import Permanent, StoreUnavailable
-from twitter_connector.media.spool import spool, sweep
+from twitter_connector.media.spool import spool
 from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction, Lease
 from twitter_connector.net.http_client import HttpClient
@@ -52,7 +50,8 @@ from twitter_connector.queue.dead_letters import DeadLetters
 from twitter_connector.queue.journal import Journal
 from twitter_connector.queue.lanes import Lanes
 from twitter_connector.queue.send_ledger import SendLedger, SendRecord
-from twitter_connector.queue.wakeups import Wakeups, celery_app, discard_tasks
+from twitter_connector.queue.wakeups import Wakeups, celery_app
+from twitter_connector.startup import now, spool_directory
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS, Accounts
 from twitter_connector.store.conversations import Conversations
 from twitter_connector.store.enquiries import Enquiries
@@ -61,7 +60,6 @@ from twitter_connector.store.installation import Installation
 from twitter_connector.store.locks import Locks
 from twitter_connector.store.person_waits import PersonWaits
 from twitter_connector.store.rate_limits import RateLimits
-from twitter_connector.store.resealing import verify_key
 from twitter_connector.store.status import Status
 from twitter_connector.store.token_pairs import TokenPairs
 from twitter_connector.store.vault import Vault, keys_of
@@ -133,70 +131,6 @@ def _media_transfer(
         credentials=credentials,
         endpoints=endpoints,
     )
-
-
-def spool_directory(settings: Settings) -> Path:
-    """Return where files lie while they pass through."""
-    return settings.var_dir / "spool"
-
-
-def clear_spool(settings: Settings) -> None:
-    """Remove the files that a process left behind when it died."""
-    left = sweep(spool_directory(settings))
-    if left:
-        log.info("spool_swept", extra={"files": left})
-
-
-def now() -> datetime:
-    """Return the present moment by this machine's clock. The services measure by the broker's, see BrokerClock."""
-    return datetime.now(UTC)
-
-
-def start_logging(settings: Settings, *, level: str | None = None, file: str | None = None) -> None:
-    """Set up this process's log, and log a warning for each variable that has no effect.
-
-    level, file: from a command line; they win over the settings.
-    """
-    logs.configure(level or settings.log_level, settings.log_format, file)
-    for warning in settings.warnings:
-        log.warning("variable_has_no_effect", extra={"detail": warning})
-
-
-def check_store(settings: Settings, *, patient: bool) -> None:
-    """Return if the broker is safe to use, has its data, and the credentials key opens what is stored.
-
-    Raises Permanent, which says what to do, and StoreUnavailable. An external broker that lost its data stops no start:
-    the accounts are fetched from CCM.
-    """
-    vault = Vault(keys_of(settings.credentials_keys, settings.var_dir))
-    with connect(settings.redis_url, patient=patient) as client:
-        BrokerSafety(client, allow_eviction=settings.broker_eviction == "allow").require()
-        clock = BrokerClock(Line(client, patient=patient), now)
-        loss = Installation(client, settings.var_dir, clock).look()
-        if loss is not None and loss.nothing_left and settings.embedded_broker:
-            path = settings.var_dir / "broker"
-            advice = (
-                f"Start the server version that wrote {path}, or restore it. To start empty, delete {path}-seen.json."
-            )
-            raise Permanent("broker_lost_data", f"{loss.detail} {advice}", ours=True)
-        verify_key(client, vault)
-
-
-def discard_old_tasks(settings: Settings) -> None:
-    """Remove the Celery tasks that piled up while no worker ran. Nothing happens if the broker is away."""
-    try:
-        with connect(settings.redis_url, patient=False) as client:
-            count = discard_tasks(client)
-    except StoreUnavailable:
-        return  # Celery waits for the broker; a queue of wake-ups is short
-    if count:
-        log.info("old_tasks_discarded", extra={"count": count})
-
-
-def living_workers(settings: Settings) -> list[str]:
-    """Return the names of the living workers, "host:pid" each. Builds no services. Raises StoreUnavailable."""
-    with connect(settings.redis_url, patient=False) as client:
-        return Heartbeats(client).workers()
 
 
 def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeups | None = None) -> Services:

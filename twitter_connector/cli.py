@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from twitter_connector.commands import accounts, alive, authorize, check, credentials, dead_letters, doctor, run
+# Name -> module of `commands`, and the command's name in it.
+COMMANDS = {
+    "up": ("run", "up"),
+    "web": ("run", "web"),
+    "worker": ("run", "worker"),
+    "beat": ("run", "beat"),
+    "broker": ("run", "run_broker"),
+    "alive": ("alive", "alive"),
+    "account-id": ("accounts", "account_id"),
+    "register": ("accounts", "register"),
+    "unregister": ("accounts", "unregister"),
+    "status": ("accounts", "status"),
+    "webhooks": ("accounts", "webhooks"),
+    "authorize": ("authorize", "authorize"),
+    "check": ("check", "check"),
+    "heal": ("check", "heal"),
+    "dead-letters": ("dead_letters", "dead_letters"),
+    "doctor": ("doctor", "doctor"),
+    "credentials": ("credentials", "credentials"),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class LazyGroup(click.Group):
+    """Imports a command when it is used: most of them need all services, whose import takes half a second.
+
+    https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, hidden ones included."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of a name, or None if there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"twitter_connector.commands.{module}"), name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="twitter-connector")
 def main() -> None:
     """Twitter (X) Direct Messages for Expertflow CIM."""
-
-
-for command in (
-    run.up,
-    run.web,
-    run.worker,
-    run.beat,
-    run.run_broker,
-    alive.alive,
-    accounts.account_id,
-    accounts.register,
-    accounts.unregister,
-    accounts.status,
-    accounts.webhooks,
-    authorize.authorize,
-    check.check,
-    check.heal,
-    dead_letters.dead_letters,
-    doctor.doctor,
-    credentials.credentials,
-):
-    main.add_command(command)

@@ -14,7 +14,7 @@ import sys
 import warnings
 from contextlib import suppress
 from dataclasses import replace
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 from celery import Celery
@@ -22,20 +22,14 @@ from celery.apps.worker import Worker
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import celeryd_after_setup, setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
-from twitter_connector.accounts.readers import Readers
-from twitter_connector.bootstrap import (
-    Services,
-    build_services,
-    build_worker,
-    check_store,
-    clear_spool,
-    discard_old_tasks,
-    start_logging,
-)
 from twitter_connector.config import Settings
-from twitter_connector.delivery.worker import Worker as DeliveryWorker
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.queue.wakeups import BACKFILL_TASK, QUEUES, UPKEEP_QUEUE, UPKEEP_TASK, celery_app
+from twitter_connector.startup import check_store, clear_spool, discard_old_tasks, start_logging
+
+if TYPE_CHECKING:
+    from twitter_connector.bootstrap import Services
+    from twitter_connector.delivery.worker import Worker as DeliveryWorker
 
 # Celery warns root about pickle; this application accepts JSON only.
 warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -87,6 +81,9 @@ def services() -> Services:
     """Return this process's services. The first call builds them."""
     global _services  # noqa: PLW0603 - one per process, and Celery offers no other place for it
     if _services is None:
+        # Here and below: the scheduler imports this module too, and the services take half a second to import.
+        from twitter_connector.bootstrap import build_services
+
         _services = build_services(replace(settings, worker_concurrency=_concurrency), patient=True)
     return _services
 
@@ -95,6 +92,8 @@ def worker() -> DeliveryWorker:
     """Return this process's worker. The first call builds it."""
     global _worker  # noqa: PLW0603 - see services()
     if _worker is None:
+        from twitter_connector.bootstrap import build_worker
+
         _worker = build_worker(services(), f"{socket.gethostname()}:{os.getpid()}", queues=_served_queues)
     return _worker
 
@@ -144,6 +143,8 @@ def _start(**_: Any) -> None:
     clear_spool(settings)
     worker().start()
     svc = services()
+    from twitter_connector.accounts.readers import Readers
+
     Readers(svc.polling, svc.streaming, svc.token_refresh, worker().stopping).start()
     app.send_task(BACKFILL_TASK, queue=UPKEEP_QUEUE, expires=300)
 

@@ -12,11 +12,12 @@ import redis
 from tests.brokers import Broker, broker_process, inspector
 from tests.fakes import FakePlatform, account_registration
 from twitter_connector.accounts.registration_request import Registration
-from twitter_connector.bootstrap import Services, build_services, now
+from twitter_connector.bootstrap import Services, build_services
 from twitter_connector.model.account import V1
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction, Entry
 from twitter_connector.queue.wakeups import QUEUES
+from twitter_connector.startup import now
 
 __all__ = ["broker_process", "inspector"]
 

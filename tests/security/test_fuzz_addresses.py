@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from tests.security.fuzz_effort import budget
 from tests.web.web_requests import ACCOUNT
-from twitter_connector.bootstrap import now
 from twitter_connector.cim.files import Files
 from twitter_connector.errors import ConnectorError, Permanent
 from twitter_connector.net import public_fetch
@@ -24,6 +23,7 @@ from twitter_connector.net.addresses import is_public
 from twitter_connector.net.answers import NotSent
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.public_fetch import Fetcher
+from twitter_connector.startup import now
 from twitter_connector.twitter.media_download import Downloads
 
 PUBLIC = ["93.184.216.34", "2606:2800:220:1::1"]

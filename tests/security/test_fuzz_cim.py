@@ -14,12 +14,12 @@ from marshmallow import ValidationError
 from tests.security.fuzz_effort import budget
 from tests.security.shapes import mutated, values
 from tests.web.web_requests import ACCOUNT, cim, is_problem
-from twitter_connector.bootstrap import now
 from twitter_connector.cim.channel_configuration import load_push
 from twitter_connector.cim.envelope import dump_message, load_message
 from twitter_connector.errors import Permanent
 from twitter_connector.messages.kinds.delivery_report import failed
 from twitter_connector.messages.to_twitter import to_plan
+from twitter_connector.startup import now
 from twitter_connector.web.request_body import NotJson, read_json
 
 _BUTTON = {"title": "Yes", "payload": "/yes", "type": "postback", "additionalButtonDetails": {}}

@@ -11,11 +11,11 @@ import pytest
 
 from tests.loopback import Loopback, Reply, Seen, loopback
 from tests.web.web_requests import ACCOUNT
-from twitter_connector.bootstrap import now
 from twitter_connector.cim.channel_configuration import credentials_in
 from twitter_connector.cim.client import CcmClient
 from twitter_connector.errors import ConnectorError, Permanent, Retryable, ServiceUnavailable
 from twitter_connector.net.http_client import HttpClient
+from twitter_connector.startup import now
 from twitter_connector.twitter.http import TwitterHttp
 
 ROWS = [{"key": "API-KEY", "type": "String2000", "value": "ck"}, {"key": "API-KEY-SECRET", "value": "cs"}]

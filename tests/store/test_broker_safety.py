@@ -18,11 +18,12 @@ import redis
 from tests.brokers import Broker, running, services_of
 from tests.tree import COMMAND, ROOT, environment
 from twitter_connector import create_app
-from twitter_connector.bootstrap import Services, check_store
+from twitter_connector.bootstrap import Services
 from twitter_connector.broker.safety import BrokerSafety
 from twitter_connector.commands.doctor import look
 from twitter_connector.config import Settings
 from twitter_connector.errors import Permanent
+from twitter_connector.startup import check_store
 
 EVICTING = ("allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-ttl")
 

@@ -20,13 +20,14 @@ from tests.web.web_requests import ACCOUNT
 from twitter_connector import bootstrap, create_app
 from twitter_connector.accounts.backfill import GAP
 from twitter_connector.accounts.broker_loss import fetch_missing, open_gaps
-from twitter_connector.bootstrap import Services, check_store
+from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
 from twitter_connector.commands.doctor import look
 from twitter_connector.errors import Permanent
 from twitter_connector.model.account import Account
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import Direction, Entry
+from twitter_connector.startup import check_store
 from twitter_connector.store.installation import ANOTHER, EMPTY, FILE, OLDER, Installation
 
 

@@ -15,7 +15,7 @@ from tests.web.web_requests import ACCOUNT, is_problem
 from twitter_connector import create_app
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.registration_steps import RegistrationStatus, StepFailed
-from twitter_connector.bootstrap import Services, now
+from twitter_connector.bootstrap import Services
 from twitter_connector.errors import (
     ConnectorError,
     CredentialsRejected,
@@ -26,6 +26,7 @@ from twitter_connector.errors import (
 )
 from twitter_connector.model.account import Webhook
 from twitter_connector.model.subscription import Subscriptions
+from twitter_connector.startup import now
 from twitter_connector.web.registration import ONE_REQUEST_AT_A_TIME
 
 PATH = "/webhook/twitter/register-and-subscribe"

@@ -28,7 +28,8 @@ REPORT = Entry(Direction.IN, "1", "2~reports", "report:1", json.dumps({"message"
 # One worker process without Celery, which serves as long as it runs.
 WORKER = """
 import os, time
-from twitter_connector.bootstrap import build_services, build_worker, start_logging
+from twitter_connector.bootstrap import build_services, build_worker
+from twitter_connector.startup import start_logging
 from twitter_connector.config import Settings
 from twitter_connector.model.work import Direction
 settings = Settings.from_env(os.environ)

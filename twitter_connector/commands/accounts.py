@@ -13,7 +13,8 @@ from twitter_connector.accounts.registration_request import Registration, load_r
 from twitter_connector.bootstrap import Services
 from twitter_connector.model.account import Account
 
-from .session import account, fail, json_option, plainly, say, services, settings, show
+from .environment import fail, json_option, say, settings
+from .session import account, plainly, services, show
 
 
 def _registration(file: Any) -> Registration:

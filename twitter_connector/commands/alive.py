@@ -9,11 +9,11 @@ import urllib.request
 
 import click
 
-from twitter_connector.bootstrap import living_workers
 from twitter_connector.config import Settings
 from twitter_connector.errors import StoreUnavailable
+from twitter_connector.startup import living_workers
 
-from .session import fail, json_option, plainly, say, settings
+from .environment import fail, json_option, say, settings
 
 SECONDS = 4.0
 
@@ -21,7 +21,6 @@ SECONDS = 4.0
 @click.command("alive")
 @click.option("--worker", is_flag=True, help="Probe the worker of this host instead of the web process.")
 @json_option
-@plainly
 def alive(worker: bool, as_json: bool) -> None:
     """Exit with status 0 if the web process of this host answers; with --worker, if a worker of this host runs.
 

@@ -13,7 +13,8 @@ from twitter_connector.accounts.grant_choice import AT_ONCE
 from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.work import Direction
 
-from .session import account, fail, json_option, plainly, say, services
+from .environment import fail, json_option, say
+from .session import account, plainly, services
 
 REDIRECT_URI = "http://127.0.0.1/callback"
 

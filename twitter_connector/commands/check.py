@@ -6,7 +6,8 @@ from copy import copy
 
 import click
 
-from .session import account, fail, json_option, plainly, say, services
+from .environment import fail, json_option, say
+from .session import account, plainly, services
 
 
 @click.command("check")

@@ -9,7 +9,8 @@ from cryptography.fernet import Fernet
 
 from twitter_connector.store.resealing import reseal, verify_key
 
-from .session import account, fail, json_option, plainly, services, show
+from .environment import fail, json_option
+from .session import account, plainly, services, show
 
 
 @click.group()

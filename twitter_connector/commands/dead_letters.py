@@ -12,7 +12,8 @@ from twitter_connector.bootstrap import Services
 from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.queue.replay import replay
 
-from .session import fail, json_option, plainly, say, services, show
+from .environment import fail, json_option, say
+from .session import plainly, services, show
 
 _directions = {"inbound": Direction.IN, "outbound": Direction.OUT}
 

@@ -10,7 +10,7 @@ import click
 
 from twitter_connector.accounts.channel_type import CHANNEL_TYPE, ChannelType, ensure_channel_type
 from twitter_connector.accounts.registration_steps import StepFailed
-from twitter_connector.bootstrap import Services, now
+from twitter_connector.bootstrap import Services
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
 from twitter_connector.model.timestamps import moment
@@ -18,9 +18,11 @@ from twitter_connector.net.answers import NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.queue.clock import DIFFERENCE_SECONDS
 from twitter_connector.queue.wakeups import QUEUES, UPKEEP_QUEUE
+from twitter_connector.startup import now
 from twitter_connector.store.status import AccountSnapshot, Snapshot
 
-from .session import json_option, plainly, services, show
+from .environment import json_option
+from .session import plainly, services, show
 
 SECONDS = 5.0
 

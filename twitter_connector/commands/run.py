@@ -8,13 +8,13 @@ import sys
 
 import click
 
-from twitter_connector.bootstrap import check_store
 from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.processes import command_lines, embedded_broker
 from twitter_connector.processes.supervisor import Supervisor
+from twitter_connector.startup import check_store
 
-from .session import fail, settings
+from .environment import fail, settings
 
 
 @click.command()

@@ -1,63 +1,24 @@
-"""Shared by all subcommands: settings, services, one line for each failure, and output for people or machines."""
+"""Shared by the commands that use the services: one line for each failure, the account, and output."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
-import stat
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import wraps
-from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import click
 from marshmallow import ValidationError
 
 from twitter_connector.accounts.registration_steps import StepFailed
-from twitter_connector.bootstrap import Services, build_services, start_logging
-from twitter_connector.config import BadSetting, Settings
+from twitter_connector.bootstrap import Services, build_services
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.model.account import Account
 
+from .environment import fail, settings
+
 F = TypeVar("F", bound=Callable[..., Any])
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
-
-
-def fail(sentence: str, status: int = 1) -> NoReturn:
-    """End the command with one line on the error output."""
-    click.echo(f"error: {sentence}", err=True)
-    sys.exit(status)
-
-
-def settings(*, one_process: bool = False, needs_ccm: bool = True) -> Settings:
-    """Return the environment's settings, and set up logging. End the command with one line if a variable cannot be used
-    or VAR_DIR cannot be written.
-
-    one_process: this is a process that needs CCM_URL or SANDBOX=1, as `gunicorn wsgi:app` does. needs_ccm: whether the
-    command needs either.
-    """
-    try:
-        found = Settings.from_env(sandbox_in_checkout=not one_process, needs_ccm=needs_ccm)
-    except BadSetting as error:
-        fail(str(error), 2)
-    _require_folder(found.var_dir)
-    # The process that a command becomes repeats the warnings by itself.
-    start_logging(replace(found, warnings=()) if one_process else found)
-    return found
-
-
-def _require_folder(path: Path) -> None:
-    try:
-        path.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
-        writable = os.access(path, os.W_OK | os.X_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        fail(f"VAR_DIR: {path} cannot be written. Mount a folder there that belongs to this user, or name another.", 2)
 
 
 def services() -> Services:
@@ -102,11 +63,6 @@ def account(svc: Services, account_id: str | None) -> Account:
     if len(known) > 1:
         fail(f"several accounts are registered ({', '.join(a.id for a in known)}): name one with --account.")
     return known[0]
-
-
-def say(sentence: str, as_json: bool, **facts: Any) -> None:
-    """Print what was done: a sentence, or the facts as a JSON object."""
-    click.echo(json.dumps(facts) if as_json else sentence)
 
 
 def show(value: Any, as_json: bool, columns: Sequence[str] = ()) -> None:

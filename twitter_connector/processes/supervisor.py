@@ -21,10 +21,10 @@ from typing import IO, Any
 
 import redis
 
-from twitter_connector.bootstrap import check_store
 from twitter_connector.broker.connection import connect, unavailable
 from twitter_connector.config import Settings, child_environment
 from twitter_connector.errors import ConnectorError
+from twitter_connector.startup import check_store
 
 from . import command_lines, embedded_broker
 from .broker_watch import BrokerWatch

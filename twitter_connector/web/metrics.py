@@ -8,9 +8,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from twitter_connector.bootstrap import Services, now
+from twitter_connector.bootstrap import Services
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.timestamps import moment
+from twitter_connector.startup import now
 
 
 class StatusCollector(Collector):

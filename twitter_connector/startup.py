@@ -1,0 +1,91 @@
+"""What a process does before it builds its services: its log, the checks of the broker, and clearing up.
+
+Imports little, so that the supervisor, the scheduler and the probes start quickly.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+from twitter_connector import logs
+from twitter_connector.broker.connection import Line, connect
+from twitter_connector.broker.safety import BrokerSafety
+from twitter_connector.config import Settings
+from twitter_connector.errors import Permanent, StoreUnavailable
+from twitter_connector.media.spool import sweep
+from twitter_connector.queue.clock import BrokerClock
+from twitter_connector.store.heartbeats import Heartbeats
+from twitter_connector.store.installation import Installation
+from twitter_connector.store.resealing import verify_key
+from twitter_connector.store.vault import Vault, keys_of
+
+log = logging.getLogger(__name__)
+
+
+def now() -> datetime:
+    """Return the present moment by this machine's clock. The services measure by the broker's, see BrokerClock."""
+    return datetime.now(UTC)
+
+
+def start_logging(settings: Settings, *, level: str | None = None, file: str | None = None) -> None:
+    """Set up this process's log, and log a warning for each variable that has no effect.
+
+    level, file: from a command line; they win over the settings.
+    """
+    logs.configure(level or settings.log_level, settings.log_format, file)
+    for warning in settings.warnings:
+        log.warning("variable_has_no_effect", extra={"detail": warning})
+
+
+def check_store(settings: Settings, *, patient: bool) -> None:
+    """Return if the broker is safe to use, has its data, and the credentials key opens what is stored.
+
+    Raises Permanent, which says what to do, and StoreUnavailable. An external broker that lost its data stops no start:
+    the accounts are fetched from CCM.
+    """
+    vault = Vault(keys_of(settings.credentials_keys, settings.var_dir))
+    with connect(settings.redis_url, patient=patient) as client:
+        BrokerSafety(client, allow_eviction=settings.broker_eviction == "allow").require()
+        clock = BrokerClock(Line(client, patient=patient), now)
+        loss = Installation(client, settings.var_dir, clock).look()
+        if loss is not None and loss.nothing_left and settings.embedded_broker:
+            path = settings.var_dir / "broker"
+            advice = (
+                f"Start the server version that wrote {path}, or restore it. To start empty, delete {path}-seen.json."
+            )
+            raise Permanent("broker_lost_data", f"{loss.detail} {advice}", ours=True)
+        verify_key(client, vault)
+
+
+def living_workers(settings: Settings) -> list[str]:
+    """Return the names of the living workers, "host:pid" each. Builds no services. Raises StoreUnavailable."""
+    with connect(settings.redis_url, patient=False) as client:
+        return Heartbeats(client).workers()
+
+
+def discard_old_tasks(settings: Settings) -> None:
+    """Remove the Celery tasks that piled up while no worker ran. Nothing happens if the broker is away."""
+    # Celery is slow to import, and only a worker needs it here.
+    from twitter_connector.queue.wakeups import discard_tasks
+
+    try:
+        with connect(settings.redis_url, patient=False) as client:
+            count = discard_tasks(client)
+    except StoreUnavailable:
+        return  # Celery waits for the broker; a queue of wake-ups is short
+    if count:
+        log.info("old_tasks_discarded", extra={"count": count})
+
+
+def spool_directory(settings: Settings) -> Path:
+    """Return where files lie while they pass through."""
+    return settings.var_dir / "spool"
+
+
+def clear_spool(settings: Settings) -> None:
+    """Remove the files that a process left behind when it died."""
+    left = sweep(spool_directory(settings))
+    if left:
+        log.info("spool_swept", extra={"files": left})

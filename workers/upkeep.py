@@ -1,0 +1,75 @@
+"""The regular work of the workers: webhooks, accounts a broker lost, bounds of the dead letters, missed messages."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+
+from twitter_connector import metrics
+from twitter_connector.accounts.broker_loss import fetch_missing, open_gaps
+from twitter_connector.accounts.channel_type import ensure_channel_type
+from twitter_connector.bootstrap import Services
+from twitter_connector.model.timestamps import epoch_ms, moment
+
+log = logging.getLogger(__name__)
+
+CHANNEL_TYPE_SECONDS = 86400
+
+
+def upkeep(services: Services) -> None:
+    """Check the webhooks that are due, and log how many lanes wait and how many dead letters there are, if any."""
+    services.broker_safety.log_changes()
+    _restore_after_loss(services)
+    with services.locks.alone("look_after") as alone:
+        if not alone:
+            return  # another replica's scheduler was first
+        services.upkeep.check_due()
+        services.accounts.forget_retired()
+        _trim(services)
+        _check_channel_type(services)
+    snapshot = services.status.snapshot([account.id for account in services.accounts.all()])
+    counts = {
+        account_id: {d.word: n for d, n in account.waiting.items() if n}
+        for account_id, account in snapshot.accounts.items()
+    }
+    waiting = {account_id: lanes for account_id, lanes in counts.items() if lanes}
+    if snapshot.dead_letters or waiting:
+        log.info("work_waiting", extra={"dead_letters": snapshot.dead_letters, "lanes_waiting": waiting})
+
+
+def read_missed_messages(services: Services) -> None:
+    """Read back the messages that came while the service was down."""
+    for account in services.accounts.all():
+        # A later round reads what this one does not: it may end early, or another worker may be reading.
+        services.upkeep.backfill.open_gap(account)
+    with services.locks.alone("fill_gaps") as alone:
+        if alone:
+            for account in services.accounts.all():
+                services.upkeep.backfill.read(account)
+
+
+def _check_channel_type(services: Services) -> None:
+    """Have CCM's channel type looked up at the first start, once a day, and when an account was registered."""
+    accounts = sorted(account.id for account in services.accounts.all())
+    digest = hashlib.sha256(" ".join(accounts).encode()).hexdigest()[:16]
+    if services.locks.once(f"channel-type:{digest}", CHANNEL_TYPE_SECONDS):
+        ensure_channel_type(services.cim)
+
+
+def _restore_after_loss(services: Services) -> None:
+    loss = services.installation.look()
+    if loss is None:
+        return
+    fetch_missing(loss.accounts, lambda account_id: services.send_only_account(account_id, services.clock()))
+    if not loss.handled:
+        open_gaps(services.accounts.all(), services.accounts, moment(loss.since))
+        services.installation.handled()
+
+
+def _trim(services: Services) -> None:
+    settings = services.settings
+    before = epoch_ms(services.clock() - settings.dead_letters_max_age)
+    dropped = services.dead_letters.trim(settings.dead_letters_max, before)
+    if dropped:
+        metrics.DROPPED.inc(dropped)
+        log.error("dead_letters_dropped", extra={"count": dropped})
