@@ -16,8 +16,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from tree import Tree, eventually, free_ports, running_tree
 
-from tests.integration.chaos import another_worker
 from tests.integration.conversations import Account
+from tests.integration.troubles import another_worker
 from twitter_connector.processes.embedded_broker import binary
 
 NewTree = Callable[..., Tree]

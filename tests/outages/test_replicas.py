@@ -23,8 +23,8 @@ from cryptography.fernet import Fernet
 from tree import ROOT, Control, Tree, can_look_at_processes, environment, eventually, free_ports
 
 from tests.brokers import Broker, running
-from tests.integration.chaos import Crowd, Talk
 from tests.integration.conversations import Account
+from tests.integration.crowd import Crowd, Talk
 from tests.integration.media_files import agent_attaches, failure
 from twitter_connector.broker import keys
 from twitter_connector.queue.wakeups import UPKEEP_QUEUE, UPKEEP_TASK, celery_app
