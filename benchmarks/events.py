@@ -20,6 +20,11 @@ def event_id() -> str:
     return str((int(time.time() * 1000) - _EPOCH_MS << 22) + _sequence)
 
 
+def moment_of(dm_id: str) -> float:
+    """Return when X made an id, in epoch seconds."""
+    return ((int(dm_id) >> 22) + _EPOCH_MS) / 1000
+
+
 def request(customer_id: str, dm_id: str | None = None) -> bytes:
     """Return the bytes of one signed POST with one text message."""
     dm_id = dm_id or event_id()

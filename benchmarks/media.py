@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import struct
-import subprocess
-import tempfile
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.service import free_port
+from benchmarks.sandboxed import V1_ACCOUNT, SandboxedService, post
 
-ACCOUNT, CUSTOMER = "732739706", "210375291"
+CUSTOMER = "210375291"
 SIZE = 25 * 1024 * 1024
 _BOUNDARY = "a-boundary-that-does-not-occur"
 
@@ -28,20 +22,10 @@ def film() -> bytes:
 
 
 class MediaService:
-    """`twitter-connector up` with the sandbox in a temporary VAR_DIR."""
+    """The service with the sandbox, and the calls that send a file each way."""
 
     def __init__(self) -> None:
-        self._directory = tempfile.TemporaryDirectory(prefix="tc-bench-")
-        self._sandbox = f"http://127.0.0.1:{(sandbox_port := free_port())}"
-        env = {name: value for name, value in os.environ.items() if name not in ("CCM_URL", "REDIS_URL")}
-        env |= {"VAR_DIR": self._directory.name, "HOST": "127.0.0.1", "PORT": str(free_port())}
-        env |= {"SANDBOX_PORT": str(sandbox_port), "LOG_LEVEL": "ERROR", "LOG_FORMAT": "json"}
-        self._process = subprocess.Popen(
-            [".venv/bin/twitter-connector", "up"], env=env, stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None
-        if not any(line.startswith("ready:") for line in iter(self._process.stdout.readline, "")):
-            raise RuntimeError("the service did not start")
+        self._service = SandboxedService()
 
     def measure(self) -> tuple[float, float]:
         """Return what the worker's memory grew by at its peak, in MB: for a video in, and for one out."""
@@ -55,9 +39,7 @@ class MediaService:
         return inward, outward
 
     def stop(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        self._process.wait(30)
-        self._directory.cleanup()
+        self._service.stop()
 
     def _peak(self, act: Callable[[], None], kind: str, count: int) -> float:
         pid = self._worker()
@@ -68,26 +50,24 @@ class MediaService:
         return (_status(pid, "VmHWM") - before) / 1024
 
     def _worker(self) -> int:
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        children = Path(f"/proc/{self._service.pid}/task/{self._service.pid}/children").read_text().split()
         return next(int(p) for p in children if b"\0worker\0" in Path(f"/proc/{p}/cmdline").read_bytes())
 
     def _customer_sends(self, media: bytes) -> None:
-        fields = {"account_id": ACCOUNT, "customer_id": CUSTOMER}
+        fields = {"account_id": V1_ACCOUNT, "customer_id": CUSTOMER}
         self._upload("_sandbox/customer/messages", fields, "media_file", media)
 
     def _agent_sends(self, name: str) -> None:
-        url = f"{self._sandbox}/file-engine/api/downloadFileStream?filename={name}"
+        url = f"{self._service.sandbox}/file-engine/api/downloadFileStream?filename={name}"
         attachment = {"mediaUrl": url, "mimeType": "video/mp4", "size": SIZE}
         body = {"type": "VIDEO", "markdownText": "", "caption": "", "attachment": attachment}
-        message = {"account_id": ACCOUNT, "customer_id": CUSTOMER, "body": body}
-        self._post("_sandbox/agent/messages", json.dumps(message).encode(), "application/json")
+        self._service.control("agent/messages", account_id=V1_ACCOUNT, customer_id=CUSTOMER, body=body)
 
     def _await_ccm(self, kind: str, count: int) -> None:
         end = time.monotonic() + 120
         while time.monotonic() < end:
-            with urllib.request.urlopen(f"{self._sandbox}/_sandbox/ccm/messages?type={kind}", timeout=10) as answer:
-                if len(json.load(answer)["messages"]) >= count:
-                    return
+            if len(self._service.shown("ccm/messages", type=kind)["messages"]) >= count:
+                return
             time.sleep(0.05)
         raise RuntimeError(f"CCM did not get {count} {kind}")
 
@@ -98,12 +78,8 @@ class MediaService:
         ]
         head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="film.mp4"\r\n'
         parts += [head.encode(), b"Content-Type: video/mp4\r\n\r\n", content, f"\r\n--{_BOUNDARY}--\r\n".encode()]
-        return self._post(path, b"".join(parts), f"multipart/form-data; boundary={_BOUNDARY}")
-
-    def _post(self, path: str, body: bytes, kind: str) -> Any:
-        request = urllib.request.Request(f"{self._sandbox}/{path}", body, {"Content-Type": kind})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+        kind = f"multipart/form-data; boundary={_BOUNDARY}"
+        return post(f"{self._service.sandbox}/{path}", b"".join(parts), kind)
 
 
 def _status(pid: int, field: str) -> int:
