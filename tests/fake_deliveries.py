@@ -91,7 +91,7 @@ class FakeDeliveries:
         self.media_transfer = FakeMediaTransfer()
         self.watch = FakeWatch()
         self.credentials: Any = FakeCredentials()
-        self.endpoints = Endpoints(self.clock)
+        self.endpoints = Endpoints(self.clock, self.lanes.endpoint_pauses)
         self.skipped: list[str] = []
         self.counted: list[tuple[str, str]] = []
         self.stopping = False

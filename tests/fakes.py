@@ -6,7 +6,7 @@ Time moves only when a test says so. Nothing here speaks to a broker, to Twitter
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -156,6 +156,20 @@ def at_endpoint(error: Exception, endpoint: Endpoint) -> Exception:
     if isinstance(error, ConnectorError):
         return error.waiting(scope=Scope.ENDPOINT, endpoint=endpoint)
     return error
+
+
+class FakeEndpointPauses:
+    """Pauses of endpoints, in memory."""
+
+    def __init__(self) -> None:
+        self.by_endpoint: dict[tuple[str, str], dict[str, str]] = {}
+
+    def pause(self, account_id: str, endpoint: str, until_ms: int, reason: str, detail: str) -> None:
+        self.by_endpoint[account_id, endpoint] = {"until": str(until_ms), "reason": reason, "detail": detail}
+
+    def of(self, account_id: str, endpoints: Iterable[str], now_ms: int) -> Mapping[str, Mapping[str, str]]:
+        known = {endpoint: self.by_endpoint.get((account_id, endpoint)) for endpoint in endpoints}
+        return {name: pause for name, pause in known.items() if pause and int(pause["until"]) > now_ms}
 
 
 class FakeCredentials:

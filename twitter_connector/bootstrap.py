@@ -6,9 +6,10 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import redis
 
@@ -52,6 +53,7 @@ from twitter_connector.queue.lanes import Lanes
 from twitter_connector.queue.send_ledger import SendLedger, SendRecord
 from twitter_connector.queue.wakeups import Wakeups, celery_app
 from twitter_connector.startup import now, spool_directory
+from twitter_connector.store import account_view
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS, Accounts
 from twitter_connector.store.conversations import Conversations
 from twitter_connector.store.enquiries import Enquiries
@@ -133,6 +135,13 @@ def _media_transfer(
     )
 
 
+def described(services: Services, accounts: Sequence[Account]) -> list[dict[str, Any]]:
+    """Return what may be known of these accounts, see store/account_view.py. Raises StoreUnavailable."""
+    snapshots = services.status.snapshot([account.id for account in accounts]).accounts
+    loss = services.installation.last
+    return [account_view.described(a, snapshots[a.id], services.twitter.of(a).can, loss) for a in accounts]
+
+
 def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeups | None = None) -> Services:
     """Return the services of a process. Nothing connects before it is used.
 
@@ -177,7 +186,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     configure = Configure(accounts, lanes, enquiries, cim.configuration, clock, pairs)
     newer = renewing(configure.newer, token_refresh)
     credentials = CredentialsCheck(lanes.pauses, twitter.registration, newer, clock, random.random, token_refresh.ended)
-    endpoints = Endpoints(clock, *places(settings.worker_concurrency))
+    endpoints = Endpoints(clock, lanes.endpoint_pauses, *places(settings.worker_concurrency))
     return Services(
         settings=settings,
         redis=client,
@@ -194,7 +203,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         accounts=accounts,
         dead_letters=DeadLetters(client),
         rate_limits=rate_limits,
-        person_waits=PersonWaits(client, accounts, clock),
+        person_waits=PersonWaits(accounts),
         status=Status(client),
         heartbeats=Heartbeats(client),
         locks=locks,
@@ -260,7 +269,6 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
                 services.credentials,
                 note_wait=services.person_waits.note,
                 waited_until=services.person_waits.until,
-                note_refusal=services.person_waits.note_refusal,
             ),
             read_event=services.twitter.load,
             stopping=stopping.is_set,

@@ -17,6 +17,7 @@ COMMANDS = {
     "account-id": ("accounts", "account_id"),
     "register": ("accounts", "register"),
     "unregister": ("accounts", "unregister"),
+    "accounts": ("accounts", "accounts"),
     "status": ("accounts", "status"),
     "webhooks": ("accounts", "webhooks"),
     "authorize": ("authorize", "authorize"),

@@ -56,6 +56,19 @@ AWAITS_A_PERSON = frozenset(
     }
 )
 
+# Reasons for which everything of an account waits until a person acts at X, in its developer portal or here.
+NEEDS_A_PERSON = AWAITS_A_PERSON | {
+    "account_locked",
+    "account_suspended",
+    "clock_wrong",
+    "credentials_rejected",
+    "dm_permission_missing",
+    "not_permitted",
+    "plan_too_small",
+    "token_revoked",
+    "write_permission_missing",
+}
+
 _Error = TypeVar("_Error", bound="ConnectorError")
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from tests.fakes import FakeAccounts, FakeClock, FakeLocks
 from twitter_connector.accounts.refused_token import renewing
-from twitter_connector.accounts.token_refresh import GRANT_LASTS, TokenRefresh
+from twitter_connector.accounts.token_refresh import TokenRefresh
 from twitter_connector.errors import ConnectorError, CredentialsRejected, ServiceUnavailable
 from twitter_connector.model.account import V2, Account, Credentials
-from twitter_connector.model.oauth2 import TokenPair
+from twitter_connector.model.oauth2 import GRANT_LASTS, TokenPair
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction
 
@@ -73,7 +73,7 @@ class Lanes:
     def resume(self, direction: Direction, account_id: str) -> None:
         self.resumed.append(direction)
 
-    def end_waits(self, direction: Direction, account_id: str) -> None: ...
+    def end_waits(self, account_id: str) -> None: ...
 
 
 class Locks(FakeLocks):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 import redis
-from tree import COMMAND, environment
 
 from tests.brokers import Broker
+from tests.commands.printed import printed
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
 from twitter_connector.model.work import DeadLetter, Direction
@@ -44,26 +43,15 @@ def letters(inspector: redis.Redis, services: Services) -> None:
         inspector.zadd(keys.DEAD, {one.id: number})
 
 
-def printed(broker: Broker, *arguments: str) -> list[str]:
-    """Return the lines that the command prints on both outputs."""
-    env = environment(
-        VAR_DIR=str(broker.settings.var_dir), REDIS_URL=broker.settings.redis_url, CCM_URL="http://127.0.0.1:9"
-    )
-    done = subprocess.run(
-        [str(COMMAND), "dead-letters", *arguments], env=env, capture_output=True, text=True, timeout=60, check=True
-    )
-    return (done.stdout + done.stderr).splitlines()
-
-
 def test_a_list_has_a_short_line_for_each_letter_below_a_heading(broker_process: Broker) -> None:
-    heading, *lines = printed(broker_process, "list")
+    heading, *lines = printed(broker_process, "dead-letters", "list")
     assert heading.split() == ["ID", "FAILED_AT", "DIRECTION", "ACCOUNT_ID", "CUSTOMER_ID", "REASON"]
     assert len(lines) == 3
     assert all(len(line) <= 130 for line in [heading, *lines])
 
 
 def test_a_customers_letters_are_listed_and_replayed_alone_with_one_line(broker_process: Broker) -> None:
-    assert len(printed(broker_process, "list", "--customer", "210375291")) == 3
-    assert printed(broker_process, "replay", "--customer", "210375291") == ["2 replayed."]
-    assert printed(broker_process, "replay", "--all") == ["1 replayed."]
-    assert printed(broker_process, "list") == []
+    assert len(printed(broker_process, "dead-letters", "list", "--customer", "210375291")) == 3
+    assert printed(broker_process, "dead-letters", "replay", "--customer", "210375291") == ["2 replayed."]
+    assert printed(broker_process, "dead-letters", "replay", "--all") == ["1 replayed."]
+    assert printed(broker_process, "dead-letters", "list") == []

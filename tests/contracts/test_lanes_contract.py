@@ -485,16 +485,26 @@ class TestPause:
         store.lanes.wakeup_received(IN)
         assert store.lanes.claim(IN) is None
         store.woken.clear()
-        store.lanes.end_waits(IN, "acme")
+        store.lanes.end_waits("acme")
         assert store.woken == [IN]
         assert claim(store).entry_id == "1"
         assert store.lanes.claim(IN) is None
+
+    def test_a_person_who_acts_ends_what_waits_for_one_at_an_endpoint_and_no_limit(self, store: Store) -> None:
+        pauses, now = store.lanes.endpoint_pauses, store.now_ms()
+        for account in ("acme", "other"):
+            pauses.pause(account, "upload", now + FAR, "user_not_enrolled", "Enrol.")
+            pauses.pause(account, "list", now + FAR, "rate_limited", "Later.")
+        store.lanes.end_waits("acme")
+        assert list(pauses.of("acme", ("upload", "list", "typing"), now)) == ["list"]
+        assert list(pauses.of("other", ("upload", "list"), now)) == ["upload", "list"]
+        assert pauses.of("acme", ("list",), now + FAR) == {}
 
     def test_ending_the_waits_of_an_account_that_has_none_wakes_nobody(self, store: Store) -> None:
         store.lanes.accept([entry("1")])
         store.lanes.wakeup_received(IN)
         store.woken.clear()
-        store.lanes.end_waits(IN, "acme")
+        store.lanes.end_waits("acme")
         assert store.woken == []
         assert claim(store).entry_id == "1"
 

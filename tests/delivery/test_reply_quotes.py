@@ -21,6 +21,7 @@ from twitter_connector.errors import (
     RecipientRefused,
     Retryable,
     ServiceUnavailable,
+    StoreUnavailable,
 )
 from twitter_connector.model.event import DmReceived
 from twitter_connector.queue.replay import replay
@@ -152,6 +153,17 @@ class TestWhereItCannotBeHad:
         assert fakes.twitter.sent == []
         assert fakes.lanes.pauses(ACME)[OUT]["reason"] == "token_revoked"
         fakes.lanes.resume(OUT, ACME)
+        fakes.serve()
+        assert fakes.twitter.texts() == ["“Where is my order?”\nOn its way."]
+
+    def test_a_broker_that_is_away_while_x_is_asked_decides_nothing(self, fakes: FakeDeliveries) -> None:
+        asked = question(fakes)
+        # X refused a token, and the store did not answer when another one was to be read.
+        fakes.twitter.show_failures.append(StoreUnavailable("broker_unavailable", "The broker is away."))
+        with pytest.raises(StoreUnavailable):
+            reply(fakes, asked)
+        assert kept(fakes) == {}
+        fakes.later(TIMINGS.lease / 1000 + 1)
         fakes.serve()
         assert fakes.twitter.texts() == ["“Where is my order?”\nOn its way."]
 

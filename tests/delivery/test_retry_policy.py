@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fake_deliveries import account
-from tests.fakes import FakeClock, FakeCredentials
+from tests.fakes import FakeClock, FakeCredentials, FakeEndpointPauses
 from twitter_connector.delivery.limits import OPEN_LIMIT_PAUSE, PROBE_LONGEST, STRIKES, Endpoints
 from twitter_connector.delivery.retry_policy import (
     FIRST_WAIT,
@@ -44,6 +44,7 @@ from twitter_connector.errors import (
     ServiceUnavailable,
     UnsupportedKind,
 )
+from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction, Lease
 
 IN, OUT = Direction.IN, Direction.OUT
@@ -65,7 +66,8 @@ class Asked:
             self.credentials.answers[ACCOUNT.id] = answer
         if newer:
             self.credentials.replaced.add(ACCOUNT.id)
-        self.endpoints = Endpoints(CLOCK)
+        self.pauses = FakeEndpointPauses()
+        self.endpoints = Endpoints(CLOCK, self.pauses)
         self.chance = 0.0
         self.policy = RetryPolicy(direction, CLOCK, self.endpoints, self.credentials, lambda: self.chance)
 
@@ -148,13 +150,13 @@ def test_an_enrolment_that_one_endpoint_wants_stops_only_that_endpoint(endpoint:
     asked = Asked(answer=None)
     waits: list[object] = []
     asked.policy.note_wait = lambda account_id, until: waits.append((account_id, until))
-    refusals: list[object] = []
-    asked.policy.note_refusal = lambda account_id, detail, until: refusals.append((account_id, detail, until))
-    assert asked(error, tries=100) == Wait(timedelta(minutes=10), spend=False)
+    # Nobody says when the person acts, so the message looks again after a minute.
+    assert asked(error, tries=100) == Wait(timedelta(minutes=1), spend=False)
     assert asked.credentials.asked == [ACCOUNT.id]
     assert not asked.may_call(endpoint)
     assert waits == [(ACCOUNT.id, error.until)]
-    assert refusals == [(ACCOUNT.id, "Sentence.", error.until)]
+    pause = asked.pauses.by_endpoint[ACCOUNT.id, endpoint]
+    assert pause == {"until": str(epoch_ms(NOW + timedelta(minutes=10))), "reason": reason, "detail": "Sentence."}
 
 
 def test_a_rejection_for_which_a_person_must_act_is_waited_for_however_it_was_seen() -> None:
@@ -245,10 +247,37 @@ class TestOneEndpoint:
         CLOCK.advance(PROBE_LONGEST.total_seconds())
         try:
             assert asked.may_call(endpoint)
+            # It answered, so it counts as there again: one more failure pauses nothing.
+            asked(at(endpoint, ServiceUnavailable))
+            assert asked.may_call(endpoint)
         finally:
             CLOCK.advance(-PROBE_LONGEST.total_seconds())
-        # It answered, so it counts as there again.
-        assert asked.may_call(endpoint)
+
+    def test_a_call_that_began_before_a_failure_does_not_end_what_the_failure_began(self) -> None:
+        asked = Asked()
+        error = at(Endpoint.UPLOAD, RateLimited)
+        with asked.endpoints.using(ACCOUNT.id, Endpoint.UPLOAD):
+            asked(error)
+        assert not asked.may_call(Endpoint.UPLOAD)
+        CLOCK.advance(OPEN_LIMIT_PAUSE.total_seconds())
+        try:
+            # Nothing worked in between, so the next pause is longer.
+            assert asked(error) == Wait(2 * OPEN_LIMIT_PAUSE, spend=False)
+        finally:
+            CLOCK.advance(-OPEN_LIMIT_PAUSE.total_seconds())
+
+    def test_a_pause_that_another_worker_noted_counts_here_too(self) -> None:
+        asked = Asked()
+        asked.pauses.pause(ACCOUNT.id, Endpoint.UPLOAD, epoch_ms(NOW) + 40_000, "rate_limited", "Sentence.")
+        with pytest.raises(Retryable) as paused, asked.endpoints.using(ACCOUNT.id, Endpoint.UPLOAD):
+            pass
+        assert (paused.value.reason, paused.value.detail, paused.value.scope) == (
+            "rate_limited",
+            "Sentence.",
+            Scope.LANE,
+        )
+        assert paused.value.until == NOW + timedelta(seconds=40)
+        assert asked.may_call(Endpoint.DOWNLOAD)
 
     @pytest.mark.parametrize("endpoint", [*OF_X, Endpoint.FILE_ENGINE])
     def test_an_overloaded_endpoint_that_names_a_moment_is_left_alone_until_then(self, endpoint: Endpoint) -> None:
@@ -352,7 +381,7 @@ class TestRefusedSends:
 
 
 def test_a_slow_endpoint_leaves_threads_for_other_messages() -> None:
-    endpoints = Endpoints(CLOCK, places=2, total=3)
+    endpoints = Endpoints(CLOCK, FakeEndpointPauses(), places=2, total=3)
     with endpoints.using("a", Endpoint.UPLOAD), endpoints.using("a", Endpoint.UPLOAD):
         with pytest.raises(Retryable) as busy, endpoints.using("a", Endpoint.UPLOAD):
             pass

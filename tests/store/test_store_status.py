@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ import redis
 
 from tests.brokers import broker_process, inspector, services
 from twitter_connector.bootstrap import Services
-from twitter_connector.broker import keys
 from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction, Entry
 from twitter_connector.web.accounts import list_accounts
 from twitter_connector.web.metrics import StatusCollector
@@ -65,7 +64,9 @@ def test_a_snapshot_says_what_every_account_waits_for(services: Services, inspec
     for _ in range(services.lanes.timings.strikes):
         services.lanes.unreached(IN, "1000")
     services.rate_limits.note("1000", "dm/new", 15, 3, 1_800_000_000)
-    services.person_waits.note_refusal("1000", "Enrol the app.", services.clock() + timedelta(minutes=10))
+    until = epoch_ms(services.clock()) + 600_000
+    services.lanes.endpoint_pauses.pause("1000", "upload", until, "user_not_enrolled", "Enrol the app.")
+    services.lanes.endpoint_pauses.pause("1000", "list", until - 700_000, "rate_limited", "Over.")
     services.heartbeats.beat("worker-1", ["inbound"])
 
     snapshot = services.status.snapshot(["1000", "1001"], ["inbound", "outbound"])
@@ -77,8 +78,9 @@ def test_a_snapshot_says_what_every_account_waits_for(services: Services, inspec
     assert (one.pauses[OUT]["reason"], one.pauses[OUT]["until"]) == ("rate_limited", "4000000000000")
     assert snapshot.now_ms < one.probes[IN] <= snapshot.now_ms + services.lanes.timings.first_probe
     assert one.limits == {"dm/new": {"limit": 15, "remaining": 3, "reset": 1_800_000_000}}
-    assert (one.refusal, other.refusal) == ("Enrol the app.", "")
-    assert 590_000 < inspector.pttl(keys.REFUSAL.format(account="1000")) <= 600_000  # type: ignore[operator]
+    pause = {"until": str(until), "reason": "user_not_enrolled", "detail": "Enrol the app."}
+    assert (one.endpoint_pauses, other.endpoint_pauses) == ({"upload": pause}, {})
+    assert (one.attention, other.attention) == ("Enrol the app.", "")
     assert (other.status, other.waiting, other.pauses, other.probes, other.limits) == ({}, {IN: 0, OUT: 0}, {}, {}, {})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from twitter_connector.errors import (
+    NEEDS_A_PERSON,
     ConnectorError,
     CredentialsRejected,
     Endpoint,
@@ -24,7 +26,7 @@ from twitter_connector.errors import (
     ServiceUnavailable,
 )
 from twitter_connector.net.answers import Answer
-from twitter_connector.twitter.error_codes import CODES, PAUSES, PROBLEMS
+from twitter_connector.twitter.error_codes import CODES, PAUSES, PROBLEMS, ErrorMeaning
 from twitter_connector.twitter.http import REJECTED_PAUSE, classify, outcome, reset_time
 
 NOW = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
@@ -378,6 +380,15 @@ class TestWhatTwitterSays:
     )
     def test_in_every_form(self, body: Any, expected: tuple[int | None, str]) -> None:
         assert outcome(Answer(400, {}, json.dumps(body).encode())) == expected
+
+
+@pytest.mark.parametrize("meaning", [*CODES.values(), *PROBLEMS.values()], ids=lambda meaning: meaning[1])
+def test_a_refusal_of_the_account_or_the_app_needs_a_person_and_says_what_to_do(meaning: ErrorMeaning) -> None:
+    family, reason, sentence = meaning
+    if issubclass(family, CredentialsRejected):
+        assert reason in NEEDS_A_PERSON
+        # After what happened stands what to do.
+        assert len(re.split(r"\. |, then ", sentence)) > 1, sentence
 
 
 class TestResetTime:

@@ -14,6 +14,8 @@ from werkzeug.test import TestResponse
 
 from tests.web.web_requests import ACCOUNT, PATH, cim, dm, is_problem, post_event
 from twitter_connector.bootstrap import Services
+from twitter_connector.errors import NEEDS_A_PERSON
+from twitter_connector.model.timestamps import epoch_ms, iso
 
 PREFIX = "/twitter-connector"
 UNKNOWN = "4711"
@@ -248,12 +250,33 @@ class TestAccounts:
     def test_an_endpoint_that_waits_for_a_person_is_shown_until_it_is_tried_again_or_the_account_is_removed(
         self, client: FlaskClient, services: Services
     ) -> None:
-        services.person_waits.note_refusal(ACCOUNT.id, "Enrol the app.", services.clock() + timedelta(minutes=10))
+        until = services.clock() + timedelta(minutes=10)
+        pauses = services.lanes.endpoint_pauses
+        pauses.pause(ACCOUNT.id, "upload", epoch_ms(until), "user_not_enrolled", "Enrol the app.")
         shown = client.get(f"/accounts/{ACCOUNT.id}").get_json()
-        assert (shown["state"], shown["attention"], shown["pauses"]) == ("attention", "Enrol the app.", {})
+        assert (shown["state"], shown["attention"]) == ("attention", "Enrol the app.")
+        pause = {"until": iso(until), "reason": "user_not_enrolled", "detail": "Enrol the app."}
+        assert shown["pauses"] == {"upload": pause}
         services.accounts.remove(ACCOUNT.id)
         services.accounts.save(ACCOUNT)
         assert client.get(f"/accounts/{ACCOUNT.id}").get_json()["attention"] is None
+
+    def test_an_endpoint_that_x_limits_is_shown_and_needs_nobody(self, client: FlaskClient, services: Services) -> None:
+        until = services.clock() + timedelta(minutes=10)
+        services.lanes.endpoint_pauses.pause(ACCOUNT.id, "upload", epoch_ms(until), "rate_limited", "X's limit.")
+        shown = client.get(f"/accounts/{ACCOUNT.id}").get_json()
+        assert (shown["state"], shown["attention"]) == ("active", None)
+        assert shown["pauses"]["upload"]["reason"] == "rate_limited"
+        services.lanes.end_waits(ACCOUNT.id)
+        assert client.get(f"/accounts/{ACCOUNT.id}").get_json()["pauses"]["upload"] == shown["pauses"]["upload"]
+
+    @pytest.mark.parametrize("reason", sorted(NEEDS_A_PERSON))
+    def test_a_pause_that_a_person_has_to_end_says_what_to_do(
+        self, client: FlaskClient, services: Services, reason: str
+    ) -> None:
+        services.lanes.pause("out", ACCOUNT.id, 4_000_000_000_000, reason, "Log in at x.com.")
+        shown = client.get(f"/accounts/{ACCOUNT.id}").get_json()
+        assert (shown["state"], shown["attention"]) == ("attention", "Log in at x.com.")
 
     def test_the_metrics_count_what_happened(self, client: FlaskClient) -> None:
         post_event(client, dm())

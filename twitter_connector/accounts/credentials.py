@@ -16,7 +16,6 @@ from twitter_connector.cim.channel_configuration import PushedConfiguration, cre
 from twitter_connector.errors import ConnectorError, Permanent
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import is_id
-from twitter_connector.model.work import Direction
 
 from .grant_choice import AT_ONCE, replaced_grant, with_grant_of
 from .ports import AccountsPort, LanesPort, PairsPort
@@ -201,7 +200,7 @@ class Configure:
             if pause.get("reason") not in _TIMED:
                 self._lanes.resume(direction, account_id)
         # Messages with pictures that X refused to the old credentials are waiting; retry them now.
-        self._lanes.end_waits(Direction.IN, account_id)
+        self._lanes.end_waits(account_id)
 
 
 def refuse_token_of_another(account_id: str, values: Mapping[str, str]) -> None:

@@ -229,7 +229,7 @@ class AccountRegistration:
         for direction in Direction:
             self.lanes.resume(direction, account.id)
         # Messages with pictures that X refused to the old credentials are waiting; retry them now.
-        self.lanes.end_waits(Direction.IN, account.id)
+        self.lanes.end_waits(account.id)
         if former is None or former.sends_only:
             return
         # It is registered again because something was wrong: read what was missed since.

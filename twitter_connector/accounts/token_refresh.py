@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Retryable, StoreUnavailable
 from twitter_connector.model.account import Account, Credentials
-from twitter_connector.model.oauth2 import TokenPair
+from twitter_connector.model.oauth2 import ENDED_AT, GRANT_LASTS, NEXT_AT, REFRESHED_AT, UNTIL, TokenPair
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import Direction
 
@@ -37,12 +37,9 @@ ENDED = "oauth2_grant_ended"
 # What waits for a new grant is tried this often, and at once after a registration, a push or `authorize`.
 PROBE = timedelta(hours=1)
 AGAIN_AFTER = timedelta(seconds=30)
-# X ends a grant whose refresh token was not used for six months.
-GRANT_LASTS, WARN_BEFORE = timedelta(days=180), timedelta(days=7)
-# The names in the account's status: the end of the access token, the last refresh, the next try, our own attention.
-UNTIL, REFRESHED_AT, NEXT_AT, ALERTED = "oauth2_until", "oauth2_refreshed_at", "oauth2_next_at", "oauth2_alerted"
-# How long the access token lives in seconds, and since when X refuses the refresh token, 0 if it does not.
-LIVES, ENDED_AT = "oauth2_seconds", "oauth2_ended_at"
+WARN_BEFORE = timedelta(days=7)
+# Names in the account status: whether the attention is ours, and how many seconds the access token lives.
+ALERTED, LIVES = "oauth2_alerted", "oauth2_seconds"
 # The former refresh token is worthless once X has answered, so a broker that is away is waited for.
 _STORE_TRIES, _STORE_AGAIN_SECONDS = 40, 0.5
 
@@ -194,7 +191,7 @@ class TokenRefresh:
             self.accounts.change(account.id, lambda now: replace(now, attention=""))
         if self.lanes.pauses(account.id).get(Direction.OUT, {}).get("reason") in _ENDED_BY_A_TOKEN:
             self.lanes.resume(Direction.OUT, account.id)
-        self.lanes.end_waits(Direction.IN, account.id)
+        self.lanes.end_waits(account.id)
 
 
 _ENDED_BY_A_TOKEN = ("credentials_rejected", ENDED, "oauth2_client_refused", "token_revoked")

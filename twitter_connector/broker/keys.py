@@ -19,6 +19,8 @@ QUESTION_SECONDS = 86400
 # A position in X's window of 15 minutes is of no use later.
 BUDGETS_SECONDS = 900
 LOCK_SECONDS = 300
+# Longer than any limit of X's.
+ENDPOINT_PAUSES_SECONDS = 25 * 3600
 # Uncertain sends are settled within a minute. The rest is a margin for an outage.
 ECHO_SECONDS = 3600
 ECHOES_PER_CUSTOMER = 100
@@ -46,6 +48,7 @@ MESSAGES = PREFIX + "m:{direction}:{account}:{lane}"  # HASH order|id -> accepte
 STATE = PREFIX + "st:{direction}:{account}:{lane}"  # HASH owner, n:<member> claims, a:<member> tries
 SEEN = PREFIX + "seen:{direction}:{account}:{id}"  # mark of an accepted id
 GATE = PREFIX + "gate:{direction}:{account}"  # HASH until (ms), reason, detail: the account waits
+ENDPOINT_PAUSES = PREFIX + "pauses:{account}"  # HASH endpoint -> JSON until (ms), reason, detail
 BREAKER = PREFIX + "brk:{direction}:{account}"  # HASH strikes, until (ms): the other side is probed by one message
 WAKEUP = PREFIX + "bell:{direction}"  # a wake-up that no worker has received yet
 FENCE = PREFIX + "fence"  # INCR: fencing tokens
@@ -61,7 +64,6 @@ REPLACED_GRANTS = PREFIX + "oauth2-replaced"  # SET of such digests, of grants t
 ACCOUNTS_FORM = PREFIX + "accounts-form"  # how their rows are written; missing on a broker of 0.1.0
 TOKEN_PAIRS = PREFIX + "oauth2-pairs"  # HASH digest of a grant's first refresh token -> sealed JSON of its last pair
 ACCOUNT_STATUS = PREFIX + "signs:{account}"  # HASH last_event_at, last_crc_at, ...
-REFUSAL = PREFIX + "refusal:{account}"  # why an endpoint of the account waits for a person; ends with the wait
 TYPING_INDICATOR = PREFIX + "flash:{direction}:{account}:{customer}"  # mark: one was accepted lately
 TYPING_INDICATORS = PREFIX + "flashes"  # LIST of moment (ms), space, JSON; oldest last
 LINK = PREFIX + "link:{account}:{id}"  # CIM id -> Twitter event id

@@ -10,7 +10,7 @@ import click
 from marshmallow import ValidationError
 
 from twitter_connector.accounts.registration_request import Registration, load_registration
-from twitter_connector.bootstrap import Services
+from twitter_connector.bootstrap import Services, described
 from twitter_connector.model.account import Account
 
 from .environment import fail, json_option, say, settings
@@ -69,6 +69,20 @@ def unregister(account_id: str, as_json: bool) -> None:
     svc = services()
     svc.registration.unregister(account(svc, account_id))
     say(f"account {account_id} is unregistered.", as_json, account_id=account_id, unregistered=True)
+
+
+@click.command("accounts")
+@json_option
+@plainly
+def accounts(as_json: bool) -> None:
+    """List the registered accounts, and what each of them waits for."""
+    svc = services()
+    svc.installation.look()
+    show(
+        described(svc, svc.accounts.all()),
+        as_json,
+        ("account_id", "screen_name", "api", "inbound", "state", "attention"),
+    )
 
 
 @click.command("status")

@@ -49,7 +49,7 @@ def authorize(account_id: str | None, client_id: str, client_secret: str, redire
     svc.accounts.note(known.id, **AT_ONCE, next_poll_at=0, next_check_at=0)
     for direction in Direction:
         svc.lanes.resume(direction, known.id)
-    svc.lanes.end_waits(Direction.IN, known.id)
+    svc.lanes.end_waits(known.id)
     say(f"account {known.id} has an OAuth 2.0 token.", as_json, account_id=known.id, authorized=True)
 
 

@@ -148,6 +148,8 @@ def _account(svc: Services, account: Account, state: AccountSnapshot) -> Iterato
         yield Finding(name, False, "needs attention", account.attention)
     for direction, pause in state.pauses.items():
         yield Finding(name, False, f"{direction.word} paused: {pause['reason']}", pause["detail"])
+    for endpoint, pause in state.endpoint_pauses.items():
+        yield Finding(name, False, f"{endpoint} paused: {pause['reason']}", pause["detail"])
     try:
         registration_status = svc.registration.status(account)
     except StepFailed as error:

@@ -1,6 +1,6 @@
-"""Which endpoints of which accounts are limited, silent or in use, so that only the work that needs them waits.
+"""Which endpoints of which accounts are paused, silent or in use, so that only the work that needs them waits.
 
-Kept in this process only. After a start the first call of each endpoint finds out again.
+All workers share the pauses. Failures and calls in progress are counted in this process only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from twitter_connector.errors import ConnectorError, Endpoint, RateLimited, Retryable, Scope, ServiceUnavailable
+from twitter_connector.errors import (
+    AWAITS_A_PERSON,
+    ConnectorError,
+    Endpoint,
+    RateLimited,
+    Retryable,
+    Scope,
+    ServiceUnavailable,
+)
+from twitter_connector.model.timestamps import epoch_ms, moment
+
+from .ports import EndpointPausesPort
 
 # After so many failures in a row an endpoint counts as silent, and one call probes it from time to time.
 STRIKES = 3
@@ -25,15 +36,15 @@ BUSY_WAIT = timedelta(milliseconds=500)
 OPEN_LIMIT_PAUSE = timedelta(seconds=60)
 # The longest of them: X's own windows are as long.
 OPEN_LIMIT_LONGEST = timedelta(minutes=15)
+# Work that waits for a person looks again after this long, since nobody says when the person acts.
+PERSON_LOOK = timedelta(seconds=60)
 _Key = tuple[str, str]
 
 
-@dataclass
-class _Closed:
-    """An endpoint that must not be called before `until`, because of the last error."""
+@dataclass(frozen=True)
+class _Trouble:
+    """The last error of an endpoint. strikes: failures in a row without an answer."""
 
-    until: datetime
-    error: ConnectorError
     strikes: int = 0
 
 
@@ -76,11 +87,12 @@ class Endpoints:
     """
 
     clock: Callable[[], datetime]
+    pauses: EndpointPausesPort
     places: int = 8
     total: int = 16
     open_ended: OpenEndedLimits = field(default_factory=OpenEndedLimits)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _closed: dict[_Key, _Closed] = field(default_factory=dict)
+    _trouble: dict[_Key, _Trouble] = field(default_factory=dict)
     _in_use: Counter[_Key] = field(default_factory=Counter)
     _blocks: int = 0
 
@@ -88,51 +100,67 @@ class Endpoints:
     def using(self, account_id: str, *endpoints: Endpoint) -> Iterator[None]:
         """Take a place at each endpoint for the duration of the block.
 
-        Raises Retryable with scope LANE and `until`, and calls nothing, while one of them is limited, silent or busy.
+        Raises Retryable with scope LANE and `until`, and calls nothing, while one of them is paused or busy. Raises
+        StoreUnavailable.
         """
+        now = self.clock()
+        for pause in self.pauses.of(account_id, endpoints, epoch_ms(now)).values():
+            until = _look_at(moment(int(pause["until"])), pause["reason"], now)
+            raise Retryable(pause["reason"], pause["detail"], scope=Scope.LANE, until=until)
         keys = [(account_id, endpoint) for endpoint in endpoints]
         with self._lock:
-            for key in keys:
-                self._check(key)
+            if self._blocks >= self.total or any(self._in_use[key] >= self.places for key in keys):
+                raise Retryable("endpoint_busy", "Other messages are using this endpoint.", until=now + BUSY_WAIT)
             self._in_use.update(keys)
             self._blocks += 1
+            before = {key: self._trouble.get(key) for key in keys}
         try:
             yield
         finally:
             with self._lock:
                 self._in_use.subtract(keys)
                 self._blocks -= 1
-        # Reached only without an error: the endpoints answer.
+        # Reached only without an error: the endpoints answer. Another call may have failed meanwhile: that counts.
         for key in keys:
-            self._closed.pop(key, None)
-            self.open_ended.over(*key)
+            if self._trouble.get(key) is before[key]:
+                self._trouble.pop(key, None)
+                self.open_ended.over(*key)
 
-    def closed(self, account_id: str, error: ConnectorError, until: datetime) -> None:
-        """Note that X named a moment before which the endpoint of this error must not be called."""
+    def closed(self, account_id: str, error: ConnectorError, until: datetime) -> datetime:
+        """Pause the endpoint of this error until a moment. Return when its work looks again.
+
+        Raises StoreUnavailable.
+        """
         with self._lock:
-            self._closed[account_id, error.endpoint] = _Closed(until, error)
+            self._trouble[account_id, error.endpoint] = _Trouble()
+        self.pauses.pause(account_id, error.endpoint, epoch_ms(until), error.reason, error.detail)
+        return _look_at(until, error.reason, self.clock())
 
     def failed(self, account_id: str, error: ServiceUnavailable) -> None:
-        """Note that the endpoint of this error did not answer."""
-        key, now = (account_id, error.endpoint), self.clock()
+        """Note that the endpoint of this error did not answer. After some failures in a row it is paused for a moment.
+
+        Raises StoreUnavailable.
+        """
+        key = (account_id, error.endpoint)
         with self._lock:
-            known = self._closed.get(key)
+            known = self._trouble.get(key)
             strikes = (known.strikes if known else 0) + 1
-            wait = min(PROBE_FIRST * 2 ** min(strikes - STRIKES, 10), PROBE_LONGEST) if strikes >= STRIKES else None
-            self._closed[key] = _Closed(now + wait if wait else now, error, strikes)
+            self._trouble[key] = _Trouble(strikes)
+        if strikes >= STRIKES:
+            until = self.clock() + min(PROBE_FIRST * 2 ** min(strikes - STRIKES, 10), PROBE_LONGEST)
+            self.pauses.pause(account_id, error.endpoint, epoch_ms(until), error.reason, error.detail)
 
     def note(self, account_id: str, error: ConnectorError) -> None:
-        """Note an error for which nothing is retried, so that the next call does not meet it at once."""
+        """Note an error for which nothing is retried, so that the next call does not meet it at once.
+
+        Raises StoreUnavailable.
+        """
         if isinstance(error, RateLimited):
             self.closed(account_id, error, error.until or self.clock() + OPEN_LIMIT_PAUSE)
         elif isinstance(error, ServiceUnavailable):
             self.failed(account_id, error)
 
-    def _check(self, key: _Key) -> None:
-        now = self.clock()
-        known = self._closed.get(key)
-        if known is not None and known.until > now:
-            error = known.error
-            raise Retryable(error.reason, error.detail, scope=Scope.LANE, until=known.until, status=error.status)
-        if self._in_use[key] >= self.places or self._blocks >= self.total:
-            raise Retryable("endpoint_busy", "Other messages are using this endpoint.", until=now + BUSY_WAIT)
+
+def _look_at(until: datetime, reason: str, now: datetime) -> datetime:
+    """Return when work that waits until a moment looks again."""
+    return min(until, now + PERSON_LOOK) if reason in AWAITS_A_PERSON else until

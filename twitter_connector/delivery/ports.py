@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from twitter_connector.errors import ConnectorError
@@ -35,6 +35,13 @@ class LanesPort(Protocol):
     def wakeup_received(self, direction: Direction) -> None: ...
     def suppress_wakeups(self, direction: Direction) -> None: ...
     def overdue_seconds(self, direction: Direction) -> float: ...
+
+
+class EndpointPausesPort(Protocol):
+    """See queue/endpoint_pauses.py."""
+
+    def pause(self, account_id: str, endpoint: str, until_ms: int, reason: str, detail: str) -> None: ...
+    def of(self, account_id: str, endpoints: Iterable[str], now_ms: int) -> Mapping[str, Mapping[str, str]]: ...
 
 
 class HeartbeatsPort(Protocol):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, LeaseLost
+from twitter_connector.errors import ConnectorError, CredentialsRejected, LeaseLost, StoreUnavailable
 from twitter_connector.messages.kinds.reply_quote import quote_of, quoted_id
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
@@ -59,6 +59,8 @@ class ReplyQuotes:
             return _none(message, "unknown_message")
         try:
             dm = twitter.shown(event_id)
+        except StoreUnavailable:
+            raise  # X was not asked, so nothing is decided
         except CredentialsRejected as error:
             if error.reason not in _THIS_CALL_ONLY and not lease.tries:
                 raise

@@ -69,8 +69,7 @@ class RetryPolicy:
     """Decides about the errors of one direction. chance: from 0 to 1, spreads retries.
 
     note_wait: called with account id and end when messages wait for money, an enrolment or a grant. waited_until: the
-    last such end of an account, or None. note_refusal: called with account id, sentence and end when they wait because
-    X refuses one endpoint to an account that it accepts.
+    last such end of an account, or None.
     """
 
     direction: Direction
@@ -81,7 +80,6 @@ class RetryPolicy:
     open_ended: OpenEndedLimits = field(default_factory=OpenEndedLimits)
     note_wait: Callable[[str, datetime], None] = lambda account_id, until: None
     waited_until: Callable[[str], datetime | None] = lambda account_id: None
-    note_refusal: Callable[[str, str, datetime], None] = lambda account_id, detail, until: None
 
     def decide(self, error: Exception, lease: Lease, account: Account | None = None) -> Decision:
         """Return what to do about a failed try. account: whose credentials the try used, if any."""
@@ -126,8 +124,7 @@ class RetryPolicy:
         now = self.clock()
         if error.scope is Scope.ENDPOINT:
             until = error.until or self.endpoints.open_ended.until(lease.account_id, now, error.endpoint)
-            self.endpoints.closed(lease.account_id, error, until)
-            return self._waits_until(until)
+            return self._waits_until(self.endpoints.closed(lease.account_id, error, until))
         until = max(error.until or self.open_ended.until(lease.account_id, now), now)
         return Pause(self._spread(until), error, self.direction)
 
@@ -139,7 +136,7 @@ class RetryPolicy:
             if error.scope is Scope.OTHER_SIDE:
                 return Pause(self._spread(max(error.until, now)), error, self.direction)
             if error.scope is Scope.ENDPOINT:
-                self.endpoints.closed(lease.account_id, error, error.until)
+                return self._waits_until(self.endpoints.closed(lease.account_id, error, error.until))
             return self._waits_until(error.until)
         if error.scope is Scope.ENDPOINT and isinstance(error, ServiceUnavailable):
             self.endpoints.failed(lease.account_id, error)
@@ -190,7 +187,6 @@ class RetryPolicy:
         """Leave what needs this endpoint where it is; the account's other messages go on."""
         until = max(error.until or self.clock() + OPEN_LIMIT_PAUSE, self.clock())
         self.note_wait(lease.account_id, until)
-        self.note_refusal(lease.account_id, error.detail, until)
         return self._limited(error.waiting(until=until), lease)
 
     def _paused(self, error: RateLimited, until: datetime | None, lease: Lease) -> Pause:

@@ -89,7 +89,7 @@ class SendStep:
         # Written before the send: if no answer ever comes, the next try looks for the message.
         self._write(upload, started_ms=started, sends=sends)
         try:
-            dm_id = self.twitter.send_dm(self.message.header.customer_id, self._attached(media_id))
+            dm_id = self.twitter.send_dm(self.message.header.customer_id, replace(self.step, media_id=media_id))
         except OutcomeUnknown as error:
             if isinstance(error, RefusedOrDelivered):
                 self._write(upload, started_ms=started, sends=sends, refusal=f"{error.reason}\n{error.detail}")
@@ -120,9 +120,6 @@ class SendStep:
         media_id = self.tools.media_transfer.take_out(ref, self.account, upload, keep)
         return latest[0], media_id
 
-    def _attached(self, media_id: str) -> SendDm:
-        return replace(self.step, media_id=media_id)
-
     def _look(self, begun: SendRecordPort) -> str | None:
         """Look for a send whose answer never came. Return its id, or None if it was most likely not delivered.
 
@@ -144,7 +141,12 @@ class SendStep:
         looks = begun.looks + 1
         if looks < len(LOOKS_AFTER):
             self._write(
-                begun.upload, started_ms=begun.started_ms, sends=begun.sends, looks=looks, refusal=begun.refusal
+                begun.upload,
+                started_ms=begun.started_ms,
+                sends=begun.sends,
+                looks=looks,
+                refusal=begun.refusal,
+                over_capacity=begun.over_capacity,
             )
             raise OutcomeUnknown(
                 "outcome_unknown",

@@ -12,7 +12,7 @@ import redis
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import Line, store_errors
-from twitter_connector.broker.shift import unshifted
+from twitter_connector.broker.pauses import unshifted
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import (
     TYPING_INDICATOR,
@@ -25,6 +25,7 @@ from twitter_connector.model.work import (
 
 from .clock import BrokerClock
 from .effects import arguments
+from .endpoint_pauses import EndpointPauses
 from .scripts import LaneScripts
 from .timings import QueueTimings
 from .wakeups import Wakeups
@@ -48,6 +49,7 @@ class Lanes:
     ) -> None:
         """clock: epoch ms, in place of the server's clock (tests). process_clock: measures the ages of messages."""
         self.timings = timings
+        self.endpoint_pauses = EndpointPauses(client)
         self._client = client
         self._wakeups = wakeups
         script = LaneScripts(line, timings.wakeup, clock)
@@ -141,10 +143,14 @@ class Lanes:
         """End the pause of an account in one direction."""
         self._wake(self._resume(direction, quote(account_id, safe="")))
 
-    def end_waits(self, direction: Direction, account_id: str) -> None:
-        """Make the waiting lanes of an account due now. Leased lanes keep their lease. Not for outbound lanes: some of
-        them wait for the outcome of a send."""
-        self._wake(self._end_waits(direction, quote(account_id, safe="")))
+    def end_waits(self, account_id: str) -> None:
+        """End what a person ends by acting: the pauses of endpoints, and the waits of inbound lanes.
+
+        Leased lanes keep their lease. Outbound lanes wait on: some of them wait for the outcome of a send, and those
+        that wait for a person look again within a minute.
+        """
+        self.endpoint_pauses.end(account_id)
+        self._wake(self._end_waits(Direction.IN, quote(account_id, safe="")))
 
     def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
         """Return the pauses of the account by direction: until and since (epoch ms), reason, detail."""

@@ -162,7 +162,9 @@ class Accounts:
     def remove(self, account_id: str) -> None:
         with store_errors():
             self._client.hdel(keys.ACCOUNTS, account_id)
-            self._client.delete(keys.ACCOUNT_STATUS.format(account=account_id), keys.REFUSAL.format(account=account_id))
+            self._client.delete(
+                keys.ACCOUNT_STATUS.format(account=account_id), keys.ENDPOINT_PAUSES.format(account=account_id)
+            )
         self._cache.pop(account_id, None)
 
     def withdraw(self, account_id: str) -> None:

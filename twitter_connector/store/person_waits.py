@@ -1,14 +1,9 @@
-"""Until when the messages of an account wait for a person, and what X refuses meanwhile."""
+"""Until when the messages of an account wait for a person."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
-import redis
-
-from twitter_connector.broker import keys
-from twitter_connector.broker.connection import store_errors
 from twitter_connector.model.timestamps import epoch_ms, moment
 
 from .accounts import Accounts
@@ -17,10 +12,8 @@ from .accounts import Accounts
 class PersonWaits:
     """What the retry policies of all workers note. Raises StoreUnavailable."""
 
-    def __init__(self, client: redis.Redis, accounts: Accounts, clock: Callable[[], datetime]) -> None:
-        self._client = client
+    def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
-        self._clock = clock
 
     def note(self, account_id: str, until: datetime) -> None:
         """Record the moment until which messages of the account wait for a person."""
@@ -30,9 +23,3 @@ class PersonWaits:
         """Return the moment until which messages of the account wait for a person, or None."""
         ms = self._accounts.account_status(account_id).get("waited_until")
         return moment(ms) if ms else None
-
-    def note_refusal(self, account_id: str, detail: str, until: datetime) -> None:
-        """Record until then why X refuses an endpoint to the account, for a person to read."""
-        seconds = max(1, round((until - self._clock()).total_seconds()))
-        with store_errors():
-            self._client.set(keys.REFUSAL.format(account=account_id), detail, ex=seconds)

@@ -12,7 +12,8 @@ import redis
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
-from twitter_connector.broker.shift import unshifted
+from twitter_connector.broker.pauses import active, unshifted
+from twitter_connector.errors import AWAITS_A_PERSON, NEEDS_A_PERSON
 from twitter_connector.model.work import Direction
 
 from .heartbeats import alive, unserved
@@ -27,8 +28,8 @@ class AccountSnapshot:
     status: epoch-ms moments and counts by name, see Accounts.note. waiting: number of lanes with work. lag: seconds for
     which the lane that is due longest has been waiting for a worker. pauses: until (epoch ms), reason, detail, since.
     probes: when the other side is probed next (epoch ms), where it could not be reached. limits: endpoint -> limit,
-    remaining, reset (epoch seconds), as X's last answer said. refusal: what a person has to do so that X stops refusing
-    one endpoint, or "".
+    remaining, reset (epoch seconds), as X's last answer said. endpoint_pauses: until (epoch ms), reason and detail, of
+    the endpoints that only their own messages wait for.
     """
 
     status: Mapping[str, int]
@@ -37,7 +38,14 @@ class AccountSnapshot:
     pauses: Mapping[Direction, Mapping[str, str]]
     probes: Mapping[Direction, int]
     limits: Mapping[str, Mapping[str, int]]
-    refusal: str
+    endpoint_pauses: Mapping[str, Mapping[str, str]]
+
+    @property
+    def attention(self) -> str:
+        """What a person has to do so that messages go on, in a sentence; "" if nobody has to act."""
+        reasons = [(pause, NEEDS_A_PERSON) for pause in self.pauses.values()]
+        reasons += [(pause, AWAITS_A_PERSON) for pause in self.endpoint_pauses.values()]
+        return next((pause["detail"] for pause, of_a_person in reasons if pause["reason"] in of_a_person), "")
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ class Status:
         account = quote(account_id, safe="")
         pipe.hgetall(keys.ACCOUNT_STATUS.format(account=account_id))
         pipe.hgetall(keys.BUDGETS.format(account=account_id))
-        pipe.get(keys.REFUSAL.format(account=account_id))
+        pipe.hgetall(keys.ENDPOINT_PAUSES.format(account=account))
         for direction in _DIRECTIONS:
             due = keys.DUE.format(direction=direction, account=account)
             pipe.zcard(due)
@@ -105,7 +113,7 @@ class Status:
             endpoint: dict(zip(("limit", "remaining", "reset"), json.loads(row), strict=True))
             for endpoint, row in next(answers).items()
         }
-        refusal: str = next(answers) or ""
+        endpoint_pauses = active(next(answers), now_ms)
         waiting: dict[Direction, int] = {}
         lag: dict[Direction, float] = {}
         pauses: dict[Direction, Mapping[str, str]] = {}
@@ -120,4 +128,4 @@ class Status:
                 pauses[direction] = unshifted(pause, shift_ms)
             if until := next(answers):
                 probes[direction] = int(until) - shift_ms
-        return AccountSnapshot(status, waiting, lag, pauses, probes, limits, refusal)
+        return AccountSnapshot(status, waiting, lag, pauses, probes, limits, endpoint_pauses)

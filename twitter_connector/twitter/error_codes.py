@@ -72,7 +72,7 @@ CODES: dict[int, ErrorMeaning] = {
         "The app may not write. Set its permission to Read, Write and Direct Messages, then make new access tokens",
     ),
     87: (CredentialsRejected, "not_permitted", "Twitter does not let this app do that. Check its access level"),
-    220: (CredentialsRejected, "not_permitted", "Twitter does not let these credentials do that"),
+    220: (CredentialsRejected, "not_permitted", f"Twitter does not let these credentials do that. {_TOKENS}"),
     200: (CredentialsRejected, "not_permitted", "The app has no access to the Account Activity API. Apply for it"),
     348: (CredentialsRejected, "not_permitted", "The app may not read this user's activity. Make new access tokens"),
     453: (

@@ -1,0 +1,25 @@
+"""What `twitter-connector accounts` prints: what GET /accounts answers, as a table or as JSON."""
+
+from __future__ import annotations
+
+import json
+
+from tests.brokers import Broker
+from tests.commands.printed import printed
+from twitter_connector import create_app
+from twitter_connector.bootstrap import Services
+from twitter_connector.model.account import Account, Credentials
+
+ACCOUNT = Account("732739706", Credentials("key", "secret", "token", "token-secret"), "", screen_name="acme")
+
+
+def test_the_list_says_what_the_route_says(broker_process: Broker, services: Services) -> None:
+    assert printed(broker_process, "accounts") == []
+    services.accounts.save(ACCOUNT)
+    services.lanes.pause("out", ACCOUNT.id, 4_000_000_000_000, "account_locked", "Log in at x.com.")
+    services.lanes.endpoint_pauses.pause(ACCOUNT.id, "upload", 4_000_000_000_000, "rate_limited", "X's limit.")
+    items = create_app(services.settings, services).test_client().get("/accounts").get_json()["items"]
+    assert [json.loads(line) for line in printed(broker_process, "accounts", "--json")] == [items]
+    heading, line = printed(broker_process, "accounts")
+    assert heading.split() == ["ACCOUNT_ID", "SCREEN_NAME", "API", "INBOUND", "STATE", "ATTENTION"]
+    assert line.split(maxsplit=5) == ["732739706", "acme", "v1.1", "aaa", "attention", "Log in at x.com."]

@@ -1,0 +1,80 @@
+"""An account as its routes and commands show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twitter_connector.model.account import Account
+from twitter_connector.model.capabilities import Capabilities
+from twitter_connector.model.oauth2 import ENDED_AT, GRANT_LASTS, NEXT_AT, REFRESHED_AT, UNTIL
+from twitter_connector.model.timestamps import iso, moment
+from twitter_connector.model.work import Direction
+
+from .installation import Loss
+from .status import AccountSnapshot
+
+
+def described(account: Account, snapshot: AccountSnapshot, can: Capabilities, loss: Loss | None) -> dict[str, Any]:
+    """Return what may be known of an account, as JSON: everything but its secrets.
+
+    can: what its API can carry. loss: the last loss of the broker's data, while it matters.
+    """
+    account_status, pauses, probes = snapshot.status, snapshot.pauses, snapshot.probes
+    attention = account.attention or snapshot.attention or (loss.detail if loss is not None else "")
+    state = "attention" if attention else "paused" if pauses else "unreachable" if probes else "active"
+    return {
+        "account_id": account.id,
+        "screen_name": account.screen_name,
+        "api": account.api,
+        **account.settings,
+        "inbound": account.inbound,
+        "can": can.names(),
+        "state": state,
+        "attention": attention or None,
+        "token_refresh": _token_refresh(account_status) if account.credentials.oauth2_refresh_token else None,
+        "webhook": (
+            {"id": account.webhook.id, "url": account.webhook.url, "valid": account.webhook.valid}
+            if account.webhook
+            else None
+        ),
+        "subscribed": account.subscribed,
+        "registered_at": iso(account.registered_at) if account.registered_at else None,
+        "last_event_at": _iso(account_status.get("last_event_at")),
+        "last_crc_at": _iso(account_status.get("last_crc_at")),
+        "lanes_waiting": {d.word: n for d, n in snapshot.waiting.items()},
+        "webhook_checked_at": _iso(account_status.get("checked_at")),
+        # Customers' messages since then are still to be read back.
+        "gap_since": _iso(account_status.get("gap_since") or None),
+        "twitter_limits": snapshot.limits,
+        "unreachable": {
+            d.word: {"side": "CCM" if d is Direction.IN else "Twitter", "probed_at": _iso(until)}
+            for d, until in probes.items()
+        },
+        "pauses": {
+            **{d.word: _pause(pause) for d, pause in pauses.items()},
+            **{endpoint: _pause(pause) for endpoint, pause in snapshot.endpoint_pauses.items()},
+        },
+    }
+
+
+def _pause(pause: Mapping[str, str]) -> dict[str, Any]:
+    return {"until": _iso(int(pause["until"])), "reason": pause["reason"], "detail": pause["detail"]}
+
+
+def _token_refresh(status: Mapping[str, int]) -> dict[str, Any]:
+    """Return how the account's OAuth 2.0 token stands. Moments that are not known are None."""
+    ended, next_at, refreshed = status.get(ENDED_AT), status.get(NEXT_AT), status.get(REFRESHED_AT)
+    return {
+        "state": "grant_ended" if ended else "failing" if next_at else "ok" if refreshed else "new",
+        "refreshed_at": _iso(refreshed or None),
+        "access_token_until": _iso(status.get(UNTIL) or None),
+        # X ends a grant that nobody uses until then.
+        "grant_until": iso(moment(refreshed) + GRANT_LASTS) if refreshed else None,
+        "next_try_at": _iso(next_at or None),
+        "ended_at": _iso(ended or None),
+    }
+
+
+def _iso(ms: int | None) -> str | None:
+    return iso(moment(ms)) if ms is not None else None
