@@ -51,6 +51,8 @@ LASTING = (
     "accounts",
     "link:",
     "gate:",
+    "usage:",
+    "billed:",
 )
 
 

@@ -391,6 +391,7 @@ LONG_MODULES = {
     "twitter_connector/delivery/consumer.py": "one loop: lease, deliver, settle, postpone, give up",
     "twitter_connector/delivery/retry_policy.py": "the one place that acts on errors",
     "twitter_connector/errors.py": "the one list of error families and scopes",
+    "twitter_connector/model/work.py": "the one list of what lanes and their effects carry",
     "twitter_connector/net/public_fetch.py": "one guarded fetch: address check, redirects, limits",
     "twitter_connector/processes/supervisor.py": "one supervisor: start order, restarts, stop order",
     "twitter_connector/queue/lanes.py": "one method for each script of the lanes",

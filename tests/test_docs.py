@@ -91,6 +91,9 @@ DEFAULT_WORDS = {
     "INBOUND_MAX_AGE": "24h",
     "OUTBOUND_MAX_AGE": "24h",
     "DEAD_LETTERS_MAX_AGE": "30d",
+    "X_PRICES": "X's published list",
+    "USAGE_SOFT_LIMIT": "unset",
+    "USAGE_HARD_LIMIT": "unset",
 }
 
 

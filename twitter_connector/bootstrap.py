@@ -22,6 +22,7 @@ from twitter_connector.accounts.polling import Polling
 from twitter_connector.accounts.refused_token import renewed_credentials, renewing
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.send_only import SendOnlyAccounts
+from twitter_connector.accounts.spending import Spending
 from twitter_connector.accounts.streaming import Streaming
 from twitter_connector.accounts.token_refresh import TokenRefresh
 from twitter_connector.accounts.webhook_check import Upkeep
@@ -64,6 +65,7 @@ from twitter_connector.store.person_waits import PersonWaits
 from twitter_connector.store.rate_limits import RateLimits
 from twitter_connector.store.status import Status
 from twitter_connector.store.token_pairs import TokenPairs
+from twitter_connector.store.usage import UsageCounts
 from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.twitter.chunked_upload import Outgoing
 from twitter_connector.twitter.flavours import Flavours
@@ -95,6 +97,8 @@ class Services:
     rate_limits: RateLimits
     person_waits: PersonWaits
     status: Status
+    usage: UsageCounts
+    spending: Spending
     heartbeats: Heartbeats
     locks: Locks
     twitter: Flavours
@@ -138,8 +142,14 @@ def _media_transfer(
 def described(services: Services, accounts: Sequence[Account]) -> list[dict[str, Any]]:
     """Return what may be known of these accounts, see store/account_view.py. Raises StoreUnavailable."""
     snapshots = services.status.snapshot([account.id for account in accounts]).accounts
-    loss = services.installation.last
-    return [account_view.described(a, snapshots[a.id], services.twitter.of(a).can, loss) for a in accounts]
+    loss, spending = services.installation.last, services.spending
+
+    def one(account: Account) -> dict[str, Any]:
+        snapshot = snapshots[account.id]
+        usage, reached = spending.shown(account, snapshot.usage), spending.attention(account, snapshot.usage)
+        return account_view.described(account, snapshot, services.twitter.of(account).can, loss, usage, reached)
+
+    return [one(account) for account in accounts]
 
 
 def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeups | None = None) -> Services:
@@ -163,10 +173,12 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     pairs = TokenPairs(client, vault)
     token_refresh = TokenRefresh(accounts, accounts, lanes, locks, pairs, oauth2.refresh, clock)
     renewed = renewed_credentials(accounts, token_refresh)
-    twitter = Flavours(http_client, settings, clock, rate_limits.note, renewed)
+    usage = UsageCounts(client, clock)
+    spending = Spending(usage, settings.x_prices, settings.usage_soft_limit, settings.usage_hard_limit)
+    twitter = Flavours(http_client, settings, clock, rate_limits.note, renewed, usage.note)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal"))
-    backfill = Backfill(accounts, inbox, twitter.messages, clock)
+    backfill = Backfill(accounts, inbox, twitter.messages, clock, spending.limit)
     registration = AccountRegistration(
         accounts,
         lanes,
@@ -197,14 +209,16 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         http_client=http_client,
         lanes=lanes,
         inbox=inbox,
-        ledger=SendLedger(client, line),
+        ledger=SendLedger(client, line, clock.last_known),
         conversations=Conversations(client),
         media_transfer=_media_transfer(settings, http_client, clock, twitter, credentials, endpoints),
         accounts=accounts,
         dead_letters=DeadLetters(client),
         rate_limits=rate_limits,
         person_waits=PersonWaits(accounts),
-        status=Status(client),
+        status=Status(client, clock.last_known),
+        usage=usage,
+        spending=spending,
         heartbeats=Heartbeats(client),
         locks=locks,
         twitter=twitter,
@@ -215,7 +229,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         endpoints=endpoints,
         send_only_account=SendOnlyAccounts(accounts, enquiries, cim.configuration, twitter.registration, clock),
         upkeep=upkeep,
-        polling=Polling(accounts, accounts, locks, inbox, twitter.lookups, clock, _count_event),
+        polling=Polling(accounts, accounts, locks, inbox, twitter.lookups, clock, _count_event, spending.limit),
         oauth2=oauth2,
         pairs=pairs,
         token_refresh=token_refresh,

@@ -25,6 +25,7 @@ COMMANDS = {
     "heal": ("check", "heal"),
     "dead-letters": ("dead_letters", "dead_letters"),
     "doctor": ("doctor", "doctor"),
+    "usage": ("usage", "usage"),
     "credentials": ("credentials", "credentials"),
 }
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,6 +58,9 @@ class Settings:
     outbound_max_age: timedelta = timedelta(hours=24)
     dead_letters_max: int = 100_000
     dead_letters_max_age: timedelta = timedelta(days=30)
+    x_prices: Mapping[str, Decimal] = field(default_factory=lambda: parse.prices("{}"))
+    usage_soft_limit: Decimal | None = None
+    usage_hard_limit: Decimal | None = None
     log_level: str = "INFO"
     log_format: str = "text"
     var_dir: Path = Path("var")
@@ -116,6 +120,9 @@ class Settings:
             outbound_max_age=read("OUTBOUND_MAX_AGE", parse.duration, cls.outbound_max_age),
             dead_letters_max=read("DEAD_LETTERS_MAX", parse.at_least(1), cls.dead_letters_max),
             dead_letters_max_age=read("DEAD_LETTERS_MAX_AGE", parse.duration, cls.dead_letters_max_age),
+            x_prices=read("X_PRICES", parse.prices, parse.prices("{}")),
+            usage_soft_limit=read("USAGE_SOFT_LIMIT", parse.usd),
+            usage_hard_limit=read("USAGE_HARD_LIMIT", parse.usd),
             log_level=read("LOG_LEVEL", parse.log_level, cls.log_level),
             log_format=read("LOG_FORMAT", parse.one_of("json", "text"), "text" if terminal else "json"),
             var_dir=var_dir,
@@ -123,6 +130,9 @@ class Settings:
             use_sandbox=use_sandbox,
             warnings=read.warnings(),
         )
+        if not _below(settings.usage_soft_limit, settings.usage_hard_limit):
+            sentence = "USAGE_SOFT_LIMIT has no effect: it is not below USAGE_HARD_LIMIT."
+            settings = replace(settings, warnings=(*settings.warnings, sentence))
         if settings.ccm_url is None and needs_ccm:
             raise BadSetting(
                 "CCM_URL is not set. Set it to CCM's base URL, or set SANDBOX=1 to use the sandbox as X and CCM."
@@ -157,6 +167,10 @@ class Settings:
     def local_url(self) -> str:
         """Return the service's base URL for callers on this machine."""
         return _base_url({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host), self.port)  # noqa: S104
+
+
+def _below(lower: Decimal | None, upper: Decimal | None) -> bool:
+    return lower is None or upper is None or lower < upper
 
 
 def _base_url(host: str, port: int) -> str:

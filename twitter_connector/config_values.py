@@ -5,10 +5,14 @@ The text of an error quotes the value only where it cannot be a secret.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from urllib.parse import SplitResult, urlsplit
+
+from twitter_connector.model.usage import PUBLISHED_PRICES
 
 
 def port(raw: str) -> int:
@@ -118,6 +122,34 @@ def at_least(minimum: int) -> Callable[[str], int]:
         return int(raw)
 
     return parse
+
+
+def usd(raw: str) -> Decimal:
+    """Return an amount of US dollars above zero."""
+    amount = _amount(raw)
+    if amount is None or amount == 0:
+        raise ValueError(f"an amount of US dollars such as 5 or 2.50 is needed, not {raw!r}")
+    return amount
+
+
+def prices(raw: str) -> Mapping[str, Decimal]:
+    """Return the price of each kind of usage: those of a JSON object, and X's published ones for the rest."""
+    try:
+        # Never a float: 0.1 would not be a tenth.
+        given = json.loads(raw, parse_float=Decimal, parse_int=Decimal)
+        kinds = set(given.keys())
+    except (ValueError, AttributeError):
+        raise ValueError('a JSON object with prices in US dollars is needed, such as {"dm_sent": 0.015}') from None
+    if unknown := sorted(kinds - set(PUBLISHED_PRICES)):
+        raise ValueError(f"{unknown[0]!r} is no kind of usage; the kinds are {', '.join(PUBLISHED_PRICES)}")
+    amounts = {kind: _amount(str(price)) for kind, price in given.items() if not isinstance(price, bool)}
+    if wrong := sorted(kind for kind in given if amounts.get(kind) is None):
+        raise ValueError(f"the price of {wrong[0]} is not a number of US dollars, 0 or more")
+    return {**PUBLISHED_PRICES, **{kind: amount for kind, amount in amounts.items() if amount is not None}}
+
+
+def _amount(raw: str) -> Decimal | None:
+    return Decimal(raw) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", raw) else None
 
 
 def typing_errors(names: set[str], known: set[str]) -> dict[str, str]:

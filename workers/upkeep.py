@@ -25,6 +25,7 @@ def upkeep(services: Services) -> None:
             return  # another replica's scheduler was first
         services.upkeep.check_due()
         services.accounts.forget_retired()
+        services.spending.log_reached(services.accounts.all(), services.locks.once)
         _trim(services)
         _check_channel_type(services)
     snapshot = services.status.snapshot([account.id for account in services.accounts.all()])

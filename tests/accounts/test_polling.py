@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from tests.fakes import FakeAccounts, FakeClock, FakeLocks
-from twitter_connector.accounts.polling import CALL_EVERY, FIRST_PAGE, LATER_PAGE, QUIET_EVERY, Polling
+from twitter_connector.accounts.polling import (
+    CALL_EVERY,
+    FIRST_PAGE,
+    LATER_PAGE,
+    LIMITED_EVERY,
+    QUIET_EVERY,
+    Polling,
+)
+from twitter_connector.accounts.spending import Limit
 from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited, ServiceUnavailable
 from twitter_connector.model.account import V2, Account, Credentials
 from twitter_connector.model.event import DM, RawEvent
@@ -44,7 +52,7 @@ class X:
         start = int(token or 0)
         rows = newest_first[start : start + size]
         more = str(start + size) if start + size < len(newest_first) else ""
-        return Page(tuple(rows), more, self.whole, len(rows), self.budget)
+        return Page(tuple(rows), more, self.whole, self.budget)
 
 
 @dataclass
@@ -64,7 +72,7 @@ class Desk:
     x: X = field(default_factory=X)
     inbox: Inbox = field(default_factory=Inbox)
     locks: FakeLocks = field(default_factory=FakeLocks)
-    billed: list[int] = field(default_factory=list)
+    limit: Limit = Limit.NONE
 
     def __post_init__(self) -> None:
         self.account = Account(
@@ -83,7 +91,7 @@ class Desk:
             self.inbox,
             lambda account: self.x,
             self.clock,
-            billed=lambda account_id, messages: self.billed.append(messages),
+            limit=lambda account: self.limit,
         )
 
     def message(self, number: int = 0, *, ago: timedelta = timedelta(), own: bool = False) -> str:
@@ -128,7 +136,6 @@ class TestPages:
         ids = desk.messages(3)
         assert desk.poll() == [FIRST_PAGE]
         assert desk.stored == ids
-        assert desk.billed == [4]
 
     def test_older_pages_are_asked_for_while_everything_is_new(self, desk: Desk) -> None:
         desk.later(SECOND)
@@ -285,3 +292,28 @@ class TestTrouble:
     def test_other_accounts_are_not_polled(self, desk: Desk) -> None:
         desk.accounts.save(replace(desk.account, settings={"inbound": "xaa"}, webhook_url="https://x"))
         assert desk.polling.due() == []
+
+
+class TestLimitsOfSpending:
+    def test_a_soft_limit_makes_polls_rarer(self, desk: Desk) -> None:
+        desk.limit = Limit.SOFT
+        desk.later(SECOND)
+        ids = desk.messages(2)
+        assert desk.poll() == [FIRST_PAGE]
+        assert desk.stored == ids
+        assert desk.wait() == LIMITED_EVERY
+        desk.limit = Limit.NONE
+        desk.later()
+        desk.poll()
+        assert desk.wait() == CALL_EVERY
+
+    def test_a_hard_limit_stops_polls_until_it_is_raised_or_the_day_ends(self, desk: Desk) -> None:
+        desk.limit = Limit.HARD
+        ids = desk.messages(2)
+        for _ in range(3):
+            desk.later(LIMITED_EVERY)
+            assert desk.poll() == []
+        desk.limit = Limit.NONE
+        desk.later()
+        assert desk.poll() == [FIRST_PAGE]
+        assert desk.stored == ids, "nothing is lost"

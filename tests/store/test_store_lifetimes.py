@@ -11,6 +11,7 @@ import redis
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
 from twitter_connector.model.account import Account, Credentials, Webhook
+from twitter_connector.model.usage import day_number
 from twitter_connector.model.work import Direction, EchoSeen, Entry
 from twitter_connector.queue.send_ledger import SendRecord
 from twitter_connector.queue.timings import QueueTimings
@@ -79,7 +80,11 @@ def test_every_mark_that_comes_from_outside_has_a_lifetime(services: Services, i
     services.ledger.write_quote(lease, "4", "“text”")
     services.ledger.done("acme", "ada", "3", 1, "77")
     services.lanes.pause(Direction.OUT, "acme", 2**42, "rate_limited", "")
+    services.usage.note("acme", "dm_read", ["1"])
+    day = day_number(services.clock().date())
     expected = {
+        f"tc:usage:acme:{day}": keys.USAGE_SECONDS,
+        f"tc:billed:acme:{day}:dm_read": keys.BILLED_SECONDS,
         "tc:seen:in:acme:1": keys.SEEN_SECONDS,
         "tc:seen:out:acme:3": keys.SEEN_SECONDS,
         "tc:seen:echo:acme:2": keys.SEEN_SECONDS,

@@ -227,3 +227,39 @@ class TestLooking:
         assert isinstance(shown, DmReceived)
         assert shown.text == "quoted"
         assert "event_types" not in query(http.calls[0])
+
+
+class TestUsage:
+    @pytest.fixture
+    def used(self) -> list[tuple[Any, ...]]:
+        return []
+
+    @pytest.fixture
+    def x(self, used: list[tuple[Any, ...]]) -> V2Messages:
+        http = TwitterHttp(HttpClient(), lambda: NOW)
+        return V2Messages(http, API, ACCOUNT, lambda *position: None, lambda *more: used.append(more))
+
+    def test_every_event_that_a_look_up_returns_is_billed_also_those_that_are_not_read(
+        self, http: responses.RequestsMock, x: V2Messages, used: list[tuple[Any, ...]]
+    ) -> None:
+        group = row("3", dm_conversation_id="1582103724607971332")
+        http.get(EVENTS, json={"data": [row("1"), row("2", sender_id=ACCOUNT.id), group, {"text": "no id"}]})
+        assert [event.id for event in x.page(10).events] == ["1", "2"]
+        assert used == [(ACCOUNT.id, "dm_read", ["1", "2", "3"])]
+
+    def test_a_message_that_is_looked_up_alone_is_billed(
+        self, http: responses.RequestsMock, x: V2Messages, used: list[tuple[Any, ...]]
+    ) -> None:
+        http.get(f"{EVENTS}/1", json={"data": row("1")})
+        x.shown("1")
+        assert used == [(ACCOUNT.id, "dm_read", ["1"])]
+
+    def test_an_empty_page_and_a_refused_call_cost_nothing(
+        self, http: responses.RequestsMock, x: V2Messages, used: list[tuple[Any, ...]]
+    ) -> None:
+        http.get(EVENTS, json={"meta": {"result_count": 0}})
+        x.page(10)
+        http.get(EVENTS, status=402, json={"type": "https://api.x.com/2/problems/credits-depleted"})
+        with pytest.raises(ConnectorError):
+            x.page(10)
+        assert [ids for _, _, ids in used if ids] == []

@@ -17,6 +17,7 @@ from twitter_connector.model.flavour import Messages
 from twitter_connector.model.timestamps import SNOWFLAKE_EPOCH_MS, epoch_ms, moment
 
 from .ports import AccountStatusPort, InboxPort
+from .spending import Limit
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +35,14 @@ MARGIN = timedelta(minutes=2)
 
 @dataclass
 class Backfill:
-    """status: the accounts' status. messages: the Direct Messages of an account at X."""
+    """status: the accounts' status. messages: the Direct Messages of an account at X. limit: the limit of spending that
+    an account has reached."""
 
     status: AccountStatusPort
     inbox: InboxPort
     messages: Callable[[Account], Messages]
     clock: Callable[[], datetime]
+    limit: Callable[[Account], Limit] = lambda account: Limit.NONE
 
     def open_gap(self, account: Account) -> None:
         """Note that customers' messages may have been missed up to now."""
@@ -63,6 +66,9 @@ class Backfill:
         known = known_until(account, before, now)
         # Stored first: it has to survive whatever happens until the messages are read.
         self.status.note(account.id, **{GAP: epoch_ms(known)})
+        if self.limit(account) is Limit.HARD:
+            log.info("backfill_waits_for_limit", extra={"account": account.id})
+            return None
         if abs(now - moment(before.get("filled_at", 0))) < EVERY and not at_once:
             return None
         self.status.note(account.id, filled_at=epoch_ms(now))
@@ -76,7 +82,7 @@ class Backfill:
         outcomes: list[str] = []
         # Oldest first, so that empty lanes begin with the right message.
         for event in reversed(events):
-            take_in_activities([event], self.inbox, lambda _, outcome: outcomes.append(outcome))
+            take_in_activities([event], self.inbox, lambda _, outcome: outcomes.append(outcome), looked_up=True)
         self.status.note(account.id, **{GAP: 0})
         new = outcomes.count("accepted")
         level = logging.WARNING if new else logging.INFO

@@ -22,6 +22,7 @@ from twitter_connector.model.timestamps import epoch_ms, first_id_at, moment
 
 from .backfill import GAP, NEXT_POLL, POLL_MARK
 from .ports import AccountsPort, AccountStatusPort, InboxPort, LocksPort
+from .spending import Limit
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ SHORTEST = timedelta(seconds=1)
 # After so long without a message, calls are saved up for the next conversation.
 QUIET_AFTER = timedelta(minutes=10)
 QUIET_EVERY = timedelta(seconds=90)
+# How often an account is polled that has reached USAGE_SOFT_LIMIT, and how often the hard limit is looked at again.
+LIMITED_EVERY = timedelta(minutes=5)
 AFTER_TROUBLE = timedelta(seconds=30)
 # Longer than one poll takes. A poller that was killed is replaced after this long.
 LOCK_SECONDS = 60
@@ -44,8 +47,8 @@ ALERTED, FOUND_AT, SIZE = "poll_alerted", "poll_found_at", "poll_size"
 
 @dataclass
 class Polling:
-    """lookups: makes the look-ups of an account. count: called with (family, outcome) for each event. billed: called
-    with account id and how many messages X returned."""
+    """lookups: makes the look-ups of an account. count: called with (family, outcome) for each event. limit:
+    the limit of spending that an account has reached."""
 
     accounts: AccountsPort
     account_status: AccountStatusPort
@@ -54,7 +57,7 @@ class Polling:
     lookups: Callable[[Account], Lookups]
     clock: Callable[[], datetime]
     count: Callable[[str, str], None] = lambda family, outcome: None
-    billed: Callable[[str, int], None] = lambda account_id, messages: None
+    limit: Callable[[Account], Limit] = lambda account: Limit.NONE
 
     def due(self) -> list[Account]:
         """Return the accounts whose time to be polled has come. Raises StoreUnavailable."""
@@ -74,14 +77,17 @@ class Polling:
     def _poll(self, account: Account) -> None:
         # Noted first, so that a poller that dies does not make its successor call at once.
         self._next(account.id, self.clock() + CALL_EVERY)
+        limit = self.limit(account)
+        if limit is Limit.HARD:
+            # The day ends, or an operator raises the limit.
+            self._next(account.id, self.clock() + LIMITED_EVERY)
+            return
         pages: list[Page] = []
         try:
             events = self._new_events(account, pages)
         except ConnectorError as error:
             self._failed(account, error, len(pages))
             return
-        finally:
-            self.billed(account.id, sum(page.count for page in pages))
         outcomes: list[str] = []
 
         def count(family: str, outcome: str) -> None:
@@ -89,11 +95,12 @@ class Polling:
             self.count(family, outcome)
 
         # Oldest first, so that lanes which are empty begin with the right one.
-        take_in_activities(reversed(events), self.inbox, count)
+        take_in_activities(reversed(events), self.inbox, count, looked_up=True)
         if all(page.whole for page in pages):
             self._mark(account.id, events)
         self.account_status.note(account.id, **{SIZE: len(events) * 3 // 2})
-        self._next(account.id, self.clock() + self._gap(account.id, pages, found="accepted" in outcomes))
+        gap = self._gap(account.id, pages, found="accepted" in outcomes)
+        self._next(account.id, self.clock() + (max(gap, LIMITED_EVERY) if limit is Limit.SOFT else gap))
         self._well_again(account)
 
     def _new_events(self, account: Account, pages: list[Page]) -> list[RawEvent]:

@@ -21,6 +21,10 @@ BUDGETS_SECONDS = 900
 LOCK_SECONDS = 300
 # Longer than any limit of X's.
 ENDPOINT_PAUSES_SECONDS = 25 * 3600
+# A month and some days: the counts of a whole month can be compared with X's bill.
+USAGE_SECONDS = 40 * 86400
+# Ids that X billed on a day are of no use after it.
+BILLED_SECONDS = 25 * 3600
 # Uncertain sends are settled within a minute. The rest is a margin for an outage.
 ECHO_SECONDS = 3600
 ECHOES_PER_CUSTOMER = 100
@@ -72,6 +76,10 @@ QUESTION = PREFIX + "question:{account}:{customer}"  # CIM id of the numbered qu
 DEAD = PREFIX + "dead"  # ZSET dead letter id -> failed ms
 DEAD_LETTER = PREFIX + "dead:letters"  # HASH dead letter id -> JSON
 BUDGETS = PREFIX + "budgets:{account}"  # HASH endpoint -> JSON limit, remaining, reset
+USAGE = PREFIX + "usage:{account}:{day}"  # HASH kind -> units that X bills; day: number of days since 1970
+BILLED = PREFIX + "billed:{account}:{day}:{kind}"  # SET of ids that a look-up returned on this day
+USAGE = PREFIX + "usage:{account}:{day}"  # HASH kind -> units that X bills; day: number of days since 1970
+BILLED = PREFIX + "billed:{account}:{day}:{kind}"  # SET of ids that a look-up returned on this day
 LOCK = PREFIX + "chore:{chore}"  # lock: one replica at a time
 WORKERS = PREFIX + "workers"  # ZSET worker name -> ms of its last heartbeat
 PULLED = PREFIX + "pulled:{account}"  # CCM was asked for the account's configuration lately

@@ -146,6 +146,8 @@ def _account(svc: Services, account: Account, state: AccountSnapshot) -> Iterato
     yield from _channel(svc, account)
     if account.attention:
         yield Finding(name, False, "needs attention", account.attention)
+    if advice := svc.spending.attention(account, state.usage):
+        yield Finding(name, False, "limit of spending reached", advice)
     for direction, pause in state.pauses.items():
         yield Finding(name, False, f"{direction.word} paused: {pause['reason']}", pause["detail"])
     for endpoint, pause in state.endpoint_pauses.items():

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 
 from twitter_connector.messages.text import fingerprint
 from twitter_connector.messages.to_twitter import to_plan
-from twitter_connector.model.event import DM, READ, TYPING, RawEvent, order_of
+from twitter_connector.model.event import CHAT, DM, READ, TYPING, RawEvent, order_of
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import ShowTyping
-from twitter_connector.model.work import Direction, EchoSeen, Effect, Entry, TypingIndicator
+from twitter_connector.model.usage import DM_RECEIVED
+from twitter_connector.model.work import Direction, EchoSeen, Effect, Entry, TypingIndicator, Used
 
 from .payload import event_payload, message_payload, report_payload
 from .ports import InboxPort
@@ -26,34 +27,40 @@ def take_in_activities(
     raw_events: Iterable[RawEvent],
     inbox: InboxPort,
     count: Callable[[str, str], None],
+    *,
+    looked_up: bool = False,
 ) -> None:
     """Store the events that are to be delivered, atomically. Raises StoreUnavailable; then nothing was stored.
 
-    count: called with (family, accepted | duplicate | ignored) for each event.
+    count: called with (family, accepted | duplicate | ignored) for each event. looked_up: they came by look-up.
     """
     items: list[Effect] = []
     families = []
+    billed: list[Effect] = []
     for raw_event in raw_events:
-        item = _effect(raw_event)
+        item = _effect(raw_event, looked_up=looked_up)
         if item is None:
             count(raw_event.family, "ignored")
+            if raw_event.family == CHAT and raw_event.id and not raw_event.own:
+                # X bills encrypted messages too, which become no message here.
+                billed.append(Used(raw_event.account_id, DM_RECEIVED, raw_event.id))
         else:
             items.append(item)
             families.append(raw_event.family)
-    if not items:
+    if not items and not billed:
         return
-    new = inbox.accept(items)
-    for family, fresh in zip(families, new, strict=True):
+    new = inbox.accept([*items, *billed])
+    for family, fresh in zip(families, new, strict=False):
         count(family, "accepted" if fresh else "duplicate")
 
 
-def _effect(raw_event: RawEvent) -> Effect | None:
+def _effect(raw_event: RawEvent, *, looked_up: bool) -> Effect | None:
     if not raw_event.readable:
         return _entry(raw_event, UNREADABLE, f"{raw_event.family}:{raw_event.id}")
     if raw_event.family == DM and raw_event.own:
         return _echo(raw_event)
     if raw_event.family == DM:
-        return _entry(raw_event, raw_event.customer_id, f"dm:{raw_event.id}")
+        return _entry(raw_event, raw_event.customer_id, f"dm:{raw_event.id}", looked_up=looked_up)
     if raw_event.family == TYPING and not raw_event.own:
         return TypingIndicator(Direction.IN, raw_event.account_id, raw_event.customer_id, event_payload(raw_event))
     if raw_event.family == READ and not raw_event.own:
@@ -61,8 +68,9 @@ def _effect(raw_event: RawEvent) -> Effect | None:
     return None
 
 
-def _entry(raw_event: RawEvent, lane: str, entry_id: str) -> Entry:
-    return Entry(Direction.IN, raw_event.account_id, lane, entry_id, event_payload(raw_event), order_of(raw_event))
+def _entry(raw_event: RawEvent, lane: str, entry_id: str, *, looked_up: bool = False) -> Entry:
+    payload, order = event_payload(raw_event), order_of(raw_event)
+    return Entry(Direction.IN, raw_event.account_id, lane, entry_id, payload, order, looked_up=looked_up)
 
 
 def _echo(raw_event: RawEvent) -> EchoSeen:

@@ -22,14 +22,12 @@ class Budget:
 class Page:
     """One page of a look-up. events: newest first. next_token: of the next, older page; "" on the last.
 
-    count: how many events X returned and bills, those we do not read included. whole: False if X says that it left out
-    messages of this page. budget: None if X does not tell it.
+    whole: False if X says that it left out messages of this page. budget: None if X does not tell it.
     """
 
     events: tuple[RawEvent, ...]
     next_token: str
     whole: bool
-    count: int = 0
     budget: Budget | None = None
 
 

@@ -35,7 +35,8 @@ class Entry:
 
     lane: the customer's id, or a variant of it for work that must not wait behind the customer's messages.
     id: equal for repeats of the same work. order: text that sorts the entries of the lane; "" for the order of
-    acceptance. again: accept it although its id was seen before (a replay).
+    acceptance. again: accept it although its id was seen before (a replay). looked_up: it came by look-up and not as an
+    event, which X bills as a message read.
     """
 
     direction: Direction
@@ -45,6 +46,13 @@ class Entry:
     payload: str = field(repr=False)
     order: str = ""
     again: bool = False
+    looked_up: bool = False
+
+    @property
+    def billed(self) -> bool:
+        """Whether X bills its delivery: it is a customer's message that came as an event."""
+        by_event = self.direction is Direction.IN and self.order != "" and not self.looked_up
+        return by_event and "~" not in self.lane
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,15 @@ class QuoteForgotten:
 
 
 @dataclass(frozen=True)
+class Used:
+    """One unit of what X bills. id: of the resource, which counts once."""
+
+    account_id: str
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True)
 class DeadLetter:
     """An entry that was given up, with its reason and everything needed to send it again."""
 
@@ -127,7 +144,7 @@ class DeadLetter:
         }
 
 
-Effect = Entry | EchoSeen | TypingIndicator | Link | QuestionClosed | QuoteForgotten | DeadLetter
+Effect = Entry | EchoSeen | TypingIndicator | Link | QuestionClosed | QuoteForgotten | Used | DeadLetter
 
 
 @dataclass(frozen=True)

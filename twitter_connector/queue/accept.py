@@ -106,7 +106,12 @@ class Inbox:
 def _record(items: Sequence[Effect]) -> bytes:
     # Typing indicators are of no use later. All other effects come from workers, which wait for the broker.
     kept = [item for item in items if isinstance(item, Entry | EchoSeen)]
-    return json.dumps([[type(item).__name__, asdict(item)] for item in kept], default=str).encode()
+    return json.dumps([[type(item).__name__, _fields(item)] for item in kept], default=str).encode()
+
+
+def _fields(item: Entry | EchoSeen) -> dict[str, Any]:
+    # An earlier version that reads the record knows no `looked_up`.
+    return {name: value for name, value in asdict(item).items() if name != "looked_up" or value}
 
 
 def _items(record: bytes) -> list[Entry | EchoSeen]:

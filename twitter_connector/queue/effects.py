@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from twitter_connector.broker import keys
 from twitter_connector.model.timestamps import epoch_ms
+from twitter_connector.model.usage import DM_RECEIVED
 from twitter_connector.model.work import (
     DeadLetter,
     EchoSeen,
@@ -23,11 +24,13 @@ from twitter_connector.model.work import (
     QuestionClosed,
     QuoteForgotten,
     TypingIndicator,
+    Used,
 )
 
 from .timings import QueueTimings
 
 _SEEN_MS = keys.SEEN_SECONDS * 1000
+_USAGE_MS = keys.USAGE_SECONDS * 1000
 
 
 class Change(NamedTuple):
@@ -35,10 +38,11 @@ class Change(NamedTuple):
 
     set stores a value, del removes the key. hset and hdel change a field (member). zadd stores a member with a score
     (value; "" for now) and keeps the highest `most`. lpush stores a value and keeps the newest `most`;
-    lpush_at writes the present moment and a space before the value. A tuple, because it is fast to create.
+    lpush_at writes the present moment and a space before the value. count adds one to the field (member) of the present
+    UTC day's key, whose name is the key, a colon and the day. A tuple, because it is fast to create.
     """
 
-    operation: Literal["set", "del", "hset", "hdel", "zadd", "lpush", "lpush_at"]
+    operation: Literal["set", "del", "hset", "hdel", "zadd", "lpush", "lpush_at", "count"]
     key: str
     member: str = ""
     value: str | int = ""
@@ -55,6 +59,7 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
             case Entry():
                 lane = quote(item.lane, safe="~")
                 flat += ["entry", item.direction, account, lane, item.id, item.order, item.payload, int(item.again)]
+                flat += (DM_RECEIVED, _USAGE_MS) if item.billed else ("", 0)
             case EchoSeen():
                 _once(
                     flat, keys.SEEN.format(direction="echo", account=account, id=item.event_id), _SEEN_MS, _echo(item)
@@ -83,6 +88,10 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
             case QuoteForgotten():
                 key = keys.LEDGER.format(account=account, id=quote(item.message_id, safe=""))
                 _always(flat, Change("hdel", key, keys.LEDGER_QUOTE))
+            case Used():
+                seen = keys.SEEN.format(direction=item.kind, account=account, id=quote(item.id, safe=""))
+                stem = keys.USAGE.format(account=account, day="").removesuffix(":")
+                _once(flat, seen, _SEEN_MS, Change("count", stem, item.kind, lifetime_ms=_USAGE_MS))
             case DeadLetter():
                 _always(
                     flat,

@@ -27,6 +27,7 @@ _NAMES = " ".join(
             keys.SEQUENCE,
             keys.ACCOUNT_STATUS,
             keys.CLOCK,
+            keys.USAGE,
         ),
     )
 )

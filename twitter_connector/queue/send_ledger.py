@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ import redis
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import Line, store_errors
 from twitter_connector.model.plan import Upload
+from twitter_connector.model.usage import DM_SENT, day_number
 from twitter_connector.model.work import EchoSeen, Lease
 
 from .scripts import LaneScripts
@@ -51,8 +53,12 @@ _BESIDE = "+"
 class SendLedger:
     """The send ledger in the broker. Every method raises StoreUnavailable if the broker does not answer."""
 
-    def __init__(self, client: redis.Redis, line: Line) -> None:
+    def __init__(
+        self, client: redis.Redis, line: Line, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        """clock: says on which day a message was sent, for the usage."""
         self._client = client
+        self._clock = clock
         self._record = LaneScripts(line)("record")
 
     def steps(self, account_id: str, message_id: str) -> dict[int, SendRecord]:
@@ -85,8 +91,9 @@ class SendLedger:
         return quoted_text
 
     def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None:
-        """Record the DM id of a step. Needs no lease, because it is a fact."""
+        """Record the DM id of a step, and count the message as sent. Needs no lease, because it is a fact."""
         key = _key(account_id, message_id)
+        usage = keys.USAGE.format(account=quote(account_id, safe=""), day=day_number(self._clock().date()))
         sent = _sent(account_id, customer_id)
         with store_errors():
             pipe = self._client.pipeline(transaction=True)
@@ -95,6 +102,8 @@ class SendLedger:
             pipe.zadd(sent, {f"{dm_id:0>20}|{message_id}": 0})
             pipe.zremrangebyrank(sent, 0, -keys.SENT_PER_CUSTOMER - 1)
             pipe.expire(sent, keys.SENT_SECONDS)
+            pipe.hincrby(usage, DM_SENT, 1)
+            pipe.expire(usage, keys.USAGE_SECONDS)
             pipe.execute()
 
     def echoes(self, account_id: str, customer_id: str) -> list[EchoSeen]:

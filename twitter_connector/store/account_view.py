@@ -15,13 +15,21 @@ from .installation import Loss
 from .status import AccountSnapshot
 
 
-def described(account: Account, snapshot: AccountSnapshot, can: Capabilities, loss: Loss | None) -> dict[str, Any]:
+def described(
+    account: Account,
+    snapshot: AccountSnapshot,
+    can: Capabilities,
+    loss: Loss | None,
+    usage: Mapping[str, str | int],
+    limit_reached: str,
+) -> dict[str, Any]:
     """Return what may be known of an account, as JSON: everything but its secrets.
 
-    can: what its API can carry. loss: the last loss of the broker's data, while it matters.
+    can: what its API can carry. loss: the last loss of the broker's data, while it matters. usage: what was used today,
+    with its price. limit_reached: a sentence about the limit that the price has reached, "" for none.
     """
     account_status, pauses, probes = snapshot.status, snapshot.pauses, snapshot.probes
-    attention = account.attention or snapshot.attention or (loss.detail if loss is not None else "")
+    attention = account.attention or snapshot.attention or (loss.detail if loss is not None else limit_reached)
     state = "attention" if attention else "paused" if pauses else "unreachable" if probes else "active"
     return {
         "account_id": account.id,
@@ -47,6 +55,7 @@ def described(account: Account, snapshot: AccountSnapshot, can: Capabilities, lo
         # Customers' messages since then are still to be read back.
         "gap_since": _iso(account_status.get("gap_since") or None),
         "twitter_limits": snapshot.limits,
+        "usage": usage,
         "unreachable": {
             d.word: {"side": "CCM" if d is Direction.IN else "Twitter", "probed_at": _iso(until)}
             for d, until in probes.items()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -14,9 +15,11 @@ from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.broker.pauses import active, unshifted
 from twitter_connector.errors import AWAITS_A_PERSON, NEEDS_A_PERSON
+from twitter_connector.model.usage import Usage, day_number
 from twitter_connector.model.work import Direction
 
 from .heartbeats import alive, unserved
+from .usage import counts_in, usage_key
 
 _DIRECTIONS = tuple(Direction)
 
@@ -29,7 +32,7 @@ class AccountSnapshot:
     which the lane that is due longest has been waiting for a worker. pauses: until (epoch ms), reason, detail, since.
     probes: when the other side is probed next (epoch ms), where it could not be reached. limits: endpoint -> limit,
     remaining, reset (epoch seconds), as X's last answer said. endpoint_pauses: until (epoch ms), reason and detail, of
-    the endpoints that only their own messages wait for.
+    the endpoints that only their own messages wait for. usage: what the account has used today.
     """
 
     status: Mapping[str, int]
@@ -39,6 +42,7 @@ class AccountSnapshot:
     probes: Mapping[Direction, int]
     limits: Mapping[str, Mapping[str, int]]
     endpoint_pauses: Mapping[str, Mapping[str, str]]
+    usage: Usage
 
     @property
     def attention(self) -> str:
@@ -63,16 +67,18 @@ class Snapshot:
 
 
 class Status:
-    """Reads the state of accounts from the broker."""
+    """Reads the state of accounts from the broker. clock: says which day it is; it must not ask the broker."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._client = client
+        self._clock = clock
 
     def snapshot(self, account_ids: Collection[str], queues: Collection[str] = ()) -> Snapshot:
         """Return the state of the service and of these accounts, in one round trip for any number of them.
 
         queues: the Celery queues that workers should serve. Raises StoreUnavailable.
         """
+        today = self._clock().date()
         pipe = self._client.pipeline(transaction=False)
         pipe.time()
         pipe.hget(keys.CLOCK, "shift")
@@ -80,7 +86,7 @@ class Status:
         pipe.zcard(keys.DEAD)
         pipe.zrange(keys.WORKERS, 0, -1, withscores=True)
         for account_id in account_ids:
-            self._ask(pipe, account_id)
+            self._ask(pipe, account_id, day_number(today))
         with store_errors():
             answers = iter(pipe.execute())
         seconds, micros = next(answers)
@@ -90,16 +96,17 @@ class Status:
         dead = int(next(answers))
         entries = alive(next(answers), now_ms / 1000)
         # In the order of the questions: each account takes its own answers.
-        accounts = {account_id: self._answered(answers, now_ms, shift_ms) for account_id in account_ids}
+        accounts = {account_id: self._answered(answers, now_ms, shift_ms, today) for account_id in account_ids}
         workers = sorted({entry.partition("\t")[0] for entry in entries})
         clocks = {worker: int(differences[worker]) for worker in workers if worker in differences}
         return Snapshot(now_ms, dead, tuple(workers), tuple(unserved(entries, queues)), clocks, accounts)
 
-    def _ask(self, pipe: Any, account_id: str) -> None:
+    def _ask(self, pipe: Any, account_id: str, day: int) -> None:
         account = quote(account_id, safe="")
         pipe.hgetall(keys.ACCOUNT_STATUS.format(account=account_id))
         pipe.hgetall(keys.BUDGETS.format(account=account_id))
         pipe.hgetall(keys.ENDPOINT_PAUSES.format(account=account))
+        pipe.hgetall(usage_key(account_id, day))
         for direction in _DIRECTIONS:
             due = keys.DUE.format(direction=direction, account=account)
             pipe.zcard(due)
@@ -107,13 +114,14 @@ class Status:
             pipe.hgetall(keys.GATE.format(direction=direction, account=account))
             pipe.hget(keys.BREAKER.format(direction=direction, account=account), "until")
 
-    def _answered(self, answers: Any, now_ms: int, shift_ms: int) -> AccountSnapshot:
+    def _answered(self, answers: Any, now_ms: int, shift_ms: int, today: date) -> AccountSnapshot:
         status = {name: int(value) for name, value in next(answers).items()}
         limits = {
             endpoint: dict(zip(("limit", "remaining", "reset"), json.loads(row), strict=True))
             for endpoint, row in next(answers).items()
         }
         endpoint_pauses = active(next(answers), now_ms)
+        usage = Usage(today, counts_in(next(answers)))
         waiting: dict[Direction, int] = {}
         lag: dict[Direction, float] = {}
         pauses: dict[Direction, Mapping[str, str]] = {}
@@ -128,4 +136,4 @@ class Status:
                 pauses[direction] = unshifted(pause, shift_ms)
             if until := next(answers):
                 probes[direction] = int(until) - shift_ms
-        return AccountSnapshot(status, waiting, lag, pauses, probes, limits, endpoint_pauses)
+        return AccountSnapshot(status, waiting, lag, pauses, probes, limits, endpoint_pauses, usage)

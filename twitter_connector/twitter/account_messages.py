@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ SHOW_SECONDS = 3.0
 
 class AccountMessages(ABC):
     """Raises what twitter/http.classify returns. budget: called with account id, endpoint, limit, remaining and reset
-    (epoch seconds) of each answer that has them."""
+    (epoch seconds) of each answer that has them. used: called with account id, kind and ids of what X bills."""
 
     def __init__(
         self,
@@ -32,12 +32,14 @@ class AccountMessages(ABC):
         base_url: str,
         account: Account,
         budget: Callable[[str, str, int, int, int], None],
+        used: Callable[[str, str, Sequence[str]], None] = lambda account_id, kind, ids: None,
     ) -> None:
         self._http = http
         self._base = base_url
         self._credentials = account.credentials
         self._account_id = account.id
         self._budget = budget
+        self._used = used
 
     @abstractmethod
     def events_since(self, since: datetime) -> Iterator[RawEvent]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +36,7 @@ class Flavours:
     """All flavours, by name.
 
     budget: called with account id, endpoint, limit, remaining and reset (epoch seconds) of an answer that has them.
-    renewed: see TwitterHttp.
+    renewed: see TwitterHttp. used: called with account id, kind and ids of what X bills, see model/usage.
     """
 
     def __init__(
@@ -46,10 +46,11 @@ class Flavours:
         clock: Callable[[], datetime],
         budget: Callable[[str, str, int, int, int], None],
         renewed: Callable[[Credentials], Credentials | None] = lambda credentials: None,
+        used: Callable[[str, str, Sequence[str]], None] = lambda account_id, kind, ids: None,
     ) -> None:
         self._http = http = TwitterHttp(http_client, clock, renewed)
         v1_url, v2_url = settings.twitter_api_url, settings.x_api_url
-        self._http_client, self._clock, self._budget = http_client, clock, budget
+        self._http_client, self._clock, self._budget, self._used = http_client, clock, budget, used
         self._v1_url, self._v2_url = v1_url, v2_url
         self._by_name = {
             V1: Flavour(
@@ -63,8 +64,8 @@ class Flavours:
             V2: Flavour(
                 name=V2,
                 events=Events(v2_raw_events, load),
-                messages=lambda account: V2Messages(http, v2_url, account, budget),
-                registration=lambda account: V2Registration(http, v2_url, v1_url, account),
+                messages=lambda account: V2Messages(http, v2_url, account, budget, used),
+                registration=lambda account: V2Registration(http, v2_url, v1_url, account, used),
                 media=V2Uploads(http_client, v2_url, clock),
                 can=_V2_CAN,
             ),
@@ -90,7 +91,7 @@ class Flavours:
 
     def lookups(self, account: Account) -> Lookups:
         """Return the pages of an account's messages. Only API v2 has pages whose size we choose."""
-        return V2Messages(self._http, self._v2_url, account, self._budget)
+        return V2Messages(self._http, self._v2_url, account, self._budget, self._used)
 
     def stream(self, account: Account) -> V2Stream:
         """Return the activity stream of an account's app."""

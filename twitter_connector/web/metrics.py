@@ -36,8 +36,8 @@ class StatusCollector(Collector):
 
     def _read(self) -> Iterable[Metric]:
         svc = self._services
-        accounts = [account.id for account in svc.accounts.all()]
-        snapshot = svc.status.snapshot(accounts)
+        accounts = {account.id: account for account in svc.accounts.all()}
+        snapshot = svc.status.snapshot(accounts.keys())
         workers = GaugeMetricFamily("twitter_connector_workers", "Worker processes heard of lately.")
         workers.add_metric([], len(snapshot.workers))
         unsafe = GaugeMetricFamily(
@@ -82,7 +82,23 @@ class StatusCollector(Collector):
             "Calls Twitter still allows in the present window, by endpoint, as its last answer said.",
             labels=["account", "endpoint"],
         )
+        used = GaugeMetricFamily(
+            "twitter_connector_usage_today",
+            "What an account has used at X since 00:00 UTC, by kind.",
+            labels=["account", "kind"],
+        )
+        usd = GaugeMetricFamily(
+            "twitter_connector_usage_usd_today",
+            "The price of what an account has used at X since 00:00 UTC, in USD.",
+            labels=["account"],
+        )
         for account_id, account in snapshot.accounts.items():
+            usage = svc.spending.shown(accounts[account_id], account.usage)
+            for kind, units in usage.items():
+                if isinstance(units, int):
+                    used.add_metric([account_id, kind], units)
+            # Prometheus knows no exact numbers.
+            usd.add_metric([account_id], float(usage["usd"]))
             for direction, count in account.waiting.items():
                 lanes.add_metric([direction.word, account_id], count)
             for direction, seconds in account.lag.items():
@@ -94,4 +110,4 @@ class StatusCollector(Collector):
                 valid.add_metric([account_id], account.status["webhook_valid"])
             for endpoint, limit in account.limits.items():
                 remaining.add_metric([account_id, endpoint], limit["remaining"])
-        return [workers, unsafe, difference, dead, lanes, lag, paused, valid, remaining]
+        return [workers, unsafe, difference, dead, lanes, lag, paused, valid, remaining, used, usd]

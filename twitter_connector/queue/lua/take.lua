@@ -1,4 +1,13 @@
 -- ARGV[3]: how long an accepted id is remembered (ms).
+-- The UTC day of the server's clock, as the number of days since 1970.
+local day = string.format('%.0f', math.floor(server / 86400000))
+
+-- Count one unit of what X bills.
+local function bill(key, kind, lifetime)
+  redis.call('HINCRBY', key .. ':' .. day, kind, 1)
+  redis.call('PEXPIRE', key .. ':' .. day, lifetime)
+end
+
 -- Take in the items that start at this argument, in the form of effects.py. Return for each whether it was new.
 local function take(i)
   note(250)
@@ -6,10 +15,23 @@ local function take(i)
   while i <= count do
     local fresh = true
     if ARGV[i] == 'entry' then
-      local d, a, l, id, order, payload, again = unpack(ARGV, i + 1, i + 7)
+      -- billed: the kind of usage that X bills for its delivery, or empty; lasts: how long the counts are kept (ms).
+      local d, a, l, id, order, payload, again, billed, lasts = unpack(ARGV, i + 1, i + 9)
       local account = d .. ':' .. a
-      i = i + 8
-      if again ~= '1' then fresh = redis.call('SET', SEEN .. account .. ':' .. id, 1, 'NX', 'PX', ARGV[3]) end
+      i = i + 10
+      if again ~= '1' then
+        local seen = SEEN .. account .. ':' .. id
+        fresh = redis.call('SET', seen, billed == '' and 1 or day, 'NX', 'PX', ARGV[3])
+        -- X bills a resource once a day, also where the message was here already, from a look-up or from another day.
+        if billed ~= '' then
+          if fresh then
+            bill(USAGE .. a, billed, lasts)
+          elseif redis.call('GET', seen) ~= day then
+            redis.call('SET', seen, day, 'KEEPTTL')
+            bill(USAGE .. a, billed, lasts)
+          end
+        end
+      end
       if fresh then
         local lane = account .. ':' .. l
         local member = (order ~= '' and order or string.format('~%020.0f', redis.call('INCR', SEQUENCE))) .. '|' .. id
@@ -47,6 +69,9 @@ local function take(i)
           redis.call('DEL', key)
         elseif operation == 'hset' then
           redis.call('HSET', key, member, value)
+        elseif operation == 'count' then
+          bill(key, member, lifetime)
+          lifetime = ''
         elseif operation == 'hdel' then
           redis.call('HDEL', key, member)
         elseif operation == 'zadd' then

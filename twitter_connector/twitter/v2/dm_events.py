@@ -29,8 +29,7 @@ _ONE_TO_ONE = re.compile(r"(\d{1,20})-(\d{1,20})")
 
 def page_events(body: Mapping[str, Any], account_id: str) -> list[RawEvent]:
     """Return the messages of one page of a look-up, in its order. Group conversations and other events are left out."""
-    events = body.get("data")
-    rows = events if isinstance(events, list) else [events] if isinstance(events, Mapping) else []
+    rows = _rows(body)
     includes = mapping_of(body.get("includes"))
     media = {str(m.get("media_key")): m for m in _mappings(includes.get("media"))}
     users = {id_text(u.get("id")): _profile(u) for u in _mappings(includes.get("users"))}
@@ -44,11 +43,21 @@ def page_events(body: Mapping[str, Any], account_id: str) -> list[RawEvent]:
     return messages
 
 
+def ids_in(body: Mapping[str, Any]) -> list[str]:
+    """Return the ids of all events of a page. X bills each of them, also those that we do not read."""
+    return [event_id for row in _mappings(_rows(body)) if (event_id := id_text(row.get("id")))]
+
+
 def lacks_messages(body: Mapping[str, Any]) -> bool:
     """Return True if a partial answer lacks messages. Errors about an expansion (a user, a file) lack none."""
     errors = body.get("errors")
     rows = errors if isinstance(errors, list) else []
     return any(isinstance(row, Mapping) and row.get("resource_type") in ("dm_event", None) for row in rows)
+
+
+def _rows(body: Mapping[str, Any]) -> list[Any]:
+    events = body.get("data")
+    return events if isinstance(events, list) else [events] if isinstance(events, Mapping) else []
 
 
 def _dm_object(

@@ -23,6 +23,7 @@ from twitter_connector.model.event import DmEchoed, DmReceived, RawEvent, id_tex
 from twitter_connector.model.lookup import Budget, Page
 from twitter_connector.model.plan import SendDm
 from twitter_connector.model.timestamps import epoch_ms, moment
+from twitter_connector.model.usage import DM_READ
 
 from ..account_messages import SHOW_SECONDS, AccountMessages
 from ..dm_objects import load
@@ -35,6 +36,7 @@ from .dm_events import (
     FIELDS_WITHOUT_SENDER,
     MEDIA_FIELDS,
     USER_FIELDS,
+    ids_in,
     lacks_messages,
     page_events,
 )
@@ -116,12 +118,10 @@ class V2Messages(AccountMessages):
         """Return one page of messages. size: 1 to 100 messages; X bills each one."""
         params = {"max_results": str(size), **({"pagination_token": token} if token else {})}
         body, budget = self._looked_up(LOOKUP_PATH, params, Endpoint.LIST)
-        rows = body.get("data")
         return Page(
             tuple(page_events(body, self._account_id)),
             next_token=str(mapping_of(body.get("meta")).get("next_token") or ""),
             whole=not lacks_messages(body),
-            count=len(rows) if isinstance(rows, list) else 0,
             budget=budget,
         )
 
@@ -149,6 +149,7 @@ class V2Messages(AccountMessages):
         body = answer.json()
         if not isinstance(body, Mapping):
             raise odd_answer("X's list of messages is not JSON.", endpoint)
+        self._used(self._account_id, DM_READ, ids_in(body))
         position = budget_in(answer.headers)
         return body, Budget(position[0], position[1], moment(position[2] * 1000)) if position else None
 

@@ -8,7 +8,7 @@ https://docs.x.com/x-api/webhooks/introduction, https://docs.x.com/x-api/activit
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +23,7 @@ from twitter_connector.model.subscription import (
     Subscription,
     Subscriptions,
 )
+from twitter_connector.model.usage import USER_READ
 
 from ..http import TwitterHttp, odd_answer
 from ..lenient_fields import mapping_of
@@ -44,7 +45,16 @@ _POLLED = Subscriptions(active=None, events=(DIRECT_MESSAGES,))
 class V2Registration:
     """Raises what twitter/http.classify returns."""
 
-    def __init__(self, http: TwitterHttp, base_url: str, token_url: str, account: Account) -> None:
+    def __init__(
+        self,
+        http: TwitterHttp,
+        base_url: str,
+        token_url: str,
+        account: Account,
+        used: Callable[[str, str, Sequence[str]], None] = lambda account_id, kind, ids: None,
+    ) -> None:
+        """used: called with account id, kind and ids of what X bills."""
+        self._used = used
         self._calls = V2Calls(http, base_url, token_url, account)
         self._account = account
         kind = AccountActivitySubscription if account.inbound == AAA else ActivitySubscriptions
@@ -66,7 +76,10 @@ class V2Registration:
     def user_id(self, username: str) -> str | None:
         """Return the id of a user name, or None if there is no such user."""
         data = body_of(self._calls.as_app("GET", f"/2/users/by/username/{quote(username, safe='')}")).get("data")
-        return id_text(mapping_of(data).get("id")) or None
+        user_id = id_text(mapping_of(data).get("id"))
+        if user_id:
+            self._used(self._account.id, USER_READ, [user_id])
+        return user_id or None
 
     def webhooks(self) -> list[Webhook]:
         """Return the webhooks of the developer account."""
