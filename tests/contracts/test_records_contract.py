@@ -48,7 +48,9 @@ class TestLedger:
     def test_newer_facts_count_for_the_upload_or_the_send_they_were_written_with(self, store: Store) -> None:
         store.lanes.accept([entry("m-1", way=OUT)])
         lease = claim(store, OUT)
-        processing = SendRecord(media_id="7", segments=1, upload_state="processing", processing_since_ms=5)
+        processing = SendRecord(
+            media_id="7", segments=1, upload_state="processing", processing_since_ms=5, measured="2 x 2 pixels"
+        )
         busy = SendRecord(started_ms=9, sends=1, over_capacity=True)
         for record in (processing, SendRecord(media_id="8"), busy, SendRecord(started_ms=10, sends=2)):
             assert store.ledger.write(lease, "m-1", 0, record)

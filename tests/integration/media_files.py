@@ -27,7 +27,7 @@ def padded(start: bytes, size: int) -> bytes:
 
 def film_of(size: int) -> bytes:
     """Return an H.264 film of exactly that many bytes."""
-    start = film(b"avc1", b"mp4a")
+    start = film(b"avc1", b"mp4a", width=1280, height=720)
     return start + box(b"mdat", bytes(size - len(start) - 8))
 
 

@@ -180,6 +180,6 @@ def test_a_video_twitter_cannot_process_fails_with_its_reason_and_the_next_messa
         chat.agent_says("after it")
         code, outcome = failure(chat, message)
     assert code == "400"
-    assert outcome.startswith("X cannot use the MP4 video (InvalidMedia: “")
+    assert outcome.startswith("X cannot use the MP4 video of 1280 x 720 pixels (InvalidMedia: “")
     assert "X takes videos in H.264 with AAC sound, 0.5 to 140 seconds long" in outcome
     chat.await_twitter(["after it"])

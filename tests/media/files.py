@@ -33,14 +33,14 @@ def box(kind: bytes, *content: bytes) -> bytes:
     return struct.pack(">I", 8 + len(body)) + kind + body
 
 
-def track(codec: bytes) -> bytes:
+def track(codec: bytes, width: int = 0, height: int = 0) -> bytes:
     """Return a track whose samples are encoded that way."""
-    entries = bytes(4) + struct.pack(">I", 1) + box(codec, bytes(70))
+    entries = bytes(4) + struct.pack(">I", 1) + box(codec, bytes(24) + struct.pack(">HH", width, height) + bytes(42))
     stbl = box(b"stbl", box(b"stsd", entries), box(b"stts", bytes(8)))
     return box(b"trak", box(b"tkhd", bytes(84)), box(b"mdia", box(b"mdhd", bytes(24)), box(b"minf", stbl)))
 
 
-def film(*codecs: bytes, brand: bytes = b"isom", before: bytes = b"") -> bytes:
+def film(*codecs: bytes, brand: bytes = b"isom", before: bytes = b"", width: int = 0, height: int = 0) -> bytes:
     """Return a film with one track for each codec. before: boxes between the brand and the index."""
     ftyp = box(b"ftyp", brand, bytes(4), b"isommp42")
-    return ftyp + before + box(b"moov", box(b"mvhd", bytes(100)), *(track(codec) for codec in codecs))
+    return ftyp + before + box(b"moov", box(b"mvhd", bytes(100)), *(track(codec, width, height) for codec in codecs))

@@ -235,6 +235,22 @@ def test_a_file_twitter_cannot_use_fails_with_twitters_name_for_it(
     assert Upload(ID, 1, "ready") not in kept
 
 
+@pytest.mark.parametrize("at_finalize", [True, False])
+def test_a_file_twitter_cannot_use_fails_with_what_it_measures(
+    twitter: Twitter, uploads: V1Uploads, at_finalize: bool
+) -> None:
+    twitter.after = [FAILED]
+    kind = FileKind("MP4 video", "X takes videos of up to 140 seconds.")
+    start = Upload() if at_finalize else Upload(ID, 1, "processing")
+    start = replace(start, file=kind, measured="1280 x 720 pixels and 150 seconds")
+    with pytest.raises(Permanent) as failure:
+        uploads.carry_on(CREDENTIALS, start, video(10) if at_finalize else None, lambda _: None)
+    assert failure.value.detail == (
+        "X cannot use the MP4 video of 1280 x 720 pixels and 150 seconds (InvalidMedia: “Unsupported video format”). "
+        "X takes videos of up to 140 seconds."
+    )
+
+
 @pytest.mark.parametrize("state", ["pending", "in_progress", "succeeded", "a state of next year"])
 @pytest.mark.parametrize("at_finalize", [True, False])
 def test_an_error_is_a_failure_whatever_the_state(

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, MediaTooLarge, Permanent, Scope
 from twitter_connector.media.file_kind import VIDEO_MAX_BYTES, MediaKind, claimed_kind, inspect, kind_of
+from twitter_connector.media.measure import measured
 from twitter_connector.messages.to_cim import media_message, media_note
 from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.event import Media, Variant
@@ -135,7 +136,8 @@ class MediaTransfer:
             whole = stack.enter_context(self.spool(stream.chunks, VIDEO_MAX_BYTES))
             kind: MediaKind = inspect(whole.file, whole.size_bytes)
             outgoing = self.outgoing(whole.file, whole.size_bytes, kind.mime_type, kind.category)
-            return uploads.carry_on(account.credentials, _named(upload, kind), outgoing, keep)
+            upload = replace(_named(upload, kind), measured=measured(whole.file, whole.size_bytes, kind.mime_type))
+            return uploads.carry_on(account.credentials, upload, outgoing, keep)
 
     def _opened(self, ref: MediaRef) -> AbstractContextManager[Stream]:
         # A file of the file engine is never fetched by its public address, which may not even resolve in here.

@@ -187,7 +187,7 @@ class SendStep:
     def _write(self, upload: Upload, **facts: Any) -> None:
         if upload.media_id:
             facts |= {"media_id": upload.media_id, "segments": upload.segments, "upload_state": upload.state}
-            facts["processing_since_ms"] = upload.processing_since_ms
+            facts |= {"processing_since_ms": upload.processing_since_ms, "measured": upload.measured}
         if not self.tools.ledger.write(self.lease, self.message.id, self.number, self.tools.record_of(**facts)):
             raise LeaseLost
 

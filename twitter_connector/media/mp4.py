@@ -1,4 +1,4 @@
-"""Finds the video encoding of an MP4 or QuickTime file in its boxes, with a few short reads. Decodes nothing.
+"""Finds encoding, size and length of an MP4 or QuickTime video in its boxes, with a few short reads. Decodes nothing.
 
 ISO/IEC 14496-12; https://developer.apple.com/documentation/quicktime-file-format
 """
@@ -6,6 +6,7 @@ ISO/IEC 14496-12; https://developer.apple.com/documentation/quicktime-file-forma
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 QUICKTIME = b"qt  "
@@ -35,19 +36,32 @@ _FOREIGN = {
     b"ap4h": "ProRes",
 }
 _CONTAINERS = frozenset((b"moov", b"trak", b"mdia", b"minf", b"stbl"))
+_SECONDS_MAX = 1_000_000
 # A video with a few tracks has some dozens of boxes.
 _BOXES_MAX = 1000
 
 
+@dataclass(frozen=True)
+class Film:
+    """Encodings of all tracks, the largest picture in pixels, and the length in seconds. 0 stands for unknown."""
+
+    codecs: frozenset[bytes]
+    width: int = 0
+    height: int = 0
+    seconds: float = 0.0
+
+
 def foreign_codec(file: BinaryIO, size: int) -> str:
     """Return the name of the video encoding if it is certainly not H.264, otherwise ""."""
-    codecs = set(_sample_entries(file, size))
+    codecs = measure(file, size).codecs
     if codecs & _H264:
         return ""
     return next((_FOREIGN[entry] for entry in sorted(codecs) if entry in _FOREIGN), "")
 
 
-def _sample_entries(file: BinaryIO, size: int) -> Iterator[bytes]:
+def measure(file: BinaryIO, size: int) -> Film:
+    """Return what the boxes of a video say. size: of the file, in bytes."""
+    codecs, pictures, seconds = set(), [(0, 0)], 0.0
     budget = iter(range(_BOXES_MAX))
     open_boxes = [(0, size)]
     while open_boxes:
@@ -55,9 +69,33 @@ def _sample_entries(file: BinaryIO, size: int) -> Iterator[bytes]:
         for kind, body, body_end in _boxes(file, start, end, budget):
             if kind in _CONTAINERS:
                 open_boxes.append((body, body_end))
+            elif kind == b"mvhd":
+                seconds = _seconds(file, body)
             elif kind == b"stsd":
                 # Version, flags and the number of entries stand before the entries, which are boxes themselves.
-                yield from (entry for entry, _, _ in _boxes(file, body + 8, body_end, budget))
+                for entry, start_of_entry, _ in _boxes(file, body + 8, body_end, budget):
+                    codecs.add(entry)
+                    pictures.append(_picture(file, start_of_entry) if entry in _H264 or entry in _FOREIGN else (0, 0))
+    width, height = max(pictures)
+    return Film(frozenset(codecs), width, height, seconds)
+
+
+def _seconds(file: BinaryIO, start: int) -> float:
+    """Return the length that a movie header names: ISO/IEC 14496-12, 8.2.2."""
+    file.seek(start)
+    header = file.read(32)
+    at, width = (20, 8) if header[:1] == b"\x01" else (12, 4)
+    scale = int.from_bytes(header[at : at + 4], "big")
+    seconds = int.from_bytes(header[at + 4 : at + 4 + width], "big") / scale if scale else 0.0
+    # All bits set stand for an unknown length.
+    return seconds if seconds < _SECONDS_MAX else 0.0
+
+
+def _picture(file: BinaryIO, start: int) -> tuple[int, int]:
+    """Return width and height of a visual sample entry: ISO/IEC 14496-12, 12.1.3."""
+    file.seek(start + 24)
+    size = file.read(4)
+    return int.from_bytes(size[:2], "big"), int.from_bytes(size[2:], "big")
 
 
 def _boxes(file: BinaryIO, start: int, end: int, budget: Iterator[int]) -> Iterator[tuple[bytes, int, int]]:

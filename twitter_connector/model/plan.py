@@ -125,7 +125,7 @@ class Upload:
 
     media_id: "" until INIT. segments: how many APPENDs are done. state: "uploading", "processing", "ready".
     file: kind and limits of the file, for the text of a refusal; not stored. processing_since_ms:
-    when X began to process the file; 0 before.
+    when X began to process the file; 0 before. measured: the file's pixels, frames and length in words; "" if unknown.
     """
 
     media_id: str = ""
@@ -133,3 +133,4 @@ class Upload:
     state: str = "uploading"
     file: FileKind | None = field(default=None, compare=False)
     processing_since_ms: int = field(default=0, compare=False)
+    measured: str = field(default="", compare=False)

@@ -37,16 +37,23 @@ class SendRecord:
     upload_state: str = ""
     processing_since_ms: int = 0
     over_capacity: bool = False
+    measured: str = ""
 
     @property
     def upload(self) -> Upload:
         """The state of the upload of the step's file."""
         state = self.upload_state or "uploading"
-        return Upload(self.media_id, self.segments, state, processing_since_ms=self.processing_since_ms)
+        return Upload(
+            self.media_id,
+            self.segments,
+            state,
+            processing_since_ms=self.processing_since_ms,
+            measured=self.measured,
+        )
 
 
 # Fields that 0.1.0 does not know. It cannot read a record that has them, so they are stored beside the record.
-_NEWER = ("processing_since_ms", "over_capacity")
+_NEWER = ("processing_since_ms", "over_capacity", "measured")
 _BESIDE = "+"
 
 

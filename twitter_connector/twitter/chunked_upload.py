@@ -114,7 +114,7 @@ def _carried(
     if upload.state == "uploading":
         assert outgoing is not None, "an upload that is not finished needs its file"
         if not upload.media_id:
-            upload = replace(steps.init(credentials, outgoing), file=upload.file)
+            upload = replace(steps.init(credentials, outgoing), file=upload.file, measured=upload.measured)
             keep(upload)
         while upload.segments < outgoing.segments:
             upload = steps.append(credentials, upload, outgoing)
@@ -158,7 +158,7 @@ def after_processing(upload: Upload, body: Mapping[str, Any]) -> tuple[Upload, t
     error = info.get("error") if isinstance(info, Mapping) else None
     if state == "failed" or error:
         # X has been seen to name an error beside "in_progress", and then nothing changes any more.
-        raise processing_failed(upload.file, error)
+        raise processing_failed(upload, error)
     if state == "succeeded":
         return replace(upload, state="ready"), timedelta()
     assert isinstance(info, Mapping)

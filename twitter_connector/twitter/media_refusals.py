@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from twitter_connector.errors import ConnectorError, Endpoint, MediaTooLarge, Permanent
-from twitter_connector.model.plan import FileKind
+from twitter_connector.model.plan import Upload
 
 from .lenient_fields import text_of
 from .quoted_words import WORDS_MAX_CHARS, quotable
 
 
-def processing_failed(file: FileKind | None, error: object) -> Permanent:
+def processing_failed(upload: Upload, error: object) -> Permanent:
     """Return the error for a file that X took and could not process.
 
     error: the `error` of X's `processing_info`: `{"code": 1, "name": "InvalidMedia", "message": "…"}`.
@@ -21,10 +21,11 @@ def processing_failed(file: FileKind | None, error: object) -> Permanent:
     name, message = quotable(fields.get("name")), quotable(fields.get("message"))
     said = f"{name}: “{message}”" if name and message else name or (message and f"“{message}”")
     code = fields.get("code")
+    file, of = upload.file, f" of {upload.measured}" if upload.measured else ""
     limits = file.limits if file else "Convert the file and send it again."
     return Permanent(
         "media_processing_failed",
-        f"X cannot use the {file.name if file else 'file'} ({said or 'it does not say why'}). {limits}",
+        f"X cannot use the {file.name if file else 'file'}{of} ({said or 'it does not say why'}). {limits}",
         code=code if isinstance(code, int) else None,
         words=text_of(fields.get("message"))[:WORDS_MAX_CHARS],
         endpoint=Endpoint.UPLOAD,
