@@ -95,6 +95,7 @@ class FakeDeliveries:
         self.skipped: list[str] = []
         self.counted: list[tuple[str, str]] = []
         self.stopping = False
+        self.may_look_up = True
         self.lease_renewal = LeaseRenewal(self.lanes, 3.0, self.clock.seconds)
         self.concurrency = Concurrency(64)
         self.inbound = InboundRoute(

@@ -22,7 +22,7 @@ from twitter_connector.accounts.polling import Polling
 from twitter_connector.accounts.refused_token import renewed_credentials, renewing
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.send_only import SendOnlyAccounts
-from twitter_connector.accounts.spending import Spending
+from twitter_connector.accounts.spending import Limit, Spending
 from twitter_connector.accounts.streaming import Streaming
 from twitter_connector.accounts.token_refresh import TokenRefresh
 from twitter_connector.accounts.webhook_check import Upkeep
@@ -33,6 +33,7 @@ from twitter_connector.cim.files import Files
 from twitter_connector.config import Settings
 from twitter_connector.delivery.concurrency import Concurrency, places
 from twitter_connector.delivery.consumer import Consumer, Route
+from twitter_connector.delivery.customer_names import CustomerNames
 from twitter_connector.delivery.inbound import InboundRoute
 from twitter_connector.delivery.lease_renewal import LeaseRenewal
 from twitter_connector.delivery.limits import Endpoints
@@ -61,6 +62,7 @@ from twitter_connector.store.enquiries import Enquiries
 from twitter_connector.store.heartbeats import Heartbeats
 from twitter_connector.store.installation import Installation
 from twitter_connector.store.locks import Locks
+from twitter_connector.store.names import NamesStore
 from twitter_connector.store.person_waits import PersonWaits
 from twitter_connector.store.rate_limits import RateLimits
 from twitter_connector.store.status import Status
@@ -320,7 +322,13 @@ def _inbound_route(services: Services, skipped: Callable[[str], None]) -> Inboun
         clock=services.clock,
         skipped=skipped,
         lease_is_valid=lease_is_valid,
+        names=CustomerNames(NamesStore(services.redis), services.twitter.person, may_look_up(services), services.clock),
     )
+
+
+def may_look_up(services: Services) -> Callable[[Account], bool]:
+    """Return what says whether an account may spend money on look-ups that it can do without."""
+    return lambda account: services.spending.limit(account) is not Limit.HARD
 
 
 def _outbound_route(services: Services, skipped: Callable[[str], None]) -> OutboundRoute:
@@ -340,6 +348,7 @@ def _outbound_route(services: Services, skipped: Callable[[str], None]) -> Outbo
             account, services.accounts.account_status(account.id), services.clock()
         ),
         can=services.twitter.can,
+        may_look_up=may_look_up(services),
     )
 
 

@@ -13,6 +13,7 @@ from tests.clocked_store import ClockedLanes
 from tests.fakes import FakeAccounts, FakeClock, FakePlatform, account_registration
 from twitter_connector.accounts.backfill import Backfill
 from twitter_connector.accounts.registration_request import Registration
+from twitter_connector.accounts.spending import Limit
 from twitter_connector.accounts.webhook_check import CHECK_EVERY, Upkeep
 from twitter_connector.errors import ConnectorError, RateLimited, ServiceUnavailable
 from twitter_connector.model.account import V1, Account
@@ -72,7 +73,8 @@ class Office:
         self.history = History(self.clock)
         self._taken: list[str] = []
         self.registration = account_registration(self.accounts, self.lanes, self.platform, self.clock)
-        self.backfill = Backfill(self.accounts, self.lanes, self.history.of, self.clock)
+        self.limit = Limit.NONE
+        self.backfill = Backfill(self.accounts, self.lanes, self.history.of, self.clock, lambda account: self.limit)
         self.upkeep = Upkeep(self.accounts, self.registration, self.backfill, self.clock, lambda: 0.0)
 
     def register(self, account_id: str = ACME) -> None:
@@ -247,3 +249,19 @@ def test_a_check_leaves_an_account_alone_that_is_being_registered(office: Office
     assert not office.platform.hooks["prod"][0].valid
     hurried.check(office.accounts.rows[ACME], {})
     assert office.platform.hooks["prod"][0].valid
+
+
+def test_missed_messages_are_read_once_the_account_is_below_its_hard_limit(office: Office) -> None:
+    office.register()
+    office.minutes(1)
+    calls = office.history.calls
+    office.limit = Limit.HARD
+    office.clock.advance(3600)  # the service is down
+    office.missed("missed")
+    office.minutes(10)
+    assert office.history.calls == calls
+    assert office.accounts.account_status(ACME)["gap_since"]
+    office.limit = Limit.NONE
+    office.minutes(1)
+    assert office.taken_in() == 1
+    assert office.accounts.account_status(ACME)["gap_since"] == 0

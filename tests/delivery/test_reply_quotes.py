@@ -117,6 +117,12 @@ class TestWhatIsQuoted:
 
 
 class TestWhereItCannotBeHad:
+    def test_an_account_at_its_hard_limit_replies_without_a_look_up(self, fakes: FakeDeliveries) -> None:
+        fakes.outbound.may_look_up = lambda account: False
+        reply(fakes, question(fakes))
+        assert fakes.twitter.texts() == ["On its way."]
+        assert fakes.twitter.asked_for == []
+
     @pytest.mark.parametrize(
         "error",
         [

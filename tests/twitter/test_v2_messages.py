@@ -24,7 +24,7 @@ from twitter_connector.errors import (
     UnsupportedKind,
 )
 from twitter_connector.model.account import V2, Account, Credentials
-from twitter_connector.model.event import DmReceived
+from twitter_connector.model.event import DmReceived, Person
 from twitter_connector.model.plan import SendDm
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.twitter.http import TwitterHttp
@@ -263,3 +263,12 @@ class TestUsage:
         with pytest.raises(ConnectorError):
             x.page(10)
         assert [ids for _, _, ids in used if ids] == []
+
+    def test_a_profile_is_billed_if_x_has_it(
+        self, http: responses.RequestsMock, x: V2Messages, used: list[tuple[Any, ...]]
+    ) -> None:
+        http.get(f"{API}/2/users/1", json={"data": {"id": "1", "name": "Ada", "username": "ada"}})
+        http.get(f"{API}/2/users/2", json={"errors": [{"title": "Not Found Error", "resource_type": "user"}]})
+        assert x.person("1") == Person("1", "Ada", "ada")
+        assert x.person("2") == Person("2")
+        assert used == [(ACCOUNT.id, "user_read", ["1"])]

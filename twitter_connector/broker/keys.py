@@ -23,6 +23,8 @@ LOCK_SECONDS = 300
 ENDPOINT_PAUSES_SECONDS = 25 * 3600
 # A month and some days: the counts of a whole month can be compared with X's bill.
 USAGE_SECONDS = 40 * 86400
+# X bills a profile once a day.
+NAME_SECONDS = 86400
 # Ids that X billed on a day are of no use after it.
 BILLED_SECONDS = 25 * 3600
 # Uncertain sends are settled within a minute. The rest is a margin for an outage.
@@ -71,6 +73,7 @@ ACCOUNT_STATUS = PREFIX + "signs:{account}"  # HASH last_event_at, last_crc_at, 
 TYPING_INDICATOR = PREFIX + "flash:{direction}:{account}:{customer}"  # mark: one was accepted lately
 TYPING_INDICATORS = PREFIX + "flashes"  # LIST of moment (ms), space, JSON; oldest last
 LINK = PREFIX + "link:{account}:{id}"  # CIM id -> Twitter event id
+NAME = PREFIX + "name:{account}:{customer}"  # JSON name, screen name of a customer
 ASKED = PREFIX + "asked:{account}:{id}"  # JSON: the options of one BUTTON message
 QUESTION = PREFIX + "question:{account}:{customer}"  # CIM id of the numbered question a typed answer belongs to
 DEAD = PREFIX + "dead"  # ZSET dead letter id -> failed ms

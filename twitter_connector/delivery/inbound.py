@@ -17,9 +17,10 @@ from twitter_connector.model.event import Activity, CustomerTyping, DmRead, DmRe
 from twitter_connector.model.message import CimMessage, MediaPart
 from twitter_connector.model.plan import Asked, Skip
 from twitter_connector.model.timestamps import epoch_ms
-from twitter_connector.model.work import Effect, Lease, Link, QuestionClosed, Report, TwitterEvent
+from twitter_connector.model.work import CustomerNamed, Effect, Lease, Link, QuestionClosed, Report, TwitterEvent
 
 from .consumer import Attempt
+from .customer_names import CustomerNames
 from .intake import REPORTS, report_entry
 from .media import MediaTransfer
 from .ports import CimPort, ConversationsPort, SendLedgerPort, SendRecordPort
@@ -35,7 +36,8 @@ class InboundRoute:
     """The way from X to CIM.
 
     skipped: called with the reason if an event becomes no message. lease_is_valid: asked right before each post; a
-    process that was suspended in between would otherwise post behind later messages.
+    process that was suspended in between would otherwise post behind later messages. names: of customers whose events
+    have none.
     """
 
     cim: CimPort
@@ -47,6 +49,7 @@ class InboundRoute:
     clock: Callable[[], datetime]
     skipped: Callable[[str], None]
     lease_is_valid: Callable[[Lease], bool] = lambda _: True
+    names: CustomerNames | None = None
 
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
         lease, work = attempt.lease, attempt.work
@@ -57,7 +60,8 @@ class InboundRoute:
         activity = work.activity
         if isinstance(activity, DmRead):
             return self._read(activity)
-        made = to_cim(activity, self._asked(activity))
+        named, seen = self._named(activity, lease)
+        made = to_cim(named, self._asked(activity))
         if isinstance(made, Skip):
             self.skipped(made.reason)
             log.info("message_skipped", extra={"reason": made.reason})
@@ -65,7 +69,7 @@ class InboundRoute:
         assert isinstance(activity, DmReceived)
         posted = self._post_all(attempt, activity, made)
         links = [Link(lease.account_id, cim_id, activity.event_id) for cim_id in posted]
-        return (*links, QuestionClosed(lease.account_id, activity.customer_id))
+        return (*links, QuestionClosed(lease.account_id, activity.customer_id), *seen)
 
     def deliver_typing(self, activity: Activity) -> None:
         """Show the agent that the customer is typing. Raises a ConnectorError if CCM does not take it."""
@@ -89,6 +93,14 @@ class InboundRoute:
         # By the entry's id: a dead letter may be unreadable.
         kind, _, entry_id = attempt.lease.entry_id.partition(":")
         return entry_id if kind == "report" else message_id(attempt.lease.account_id, entry_id)
+
+    def _named(self, activity: Activity, lease: Lease) -> tuple[Activity, Sequence[Effect]]:
+        """Return the event with the customer's name, and what stores a name that the event has itself."""
+        if self.names is None or not isinstance(activity, DmReceived):
+            return activity, ()
+        if activity.sender.name or activity.sender.screen_name:
+            return activity, (CustomerNamed(lease.account_id, activity.sender),)
+        return self.names.named(activity, self.account(lease.account_id)), ()
 
     def _post_all(self, attempt: Attempt, activity: DmReceived, made: Sequence[CimMessage | MediaPart]) -> list[str]:
         """Post the parts in their order; those that an earlier try posted are not posted again."""

@@ -47,7 +47,8 @@ class OutboundRoute:
 
     send_only_account: called with the id of an account that is not registered, and since when a message of it has
     waited; returns the account or raises (accounts/send_only.py). echoes_arrive: returns whether the account's webhook
-    or stream works, so that its own messages come back. can: returns what the account's X API can carry.
+    or stream works, so that its own messages come back. can: returns what the account's X API can carry. may_look_up:
+    returns whether the account may spend money on a quote.
     """
 
     account: Callable[[str], Account | None]
@@ -64,6 +65,7 @@ class OutboundRoute:
     echoes_arrive: Callable[[Account], bool] = lambda _: False
     sent_lookups: SentLookups = field(default_factory=SentLookups)
     can: Callable[[Account], Capabilities] = lambda account: EVERYTHING
+    may_look_up: Callable[[Account], bool] = lambda account: True
 
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
         lease, message = attempt.lease, _message(attempt)
@@ -136,7 +138,7 @@ class OutboundRoute:
 
     @property
     def _reply_quotes(self) -> ReplyQuotes:
-        return ReplyQuotes(self.ledger, self.conversations)
+        return ReplyQuotes(self.ledger, self.conversations, self.may_look_up)
 
     @property
     def _tools(self) -> SendTools:

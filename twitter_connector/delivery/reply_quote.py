@@ -8,13 +8,15 @@ its text. The quoted words reach no log and no error.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, LeaseLost, StoreUnavailable
 from twitter_connector.messages.kinds.reply_quote import quote_of, quoted_id
+from twitter_connector.model.account import Account
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
-from twitter_connector.model.work import AgentMessage, Lease
+from twitter_connector.model.work import AgentMessage
 
 from .consumer import Attempt
 from .ports import ConversationsPort, SendLedgerPort
@@ -31,6 +33,7 @@ class ReplyQuotes:
 
     ledger: SendLedgerPort
     conversations: ConversationsPort
+    may_look_up: Callable[[Account], bool] = lambda account: True
 
     def above(self, attempt: Attempt, message: CimMessage, twitter: Messages, *, begun: bool) -> str:
         """Return the quote of a reply, the same one at every try; "" for none. begun: a part may have been sent.
@@ -44,7 +47,7 @@ class ReplyQuotes:
         quote = work.quote if isinstance(work, AgentMessage) else None
         if quote is None:
             # A reply that began without a quote ends without one, or a look-up would not recognise its text.
-            quote = "" if begun else self._looked_up(lease, message, twitter)
+            quote = "" if begun else self._looked_up(attempt, message, twitter)
         if not self.ledger.write_quote(lease, message.id, quote):
             raise LeaseLost
         return quote
@@ -53,16 +56,18 @@ class ReplyQuotes:
         """Return the quote that was stored for this message, None without one. Raises StoreUnavailable."""
         return self.ledger.quote(message.header.account_id, message.id) if quoted_id(message) else None
 
-    def _looked_up(self, lease: Lease, message: CimMessage, twitter: Messages) -> str:
+    def _looked_up(self, attempt: Attempt, message: CimMessage, twitter: Messages) -> str:
         event_id = self._event_of(message)
         if event_id is None:
             return _none(message, "unknown_message")
+        if attempt.account is not None and not self.may_look_up(attempt.account):
+            return _none(message, "usage_limit")
         try:
             dm = twitter.shown(event_id)
         except StoreUnavailable:
             raise  # X was not asked, so nothing is decided
         except CredentialsRejected as error:
-            if error.reason not in _THIS_CALL_ONLY and not lease.tries:
+            if error.reason not in _THIS_CALL_ONLY and not attempt.lease.tries:
                 raise
             return _none(message, error.reason)
         except ConnectorError as error:

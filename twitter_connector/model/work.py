@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from .event import Activity
+from .event import Activity, Person
 from .message import CimMessage
 from .timestamps import iso
 
@@ -102,6 +102,14 @@ class QuoteForgotten:
 
 
 @dataclass(frozen=True)
+class CustomerNamed:
+    """The names of a customer, from an event. Stored for a day, for events that have none."""
+
+    account_id: str
+    customer: Person = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Used:
     """One unit of what X bills. id: of the resource, which counts once."""
 
@@ -144,7 +152,7 @@ class DeadLetter:
         }
 
 
-Effect = Entry | EchoSeen | TypingIndicator | Link | QuestionClosed | QuoteForgotten | Used | DeadLetter
+Effect = Entry | EchoSeen | TypingIndicator | Link | QuestionClosed | QuoteForgotten | CustomerNamed | Used | DeadLetter
 
 
 @dataclass(frozen=True)

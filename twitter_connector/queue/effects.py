@@ -16,6 +16,7 @@ from twitter_connector.broker import keys
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.usage import DM_RECEIVED
 from twitter_connector.model.work import (
+    CustomerNamed,
     DeadLetter,
     EchoSeen,
     Effect,
@@ -88,6 +89,11 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
             case QuoteForgotten():
                 key = keys.LEDGER.format(account=account, id=quote(item.message_id, safe=""))
                 _always(flat, Change("hdel", key, keys.LEDGER_QUOTE))
+            case CustomerNamed():
+                customer = quote(item.customer.id, safe="")
+                names = json.dumps([item.customer.name, item.customer.screen_name])
+                key = keys.NAME.format(account=account, customer=customer)
+                _always(flat, Change("set", key, value=names, lifetime_ms=keys.NAME_SECONDS * 1000))
             case Used():
                 seen = keys.SEEN.format(direction=item.kind, account=account, id=quote(item.id, safe=""))
                 stem = keys.USAGE.format(account=account, day="").removesuffix(":")

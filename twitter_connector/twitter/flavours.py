@@ -10,7 +10,7 @@ from twitter_connector.config import Settings
 from twitter_connector.errors import Permanent
 from twitter_connector.model.account import V1, V2, Account, Credentials
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
-from twitter_connector.model.event import Activity, RawEvent
+from twitter_connector.model.event import Activity, Person, RawEvent
 from twitter_connector.model.flavour import Events, Flavour, Messages, Registration, Uploads
 from twitter_connector.model.lookup import Lookups
 from twitter_connector.net.http_client import HttpClient
@@ -92,6 +92,12 @@ class Flavours:
     def lookups(self, account: Account) -> Lookups:
         """Return the pages of an account's messages. Only API v2 has pages whose size we choose."""
         return V2Messages(self._http, self._v2_url, account, self._budget, self._used)
+
+    def person(self, account: Account, user_id: str) -> Person:
+        """Return a user's names. API v1.1 is not asked: its events always have them."""
+        if account.flavour == V1:
+            return Person(user_id)
+        return V2Messages(self._http, self._v2_url, account, self._budget, self._used).person(user_id)
 
     def stream(self, account: Account) -> V2Stream:
         """Return the activity stream of an account's app."""

@@ -19,11 +19,11 @@ from twitter_connector.errors import (
     ServiceUnavailable,
     UnsupportedKind,
 )
-from twitter_connector.model.event import DmEchoed, DmReceived, RawEvent, id_text
+from twitter_connector.model.event import DmEchoed, DmReceived, Person, RawEvent, id_text
 from twitter_connector.model.lookup import Budget, Page
 from twitter_connector.model.plan import SendDm
 from twitter_connector.model.timestamps import epoch_ms, moment
-from twitter_connector.model.usage import DM_READ
+from twitter_connector.model.usage import DM_READ, USER_READ
 
 from ..account_messages import SHOW_SECONDS, AccountMessages
 from ..dm_objects import load
@@ -89,6 +89,15 @@ class V2Messages(AccountMessages):
         if not isinstance(dm, DmReceived | DmEchoed):
             raise odd_answer("X returned something else than a message.", Endpoint.SHOW)
         return dm
+
+    def person(self, user_id: str) -> Person:
+        """Return the names of a user; "" for those that X does not return."""
+        path = f"/2/users/{quote(user_id, safe='')}"
+        answer = self._as_user("GET", path, "users", Endpoint.SHOW, seconds=SHOW_SECONDS)
+        data = mapping_of(mapping_of(answer.json()).get("data"))
+        if data:
+            self._used(self._account_id, USER_READ, [user_id])
+        return Person(user_id, str(data.get("name") or ""), str(data.get("username") or ""))
 
     def events_since(self, since: datetime) -> Iterator[RawEvent]:
         """Yield the account's messages of both directions since a moment, newest first. Each page is one call.
