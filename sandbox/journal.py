@@ -19,7 +19,7 @@ RETRY_SECONDS = 1.0
 
 
 class StateInUse(Exception):
-    """Raised when another sandbox uses the same folder."""
+    """Raised when another sandbox uses the folder, or it cannot be written."""
 
 
 class Journal:
@@ -44,7 +44,9 @@ class Journal:
             )
             self._db.execute("BEGIN EXCLUSIVE")
             self._db.execute("COMMIT")
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise StateInUse(f"{path.parent} cannot be written ({error}); free disk space") from None
             raise StateInUse(f"another sandbox is using {path.parent}") from None
         threading.Thread(target=self._write_behind, name="journal", daemon=True).start()
 

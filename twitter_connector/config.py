@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -202,7 +203,8 @@ def share_metrics_directory() -> None:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         directory = Path(os.environ.get("VAR_DIR", "var")).absolute() / "metrics"
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
-    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # counter_files.py counts in memory then
+        Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 
 from twitter_connector.config import share_metrics_directory
@@ -10,6 +11,11 @@ from twitter_connector.config import share_metrics_directory
 share_metrics_directory()
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest  # noqa: E402
+
+from twitter_connector import counter_files  # noqa: E402
+
+counter_files.use()
+
 from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 from prometheus_client.registry import Collector  # noqa: E402
 
@@ -120,6 +126,7 @@ def exposition(status: Collector) -> bytes:
     """Return what all processes of this installation have counted so far, and how things stand at this moment, in
     Prometheus' text format."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    with suppress(ValueError):  # the directory could not be created, so nothing is shared
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     registry.register(status)
     return generate_latest(registry)

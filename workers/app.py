@@ -143,8 +143,10 @@ def _start(**_: Any) -> None:
     clear_spool(settings)
     worker().start()
     svc = services()
+    from twitter_connector import counter_files
     from twitter_connector.accounts.readers import Readers
 
+    counter_files.log_problem()
     Readers(svc.polling, svc.streaming, svc.token_refresh, worker().stopping).start()
     app.send_task(BACKFILL_TASK, queue=UPKEEP_QUEUE, expires=300)
 

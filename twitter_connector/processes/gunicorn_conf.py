@@ -11,6 +11,7 @@ import threading
 import time
 from typing import Any
 
+from twitter_connector import counter_files
 from twitter_connector.bootstrap import Services
 from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError
@@ -57,6 +58,7 @@ def post_worker_init(worker: Any) -> None:
     Otherwise the first event of an account would need a look-up. While the broker is away, a process that has not met
     the account yet could not verify the event, and X would get an error.
     """
+    counter_files.log_problem()
     worker.wsgi.extensions["one_request_at_a_time"] = worker.cfg.workers == 1 and worker.cfg.threads == 1
     services = worker.wsgi.extensions.get("services")
     if services is None:

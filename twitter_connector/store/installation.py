@@ -6,6 +6,7 @@ last loss. To start with an empty broker on purpose, delete the file.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -78,6 +79,7 @@ class Installation:
         self._client = client
         self._path = directory / FILE
         self._now = now
+        self._unwritten = False
         # The result of the last look, for those who must not ask the broker.
         self.last: Loss | None = None
 
@@ -153,10 +155,16 @@ class Installation:
             return
         text = json.dumps(asdict(after)).encode()
         try:
-            os.pwrite(file, text, 0)
+            if os.pwrite(file, text, 0) < len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.ftruncate(file, len(text))
         except OSError as error:
-            log.warning("broker_mark_not_written", extra={"path": str(self._path), "error": type(error).__name__})
+            if not self._unwritten:
+                detail = {"path": str(self._path), "error": error.strerror}
+                log.warning("broker_mark_not_written", extra=detail)
+            self._unwritten = True
+        else:
+            self._unwritten = False
 
 
 def _kind(before: _Seen, after: _Seen, stored: str | None) -> str:

@@ -70,9 +70,10 @@ def keys_of(configured: Sequence[str], var_dir: Path) -> tuple[str, ...]:
         key_list = path.read_text("ascii").split()
         Vault(key_list)
     except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
         raise Permanent(
             "credentials_key_unreadable",
-            f"{path} cannot be used as the credentials key ({type(error).__name__}). Restore it from a backup, or set "
+            f"{path} cannot be used as the credentials key ({why}). Restore it from a backup, or set "
             "CREDENTIALS_KEY. It holds Fernet keys, one a line.",
             ours=True,
         ) from None
