@@ -38,7 +38,7 @@ from prometheus_client import CollectorRegistry
 print(len(metrics.exposition(CollectorRegistry()).splitlines()))
 """
 )
-ROOM_FOR = {"nothing": 0, "less than one file": 60_000, "the files and not their growth": 300_000}
+LEFT = {"nothing": 0, "less than one file": 60_000, "the files and not their growth": 300_000}
 
 
 def counting(tmp_path: Path, size: str, left: int) -> subprocess.CompletedProcess[str]:
@@ -51,9 +51,9 @@ def counting(tmp_path: Path, size: str, left: int) -> subprocess.CompletedProces
     )
 
 
-@pytest.mark.parametrize("room", ROOM_FOR)
-def test_a_process_counts_in_its_own_memory_if_the_disk_has_no_room_and_says_so(tmp_path: Path, room: str) -> None:
-    done = counting(tmp_path, "1m", ROOM_FOR[room])
+@pytest.mark.parametrize("left", LEFT)
+def test_a_process_counts_in_its_own_memory_if_the_disk_has_no_room_and_says_so(tmp_path: Path, left: str) -> None:
+    done = counting(tmp_path, "1m", LEFT[left])
     assert done.returncode == 0, done.stderr
     assert "WARNING counters_not_shared No space left on device" in done.stderr
     assert done.stderr.count("counters_not_shared") <= 2  # one for each of its two files

@@ -16,7 +16,7 @@ from twitter_connector.model.account import Account
 from twitter_connector.model.timestamps import moment
 from twitter_connector.net.answers import NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
-from twitter_connector.processes.var_dir import room
+from twitter_connector.processes.var_dir import disk_space
 from twitter_connector.queue.clock import DIFFERENCE_SECONDS
 from twitter_connector.queue.wakeups import QUEUES, UPKEEP_QUEUE
 from twitter_connector.startup import now
@@ -60,7 +60,7 @@ def look(svc: Services) -> Iterator[Finding]:
     where = "embedded, in VAR_DIR" if settings.embedded_broker else "REDIS_URL"
     summary = f"understood; broker {where}; VAR_DIR {settings.var_dir}"
     yield Finding("environment", not settings.warnings, summary, " ".join(settings.warnings))
-    free, advice = room(settings.var_dir)
+    free, advice = disk_space(settings.var_dir)
     yield Finding("disk", not advice, free, advice)
     broker = _tried("broker", svc.heartbeats.store, "stores", "Start the service (`make run`), or correct REDIS_URL.")
     yield broker
