@@ -1,7 +1,7 @@
 """Counter files of prometheus_client that never stop a process.
 
 prometheus_client maps a sparse file into memory. If the disk is full, the kernel ends the process with SIGBUS at the
-first write into it. Here a file's room is taken before it is mapped. If there is none, the process counts in its own
+first write into it. Here a file's space is taken before it is mapped. If there is none, the process counts in its own
 memory.
 """
 
@@ -26,7 +26,7 @@ _ZEROS = b"\0" * _FIRST_BYTES
 
 
 class CounterFile(mmap_dict.MmapedDict):
-    """A file of counters, or a part of this process's memory if the disk has no room for the file."""
+    """A file of counters, or a part of this process's memory if the disk has no space for the file."""
 
     _f: BinaryIO | None  # type: ignore[assignment]  # None: this process's memory
 
@@ -76,7 +76,7 @@ def use() -> None:
 
 
 def _reserve_file(filename: str) -> None:
-    """Create the file with room on the disk, or give an existing one room. Raises OSError and leaves no empty file."""
+    """Create the file with space on the disk, or give an existing one space. Raises OSError and leaves no empty file."""
     descriptor = os.open(filename, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _reserve(descriptor, 0, max(_FIRST_BYTES, os.fstat(descriptor).st_size))
@@ -105,6 +105,6 @@ def log_problem() -> None:
 
 def _say(filename: str, error: OSError) -> None:
     said = bool(_problem)
-    _problem.update(path=os.path.dirname(filename), error=error.strerror or "no room")
+    _problem.update(path=os.path.dirname(filename), error=error.strerror or "no space")
     if not said and logging.getLogger().hasHandlers():
         log_problem()

@@ -1,4 +1,4 @@
-"""A disk without room under VAR_DIR: no process dies of its counters."""
+"""A disk without space under VAR_DIR: no process dies of its counters."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def counting(tmp_path: Path, size: str, left: int) -> subprocess.CompletedProces
 
 
 @pytest.mark.parametrize("left", LEFT)
-def test_a_process_counts_in_its_own_memory_if_the_disk_has_no_room_and_says_so(tmp_path: Path, left: str) -> None:
+def test_a_process_counts_in_its_own_memory_if_the_disk_has_no_space_and_says_so(tmp_path: Path, left: str) -> None:
     done = counting(tmp_path, "1m", LEFT[left])
     assert done.returncode == 0, done.stderr
     assert "WARNING counters_not_shared No space left on device" in done.stderr
     assert done.stderr.count("counters_not_shared") <= 2  # one for each of its two files
 
 
-def test_counters_are_shared_where_there_is_room(tmp_path: Path) -> None:
+def test_counters_are_shared_where_there_is_space(tmp_path: Path) -> None:
     done = counting(tmp_path, "8m", 4_000_000)
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout) > 2000

@@ -1,4 +1,4 @@
-"""Whether VAR_DIR can be used: room on its disk."""
+"""Whether VAR_DIR can be used: free space on its disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FREE_FILES_MIN = 1_000
 
 
 def disk_space(var_dir: Path) -> tuple[str, str]:
-    """Return how much room there is, in words, and what to do; the second is "" if there is enough."""
+    """Return how much space is free, in words, and what to do; the second is "" if there is enough."""
     try:
         disk = os.statvfs(var_dir)
     except OSError as error:
