@@ -26,7 +26,7 @@ def test_a_small_disk_is_a_finding_that_says_how_much_is_needed(tmp_path: Path) 
     assert "128 MiB at least" in done.stdout
 
 
-def test_a_disk_with_room_is_none(tmp_path: Path) -> None:
+def test_a_disk_with_space_is_none(tmp_path: Path) -> None:
     free = os.statvfs(tmp_path)
     if free.f_bavail * free.f_frsize < var_dir.FREE_BYTES_MIN:
         pytest.skip("the disk of this machine is nearly full itself")
