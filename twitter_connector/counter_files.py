@@ -76,7 +76,7 @@ def use() -> None:
 
 
 def _reserve_file(filename: str) -> None:
-    """Create the file with space on the disk, or give an existing one its space. Raises OSError, leaves no empty file."""
+    """Give the file space on the disk, and create it if needed. Raises OSError and leaves no empty file."""
     descriptor = os.open(filename, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _reserve(descriptor, 0, max(_FIRST_BYTES, os.fstat(descriptor).st_size))
