@@ -296,6 +296,7 @@ class FakePlatform:
         self.challenge: Callable[[str], bool] = lambda url: True
         self.own_challenge: Callable[[str, str], ChallengeAnswer] = lambda url, secret: ChallengeAnswer(None)
         self.forgetful = False
+        self.withholds_own = False
         self.before: Callable[[str], None] = lambda call: None
         self.webhooks_max = 1
         self._next_id = 0
@@ -399,7 +400,8 @@ class FakeRegistration:
             return Subscriptions(active=None)
         mark = (self._environment, self._owner_id())
         active = not self._platform.forgetful and mark in self._platform.subscribers
-        return Subscriptions(active=active, events=EVENTS if active else ())
+        own = not self._platform.withholds_own
+        return Subscriptions(active=active, events=EVENTS if active else (), own=own)
 
     def application_id(self) -> str:
         self._call("application_id")

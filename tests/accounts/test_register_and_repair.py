@@ -162,6 +162,14 @@ class TestRegister:
         assert desk.platform.urls() == [url_of(A)]
         assert desk.platform.subscribers == {("prod", A), ("prod", B)}
 
+    def test_the_status_says_if_own_messages_do_not_come_back(self, desk: Desk) -> None:
+        desk.platform.withholds_own = True
+        desk.register()
+        assert desk.accounts.account_status(A)["echoes"] == 0
+        desk.platform.withholds_own = False
+        desk.registration.repair(desk.account())
+        assert desk.accounts.account_status(A)["echoes"] == 1
+
     def test_a_pause_ends_with_a_registration(self, desk: Desk) -> None:
         desk.lanes.accept([Entry(Direction.OUT, A, "ada", "1", "p")])
         desk.lanes.pause(Direction.OUT, A, desk.clock.ms + 10**6, "token_revoked", "")

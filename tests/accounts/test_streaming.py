@@ -13,6 +13,7 @@ import pytest
 
 from tests.fakes import FakeAccounts, FakeClock
 from twitter_connector.accounts import streaming
+from twitter_connector.accounts.events_arrive import STREAM_ALIVE_AT
 from twitter_connector.accounts.streaming import REVOKED, Streaming
 from twitter_connector.errors import ConnectorError, RateLimited, ServiceUnavailable
 from twitter_connector.model.account import V2, Account, Credentials
@@ -113,6 +114,27 @@ class Desk:
         self.x.sessions = list(sessions)
         for app in self.streaming.due():
             self.streaming.serve(app, self.x.stopping)
+
+
+def alive_at(desk: Desk) -> int:
+    return desk.accounts.account_status(ACME)[STREAM_ALIVE_AT]
+
+
+def test_the_status_says_since_when_the_stream_is_silent_or_closed(desk: Desk) -> None:
+    seen = []
+
+    def later(seconds: float) -> Any:
+        def line() -> None:
+            seen.append(alive_at(desk))
+            desk.clock.advance(seconds)
+
+        return line
+
+    opened_ms = desk.clock.ms
+    desk.serve([later(0), later(20), later(1), later(1)])
+    # The line that comes after 20 s is noted. The next ones come too soon after it to be.
+    assert seen == [opened_ms, opened_ms, opened_ms + 20_000, opened_ms + 20_000]
+    assert alive_at(desk) == 0
 
 
 @pytest.fixture

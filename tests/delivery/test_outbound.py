@@ -591,6 +591,55 @@ class TestOverCapacity:
         assert fakes.twitter.looks == 1
         assert fakes.twitter.texts() == ["Hello", "second"]
 
+    def test_three_such_answers_in_a_row_cost_nine_seconds(self, fakes: FakeDeliveries) -> None:
+        fakes.outbound.echoes_arrive = lambda _: True
+        fakes.twitter.fail_next(*[self.BUSY] * 3)
+        fakes.send("m-1")
+        fakes.serve()
+        assert 9 <= self.seconds_until(fakes, 1) < 10
+
+    def late_by_15_seconds(self, fakes: FakeDeliveries) -> None:
+        """Send one message that has not come back after 15 seconds."""
+        fakes.outbound.echoes_arrive = lambda _: True
+        fakes.twitter._next_id = int(first_id_at(fakes.clock.ms))
+        fakes.send("m-1", "first")
+        fakes.serve()
+        fakes.clock.advance(15)
+
+    def test_own_messages_that_come_back_late_are_waited_for_without_a_look(self, fakes: FakeDeliveries) -> None:
+        self.late_by_15_seconds(fakes)
+        fakes.twitter.swallow_next(self.BUSY)
+        fakes.send("m-2", "second")
+        fakes.serve()
+        fakes.later(FIRST)
+        fakes.later(FIRST)
+        for dm in fakes.twitter.sent:
+            fakes.echo(dm.id, dm.step.text)
+        fakes.later(FIRST)
+        assert fakes.twitter.looks == 0
+        assert fakes.twitter.texts() == ["first", "second"]
+        assert [status for _, status, _ in fakes.reports()] == ["DELIVERED"] * 2
+
+    def test_a_later_message_to_anybody_that_came_back_is_proof(self, fakes: FakeDeliveries) -> None:
+        self.late_by_15_seconds(fakes)
+        fakes.twitter.fail_next(self.BUSY)
+        fakes.send("m-2", "second")
+        fakes.serve()
+        fakes.clock.advance(FIRST)
+        fakes.echo(first_id_at(fakes.clock.ms), "to another customer", customer=GRACE)
+        fakes.serve()
+        assert fakes.twitter.looks == 0
+        assert fakes.twitter.texts() == ["first", "second"]
+
+    def test_own_messages_that_come_back_after_a_look_still_count(self, fakes: FakeDeliveries) -> None:
+        fakes.twitter.fail_next(self.BUSY)
+        fakes.send("m-1")
+        fakes.serve()
+        fakes.later(FIRST)
+        fakes.outbound.echoes_arrive = lambda _: True
+        fakes.later(SECOND)
+        assert (fakes.twitter.looks, len(fakes.twitter.sent)) == (1, 1)
+
     def test_silence_is_looked_for_all_the_same(self, fakes: FakeDeliveries) -> None:
         fakes.outbound.echoes_arrive = lambda _: True
         fakes.twitter.fail_next(self.BUSY, unknown())

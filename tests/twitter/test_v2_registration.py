@@ -182,6 +182,14 @@ class TestActivity:
         assert [s.event for s in registration().subscriptions(HOOK).items] == ["dm.sent", REQUIRED]
 
 
+@pytest.mark.parametrize("events", [(REQUIRED, "dm.sent"), (REQUIRED,)])
+def test_own_messages_come_back_where_x_has_subscribed_them(
+    http: responses.RequestsMock, events: tuple[str, ...]
+) -> None:
+    http.get(ACTIVITY, json={"data": [row(event) for event in events]})
+    assert registration().subscriptions(HOOK).own is ("dm.sent" in events)
+
+
 def test_whose_token_it_is(http: responses.RequestsMock) -> None:
     http.get(f"{API}/2/users/me", json={"data": {"id": "222222222", "username": "acme", "name": "Acme"}})
     assert registration().who_am_i() == ("222222222", "acme", "Acme")

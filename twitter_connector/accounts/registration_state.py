@@ -15,6 +15,7 @@ from twitter_connector.model.subscription import ChallengeAnswer
 from twitter_connector.model.timestamps import epoch_ms
 
 from .backfill import open_gap
+from .events_arrive import ECHOES
 from .ports import AccountsPort
 from .registration_steps import RegistrationStatus, StepFailed, performed
 from .webhook_setup import WebhookSetup
@@ -48,6 +49,8 @@ class RegistrationState:
         subscriptions = setup.connect()
         if setup.replaced:
             self.open_gaps(setup, before)
+        if self.accounts.account_status(setup.account.id).get(ECHOES, 1) != subscriptions.own:
+            self.accounts.note(setup.account.id, **{ECHOES: int(subscriptions.own)})
         account = replace(
             setup.account,
             webhook=setup.webhook,

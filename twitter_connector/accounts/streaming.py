@@ -12,8 +12,8 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -26,7 +26,9 @@ from twitter_connector.model.event import RawEvent
 from twitter_connector.model.timestamps import epoch_ms, moment
 
 from .backfill import NEXT_POLL, open_gap
+from .events_arrive import STREAM_ALIVE_AT
 from .ports import AccountsPort, AccountStatusPort, InboxPort
+from .stream_lock import RenewableLocksPort, lock_renewed
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +37,10 @@ LOCK_SECONDS = 15
 # Waits before a reconnect double up to the longest. A connection that lasted resets them.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(seconds=60)
 LASTED_SECONDS = 60.0
+# A line is noted in the accounts' status, but not every line.
+NOTED_EVERY = timedelta(seconds=5)
 REVOKED = "The account's owner has revoked the app's access at X. Make new tokens and register again."
 TOO_MANY = "stream_open_elsewhere"
-
-
-class LocksPort(Protocol):
-    """See store/locks.py."""
-
-    def hold(self, chore: str, owner: str, seconds: int) -> bool: ...
-    def let_go(self, chore: str, owner: str) -> None: ...
 
 
 class StreamAtX(Protocol):
@@ -60,7 +57,7 @@ class Streaming:
 
     accounts: AccountsPort
     account_status: AccountStatusPort
-    locks: LocksPort
+    locks: RenewableLocksPort
     inbox: InboxPort
     stream: Callable[[Account], StreamAtX]
     raw_events: Callable[[Mapping[str, Any], str], Iterator[RawEvent]]
@@ -83,7 +80,7 @@ class Streaming:
         if not self.locks.hold(chore, self.owner, LOCK_SECONDS):
             return
         lost = threading.Event()
-        with self._renewing(chore, lost, stopping):
+        with lock_renewed(self.locks, chore, self.owner, LOCK_SECONDS, lost):
             wait = FIRST_WAIT
             while not stopping.is_set() and not lost.is_set():
                 users = self._apps().get(app)
@@ -103,6 +100,8 @@ class Streaming:
                         pause = FIRST_WAIT
                     facts = {"reason": error.reason, "detail": error.detail, "seconds": pause.total_seconds()}
                     log.warning("stream_ended", extra={"account": users[0].id, **facts})
+                    for user in users:
+                        self.account_status.note(user.id, **{STREAM_ALIVE_AT: 0})
                     stopping.wait(pause.total_seconds())
 
     def _read(self, app: str, users: Sequence[Account], lost: threading.Event, stopping: threading.Event) -> None:
@@ -115,9 +114,12 @@ class Streaming:
                 open_gap(self.account_status, user, self.account_status.account_status(user.id), self.clock())
                 self.read_back(user)
             looked = time.monotonic()
+            noted = self._note_alive(by_id)
             for event in events:
                 if lost.is_set() or stopping.is_set():
                     return
+                if self.clock() - noted >= NOTED_EVERY:
+                    noted = self._note_alive(by_id)
                 if event is not None:
                     self._take_in(event, by_id)
                 if time.monotonic() - looked > LOCK_SECONDS:
@@ -126,6 +128,12 @@ class Streaming:
                     if not by_id:
                         return
 
+    def _note_alive(self, account_ids: Iterable[str]) -> datetime:
+        now = self.clock()
+        for account_id in account_ids:
+            self.account_status.note(account_id, **{STREAM_ALIVE_AT: epoch_ms(now)})
+        return now
+
     def _take_in(self, event: Mapping[str, Any], users: Mapping[str, Account]) -> None:
         raw_events = [raw_event for raw_event in self.raw_events(event, "") if raw_event.account_id in users]
         take_in_activities(raw_events, self.inbox, self.count)
@@ -133,33 +141,6 @@ class Streaming:
             if raw_event.family == "revoke":
                 self.accounts.change(raw_event.account_id, lambda a: replace(a, subscribed=False, attention=REVOKED))
                 log.error("access_revoked", extra={"account": raw_event.account_id})
-
-    @contextmanager
-    def _renewing(self, chore: str, lost: threading.Event, stopping: threading.Event) -> Iterator[None]:
-        ended = threading.Event()
-
-        def renew() -> None:
-            until = time.monotonic() + LOCK_SECONDS
-            while not ended.wait(LOCK_SECONDS / 5):
-                try:
-                    is_owner = self.locks.hold(chore, self.owner, LOCK_SECONDS)
-                except StoreUnavailable:
-                    is_owner = time.monotonic() < until
-                else:
-                    until = time.monotonic() + LOCK_SECONDS if is_owner else until
-                if not is_owner:
-                    lost.set()
-                    return
-
-        thread = threading.Thread(target=renew, name="stream-lock", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-            if not lost.is_set():
-                self.locks.let_go(chore, self.owner)
 
     def _apps(self) -> dict[str, list[Account]]:
         apps: dict[str, list[Account]] = {}

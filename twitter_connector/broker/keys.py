@@ -62,6 +62,7 @@ SEQUENCE = PREFIX + "seq"  # INCR: order of acceptance
 CLOCK = PREFIX + "clock"  # HASH latest: ms, shift: ms beside the server's clock, steps: see queue/lua/names.lua
 CLOCKS = PREFIX + "clocks"  # HASH worker name -> seconds by which its clock differs, if they are many
 ECHOES = PREFIX + "echo:{account}:{customer}"  # LIST of JSON, newest first
+LAST_ECHO = PREFIX + "echo:{account}"  # id of the account's own message that came back last
 LEDGER = PREFIX + "ledger:{account}:{id}"  # HASH step -> JSON, and LEDGER_QUOTE -> text
 SENT = PREFIX + "sent:{account}:{customer}"  # ZSET padded dm id|cim id, score 0
 SCHEDULING = PREFIX + "sent:{account}:{customer}:scheduling"  # HASH cim id -> JSON that its reports carry

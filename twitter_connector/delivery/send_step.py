@@ -26,9 +26,10 @@ from twitter_connector.model.account import Account
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MediaRef, SendDm, Upload
-from twitter_connector.model.timestamps import epoch_ms, first_id_at, moment
+from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import Lease
 
+from .echo_state import EchoState, echo_state
 from .limits import Endpoints
 from .media import MediaTransfer
 from .ports import SendLedgerPort, SendRecordPort
@@ -40,10 +41,8 @@ log = logging.getLogger(__name__)
 LOOKS_AFTER = (timedelta(seconds=3), timedelta(seconds=12))
 # The wait before a look grows to about three minutes.
 SENDS_DOUBLED = 6
-# After "over capacity" it grows more slowly: the message has most likely not been delivered.
-OVER_CAPACITY_GROWTH = 1.5
-# An own message of this age has come back, if they do. Echoes are kept for an hour.
-ECHO_LATE, ECHO_KEPT = timedelta(seconds=10), timedelta(minutes=55)
+# After "over capacity" it grows from the fourth send on, and more slowly: such a message is hardly ever delivered.
+OVER_CAPACITY_SENDS, OVER_CAPACITY_GROWTH = 3, 1.5
 # X's clock and ours may differ. A message that is older than its send by more than this is another one.
 CLOCK_MARGIN = timedelta(seconds=10)
 
@@ -96,9 +95,8 @@ class SendStep:
             busy = isinstance(error, OverCapacity)
             if busy:
                 self._write(upload, started_ms=started, sends=sends, over_capacity=True)
-            # Wait longer after each failed send: X is probably overloaded. X may also name a later moment.
-            growth = OVER_CAPACITY_GROWTH if busy else 2
-            look_at = self.tools.clock() + LOOKS_AFTER[0] * growth ** min(sends - 1, SENDS_DOUBLED)
+            # X may also name a later moment.
+            look_at = self.tools.clock() + _wait(sends, busy=busy)
             raise error.waiting(until=max(look_at, error.until or look_at)) from error
         except ConnectorError as error:
             # Every other error is certain that nothing was sent. The upload stays usable.
@@ -131,9 +129,14 @@ class SendStep:
         digest = sent_fingerprint(self.step.text)
         echoed = [(e.event_id, e.digest, e.created_ms) for e in self.tools.ledger.echoes(lease.account_id, customer)]
         sent_id = _match(echoed, digest, epoch_ms(since), taken)
-        if sent_id is None and begun.over_capacity and self._echoes_arrive(echoed, taken):
+        if sent_id is None and begun.over_capacity and self.tools.echoes_arrive(self.account):
             # X delivers few of the messages that it answers so, and their echoes come within a second.
-            return None
+            last, ids, now = self.tools.ledger.last_echo(lease.account_id), [e[0] for e in echoed], self.tools.clock()
+            state = echo_state(taken, ids, last, moment(begun.started_ms), now)
+            if state is EchoState.CURRENT:
+                return None
+            if state is EchoState.LATE:
+                raise _unknown("The account's own messages come back late.", now + LOOKS_AFTER[0])
         if sent_id is None:
             sent_id = _match(self._looked_up_sends(since, begun), digest, epoch_ms(since), taken)
         if sent_id is not None:
@@ -148,24 +151,11 @@ class SendStep:
                 refusal=begun.refusal,
                 over_capacity=begun.over_capacity,
             )
-            raise OutcomeUnknown(
-                "outcome_unknown",
-                "Twitter did not answer a send, and the message cannot be seen yet.",
-                until=self.tools.clock() + LOOKS_AFTER[looks],
-            )
+            raise _unknown("The message cannot be seen yet.", self.tools.clock() + LOOKS_AFTER[looks])
         if begun.refusal:
             reason, _, detail = begun.refusal.partition("\n")
             raise Permanent(reason, detail)
         return None
-
-    def _echoes_arrive(self, echoed: list[tuple[str, str, int]], own: dict[str, str]) -> bool:
-        """Return whether the account's own messages come back to us, as far as we know."""
-        now = self.tools.clock()
-        late, early = first_id_at(epoch_ms(now - ECHO_LATE)), first_id_at(epoch_ms(now - ECHO_KEPT))
-        sent = [dm_id for dm_id in own if int(early) < int(dm_id) < int(late)]
-        if sent and max(sent, key=int) not in {event_id for event_id, _, _ in echoed}:
-            return False
-        return self.tools.echoes_arrive(self.account)
 
     def _looked_up_sends(self, since: datetime, begun: SendRecordPort) -> list[tuple[str, str, int]]:
         now, customer = self.tools.clock(), self.message.header.customer_id
@@ -190,6 +180,16 @@ class SendStep:
             facts |= {"processing_since_ms": upload.processing_since_ms, "measured": upload.measured}
         if not self.tools.ledger.write(self.lease, self.message.id, self.number, self.tools.record_of(**facts)):
             raise LeaseLost
+
+
+def _wait(sends: int, *, busy: bool) -> timedelta:
+    """Return how long to wait before looking for a send. It grows with each failed one: X is probably overloaded."""
+    growth, quick = (OVER_CAPACITY_GROWTH, OVER_CAPACITY_SENDS) if busy else (2, 1)
+    return LOOKS_AFTER[0] * growth ** min(max(sends - quick, 0), SENDS_DOUBLED)
+
+
+def _unknown(why: str, until: datetime) -> OutcomeUnknown:
+    return OutcomeUnknown("outcome_unknown", f"X did not confirm a send. {why}", until=until)
 
 
 def _match(seen: list[tuple[str, str, int]], digest: str, since_ms: int, taken: dict[str, str]) -> str | None:

@@ -22,7 +22,7 @@ class Subscriptions:
 
     active: True if customers' messages arrive; None if the flavour needs no subscription. new: True if this call
     created one. events: the kinds that arrive. items: each subscription, if X has ids for them. remarks: sentences
-    about optional ones that X refused.
+    about optional ones that X refused. own: True if the account's own messages arrive too.
     """
 
     active: bool | None
@@ -30,6 +30,7 @@ class Subscriptions:
     events: tuple[str, ...] = ()
     items: tuple[Subscription, ...] = ()
     remarks: tuple[str, ...] = ()
+    own: bool = True
 
 
 @dataclass(frozen=True)

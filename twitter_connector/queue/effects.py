@@ -62,9 +62,10 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
                 flat += ["entry", item.direction, account, lane, item.id, item.order, item.payload, int(item.again)]
                 flat += (DM_RECEIVED, _USAGE_MS) if item.billed else ("", 0)
             case EchoSeen():
-                _once(
-                    flat, keys.SEEN.format(direction="echo", account=account, id=item.event_id), _SEEN_MS, _echo(item)
-                )
+                mark = keys.SEEN.format(direction="echo", account=account, id=item.event_id)
+                last = keys.LAST_ECHO.format(account=account)
+                newest = Change("set", last, value=item.event_id, lifetime_ms=keys.ECHO_SECONDS * 1000)
+                _once(flat, mark, _SEEN_MS, _echo(item), newest)
             case TypingIndicator():
                 customer = quote(item.customer_id, safe="")
                 mark = keys.TYPING_INDICATOR.format(direction=item.direction, account=account, customer=customer)

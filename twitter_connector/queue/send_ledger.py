@@ -121,6 +121,12 @@ class SendLedger:
         echoes: list[dict[str, Any]] = [json.loads(row) for row in rows]
         return [EchoSeen(account_id, customer_id, e["id"], e["created_ms"], e["digest"]) for e in echoes]
 
+    def last_echo(self, account_id: str) -> int:
+        """Return the id of the account's own message that came back last; 0 without one in the last hour."""
+        with store_errors():
+            dm_id: str | None = self._client.get(keys.LAST_ECHO.format(account=quote(account_id, safe="")))  # type: ignore[assignment]
+        return int(dm_id or 0)
+
     def own(self, account_id: str, customer_id: str, up_to: str = "") -> dict[str, str]:
         """Return {DM id: CIM message id} of our messages to this customer up to a DM id, oldest first."""
         limit = f"({up_to:0>20}~" if up_to else "+"

@@ -28,7 +28,7 @@ from twitter_connector.model.usage import USER_READ
 from ..http import TwitterHttp, odd_answer
 from ..lenient_fields import mapping_of
 from .calls import V2Calls, body_of
-from .subscriptions import REQUIRED, AccountActivitySubscription, ActivitySubscriptions
+from .subscriptions import OWN, REQUIRED, AccountActivitySubscription, ActivitySubscriptions
 
 # The name of X's reason stands before a colon in `errors[].message`, and in `words` of our error.
 _REUSE = ("DuplicateUrlFailed", "WebhookLimitExceeded")
@@ -149,6 +149,7 @@ class V2Registration:
             active=any(s.event == REQUIRED for s in listed),
             events=tuple(word for event, word in _EVENTS.items() if event in {s.event for s in listed}),
             items=tuple(Subscription(s.event, s.id) for s in listed),
+            own=any(s.event == OWN for s in listed),
         )
 
     def unsubscribe(self) -> None:

@@ -21,8 +21,10 @@ from .calls import V2Calls, body_of
 ACTIVITY = "/2/activity/subscriptions"
 TAG = "twitter-connector"
 REQUIRED = "dm.received"
+# The account's own messages.
+OWN = "dm.sent"
 # Each of these may be missing: the account works without.
-WANTED = ("dm.sent", "dm.read", "dm.indicate_typing", "chat.received", "oauth.revoke")
+WANTED = (OWN, "dm.read", "dm.indicate_typing", "chat.received", "oauth.revoke")
 # X accepts no user for this event.
 _WITHOUT_USER = "oauth.revoke"
 PAGES_MAX = 20
