@@ -64,7 +64,7 @@ class V1Messages(AccountMessages):
         path = f"{_DM_PATH}events/show.json"
         body = self._signed("GET", path, Endpoint.SHOW, params=params, seconds=SHOW_SECONDS).json()
         event = body.get("event") if isinstance(body, dict) else None
-        dm = load({"for_user_id": self._account_id, DM: [event], "users": {}})
+        dm = load({"for_user_id": self._account_id, DM: [event], "users": {}}) if isinstance(event, dict) else None
         if not isinstance(dm, DmReceived | DmEchoed):
             raise odd_answer("X shows something else than a message.", Endpoint.SHOW)
         return dm
