@@ -20,7 +20,7 @@ from benchmarks.sandboxed import V1_ACCOUNT, V2_ACCOUNT, SandboxedService, get, 
 
 CONVERSATIONS = 100  # of each account
 MESSAGES = 20  # in each conversation
-SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 100.0  # for all of them
+SECONDS = 100.0  # for all of them
 SHARE = 0.03
 AIM_SECONDS = 10.0
 SETTLE_SECONDS = 600.0

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from tree import eventually
+from tree import Tree, eventually
 
 from tests.integration.conversations import Account, Conversation
 from tests.integration.media_files import agent_attaches
@@ -74,9 +74,11 @@ def test_a_read_mark_that_x_refuses_is_no_matter_for_ccm(chat: Conversation, ans
     assert [r["status"] for r in chat.reports()] == ["DELIVERED"]
 
 
-def test_three_answers_over_capacity_in_a_row_cost_less_than_25_seconds(chat: Conversation) -> None:
-    sandbox = chat.account.tree.sandbox
-    fault = sandbox.fault(family="twitter", path="events/new", account_id=chat.account.id, **{**OVERLOADED, "times": 3})
+@pytest.mark.parametrize("api", ["v1.1", "v2"])
+def test_three_answers_over_capacity_in_a_row_cost_less_than_25_seconds(tree: Tree, api: str) -> None:
+    chat, sandbox = Account.registered(tree, api=api).customer(), tree.sandbox
+    sends = r"events/new|dm_conversations/with/\d+/messages"
+    fault = sandbox.fault(family="twitter", path=sends, account_id=chat.account.id, **{**OVERLOADED, "times": 3})
     started = time.monotonic()
     chat.agent_says("a reply")
     chat.await_twitter(["a reply"], seconds=25)
