@@ -179,7 +179,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     spending = Spending(usage, settings.x_prices, settings.usage_soft_limit, settings.usage_hard_limit)
     twitter = Flavours(http_client, settings, clock, rate_limits.note, renewed, usage.note)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
-    inbox = Inbox(lanes, Journal(settings.var_dir / "journal"))
+    inbox = Inbox(lanes, Journal(settings.var_dir / "journal", on=settings.journal == "on"))
     backfill = Backfill(accounts, inbox, twitter.messages, clock, spending.limit)
     registration = AccountRegistration(
         accounts,

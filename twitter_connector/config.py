@@ -46,6 +46,7 @@ class Settings:
     embedded_broker: bool = True
     broker_fsync: str = "always"
     broker_eviction: str = "refuse"
+    journal: str = "on"
     twitter_api_url: str = "https://api.twitter.com"
     twitter_upload_url: str = "https://upload.twitter.com"
     x_api_url: str = "https://api.x.com"
@@ -106,6 +107,7 @@ class Settings:
             redis_url=redis_url or f"unix://{broker_socket(var_dir)}",
             embedded_broker=redis_url is None,
             broker_fsync=read("BROKER_FSYNC", parse.one_of("always", "everysec"), cls.broker_fsync),
+            journal=read("JOURNAL", parse.one_of("on", "off"), cls.journal),
             broker_eviction=read("BROKER_EVICTION", parse.one_of("refuse", "allow"), cls.broker_eviction),
             twitter_api_url=read("TWITTER_API_URL", parse.http_url) or twitter or cls.twitter_api_url,
             twitter_upload_url=read("TWITTER_UPLOAD_URL", parse.http_url) or twitter or cls.twitter_upload_url,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Broker, running, services_of
+from tests.brokers import Broker, running, services_of, settings_in
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.work import TYPING_INDICATOR, Direction, EchoSeen, Entry, TypingIndicator
@@ -251,3 +251,91 @@ def test_a_process_of_the_same_number_does_not_write_behind_what_a_power_cut_tor
     found: list[bytes] = []
     Journal(tmp_path / "journal").replay(found.append)
     assert found == [b"acknowledged"]
+
+
+class Replicas:
+    """Two replicas on one broker; the link of the second one to it can be cut."""
+
+    def __init__(self, broker: Broker, folder: Path, **env: str) -> None:
+        self._socket = Path(broker.settings.redis_url.removeprefix("unix://"))
+        self._link = folder / "link.sock"
+        self._link.symlink_to(self._socket)
+        self.first = services_of(settings_in(folder / "first", REDIS_URL=f"unix://{self._socket}", **env))
+        self.second = services_of(settings_in(folder / "second", REDIS_URL=f"unix://{self._link}", **env))
+
+    def cut(self) -> None:
+        self._link.unlink()
+        for client in list(self._socket_clients()):
+            self.first.redis.client_kill_filter(_id=client)
+
+    def join(self) -> None:
+        self._link.symlink_to(self._socket)
+
+    def _socket_clients(self) -> list[str]:
+        own = str(self.first.redis.client_id())
+        return [client["id"] for client in self.first.redis.client_list() if client["id"] != own]
+
+    def close(self) -> None:
+        self.first.redis.close()
+        self.second.redis.close()
+
+
+def event(number: int) -> Entry:
+    return Entry(IN, "acme", "ada", str(number), f'{{"text": "é😀 {number}"}}', order=f"{number:020}")
+
+
+def repeated(number: int, *replicas: Services) -> None:
+    """Send an event as X does behind a load balancer: to the next replica if one refuses."""
+    for replica in replicas:
+        try:
+            replica.inbox.accept([event(number)])
+            return
+        except StoreUnavailable:
+            continue
+    raise AssertionError("no replica took it")
+
+
+@pytest.mark.parametrize(("journal", "order"), [("on", ["0", "2", "1", "3"]), ("off", ["0", "1", "2", "3"])])
+def test_what_one_replica_kept_while_it_was_cut_off_comes_late_unless_its_journal_is_off(
+    broker: Broker, tmp_path: Path, journal: str, order: list[str]
+) -> None:
+    replicas = Replicas(broker, tmp_path, JOURNAL=journal)
+    first, second = replicas.first, replicas.second
+    try:
+        repeated(0, second, first)
+        delivered = drained(first, IN)
+        replicas.cut()
+        repeated(1, second, first)
+        delivered += drained(first, IN) if journal == "off" else []
+        repeated(2, first, second)
+        delivered += drained(first, IN)
+        replicas.join()
+        eventually(lambda: not second.inbox.away)
+        repeated(3, second, first)
+        delivered += drained(first, IN)
+        assert delivered == order
+    finally:
+        replicas.close()
+
+
+def test_with_the_journal_off_nothing_is_kept_on_the_disk_and_an_earlier_journal_is_emptied_first(
+    broker: Broker,
+) -> None:
+    earlier = services_of(broker.settings)
+    now = services_of(settings_in(broker.settings.var_dir, JOURNAL="off"))
+    broker.kill()
+    with pytest.raises(StoreUnavailable) as away:
+        now.inbox.accept([entry("1")])
+    assert away.value.reason == "broker_unavailable"
+    with pytest.raises(StoreUnavailable) as off:
+        now.inbox.accept([entry("1")])
+    assert off.value.reason == "journal_off"
+    assert not (broker.settings.var_dir / "journal").exists()
+    earlier.inbox.replay_soon = lambda: None  # type: ignore[method-assign]
+    earlier.inbox.accept([entry("2")])
+    broker.start()
+    with pytest.raises(StoreUnavailable):
+        now.inbox.accept([entry("3")])
+    eventually(lambda: not now.inbox.away)
+    now.inbox.accept([entry("3")])
+    assert drained(now) == ["2", "3"]

@@ -307,6 +307,27 @@ def test_where_neither_broker_nor_disk_takes_anything_nothing_is_acknowledged(
     assert account_status["next_check_at"] == 0
 
 
+def test_with_the_journal_off_nothing_is_acknowledged_while_the_broker_is_away(
+    outage: tuple[Broker, Services, FlaskClient],
+) -> None:
+    broker, services, _ = outage
+    off = services_of(replace(broker.settings, journal="off"))
+    client = create_app(off.settings, off).test_client()
+    broker.start()
+    off.accounts.refresh()
+    broker.kill()
+    for response in (post_event(client, dm("2")), client.post("/cim-messages", json=cim("2"))):
+        assert response.status_code == 503
+        assert is_problem(response)
+        assert int(response.headers["Retry-After"]) > 0
+    assert not (services.settings.var_dir / "journal").exists()
+    broker.start()
+    eventually(lambda: client.post("/cim-messages", json=cim("2")).status_code == 202)
+    assert post_event(client, dm("2")).status_code == 200
+    assert [i for _, i in waiting(services)] == ["dm:1", "dm:2"]
+    off.redis.close()
+
+
 def test_a_challenge_that_could_not_be_answered_has_the_account_looked_at(
     outage: tuple[Broker, Services, FlaskClient],
 ) -> None:

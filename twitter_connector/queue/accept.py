@@ -45,6 +45,8 @@ class Inbox:
                 return self._lanes.accept(items)
             except StoreUnavailable as error:
                 self.missed()
+                if not self._journal.on:
+                    raise
                 log.error("journaling", extra={"reason": error.reason, "detail": error.detail})
         self._journal.append(_record(items))
         self.replay_soon()

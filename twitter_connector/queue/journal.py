@@ -26,14 +26,19 @@ log = logging.getLogger(__name__)
 
 # Enough for two days of a busy account, and small enough for any disk.
 JOURNAL_MAX_BYTES = 64 * 1024 * 1024
+_OFF = "The broker is away, and the journal is off (JOURNAL). Send it again; it is stored once the broker is back."
 _FULL = "The broker is away and the local journal cannot take more. Bring the broker back; see docs/operations.md."
 
 
 class Journal:
-    """A directory of journal files. Each process starts a new file after each replay, and closes it after a write."""
+    """A directory of journal files. Each process starts a new file after each replay, and closes it after a write.
 
-    def __init__(self, directory: Path, max_bytes: int = JOURNAL_MAX_BYTES) -> None:
+    on: False refuses all records. Those that an earlier process wrote are replayed all the same.
+    """
+
+    def __init__(self, directory: Path, max_bytes: int = JOURNAL_MAX_BYTES, *, on: bool = True) -> None:
         self._directory = directory
+        self.on = on
         self._max_bytes = max_bytes
         self._made = time.time_ns()
         self._writing = threading.Lock()
@@ -50,6 +55,10 @@ class Journal:
         only_if_pending: for a caller that can reach the broker. Return False and write nothing if the journal was
         emptied meanwhile. Raises StoreUnavailable if the record cannot be written.
         """
+        if not self.on:
+            if only_if_pending and not self.pending():
+                return False
+            raise StoreUnavailable("journal_off", _OFF, ours=True)
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             with self._locked(fcntl.LOCK_SH):
