@@ -22,7 +22,15 @@ from benchmarks import events
 from twitter_connector.broker.connection import Line, connect
 from twitter_connector.config import Settings
 from twitter_connector.messages.message_ids import message_id
-from twitter_connector.model.work import Direction, Effect, Entry, Lease, Link, QuestionClosed
+from twitter_connector.model.message_log import Arrival, LogLine, NameSeen
+from twitter_connector.model.work import (
+    Direction,
+    Effect,
+    Entry,
+    Lease,
+    Link,
+    QuestionClosed,
+)
 from twitter_connector.processes import embedded_broker
 from twitter_connector.queue.lanes import Lanes
 from twitter_connector.queue.send_ledger import SendLedger, SendRecord
@@ -40,7 +48,7 @@ SAMPLE = 500
 _START_SECONDS = 20.0
 
 
-class _NoWakeups(Wakeups):
+class NoWakeups(Wakeups):
     """Wakes no worker: this benchmark claims the work itself."""
 
     def __init__(self) -> None: ...
@@ -50,12 +58,12 @@ class _NoWakeups(Wakeups):
 def main() -> None:
     """Take every conversation through accept, claim and settle; print what the broker holds at each point."""
     begun = time.monotonic()
-    with _running() as client:
+    with running() as client:
         line = Line(client, patient=True)
-        lanes, ledger = Lanes(client, line, _NoWakeups()), SendLedger(client, line)
+        lanes, ledger = Lanes(client, line, NoWakeups()), SendLedger(client, line)
         print(f"broker memory, {CONVERSATIONS:,} conversations with one event each, {REPLIES:,} replies")
-        _taken_through(client, lanes, Direction.IN, CONVERSATIONS, _event, _posted)
-        _taken_through(client, lanes, Direction.OUT, REPLIES, _reply, lambda lease: _sent(lease, ledger))
+        _taken_through(client, lanes, Direction.IN, CONVERSATIONS, event, posted)
+        _taken_through(client, lanes, Direction.OUT, REPLIES, reply, lambda lease: sent(lease, ledger))
         print(f"  measured in {time.monotonic() - begun:.0f} s")
 
 
@@ -67,10 +75,10 @@ def _taken_through(
     made: Callable[[int], Entry],
     done: Callable[[Lease], list[Effect]],
 ) -> None:
-    before, known = _used(client), _kinds(client)
+    before, known = used(client), _kinds(client)
     for start in range(0, number, BATCH):
         lanes.accept([made(n) for n in range(start, start + BATCH)])
-    waiting = _used(client)
+    waiting = used(client)
 
     def settled(_: int) -> int:
         count = 0
@@ -83,7 +91,7 @@ def _taken_through(
         counts = list(threads.map(settled, range(THREADS)))
     if sum(counts) != number or any(lanes.waiting(events.ACCOUNT_ID).values()):
         raise RuntimeError(f"{sum(counts)} of {number} were settled")
-    after = _used(client)
+    after = used(client)
     left = _kinds(client) - known
     weights = {kind: _weight(client, kind) for kind in sorted(left)}
     marks = sum(weights[kind] for kind in left if left[kind] >= number)
@@ -107,32 +115,55 @@ _FIRST_CUSTOMER, _FIRST_EVENT = "1000000000", events.event_id()
 _PATTERN = _event_like(_FIRST_CUSTOMER, _FIRST_EVENT)
 
 
-def _event(number: int) -> Entry:
+def event(number: int) -> Entry:
     customer_id, event_id = str(int(_FIRST_CUSTOMER) + number), events.event_id()
     payload = _PATTERN.replace(_FIRST_CUSTOMER, customer_id).replace(_FIRST_EVENT, event_id)
-    return Entry(Direction.IN, events.ACCOUNT_ID, customer_id, f"dm:{event_id}", payload, f"0{event_id:0>20}")
+    entry_id, order = f"dm:{event_id}", f"0{event_id:0>20}"
+    arrival = Arrival("webhook", int(time.time() * 1000))
+    return Entry(Direction.IN, events.ACCOUNT_ID, customer_id, entry_id, payload, order, arrival=arrival)
 
 
-def _posted(lease: Lease) -> list[Effect]:
+def posted(lease: Lease) -> list[Effect]:
     event_id = lease.entry_id.removeprefix("dm:")
     cim_id = message_id(lease.account_id, event_id)
-    return [Link(lease.account_id, cim_id, event_id), QuestionClosed(lease.account_id, lease.customer_id)]
+    return [
+        Link(lease.account_id, cim_id, event_id),
+        QuestionClosed(lease.account_id, lease.customer_id),
+        _delivered(lease, cim_ids=(cim_id,)),
+        NameSeen(lease.account_id, lease.customer_id, f"customer_{lease.customer_id}"),
+    ]
 
 
-def _reply(number: int) -> Entry:
+def reply(number: int) -> Entry:
     customer_id = str(int(_FIRST_CUSTOMER) + number)
     cim_id = message_id("a reply to", customer_id)
     message = {"id": cim_id, "body": {"type": "PLAIN", "markdownText": "It is on its way, and arrives tomorrow."}}
-    return Entry(Direction.OUT, events.ACCOUNT_ID, customer_id, cim_id, json.dumps({"message": message}))
+    arrival = Arrival("ccm", int(time.time() * 1000), "PLAIN")
+    payload = json.dumps({"message": message})
+    return Entry(Direction.OUT, events.ACCOUNT_ID, customer_id, cim_id, payload, arrival=arrival)
 
 
-def _sent(lease: Lease, ledger: SendLedger) -> list[Effect]:
+def sent(lease: Lease, ledger: SendLedger) -> list[Effect]:
     ledger.write(lease, lease.entry_id, 0, SendRecord(started_ms=int(time.time() * 1000), sends=1))
-    ledger.done(lease.account_id, lease.customer_id, lease.entry_id, 0, events.event_id())
-    return []
+    dm_id = events.event_id()
+    ledger.done(lease.account_id, lease.customer_id, lease.entry_id, 0, dm_id)
+    return [_delivered(lease, x_ids=(dm_id,))]
 
 
-def _used(client: redis.Redis) -> int:
+def _delivered(lease: Lease, x_ids: tuple[str, ...] = (), cim_ids: tuple[str, ...] = ()) -> LogLine:
+    return LogLine(
+        lease.direction,
+        lease.account_id,
+        lease.entry_id,
+        "delivered",
+        1,
+        kind="PLAIN",
+        x_ids=x_ids,
+        cim_ids=cim_ids,
+    )
+
+
+def used(client: redis.Redis) -> int:
     return int(client.info("memory")["used_memory"])
 
 
@@ -157,7 +188,7 @@ def _mb(count: int) -> str:
 
 
 @contextmanager
-def _running() -> Iterator[redis.Redis]:
+def running() -> Iterator[redis.Redis]:
     with tempfile.TemporaryDirectory(prefix="tc-bench-") as directory:
         settings = Settings.from_env(
             {"VAR_DIR": directory, "CCM_URL": "http://127.0.0.1:9", "BROKER_FSYNC": "everysec"}

@@ -24,6 +24,7 @@ from twitter_connector.broker.connection import Head, Line, store_errors
 from twitter_connector.model.work import Direction
 from twitter_connector.queue.dead_letters import DeadLetters
 from twitter_connector.queue.lanes import Lanes
+from twitter_connector.queue.message_log import MessageLog
 from twitter_connector.queue.send_ledger import SendLedger
 from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.store.accounts import Accounts
@@ -53,6 +54,7 @@ LASTING = (
     "gate:",
     "usage:",
     "billed:",
+    "log",
 )
 
 
@@ -138,6 +140,7 @@ class Store:
         client = self.lanes.client
         self.ledger = ForgetfulLedger(client, self.lanes.line)
         self.dead_letters = DeadLetters(client)
+        self.message_log = MessageLog(client)
         self.conversations = Conversations(client)
         self.accounts: Any = Accounts(client, Vault([Fernet.generate_key().decode()]))
 

@@ -85,6 +85,7 @@ class FakeDeliveries:
         self.ledger = store.ledger
         self.conversations = store.conversations
         self.dead_letters = store.dead_letters
+        self.message_log = store.message_log
         self.accounts = FakeAccounts(account(ACME), account(OTHER))
         self.twitters = {i: FakeTwitter(self.clock, i) for i in (ACME, OTHER)}
         self.cim = FakeCim()
@@ -187,6 +188,7 @@ class FakeDeliveries:
             raw_events(found, ACME),
             self.lanes,
             lambda family, what: self.counted.append((family, what)),
+            by="webhook",
         )
 
     def customer_writes(self, event_id: str, text: str, **more: Any) -> None:

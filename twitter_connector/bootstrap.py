@@ -52,7 +52,9 @@ from twitter_connector.queue.clock import BrokerClock
 from twitter_connector.queue.dead_letters import DeadLetters
 from twitter_connector.queue.journal import Journal
 from twitter_connector.queue.lanes import Lanes
+from twitter_connector.queue.message_log import MessageLog
 from twitter_connector.queue.send_ledger import SendLedger, SendRecord
+from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.queue.wakeups import Wakeups, celery_app
 from twitter_connector.startup import now, spool_directory
 from twitter_connector.store import account_view
@@ -96,6 +98,7 @@ class Services:
     media_transfer: MediaTransfer
     accounts: Accounts
     dead_letters: DeadLetters
+    message_log: MessageLog
     rate_limits: RateLimits
     person_waits: PersonWaits
     status: Status
@@ -166,7 +169,9 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     line = Line(client, patient=patient)
     wakeups = wakeups or Wakeups(celery_app(settings, patient=patient), client)
     clock = BrokerClock(line, now)
-    lanes = Lanes(client, line, wakeups, process_clock=clock)
+    log_ms = settings.message_log_days * 86_400_000
+    timings = QueueTimings(log=log_ms, log_most=settings.message_log_max)
+    lanes = Lanes(client, line, wakeups, timings, process_clock=clock)
     accounts = Accounts(client, vault, now=clock)
     http_client = HttpClient()
     rate_limits = RateLimits(client)
@@ -216,6 +221,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         media_transfer=_media_transfer(settings, http_client, clock, twitter, credentials, endpoints),
         accounts=accounts,
         dead_letters=DeadLetters(client),
+        message_log=MessageLog(client),
         rate_limits=rate_limits,
         person_waits=PersonWaits(accounts),
         status=Status(client, clock.last_known),

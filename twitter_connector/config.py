@@ -63,6 +63,8 @@ class Settings:
     x_prices: Mapping[str, Decimal] = field(default_factory=lambda: parse.prices("{}"))
     usage_soft_limit: Decimal | None = None
     usage_hard_limit: Decimal | None = None
+    message_log_days: int = 7
+    message_log_max: int = 200_000
     log_level: str = "INFO"
     log_format: str = "text"
     var_dir: Path = Path("var")
@@ -126,6 +128,8 @@ class Settings:
             x_prices=read("X_PRICES", parse.prices, parse.prices("{}")),
             usage_soft_limit=read("USAGE_SOFT_LIMIT", parse.usd),
             usage_hard_limit=read("USAGE_HARD_LIMIT", parse.usd),
+            message_log_days=read("MESSAGE_LOG_DAYS", parse.at_least(0), cls.message_log_days),
+            message_log_max=read("MESSAGE_LOG_MAX", parse.at_least(1), cls.message_log_max),
             log_level=read("LOG_LEVEL", parse.log_level, cls.log_level),
             log_format=read("LOG_FORMAT", parse.one_of("json", "text"), "text" if terminal else "json"),
             var_dir=var_dir,

@@ -82,7 +82,13 @@ class Backfill:
         outcomes: list[str] = []
         # Oldest first, so that empty lanes begin with the right message.
         for event in reversed(events):
-            take_in_activities([event], self.inbox, lambda _, outcome: outcomes.append(outcome), looked_up=True)
+            take_in_activities(
+                [event],
+                self.inbox,
+                lambda _, outcome: outcomes.append(outcome),
+                by="backfill",
+                looked_up=True,
+            )
         self.status.note(account.id, **{GAP: 0})
         new = outcomes.count("accepted")
         level = logging.WARNING if new else logging.INFO

@@ -95,7 +95,7 @@ class Polling:
             self.count(family, outcome)
 
         # Oldest first, so that lanes which are empty begin with the right one.
-        take_in_activities(reversed(events), self.inbox, count, looked_up=True)
+        take_in_activities(reversed(events), self.inbox, count, by="poll", looked_up=True)
         if all(page.whole for page in pages):
             self._mark(account.id, events)
         self.account_status.note(account.id, **{SIZE: len(events) * 3 // 2})

@@ -136,7 +136,7 @@ class Streaming:
 
     def _take_in(self, event: Mapping[str, Any], users: Mapping[str, Account]) -> None:
         raw_events = [raw_event for raw_event in self.raw_events(event, "") if raw_event.account_id in users]
-        take_in_activities(raw_events, self.inbox, self.count)
+        take_in_activities(raw_events, self.inbox, self.count, by="stream")
         for raw_event in raw_events:
             if raw_event.family == "revoke":
                 self.accounts.change(raw_event.account_id, lambda a: replace(a, subscribed=False, attention=REVOKED))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Protocol
@@ -17,8 +17,15 @@ from uuid import NAMESPACE_URL, uuid5
 from twitter_connector.errors import ConnectorError, CredentialsRejected, LeaseLost, Permanent, StoreUnavailable
 from twitter_connector.logs import bound
 from twitter_connector.model.account import Account
+from twitter_connector.model.message_log import LogLine
 from twitter_connector.model.timestamps import epoch_ms
-from twitter_connector.model.work import DeadLetter, Direction, Effect, Lease, Work
+from twitter_connector.model.work import (
+    DeadLetter,
+    Direction,
+    Effect,
+    Lease,
+    Work,
+)
 
 from .concurrency import Concurrency
 from .lease_renewal import LeaseRenewal
@@ -38,11 +45,18 @@ UNASKED = frozenset({"too_old", "worker_died", "internal_error", "lane_damaged"}
 
 @dataclass
 class Attempt:
-    """One try at delivering the head of a lane. account: whose credentials the route used; None until it used any."""
+    """One try at delivering the head of a lane. account: whose credentials the route used; None until it used any.
+
+    kind: the CIM type; "" until it is known. sent: X's ids of the Direct Messages that this try and earlier ones sent;
+    sent_before: how many earlier ones sent.
+    """
 
     lease: Lease
     read_event: ReadEvent
     account: Account | None = None
+    kind: str = ""
+    sent: list[str] = field(default_factory=list)
+    sent_before: int = 0
 
     @cached_property
     def work(self) -> Work:
@@ -132,7 +146,7 @@ class Consumer:
         while lease is not None:
             done += 1
             keep = done < SLICE and time.monotonic() < end and not self.stopping()
-            with bound(direction=lease.direction.word, account=lease.account_id, entry=lease.entry_id):
+            with bound(**_names_of(lease)):
                 lease = self._one(lease, keep)
         return done
 
@@ -186,13 +200,13 @@ class Consumer:
             log.error("internal_error", exc_info=error, extra=facts)
         match decision:
             case Pause():
-                self._pause(lease, decision)
+                self._pause(attempt, decision)
             case Wait():
                 delay = decision.delay
                 if decision.unreached and self.lanes.unreached(self.direction, lease.account_id):
                     # The account's probes set the pace now; the lane must not add a wait of its own.
                     delay = timedelta()
-                self.lanes.postpone(lease, _ms(delay), spend=decision.spend)
+                self.lanes.postpone(lease, _ms(delay), spend=decision.spend, follow_ups=self._tried(attempt, reason))
                 log.warning("delivery_postponed", extra={**facts, "seconds": delay.total_seconds(), "detail": detail})
                 self.watch.failed(lease, reason, "waits")
             case GiveUp() if self.route.is_signal(attempt):
@@ -203,12 +217,20 @@ class Consumer:
                 return self._dead_letter(attempt, decision.error, keep)
         return None
 
-    def _pause(self, lease: Lease, decision: Pause) -> None:
-        error = decision.error
+    def _tried(self, attempt: Attempt, reason: str) -> Sequence[Effect]:
+        """Return the line of a failed try for the message log. The first one notes the CIM id that the message has."""
+        line = log_line(attempt, "tried", reason)
+        line = replace(line, x_ids=tuple(attempt.sent[attempt.sent_before :]))
+        if attempt.lease.direction is Direction.OUT or attempt.lease.tries:
+            return [line]
+        return [replace(line, kind=attempt.kind, cim_ids=(self.route.message_id(attempt),))]
+
+    def _pause(self, attempt: Attempt, decision: Pause) -> None:
+        error, lease = decision.error, attempt.lease
         self.lanes.pause(decision.direction, lease.account_id, epoch_ms(decision.until), error.reason, error.detail)
         # A message of the other direction waits in its own lane; the account's pause does not cover it.
         wait = timedelta() if decision.direction is self.direction else decision.until - self.clock()
-        self.lanes.postpone(lease, _ms(wait), spend=False)
+        self.lanes.postpone(lease, _ms(wait), spend=False, follow_ups=self._tried(attempt, error.reason))
         facts = {"reason": error.reason, "tries": lease.tries + 1, "claims": lease.claims, "detail": error.detail}
         facts |= {"pauses": decision.direction.word, "until": decision.until.isoformat()}
         level = logging.ERROR if isinstance(error, CredentialsRejected) else logging.WARNING
@@ -250,10 +272,36 @@ class Consumer:
             extra={**facts, "code": error.code, "status": error.status, "tries": lease.tries + 1},
         )
         self.watch.dead_lettered(lease, error.reason)
-        return self._settled(lease, error, [letter, *reports], keep)
+        cim_ids = () if lease.direction is Direction.OUT else (message_id,)
+        line = log_line(attempt, "dead_lettered", error.reason)
+        line = replace(line, kind=attempt.kind, cim_ids=cim_ids, dead_letter_id=letter.id)
+        return self._settled(lease, error, [letter, *reports, line], keep)
 
     def _settled(self, lease: Lease, error: ConnectorError, effects: Sequence[Effect], keep: bool) -> Lease | None:
         return self.lanes.settle(lease, effects, keep=keep, answered=error.reason not in UNASKED)
+
+
+def log_line(attempt: Attempt, event: str, reason: str = "") -> LogLine:
+    """Return a line of the message log about this try, with what is known of the message."""
+    lease = attempt.lease
+    return LogLine(
+        lease.direction,
+        lease.account_id,
+        lease.entry_id,
+        event,
+        lease.tries + 1,
+        reason,
+        x_ids=tuple(attempt.sent),
+    )
+
+
+def _names_of(lease: Lease) -> dict[str, str]:
+    return {
+        "direction": lease.direction.word,
+        "account": lease.account_id,
+        "customer": lease.customer_id,
+        "entry": lease.entry_id,
+    }
 
 
 def _ms(wait: timedelta) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +15,21 @@ from twitter_connector.messages.to_cim import may_be_choice, message_id, named_q
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import Activity, CustomerTyping, DmRead, DmReceived
 from twitter_connector.model.message import CimMessage, MediaPart
+from twitter_connector.model.message_log import LogLine, NameSeen, NotLogged
 from twitter_connector.model.plan import Asked, Skip
 from twitter_connector.model.timestamps import epoch_ms
-from twitter_connector.model.work import CustomerNamed, Effect, Lease, Link, QuestionClosed, Report, TwitterEvent
+from twitter_connector.model.work import (
+    CustomerNamed,
+    Direction,
+    Effect,
+    Lease,
+    Link,
+    QuestionClosed,
+    Report,
+    TwitterEvent,
+)
 
-from .consumer import Attempt
+from .consumer import Attempt, log_line
 from .customer_names import CustomerNames
 from .intake import REPORTS, report_entry
 from .media import MediaTransfer
@@ -65,11 +75,15 @@ class InboundRoute:
         if isinstance(made, Skip):
             self.skipped(made.reason)
             log.info("message_skipped", extra={"reason": made.reason})
-            return ()
+            return (NotLogged(lease.direction, lease.account_id, lease.customer_id, lease.entry_id),)
         assert isinstance(activity, DmReceived)
-        posted = self._post_all(attempt, activity, made)
-        links = [Link(lease.account_id, cim_id, activity.event_id) for cim_id in posted]
-        return (*links, QuestionClosed(lease.account_id, activity.customer_id), *seen)
+        attempt.kind = _kind_of(made[-1])
+        self._post_all(attempt, activity, made)
+        cim_ids = tuple(message.id for message in made)
+        links = [Link(lease.account_id, cim_id, activity.event_id) for cim_id in cim_ids]
+        line = replace(log_line(attempt, "delivered"), kind=attempt.kind, cim_ids=cim_ids)
+        name = NameSeen(lease.account_id, activity.customer_id, activity.sender.screen_name)
+        return (*links, QuestionClosed(lease.account_id, activity.customer_id), *seen, line, name)
 
     def deliver_typing(self, activity: Activity) -> None:
         """Show the agent that the customer is typing. Raises a ConnectorError if CCM does not take it."""
@@ -102,7 +116,7 @@ class InboundRoute:
             return activity, (CustomerNamed(lease.account_id, activity.sender),)
         return self.names.named(activity, self.account(lease.account_id)), ()
 
-    def _post_all(self, attempt: Attempt, activity: DmReceived, made: Sequence[CimMessage | MediaPart]) -> list[str]:
+    def _post_all(self, attempt: Attempt, activity: DmReceived, made: Sequence[CimMessage | MediaPart]) -> None:
         """Post the parts in their order; those that an earlier try posted are not posted again."""
         lease = attempt.lease
         several = len(made) > 1
@@ -116,13 +130,13 @@ class InboundRoute:
                 message = self.media_transfer.bring_in(part, attempt.account)
             assert isinstance(message, CimMessage)
             self._post(lease, dump_message(message))
+            attempt.kind = message.type
             facts = {"cim_id": message.id, "type": message.type, "tries": lease.tries + 1}
             log.info("posted_to_ccm", extra=facts)
             if several:
                 step = self.record_of(started_ms=epoch_ms(self.clock()), dm_id=activity.event_id)
                 if not self.ledger.write(lease, lease.entry_id, number, step):
                     raise LeaseLost
-        return [part.id for part in made]
 
     def _post(self, lease: Lease, message: Mapping[str, Any]) -> None:
         if not self.lease_is_valid(lease):
@@ -143,4 +157,17 @@ class InboundRoute:
         sent = self.ledger.own(read.account_id, read.customer_id)
         # Each report is an entry of its own, accepted once by its id however often X says "read".
         scheduling = self.ledger.scheduling(read.account_id, read.customer_id)
-        return [report_entry(report) for report in read_reports(read, sent, self.clock(), scheduling)]
+        effects: list[Effect] = []
+        for report in read_reports(read, sent, self.clock(), scheduling):
+            message_id = report.header.provider_message_id or ""
+            at_ms = epoch_ms(read.created_at)
+            line = LogLine(Direction.OUT, read.account_id, message_id, "read", at_ms=at_ms, if_new=True)
+            effects += (report_entry(report), line)
+        return effects
+
+
+def _kind_of(part: CimMessage | MediaPart) -> str:
+    """Return the CIM type of what an event becomes: of its last part, since the text comes first."""
+    if isinstance(part, CimMessage):
+        return part.type
+    return "IMAGE" if part.media.kind == "photo" else "VIDEO"

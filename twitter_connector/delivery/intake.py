@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from twitter_connector.messages.registry import IGNORED
 from twitter_connector.messages.text import fingerprint
 from twitter_connector.messages.to_twitter import to_plan
 from twitter_connector.model.event import CHAT, DM, READ, TYPING, RawEvent, order_of
 from twitter_connector.model.message import CimMessage
+from twitter_connector.model.message_log import Arrival
 from twitter_connector.model.plan import ShowTyping
+from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.usage import DM_RECEIVED
 from twitter_connector.model.work import Direction, EchoSeen, Effect, Entry, TypingIndicator, Used
 
@@ -21,6 +24,8 @@ REPORTS = "~reports"
 READ_MARKS = "~signs"
 # Events without readable ids. A worker finds each of them unreadable, and it becomes a dead letter.
 UNREADABLE = "~unreadable"
+# Types of CIM messages that no customer sees.
+NOT_LOGGED = frozenset({"NOTIFICATION", *IGNORED})
 
 
 def take_in_activities(
@@ -28,17 +33,19 @@ def take_in_activities(
     inbox: InboxPort,
     count: Callable[[str, str], None],
     *,
+    by: str = "webhook",
     looked_up: bool = False,
 ) -> None:
     """Store the events that are to be delivered, atomically. Raises StoreUnavailable; then nothing was stored.
 
-    count: called with (family, accepted | duplicate | ignored) for each event. looked_up: they came by look-up.
+    count: called with (family, accepted | duplicate | ignored) for each event. by: how they came, for the message log:
+    webhook, poll, stream or backfill. looked_up: they came by look-up.
     """
     items: list[Effect] = []
     families = []
     billed: list[Effect] = []
     for raw_event in raw_events:
-        item = _effect(raw_event, looked_up=looked_up)
+        item = _effect(raw_event, by, looked_up=looked_up)
         if item is None:
             count(raw_event.family, "ignored")
             if raw_event.family == CHAT and raw_event.id and not raw_event.own:
@@ -54,13 +61,15 @@ def take_in_activities(
         count(family, "accepted" if fresh else "duplicate")
 
 
-def _effect(raw_event: RawEvent, *, looked_up: bool) -> Effect | None:
+def _effect(raw_event: RawEvent, by: str, *, looked_up: bool) -> Effect | None:
     if not raw_event.readable:
-        return _entry(raw_event, UNREADABLE, f"{raw_event.family}:{raw_event.id}")
+        arrival = _arrival(raw_event, by) if raw_event.family == DM else None
+        return _entry(raw_event, UNREADABLE, f"{raw_event.family}:{raw_event.id}", arrival)
     if raw_event.family == DM and raw_event.own:
         return _echo(raw_event)
     if raw_event.family == DM:
-        return _entry(raw_event, raw_event.customer_id, f"dm:{raw_event.id}", looked_up=looked_up)
+        arrival = _arrival(raw_event, by)
+        return _entry(raw_event, raw_event.customer_id, dm_entry_id(raw_event.id), arrival, looked_up=looked_up)
     if raw_event.family == TYPING and not raw_event.own:
         return TypingIndicator(Direction.IN, raw_event.account_id, raw_event.customer_id, event_payload(raw_event))
     if raw_event.family == READ and not raw_event.own:
@@ -68,9 +77,29 @@ def _effect(raw_event: RawEvent, *, looked_up: bool) -> Effect | None:
     return None
 
 
-def _entry(raw_event: RawEvent, lane: str, entry_id: str, *, looked_up: bool = False) -> Entry:
-    payload, order = event_payload(raw_event), order_of(raw_event)
-    return Entry(Direction.IN, raw_event.account_id, lane, entry_id, payload, order, looked_up=looked_up)
+def _entry(
+    raw_event: RawEvent, lane: str, entry_id: str, arrival: Arrival | None = None, *, looked_up: bool = False
+) -> Entry:
+    return Entry(
+        Direction.IN,
+        raw_event.account_id,
+        lane,
+        entry_id,
+        event_payload(raw_event),
+        order_of(raw_event),
+        looked_up=looked_up,
+        arrival=arrival,
+    )
+
+
+def dm_entry_id(event_id: str) -> str:
+    """Return the id of the entry of a Direct Message that X sent."""
+    return f"dm:{event_id}"
+
+
+def _arrival(raw_event: RawEvent, by: str) -> Arrival:
+    # Its kind is known when a worker has read it in full.
+    return Arrival(by, raw_event.created_ms)
 
 
 def _echo(raw_event: RawEvent) -> EchoSeen:
@@ -84,8 +113,17 @@ def message_entry(message: CimMessage) -> Entry | TypingIndicator:
     account_id, customer_id = message.header.account_id, message.header.customer_id
     if message.type == "NOTIFICATION" and isinstance(to_plan(message), ShowTyping):
         return TypingIndicator(Direction.OUT, account_id, customer_id, payload)
-    lane = customer_id + READ_MARKS if message.type == "DELIVERYNOTIFICATION" else customer_id
-    return Entry(Direction.OUT, account_id, lane, message.id, payload)
+    if message.type == "DELIVERYNOTIFICATION":
+        return Entry(Direction.OUT, account_id, customer_id + READ_MARKS, message.id, payload)
+    return Entry(Direction.OUT, account_id, customer_id, message.id, payload, arrival=_arrival_from_ccm(message))
+
+
+def _arrival_from_ccm(message: CimMessage) -> Arrival | None:
+    """Return what the message log notes of a message from CCM; None if it is not for the customer."""
+    if message.type in NOT_LOGGED:
+        return None
+    written_at = message.header.timestamp
+    return Arrival("ccm", 0 if written_at is None else epoch_ms(written_at), message.type)
 
 
 def report_entry(report: CimMessage) -> Entry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from twitter_connector.errors import ConnectorError, Endpoint, Permanent
@@ -15,11 +15,18 @@ from twitter_connector.model.account import Account
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
+from twitter_connector.model.message_log import LogLine, NotLogged
 from twitter_connector.model.plan import MarkRead, Plan, ShowTyping, Skip
-from twitter_connector.model.work import AgentMessage, Effect, Lease, QuoteForgotten
+from twitter_connector.model.work import (
+    AgentMessage,
+    Direction,
+    Effect,
+    Lease,
+    QuoteForgotten,
+)
 
-from .consumer import Attempt
-from .intake import READ_MARKS, report_entry
+from .consumer import Attempt, log_line
+from .intake import READ_MARKS, dm_entry_id, report_entry
 from .limits import Endpoints
 from .media import MediaTransfer
 from .payload import with_quote as with_quote_kept
@@ -78,8 +85,8 @@ class OutboundRoute:
             reason = plan.reason if isinstance(plan, Skip) else ""
             self.skipped(reason)
             log.info("message_skipped", extra={"reason": reason, "cim_id": message.id})
-            return ()
-        attempt.account = account
+            return (NotLogged(lease.direction, lease.account_id, lease.customer_id, lease.entry_id),)
+        attempt.account, attempt.kind = account, message.type
         return self._carry_out(attempt, message, plan, account)
 
     def _carry_out(
@@ -88,8 +95,7 @@ class OutboundRoute:
         lease = attempt.lease
         twitter = self.twitter_for(account)
         if isinstance(plan, MarkRead):
-            self._mark_read(lease, message, plan, twitter)
-            return ()
+            return self._mark_read(lease, message, plan, twitter)
         known = self.ledger.steps(lease.account_id, message.id)
         if quoted_id(message):
             plan = with_quote(message, self._reply_quotes.above(attempt, message, twitter, begun=bool(known)))
@@ -98,11 +104,15 @@ class OutboundRoute:
             self.conversations.ask(lease.account_id, customer, plan.asked)
             if scheduling is not None:
                 self.ledger.keep_scheduling(lease.account_id, customer, message.id, scheduling)
+        attempt.sent = [done.dm_id for _, done in sorted(known.items()) if done.dm_id]
+        attempt.sent_before = len(attempt.sent)
         for number, step in enumerate(plan.steps):
             done = known.get(number)
             if done is None or not done.dm_id:
-                SendStep(self._tools, lease, message, number, step, account, twitter).perform(done)
-        return (report_entry(delivered(message, self.clock())), *_forgotten(message))
+                sent = SendStep(self._tools, lease, message, number, step, account, twitter).perform(done)
+                attempt.sent.append(sent)
+        line = replace(log_line(attempt, "delivered"), kind=message.type)
+        return (report_entry(delivered(message, self.clock())), *_forgotten(message), line)
 
     def _plan(self, message: CimMessage, account: Account | None) -> Plan | MarkRead | Skip:
         can = EVERYTHING if account is None else self.can(account)
@@ -152,13 +162,14 @@ class OutboundRoute:
             self.echoes_arrive,
         )
 
-    def _mark_read(self, lease: Lease, message: CimMessage, plan: MarkRead, twitter: Messages) -> None:
+    def _mark_read(self, lease: Lease, message: CimMessage, plan: MarkRead, twitter: Messages) -> Sequence[Effect]:
         event_id = self.conversations.event_of(lease.account_id, plan.message_id)
         if event_id is None:
             self.skipped("read_of_unknown_message")
-            return
+            return ()
         with self.endpoints.using(lease.account_id, Endpoint.MARK_READ):
             twitter.mark_read(message.header.customer_id, event_id)
+        return (LogLine(Direction.IN, lease.account_id, dm_entry_id(event_id), "read"),)
 
 
 def _message(attempt: Attempt) -> CimMessage:

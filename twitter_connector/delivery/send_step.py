@@ -72,14 +72,14 @@ class SendStep:
     account: Account
     twitter: Messages
 
-    def perform(self, begun: SendRecordPort | None) -> None:
-        """Bring the step to its end. begun: the send record of an earlier try."""
+    def perform(self, begun: SendRecordPort | None) -> str:
+        """Bring the step to its end and return X's id of the message. begun: the send record of an earlier try."""
         upload = begun.upload if begun is not None else Upload()
         if begun is not None and begun.started_ms:
             dm_id = self._look(begun)
             if dm_id is not None:
                 self._done(dm_id, "dm_found")
-                return
+                return dm_id
         media_id = ""
         if self.step.media is not None:
             upload, media_id = self._uploaded(self.step.media, upload)
@@ -107,6 +107,7 @@ class SendStep:
             self._write(upload)
             raise
         self._done(dm_id, "dm_sent")
+        return dm_id
 
     def _uploaded(self, ref: MediaRef, upload: Upload) -> tuple[Upload, str]:
         latest = [upload]

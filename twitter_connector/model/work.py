@@ -10,6 +10,7 @@ from typing import Any
 
 from .event import Activity, Person
 from .message import CimMessage
+from .message_log import Arrival, LogEffect
 from .timestamps import iso
 
 
@@ -36,7 +37,7 @@ class Entry:
     lane: the customer's id, or a variant of it for work that must not wait behind the customer's messages.
     id: equal for repeats of the same work. order: text that sorts the entries of the lane; "" for the order of
     acceptance. again: accept it although its id was seen before (a replay). looked_up: it came by look-up and not as an
-    event, which X bills as a message read.
+    event, which X bills as a message read. arrival: what the message log notes of it; None for work that is no message.
     """
 
     direction: Direction
@@ -47,6 +48,7 @@ class Entry:
     order: str = ""
     again: bool = False
     looked_up: bool = False
+    arrival: Arrival | None = None
 
     @property
     def billed(self) -> bool:
@@ -152,7 +154,18 @@ class DeadLetter:
         }
 
 
-Effect = Entry | EchoSeen | TypingIndicator | Link | QuestionClosed | QuoteForgotten | CustomerNamed | Used | DeadLetter
+Effect = (
+    Entry
+    | EchoSeen
+    | TypingIndicator
+    | Link
+    | QuestionClosed
+    | QuoteForgotten
+    | CustomerNamed
+    | Used
+    | DeadLetter
+    | LogEffect
+)
 
 
 @dataclass(frozen=True)

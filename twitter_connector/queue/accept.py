@@ -8,14 +8,17 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from twitter_connector.errors import StoreUnavailable
+from twitter_connector.model.message_log import Arrival
+from twitter_connector.model.timestamps import id_ms
 from twitter_connector.model.work import Direction, EchoSeen, Effect, Entry
 
 from .journal import Journal
 from .lanes import Lanes
+from .log_lines import EVENT_PREFIX
 
 log = logging.getLogger(__name__)
 
@@ -112,13 +115,26 @@ def _record(items: Sequence[Effect]) -> bytes:
 
 
 def _fields(item: Entry | EchoSeen) -> dict[str, Any]:
-    # An earlier version that reads the record knows no `looked_up`.
-    return {name: value for name, value in asdict(item).items() if name != "looked_up" or value}
+    # An earlier version that reads the record knows no `looked_up` and no `arrival`.
+    fields = asdict(item).items()
+    return {name: value for name, value in fields if name != "arrival" and (name != "looked_up" or value)}
 
 
 def _items(record: bytes) -> list[Entry | EchoSeen]:
     rows: list[tuple[str, dict[str, Any]]] = json.loads(record)
-    return [
-        EchoSeen(**fields) if name == "EchoSeen" else Entry(**{**fields, "direction": Direction(fields["direction"])})
-        for name, fields in rows
-    ]
+    return [EchoSeen(**fields) if name == "EchoSeen" else _entry(fields) for name, fields in rows]
+
+
+def _entry(fields: dict[str, Any]) -> Entry:
+    direction = Direction(fields["direction"])
+    entry = Entry(**{**fields, "direction": direction})
+    is_message = "~" not in entry.lane and (direction is Direction.OUT or entry.id.startswith(EVENT_PREFIX))
+    return replace(entry, arrival=_arrival(entry)) if is_message else entry
+
+
+def _arrival(entry: Entry) -> Arrival:
+    """Return what the message log notes of a message from the journal: the kind comes when a worker has read it."""
+    if entry.direction is Direction.OUT:
+        return Arrival("ccm")
+    event_id = entry.id.removeprefix(EVENT_PREFIX)
+    return Arrival("webhook", id_ms(event_id) if event_id.isdecimal() else 0)

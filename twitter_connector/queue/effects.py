@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from twitter_connector.broker import keys
+from twitter_connector.model.message_log import LogLine, NameSeen, NotLogged
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.usage import DM_RECEIVED
 from twitter_connector.model.work import (
@@ -28,6 +29,7 @@ from twitter_connector.model.work import (
     Used,
 )
 
+from .log_arguments import arrival_arguments, log_arguments
 from .timings import QueueTimings
 
 _SEEN_MS = keys.SEEN_SECONDS * 1000
@@ -61,6 +63,9 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
                 lane = quote(item.lane, safe="~")
                 flat += ["entry", item.direction, account, lane, item.id, item.order, item.payload, int(item.again)]
                 flat += (DM_RECEIVED, _USAGE_MS) if item.billed else ("", 0)
+                flat += arrival_arguments(item, timings)
+            case LogLine() | NameSeen() | NotLogged():
+                flat += log_arguments(item, account, timings)
             case EchoSeen():
                 mark = keys.SEEN.format(direction="echo", account=account, id=item.event_id)
                 last = keys.LAST_ECHO.format(account=account)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
+from twitter_connector.model.message_log import Arrival
 from twitter_connector.model.work import DeadLetter, Entry
 
 from .lanes import Lanes
@@ -20,11 +21,28 @@ def replay(letters: Iterable[DeadLetter], lanes: Lanes) -> int:
     """
     count = 0
     for letter in letters:
+        is_message = "~" not in letter.lane and not letter.entry_id.startswith("report:")
         entry = Entry(
-            letter.direction, letter.account_id, letter.lane, letter.entry_id, letter.payload, order="", again=True
+            letter.direction,
+            letter.account_id,
+            letter.lane,
+            letter.entry_id,
+            letter.payload,
+            order="",
+            again=True,
+            arrival=Arrival("replay") if is_message else None,
         )
         if not lanes.revive(letter.id, entry):
             continue
-        log.info("replayed", extra={"dead_letter": letter.id, "account": letter.account_id, "was": letter.reason})
+        log.info("replayed", extra=_facts(letter))
         count += 1
     return count
+
+
+def _facts(letter: DeadLetter) -> dict[str, str]:
+    return {
+        "dead_letter": letter.id,
+        "account": letter.account_id,
+        "customer": letter.customer_id,
+        "was": letter.reason,
+    }

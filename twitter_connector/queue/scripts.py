@@ -9,28 +9,30 @@ from twitter_connector.broker import keys
 from twitter_connector.broker.connection import Line, Script
 from twitter_connector.broker.lua import source
 
+
+def _stems(*names: str) -> str:
+    return " ".join(map(keys.stem, names))
+
+
 # In the order in which lua/names.lua reads them.
-_NAMES = " ".join(
-    map(
-        keys.stem,
-        (
-            keys.DUE,
-            keys.TURN,
-            keys.QUEUE,
-            keys.MESSAGES,
-            keys.STATE,
-            keys.SEEN,
-            keys.GATE,
-            keys.BREAKER,
-            keys.WAKEUP,
-            keys.FENCE,
-            keys.SEQUENCE,
-            keys.ACCOUNT_STATUS,
-            keys.CLOCK,
-            keys.USAGE,
-        ),
-    )
+_NAMES = _stems(
+    keys.DUE,
+    keys.TURN,
+    keys.QUEUE,
+    keys.MESSAGES,
+    keys.STATE,
+    keys.SEEN,
+    keys.GATE,
+    keys.BREAKER,
+    keys.WAKEUP,
+    keys.FENCE,
+    keys.SEQUENCE,
+    keys.ACCOUNT_STATUS,
+    keys.CLOCK,
+    keys.USAGE,
 )
+# In the order in which lua/log.lua reads them.
+_LOG_NAMES = _stems(keys.LOG, keys.LOG_RECORD, keys.LOG_LOOKUP, keys.LOG_ACCOUNTS, keys.LOG_NAMES)
 _SEEN_MS = keys.SEEN_SECONDS * 1000
 _PARTS = "-- parts: "
 
@@ -45,7 +47,9 @@ class LaneScripts:
 
     def __call__(self, name: str, *more_keys: str) -> Callable[..., Any]:
         """Return lua/NAME.lua as a function of its arguments. more_keys: KEYS[2] on, the same in every call."""
-        script = Script(self._line, _assembled(name), (_NAMES, *more_keys))
+        parts = _parts(name)
+        names = (_NAMES, *more_keys, *((_LOG_NAMES,) if "log" in parts else ()))
+        script = Script(self._line, "".join(source(__package__, part) for part in (*parts, name)), names)
         wakeup_ms, clock = self._wakeup_ms, self._clock
 
         def call(*args: str | int) -> Any:
@@ -54,8 +58,6 @@ class LaneScripts:
         return call
 
 
-def _assembled(name: str) -> str:
-    """Return a script behind the parts that its first line names. An unused part would cost time in each call."""
-    text = source(__package__, name)
-    parts = text.partition("\n")[0].removeprefix(_PARTS).split()
-    return "".join(source(__package__, part) for part in parts) + text
+def _parts(name: str) -> list[str]:
+    """Return the parts that a script's first line names. An unused part would cost time in each call."""
+    return source(__package__, name).partition("\n")[0].removeprefix(_PARTS).split()

@@ -73,7 +73,7 @@ def _received(account_id: str) -> Response:
         for raw_event in svc.twitter.raw_events(payload, account_id)
         if may_speak_for(svc, signed_for, raw_event)
     ]
-    take_in_activities(raw_events, svc.inbox, count_event)
+    take_in_activities(raw_events, svc.inbox, count_event, by="webhook")
     for raw_event in raw_events:
         if raw_event.own and raw_event.app_id and signed_for.app_id and raw_event.app_id != signed_for.app_id:
             # The brand wrote in another client. CIM has no form for that, so the desk does not show it.

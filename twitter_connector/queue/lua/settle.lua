@@ -1,4 +1,4 @@
--- parts: names lease wakeups take head
+-- parts: names lease wakeups log take head
 -- ARGV[8]: member. ARGV[9]: lease in ms. ARGV[10]: 1 to keep the lane. ARGV[11]: 1 if the other side has answered.
 -- ARGV[12] on: items that follow from the outcome. Returns the wake-ups, and the lane's next entry or false.
 local member, lease = ARGV[8], tonumber(ARGV[9])

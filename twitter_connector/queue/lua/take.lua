@@ -16,11 +16,12 @@ local function take(i)
     local fresh = true
     if ARGV[i] == 'entry' then
       -- billed: the kind of usage that X bills for its delivery, or empty; lasts: how long the counts are kept (ms).
-      local d, a, l, id, order, payload, again, billed, lasts = unpack(ARGV, i + 1, i + 9)
+      local d, a, l, id, order, payload, again, billed, lasts, logged = unpack(ARGV, i + 1, i + 10)
       local account = d .. ':' .. a
-      i = i + 10
+      local record = account .. ':' .. id
+      i = i + 11
       if again ~= '1' then
-        local seen = SEEN .. account .. ':' .. id
+        local seen = SEEN .. record
         fresh = redis.call('SET', seen, billed == '' and 1 or day, 'NX', 'PX', ARGV[3])
         -- X bills a resource once a day, also where the message was here already, from a look-up or from another day.
         if billed ~= '' then
@@ -55,6 +56,25 @@ local function take(i)
           end
         end
       end
+      if logged == '1' then
+        local happened, first, later, lifetime, most = unpack(ARGV, i, i + 4)
+        i = i + 5
+        if fresh and (again ~= '1' or redis.call('EXISTS', RECORD .. record) == 0) then
+          log_begin(record, a, string.match(l, '^[^~]*'), happened, first, lifetime, most)
+        else
+          log_line(record, '', later, '')
+        end
+      end
+    elseif ARGV[i] == 'line' then
+      local record, at, text, lookups, lifetime, if_new = unpack(ARGV, i + 1, i + 6)
+      i = i + 7
+      fresh = (if_new ~= '1' or new[#new] == 1) and log_line(record, at, text, lookups, lifetime)
+    elseif ARGV[i] == 'name' then
+      log_name(unpack(ARGV, i + 1, i + 3))
+      i = i + 4
+    elseif ARGV[i] == 'unlog' then
+      log_remove(ARGV[i + 1])
+      i = i + 2
     else
       local once, lasts, changes = unpack(ARGV, i + 1, i + 3)
       i = i + 4

@@ -1,0 +1,156 @@
+"""Reads the message log: its items, newest first, or the one message with an id. The scripts of the lanes write it."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from urllib.parse import quote, unquote
+
+import redis
+
+from twitter_connector.broker import keys
+from twitter_connector.broker.connection import store_errors
+from twitter_connector.model.message_log import DEAD_LETTERED, FAILED, LoggedMessage
+from twitter_connector.model.timestamps import epoch_ms
+from twitter_connector.model.work import Direction
+
+from .log_lines import EVENT_PREFIX, is_screen_name, named
+from .log_record import message_of
+
+_BATCH = 1000
+# One page reads at most so many records. A rare state has more pages, some of them short.
+_EXAMINED_MAX = 20_000
+
+Place = tuple[int, str]
+
+
+@dataclass(frozen=True)
+class LogFilter:
+    """What to show. None: everything. since, until: when the message was written, both included."""
+
+    account_id: str | None = None
+    customer_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    state: str | None = None
+
+
+class MessageLog:
+    """The message log in the broker. Every method raises StoreUnavailable if the broker does not answer."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def page(self, wanted: LogFilter, limit: int, after: str | None = None) -> tuple[list[LoggedMessage], str | None]:
+        """Return at most `limit` messages, the newest first, and what to give as `after` for the next page.
+
+        A page may be short or empty and still have a next one. Raises ValueError for an `after` that is none.
+        """
+        places = self._places(wanted, _place(after) if after else None)
+        found: list[LoggedMessage] = []
+        examined = 0
+        while chunk := list(islice(places, min(_BATCH, limit + 1))):
+            for place, message in zip(chunk, self._read([name_of(member) for _, member in chunk]), strict=True):
+                if message is None or wanted.state not in (None, message.state):
+                    last = place
+                    continue
+                if len(found) == limit:
+                    return found, _mark(last)
+                found.append(message)
+                last = place
+            examined += len(chunk)
+            if examined >= _EXAMINED_MAX:
+                return found, _mark(last)
+        return found, None
+
+    def find(self, any_id: str) -> LoggedMessage | None:
+        """Return the message with this id of X, CIM or a dead letter; None if the log has none."""
+        with store_errors():
+            accounts: list[str] = self._client.zrevrange(keys.LOG_ACCOUNTS, 0, -1)  # type: ignore[assignment]
+            pipe = self._client.pipeline(transaction=False)
+            pipe.get(keys.LOG_LOOKUP.format(id=any_id))
+            for account in accounts:
+                pipe.get(keys.LINK.format(account=account, id=quote(any_id, safe="")))
+            looked_up, *events = pipe.execute()
+        names = [looked_up] if looked_up else []
+        for account, event_id in zip(accounts, events, strict=True):
+            names += [f"{Direction.IN}:{account}:{EVENT_PREFIX}{i}" for i in (any_id, event_id) if i]
+            names.append(f"{Direction.OUT}:{account}:{any_id}")
+        return next((message for message in self._read(names) if message is not None), None)
+
+    def customers_named(self, screen_name: str) -> list[str]:
+        """Return the ids of the customers to whom X gave this screen name, with or without "@", the latest first."""
+        name = screen_name.removeprefix("@")
+        if not is_screen_name(name):
+            return []
+        with store_errors():
+            rows = list(self._client.zscan_iter(keys.LOG_NAMES, match=named(name, "") + "*", count=_BATCH))
+        return [unquote(member.partition(" ")[2]) for member, _ in sorted(rows, key=lambda row: -row[1])]
+
+    def _read(self, names: Sequence[str]) -> list[LoggedMessage | None]:
+        if not names:
+            return []
+        prefix = keys.stem(keys.LOG_RECORD)
+        with store_errors():
+            texts: list[str | None] = self._client.mget([prefix + name for name in names])  # type: ignore[assignment]
+            messages = [message_of(name, text) if text else None for name, text in zip(names, texts, strict=True)]
+            letters = [message.dead_letter_id for message in messages if message and message.dead_letter_id]
+            letter_rows = self._client.hmget(keys.DEAD_LETTER, letters) if letters else []
+        gone = {letter for letter, row in zip(letters, letter_rows, strict=True) if row is None}
+        return [message and _without_letter(message, gone) for message in messages]
+
+    def _places(self, wanted: LogFilter, after: Place | None) -> Iterator[Place]:
+        """Yield (moment, member) of the index, newest first, of the account and customer that are asked for."""
+        least = "-inf" if wanted.since is None else str(epoch_ms(wanted.since))
+        most = "+inf" if wanted.until is None else str(epoch_ms(wanted.until))
+        if after is not None and (wanted.until is None or after[0] < int(most)):
+            most = str(after[0])
+        skip = 0
+        while True:
+            with store_errors():
+                rows: list[tuple[str, float]] = self._client.zrevrangebyscore(  # type: ignore[assignment]
+                    keys.LOG, most, least, start=skip, num=_BATCH, withscores=True
+                )
+            for member, score in rows:
+                place = (int(score), member)
+                if (after is None or place < after) and _fits(member, wanted):
+                    yield place
+            if len(rows) < _BATCH:
+                return
+            # The next batch begins at the last moment of this one, behind the messages that were read of it.
+            last = rows[-1][1]
+            at_last = sum(score == last for _, score in rows)
+            skip = skip + at_last if most == str(int(last)) else at_last
+            most = str(int(last))
+
+
+def name_of(member: str) -> str:
+    """Return the name of the record that a member of the index stands for."""
+    return member.rpartition(" ")[0]
+
+
+def _fits(member: str, wanted: LogFilter) -> bool:
+    record, _, customer = member.rpartition(" ")
+    if wanted.customer_id is not None and customer != quote(wanted.customer_id, safe=""):
+        return False
+    return wanted.account_id is None or record.split(":", 2)[1] == quote(wanted.account_id, safe="")
+
+
+def _without_letter(message: LoggedMessage, gone: Iterable[str]) -> LoggedMessage:
+    """Return the message as FAILED if its dead letter was discarded."""
+    if message.state == DEAD_LETTERED and message.dead_letter_id in gone:
+        return replace(message, state=FAILED, dead_letter_id="")
+    return message
+
+
+def _mark(place: Place) -> str:
+    return urlsafe_b64encode(f"{place[0]} {place[1]}".encode()).decode().rstrip("=")
+
+
+def _place(mark: str) -> Place:
+    text = urlsafe_b64decode(mark.encode() + b"=" * (-len(mark) % 4)).decode()
+    at, _, member = text.partition(" ")
+    return int(at), member
