@@ -1,14 +1,27 @@
 """The process tree for tests that need the whole service, and its log under every failure."""
 
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
+from flask import Flask
 from tree import Tree, can_look_at_processes, running_tree
 
 
 def _needs_processes() -> None:
     if not can_look_at_processes():
         pytest.skip("the processes of the service are found through /proc, which this system does not have")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _every_answer_is_as_the_openapi_document_says() -> None:
+    def checked_client(*args: Any, **kwargs: Any) -> Any:
+        # Most processes of a run never ask, and openapi-core is slow to import.
+        from tests.answer_check import CheckedClient
+
+        return CheckedClient(*args, **kwargs)
+
+    Flask.test_client_class = staticmethod(checked_client)  # type: ignore[assignment]
 
 
 @pytest.fixture(scope="session")

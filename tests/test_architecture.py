@@ -102,7 +102,8 @@ FROM_OUTSIDE: dict[str, set[str]] = {
     # marshmallow: what reading an envelope raises.
     "delivery": {"marshmallow"},
     "accounts": {"marshmallow"},
-    "web": {"flask", "werkzeug", "marshmallow", "prometheus_client"},
+    # apispec: makes the OpenAPI document. markupsafe: what Flask makes pages with.
+    "web": {"flask", "werkzeug", "markupsafe", "marshmallow", "apispec", "prometheus_client"},
     # click: whether a flag was typed.
     "workers": {"celery", "click"},
     "startup": set(),
@@ -401,6 +402,8 @@ LONG_MODULES = {
     "twitter_connector/queue/lanes.py": "one method for each script of the lanes",
     "twitter_connector/twitter/http.py": "one request to X and the classification of its answer",
     "twitter_connector/twitter/v2/subscriptions.py": "both kinds of subscriptions of API v2",
+    "twitter_connector/web/answer_schemas.py": "one table: the form of every answer",
+    "twitter_connector/web/operations.py": "one table: every route as /openapi.json describes it",
 }
 
 

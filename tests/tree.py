@@ -119,8 +119,19 @@ class Tree:
         self.sandbox = Control(f"http://127.0.0.1:{self.sandbox_port}")
         self.http = requests.Session()
         self.http.trust_env = False
+        self.http.hooks["response"].append(self._check_answer)
         self.supervisor: subprocess.Popen[bytes] | None = None
         self._starts = 0
+
+    def _check_answer(self, answer: requests.Response, *_: Any, **__: Any) -> None:
+        """Check an answer of the connector against its OpenAPI document."""
+        # Only tests of the whole service need it.
+        from tests.answer_check import check
+
+        asked = answer.request
+        if (asked.url or "").startswith(self.root_url):
+            path = asked.path_url.partition("?")[0]
+            check(asked.method or "", path, answer.status_code, answer.headers.get("Content-Type", ""), answer.content)
 
     # Running
 

@@ -44,7 +44,9 @@ class Registration:
         )
 
 
-class _RegistrationSchema(Schema):
+class RegistrationSchema(Schema):
+    """The body of the registration. public_url: what WEBHOOK-URL must begin with; None for anything."""
+
     class Meta:
         # Refuse a misspelt key, which would silently have no effect.
         unknown = RAISE
@@ -66,7 +68,13 @@ class _RegistrationSchema(Schema):
         load_default=None, allow_none=True, data_key="OAUTH2-ACCESS-TOKEN", validate=secret
     )
     bearer_token = fields.String(load_default=None, allow_none=True, data_key="BEARER-TOKEN", validate=secret)
-    webhook_url = fields.Method(load_default=None, data_key="WEBHOOK-URL", deserialize="_url_and_id")
+    webhook_url = fields.Method(
+        # apispec cannot tell the default of a method.
+        load_default=None,
+        data_key="WEBHOOK-URL",
+        deserialize="_url_and_id",
+        metadata={"default": None},
+    )
     environment = fields.String(
         load_default=None,
         allow_none=True,
@@ -152,5 +160,5 @@ def load_registration(data: object, public_url: str | None = None) -> Registrati
     if not isinstance(data, dict):
         raise ValidationError({"_schema": ["A JSON object with the keys of the configuration guide is needed."]})
     stripped = {k: v.strip() if isinstance(v, str) else v for k, v in data.items()}
-    request: Registration = _RegistrationSchema(public_url).load(stripped)
+    request: Registration = RegistrationSchema(public_url).load(stripped)
     return request

@@ -36,8 +36,8 @@ secret = validate.And(
 )
 
 
-class _Text(fields.Field[str]):
-    """A string. Numbers become strings, because some systems send service identifiers unquoted."""
+class IdText(fields.Field[str]):
+    """A field with a string. Numbers become strings, because some systems send service identifiers unquoted."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int):
@@ -51,7 +51,7 @@ def identifier(value: object) -> str:
     return text
 
 
-_identifier = _Text(required=True, validate=_an_id)
+_identifier = IdText(required=True, validate=_an_id)
 
 
 class _Lenient(Schema):
@@ -59,24 +59,32 @@ class _Lenient(Schema):
         unknown = EXCLUDE
 
 
-class _ChannelDataSchema(_Lenient):
-    channelCustomerIdentifier = _Text(required=True, validate=_an_id)  # noqa: N815 - CIM's name
-    serviceIdentifier = _Text(required=True, validate=_an_id)  # noqa: N815
+class ChannelDataSchema(_Lenient):
+    """Whom a message is for, or from."""
+
+    channelCustomerIdentifier = IdText(required=True, validate=_an_id)  # noqa: N815 - CIM's name
+    serviceIdentifier = IdText(required=True, validate=_an_id)  # noqa: N815
     customerFirstName = fields.Raw(load_default=None)  # noqa: N815
     customerLastName = fields.Raw(load_default=None)  # noqa: N815
 
 
-class _HeaderSchema(_Lenient):
-    channelData = fields.Nested(_ChannelDataSchema, required=True)  # noqa: N815
+class HeaderSchema(_Lenient):
+    """The part of a CIM header that must be there."""
+
+    channelData = fields.Nested(ChannelDataSchema, required=True)  # noqa: N815
 
 
-class _EnvelopeSchema(_Lenient):
-    id = _Text(required=True, validate=_an_id)
-    header = fields.Nested(_HeaderSchema, required=True)
-    body = fields.Dict(required=True)
+class EnvelopeSchema(_Lenient):
+    """The part of a CIM message that must be there."""
+
+    id = IdText(required=True, validate=_an_id)
+    header = fields.Nested(HeaderSchema, required=True)
+    body = fields.Dict(
+        required=True, metadata={"properties": {"type": {"type": "string", "minLength": 1}}, "required": ["type"]}
+    )
 
 
-_envelope = _EnvelopeSchema()
+_envelope = EnvelopeSchema()
 
 
 def load_message(data: object) -> CimMessage:

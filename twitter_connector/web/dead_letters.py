@@ -27,7 +27,9 @@ REPLAY_MAX = 1000
 _directions = {"inbound": Direction.IN, "outbound": Direction.OUT, "in": Direction.IN, "out": Direction.OUT}
 
 
-class _FilterSchema(Schema):
+class DeadLetterFilterSchema(Schema):
+    """Which dead letters. An empty filter fits all."""
+
     class Meta:
         unknown = RAISE
 
@@ -37,7 +39,9 @@ class _FilterSchema(Schema):
     reason = fields.String(load_default=None)
 
 
-class _ListSchema(_FilterSchema):
+class DeadLetterListSchema(DeadLetterFilterSchema):
+    """Which dead letters, how many of them, and after which one."""
+
     limit = fields.Integer(load_default=100, validate=validate.Range(min=1, max=LIMIT_MAX))
     after = fields.String(load_default=None)
 
@@ -46,7 +50,7 @@ class _ListSchema(_FilterSchema):
 @internal
 def list_dead_letters() -> Response:
     """List the newest first. `next` is what to give as `after` for the following page; null on the last."""
-    query = _ListSchema().load(request.args.to_dict())
+    query = DeadLetterListSchema().load(request.args.to_dict())
     letters = _matching(query)
     if query["after"]:
         place = _place(query["after"])
@@ -82,7 +86,7 @@ def replay_matching() -> Response:
     body = json_body(INTERNAL_BODY_MAX_BYTES)
     if not isinstance(body, dict):
         raise ValidationError({"_schema": ["A JSON object is needed; {} replays everything."]})
-    query = _FilterSchema().load(body)
+    query = DeadLetterFilterSchema().load(body)
     svc = services()
     letters = sorted(_matching(query), key=lambda x: (x.accepted_at, x.entry_id))
     replayed = replay(letters[:REPLAY_MAX], svc.lanes)

@@ -1,0 +1,238 @@
+"""The form of our answers, as marshmallow schemas. They describe the routes in /openapi.json, and tests check every
+answer against it. No route uses them to write an answer.
+
+Every field is required unless it says otherwise, and no answer has other fields.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields, validate
+
+_DIRECTIONS = ("inbound", "outbound")
+
+
+def _one_of(*values: str, **settings: Any) -> fields.String:
+    return fields.String(validate=validate.OneOf(values), **{"required": True, **settings})
+
+
+def _text(description: str = "", **settings: Any) -> fields.String:
+    return fields.String(metadata={"description": description} if description else {}, **{"required": True, **settings})
+
+
+def _moment(description: str = "") -> fields.AwareDateTime:
+    """A moment in UTC, or null."""
+    metadata = {"description": description} if description else {}
+    return fields.AwareDateTime(required=True, allow_none=True, metadata=metadata)
+
+
+def _number(**settings: Any) -> fields.Integer:
+    return fields.Integer(strict=True, validate=validate.Range(min=0), **{"required": True, **settings})
+
+
+class _Answer(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+class ProblemSchema(_Answer):
+    """RFC 9457."""
+
+    type = _text("A relative URI that names the problem, for machines; about:blank where the status says it all.")
+    title = _text()
+    status = fields.Integer(strict=True, required=True)
+    detail = _text("What is wrong and what to do.")
+
+
+class InvalidRequestSchema(ProblemSchema):
+    type = _one_of("invalid-request")
+    errors = fields.Dict(required=True, metadata={"description": "By field: a list of sentences, or the same again."})
+
+
+class AnswerOfTwitterSchema(_Answer):
+    status = fields.Integer(strict=True, required=True, allow_none=True)
+    code = fields.Integer(strict=True, required=True, allow_none=True)
+    message = _text("X's own words.")
+    reason = _text()
+
+
+class RegistrationFailedSchema(ProblemSchema):
+    type = _one_of("registration-failed")
+    step = _one_of("credentials", "webhook", "crc", "subscription")
+    twitter = fields.Nested(AnswerOfTwitterSchema, required=False)
+
+
+class PartsSchema(_Answer):
+    broker = _one_of("UP", "DOWN", "UNSAFE", "LOST_DATA")
+    workers = _number(required=False)
+    unserved = fields.List(fields.String(), required=False, metadata={"description": "Queues that no worker serves."})
+
+
+class NotReadySchema(ProblemSchema):
+    type = _one_of("not-ready")
+    failing = _one_of("broker", "worker", "credentials-key")
+    parts = fields.Nested(PartsSchema, required=True)
+
+
+class LiveSchema(_Answer):
+    status = _one_of("UP")
+
+
+class ReadySchema(LiveSchema):
+    parts = fields.Nested(PartsSchema, required=True)
+    remarks = fields.List(
+        fields.String(), required=False, metadata={"description": "What may lose data although the service runs."}
+    )
+
+
+class ResponseTokenSchema(_Answer):
+    response_token = fields.String(required=True, validate=validate.Regexp(r"^sha256=[A-Za-z0-9+/]{43}=$"))
+
+
+class MessageAcceptedSchema(_Answer):
+    messageId = _text()  # noqa: N815 - CIM's name
+
+
+class ConfigurationTakenSchema(_Answer):
+    serviceIdentifier = _text()  # noqa: N815 - CIM's name
+    registered = fields.Boolean(required=True)
+    changed = fields.Boolean(required=True)
+    detail = _text("What was stored, or why nothing was.")
+
+
+class ChannelTypeSchema(_Answer):
+    channelTypeId = _text()  # noqa: N815 - CIM's name
+
+
+class WebhookSchema(_Answer):
+    id = _text()
+    url = _text()
+    valid = fields.Boolean(required=True)
+
+
+class RegisteredOnV1Schema(_Answer):
+    account_id = _text()
+    screen_name = _text()
+    api = _one_of("v1.1")
+    webhook = fields.Nested(WebhookSchema, required=True, allow_none=True)
+    subscribed = fields.Boolean(required=True, allow_none=True)
+    events = fields.List(fields.String(), required=True)
+    actions = fields.List(fields.String(), required=True, metadata={"description": "What was done at X."})
+
+
+class SubscriptionSchema(_Answer):
+    event = _text()
+    id = _text()
+
+
+class RegisteredOnV2Schema(RegisteredOnV1Schema):
+    api = _one_of("v2")
+    inbound = _one_of("xaa", "aaa", "stream", "poll")
+    subscriptions = fields.List(fields.Nested(SubscriptionSchema), required=True)
+    can = fields.List(fields.String(), required=True)
+    remarks = fields.List(fields.String(), required=True)
+
+
+class TokenRefreshSchema(_Answer):
+    state = _one_of("grant_ended", "failing", "ok", "new")
+    refreshed_at = _moment()
+    access_token_until = _moment()
+    grant_until = _moment("X ends a grant that nobody uses until then.")
+    next_try_at = _moment()
+    ended_at = _moment()
+
+
+class LanesWaitingSchema(_Answer):
+    inbound = _number()
+    outbound = _number()
+
+
+class LimitSchema(_Answer):
+    limit = fields.Integer(strict=True, required=True)
+    remaining = fields.Integer(strict=True, required=True)
+    reset = fields.Integer(strict=True, required=True, metadata={"description": "Seconds since 1970."})
+
+
+class UnreachableSchema(_Answer):
+    side = _one_of("CCM", "Twitter")
+    probed_at = _moment()
+
+
+class PauseSchema(_Answer):
+    until = _moment()
+    reason = _text()
+    detail = _text()
+
+
+class UnreachableByDirectionSchema(_Answer):
+    inbound = fields.Nested(UnreachableSchema, required=False)
+    outbound = fields.Nested(UnreachableSchema, required=False)
+
+
+class PausesSchema(_Answer):
+    inbound = fields.Nested(PauseSchema, required=False)
+    outbound = fields.Nested(PauseSchema, required=False)
+
+
+class AccountSchema(_Answer):
+    account_id = _text()
+    screen_name = _text()
+    api = _one_of("v1.1", "v2")
+    environment = _text("The environment of API v1.1.", required=False)
+    inbound = _one_of("xaa", "aaa", "stream", "poll")
+    posts = _one_of("mentions", "replies", "all", required=False)
+    can = fields.List(fields.String(), required=True)
+    state = _one_of("active", "unreachable", "paused", "attention")
+    attention = _text("What a person has to do.", allow_none=True)
+    token_refresh = fields.Nested(TokenRefreshSchema, required=True, allow_none=True)
+    webhook = fields.Nested(WebhookSchema, required=True, allow_none=True)
+    subscribed = fields.Boolean(required=True, allow_none=True)
+    registered_at = _moment()
+    last_event_at = _moment()
+    last_crc_at = _moment()
+    lanes_waiting = fields.Nested(LanesWaitingSchema, required=True)
+    webhook_checked_at = _moment()
+    gap_since = _moment("Customers' messages since then are still to be read back.")
+    twitter_limits = fields.Dict(keys=fields.String(), values=fields.Nested(LimitSchema), required=True)
+    unreachable = fields.Nested(UnreachableByDirectionSchema, required=True)
+    pauses = fields.Nested(PausesSchema, required=True)
+
+
+class AccountsSchema(_Answer):
+    items = fields.List(fields.Nested(AccountSchema), required=True)
+
+
+class DeadLetterSchema(_Answer):
+    id = _text()
+    direction = _one_of(*_DIRECTIONS)
+    account_id = _text()
+    customer_id = _text()
+    reason = _text()
+    detail = _text()
+    tries = _number()
+    accepted_at = _moment()
+    failed_at = _moment()
+    message_id = _text()
+
+
+class DeadLettersSchema(_Answer):
+    items = fields.List(fields.Nested(DeadLetterSchema), required=True)
+    next = _text("Give it as `after` to get the following page; null on the last.", allow_none=True)
+
+
+class ReplayedOneSchema(_Answer):
+    replayed = fields.Integer(strict=True, required=True, validate=validate.Equal(1))
+
+
+class ReplayedSchema(_Answer):
+    replayed = _number()
+    remaining = _number(metadata={"description": "How many more fit the filter. Call again until it is 0."})
+
+
+class DocumentSchema(_Answer):
+    openapi = fields.String(required=True, validate=validate.Equal("3.1.0"))
+    info = fields.Dict(required=True)
+    servers = fields.List(fields.Dict(), required=True)
+    paths = fields.Dict(required=True)
+    components = fields.Dict(required=True)
