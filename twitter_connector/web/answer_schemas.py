@@ -170,9 +170,19 @@ class UnreachableByDirectionSchema(_Answer):
     outbound = fields.Nested(UnreachableSchema, required=False)
 
 
-class PausesSchema(_Answer):
-    inbound = fields.Nested(PauseSchema, required=False)
-    outbound = fields.Nested(PauseSchema, required=False)
+class UsageSchema(_Answer):
+    day = fields.Date(required=True, metadata={"description": "The UTC day."})
+    dm_received = _number()
+    dm_read = _number()
+    dm_sent = _number()
+    user_read = _number()
+    post_read = _number()
+    post_sent = _number()
+    usd = fields.String(
+        required=True,
+        validate=validate.Regexp(r"^[0-9]+\.[0-9]{2,}$"),
+        metadata={"description": "The price of it in USD, exact."},
+    )
 
 
 class AccountSchema(_Answer):
@@ -196,7 +206,13 @@ class AccountSchema(_Answer):
     gap_since = _moment("Customers' messages since then are still to be read back.")
     twitter_limits = fields.Dict(keys=fields.String(), values=fields.Nested(LimitSchema), required=True)
     unreachable = fields.Nested(UnreachableByDirectionSchema, required=True)
-    pauses = fields.Nested(PausesSchema, required=True)
+    usage = fields.Nested(UsageSchema, required=True)
+    pauses = fields.Dict(
+        keys=fields.String(),
+        values=fields.Nested(PauseSchema),
+        required=True,
+        metadata={"description": "By direction (`inbound`, `outbound`), or by the endpoint of X that waits."},
+    )
 
 
 class AccountsSchema(_Answer):
