@@ -182,6 +182,10 @@ class StoreUnavailable(Retryable):
     usual_scope = Scope.OTHER_SIDE
 
 
+class StoreRefused(StoreUnavailable):
+    """The broker cannot be used before a person changes something: it is a Redis Cluster, or TLS with it fails."""
+
+
 class MediaProcessing(Retryable):
     """X is still working on an upload and has said when to look again."""
 

@@ -14,7 +14,9 @@ import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
-from twitter_connector.errors import StoreUnavailable
+from twitter_connector.errors import StoreRefused, StoreUnavailable
+
+from .refusals import refusal
 
 # X waits three seconds for the 200. The web treats a slower broker as away; with redis-py's defaults it would block for
 # more than 40 seconds (docs/decisions/0002).
@@ -52,6 +54,8 @@ def store_errors() -> Iterator[None]:
 
 def unavailable(error: redis.RedisError) -> StoreUnavailable:
     """Return the error with which this service describes a failed request to the broker."""
+    if (known := refusal(error)) is not None:
+        return StoreRefused(*known, ours=True)
     return StoreUnavailable(
         "broker_unavailable",
         f"The broker did not store or return data ({type(error).__name__}). Check that it is running, is the primary, "

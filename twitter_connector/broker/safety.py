@@ -11,6 +11,7 @@ import redis
 from twitter_connector.errors import Permanent
 
 from .connection import store_errors
+from .refusals import CLUSTER
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +23,7 @@ NO_EVICTION = "noeviction"
 class BrokerProblem:
     """One reason why the broker may lose data.
 
-    name: `version`, `eviction` or `append_only_off`. detail: thing, reason and next step. fatal: the service must not
-    run with it.
+    name: one of BrokerSafety.names. detail: thing, reason and next step. fatal: the service must not run with it.
     """
 
     name: str
@@ -34,7 +34,7 @@ class BrokerProblem:
 class BrokerSafety:
     """Reads the broker's version and settings. allow_eviction: an evicting policy is no fatal problem."""
 
-    names = ("version", "eviction", "append_only_off")
+    names = ("version", "cluster", "eviction", "append_only_off")
 
     def __init__(self, client: redis.Redis, *, allow_eviction: bool) -> None:
         self._client = client
@@ -57,6 +57,7 @@ class BrokerSafety:
                 return [_too_old("older than Redis 6")] if "HELLO" in str(error) else []
         problems = [
             _version(str(server.get("redis_version", ""))),
+            _cluster(server.get("redis_mode") or server.get("server_mode")),  # Redis, Valkey
             _eviction(str(memory.get("maxmemory_policy", NO_EVICTION)), self._allow_eviction),
             _append_only(str(persistence.get("aof_enabled", 1))),
         ]
@@ -89,6 +90,10 @@ def _version(version: str) -> BrokerProblem | None:
 
 def _too_old(server: str) -> BrokerProblem:
     return BrokerProblem("version", f"The broker is {server}. Redis 6.2 or newer is needed.", fatal=True)
+
+
+def _cluster(mode: str | None) -> BrokerProblem | None:
+    return BrokerProblem("cluster", CLUSTER, fatal=True) if mode == "cluster" else None
 
 
 def _eviction(policy: str, allowed: bool) -> BrokerProblem | None:

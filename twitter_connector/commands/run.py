@@ -9,7 +9,7 @@ import sys
 import click
 
 from twitter_connector.config import Settings
-from twitter_connector.errors import ConnectorError, StoreUnavailable
+from twitter_connector.errors import ConnectorError, StoreRefused, StoreUnavailable
 from twitter_connector.processes import command_lines, embedded_broker
 from twitter_connector.processes.supervisor import Supervisor
 from twitter_connector.startup import check_store
@@ -39,6 +39,8 @@ def _settings_if_the_store_is_fine() -> Settings:
     found = settings(one_process=True)
     try:
         check_store(found, patient=False)
+    except StoreRefused as error:
+        fail(error.detail)
     except StoreUnavailable:
         return found
     except ConnectorError as error:

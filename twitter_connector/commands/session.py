@@ -13,7 +13,7 @@ from marshmallow import ValidationError
 
 from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.bootstrap import Services, build_services
-from twitter_connector.errors import ConnectorError, StoreUnavailable
+from twitter_connector.errors import ConnectorError, StoreRefused, StoreUnavailable
 from twitter_connector.model.account import Account
 
 from .environment import fail, settings
@@ -39,6 +39,8 @@ def plainly(command: F) -> F:
             return command(*args, **kwargs)
         except StepFailed as error:
             fail(f"step {error.step}: {error.advice}")
+        except StoreRefused as error:
+            fail(error.detail)
         except StoreUnavailable:
             fail("the broker does not answer. Start the service (`make run`), or set REDIS_URL and VAR_DIR as it does.")
         except ConnectorError as error:

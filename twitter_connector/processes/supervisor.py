@@ -23,7 +23,7 @@ import redis
 
 from twitter_connector.broker.connection import connect, unavailable
 from twitter_connector.config import Settings, child_environment
-from twitter_connector.errors import ConnectorError
+from twitter_connector.errors import ConnectorError, StoreRefused
 from twitter_connector.startup import check_store
 
 from . import command_lines, embedded_broker
@@ -205,9 +205,12 @@ class Supervisor:
         except redis.ResponseError:
             pass  # it answers; _check_store says what is wrong with it
         except redis.RedisError as error:
+            failure = unavailable(error)
+            if isinstance(failure, StoreRefused):
+                raise CannotStart(failure.detail) from error
             # An embedded broker takes a moment to start and to load its file.
             if not self._settings.embedded_broker or time.monotonic() - self._children[0].started_at > 5.0:
-                self._watch.failed(unavailable(error))
+                self._watch.failed(failure)
             return False
         self._watch.answered()
         return True

@@ -1,0 +1,198 @@
+"""A broker that cannot be used before a person changes something: a Redis Cluster, and TLS that fails."""
+
+from __future__ import annotations
+
+import datetime
+import socketserver
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from tree import COMMAND, ROOT, environment, eventually, free_ports
+
+from tests.brokers import services_of, settings_in
+from twitter_connector import create_app
+from twitter_connector.bootstrap import Services
+from twitter_connector.commands.doctor import look
+from twitter_connector.errors import Permanent, StoreRefused
+from twitter_connector.processes import embedded_broker
+from twitter_connector.startup import check_store
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One node of a Redis Cluster, with no slots yet."""
+    (port,) = free_ports(1)
+    folder = tmp_path_factory.mktemp("cluster")
+    flags = (
+        "--port",
+        str(port),
+        "--cluster-enabled",
+        "yes",
+        "--dir",
+        str(folder),
+        "--save",
+        "",
+        "--loglevel",
+        "warning",
+    )
+    process = subprocess.Popen([embedded_broker.binary(), *flags])
+    url = f"redis://127.0.0.1:{port}/0"
+    try:
+        with redis.Redis.from_url(url) as client:
+            eventually(lambda: _answers(client), what="the node")
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(client: redis.Redis) -> bool:
+    with suppress(redis.ConnectionError):
+        return bool(client.ping())
+    return False
+
+
+def stopped(command: str, folder: Path, url: str) -> tuple[str, float]:
+    """Return the one line with which a command refuses to start, and how many seconds it took."""
+    variables = environment(VAR_DIR=str(folder), CCM_URL="http://127.0.0.1:9/ccm", REDIS_URL=url)
+    started = time.monotonic()
+    done = subprocess.run(
+        [COMMAND, command], cwd=ROOT, env=variables, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 1, done
+    output = (done.stdout + done.stderr).splitlines()
+    (line,) = [line for line in output if line.startswith(("error: ", "cannot start: "))]
+    assert "Traceback" not in output
+    return line, time.monotonic() - started
+
+
+def findings(services: Services) -> str:
+    return "\n".join(f"{f.what}: {f.found} {f.advice}" for f in look(services) if not f.ok)
+
+
+@pytest.mark.parametrize("command", ["up", "web"])
+def test_a_redis_cluster_is_named_at_once(command: str, cluster: str, tmp_path: Path) -> None:
+    line, seconds = stopped(command, tmp_path, cluster)
+    assert "Redis Cluster" in line
+    assert "Name a single Redis or Valkey server." in line
+    # Most of it is Python's start. Without the check, `up` takes 60 s.
+    assert seconds < 15
+
+
+def test_a_redis_cluster_is_named_by_the_check_doctor_readiness_and_metrics(cluster: str, tmp_path: Path) -> None:
+    services = services_of(settings_in(tmp_path, REDIS_URL=cluster))
+    with pytest.raises(Permanent) as refused:
+        check_store(services.settings, patient=False)
+    assert refused.value.reason == "broker_unsafe"
+    assert "Redis Cluster" in findings(services)
+    answer = create_app(services.settings, services).test_client().get("/health/ready")
+    assert answer.status_code == 503
+    assert "Redis Cluster" in answer.get_json()["detail"]
+    services.redis.close()
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+
+class _Plain(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        with suppress(OSError):
+            self.request.recv(1000)
+            self.request.sendall(b"-ERR Protocol error\r\n")
+
+
+def _tls(context: ssl.SSLContext) -> type[socketserver.BaseRequestHandler]:
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                context.wrap_socket(self.request, server_side=True).close()
+
+    return Handler
+
+
+@contextmanager
+def serving(handler: type[socketserver.BaseRequestHandler]) -> Iterator[int]:
+    with _Server(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Path:
+    """The file of a self-signed certificate for "localhost", its key beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(*plain))
+    path = tmp_path / "authority.pem"
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+@pytest.fixture
+def tls_port(authority: Path) -> Iterator[int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority, authority.with_name("key.pem"))
+    with serving(_tls(context)) as port:
+        yield port
+
+
+def refusal(folder: Path, url: str) -> str:
+    with pytest.raises(StoreRefused) as refused:
+        check_store(replace(settings_in(folder), redis_url=url, embedded_broker=False), patient=False)
+    assert refused.value.reason == "broker_tls"
+    return refused.value.detail
+
+
+def test_a_certificate_that_is_not_trusted_says_which_variable_names_its_authority(
+    tls_port: int, authority: Path, tmp_path: Path
+) -> None:
+    sentence = refusal(tmp_path, f"rediss://localhost:{tls_port}/0")
+    assert sentence.startswith("The broker's certificate is not trusted (self-signed certificate).")
+    assert "?ssl_ca_certs=" in sentence
+    sentence = refusal(tmp_path, f"rediss://127.0.0.1:{tls_port}/0?ssl_ca_certs={authority}")
+    assert "IP address mismatch" in sentence
+
+
+def test_a_port_without_tls_says_so(tmp_path: Path) -> None:
+    with serving(_Plain) as port:
+        assert "does not speak TLS at that port" in refusal(tmp_path, f"rediss://127.0.0.1:{port}/0")
+
+
+@pytest.mark.parametrize("command", ["up", "worker"])
+def test_a_certificate_that_is_not_trusted_stops_the_start_at_once(command: str, tls_port: int, tmp_path: Path) -> None:
+    line, seconds = stopped(command, tmp_path / "var", f"rediss://localhost:{tls_port}/0")
+    assert "certificate is not trusted" in line
+    assert seconds < 15
+
+
+def test_doctor_and_readiness_name_the_certificate(tls_port: int, tmp_path: Path) -> None:
+    services = services_of(settings_in(tmp_path / "var", REDIS_URL=f"rediss://localhost:{tls_port}/0"))
+    assert "certificate is not trusted" in findings(services)
+    answer = create_app(services.settings, services).test_client().get("/health/ready")
+    assert "certificate is not trusted" in answer.get_json()["detail"]
