@@ -31,6 +31,7 @@ from twitter_connector.broker.safety import BrokerSafety
 from twitter_connector.cim.client import CcmClient
 from twitter_connector.cim.files import Files
 from twitter_connector.config import Settings
+from twitter_connector.delivery.app_share import AppShare
 from twitter_connector.delivery.concurrency import Concurrency, places
 from twitter_connector.delivery.consumer import Consumer, Route
 from twitter_connector.delivery.customer_names import CustomerNames
@@ -59,6 +60,7 @@ from twitter_connector.queue.wakeups import Wakeups, celery_app
 from twitter_connector.startup import now, spool_directory
 from twitter_connector.store import account_view
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS, Accounts
+from twitter_connector.store.app_sends import AppSends
 from twitter_connector.store.conversations import Conversations
 from twitter_connector.store.enquiries import Enquiries
 from twitter_connector.store.heartbeats import Heartbeats
@@ -71,6 +73,7 @@ from twitter_connector.store.status import Status
 from twitter_connector.store.token_pairs import TokenPairs
 from twitter_connector.store.usage import UsageCounts
 from twitter_connector.store.vault import Vault, keys_of
+from twitter_connector.twitter.account_messages import AppSend
 from twitter_connector.twitter.chunked_upload import Outgoing
 from twitter_connector.twitter.flavours import Flavours
 from twitter_connector.twitter.media_download import Downloads
@@ -103,6 +106,7 @@ class Services:
     person_waits: PersonWaits
     status: Status
     usage: UsageCounts
+    app_sends: AppSends
     spending: Spending
     heartbeats: Heartbeats
     locks: Locks
@@ -181,8 +185,9 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     token_refresh = TokenRefresh(accounts, accounts, lanes, locks, pairs, oauth2.refresh, clock)
     renewed = renewed_credentials(accounts, token_refresh)
     usage = UsageCounts(client, clock)
+    app_sends = AppSends(client, clock)
     spending = Spending(usage, settings.x_prices, settings.usage_soft_limit, settings.usage_hard_limit)
-    twitter = Flavours(http_client, settings, clock, rate_limits.note, renewed, usage.note)
+    twitter = Flavours(http_client, settings, clock, rate_limits.note, renewed, usage.note, _app_send(app_sends))
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal", on=settings.journal == "on"))
     backfill = Backfill(accounts, inbox, twitter.messages, clock, spending.limit)
@@ -226,6 +231,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         person_waits=PersonWaits(accounts),
         status=Status(client, clock.last_known),
         usage=usage,
+        app_sends=app_sends,
         spending=spending,
         heartbeats=Heartbeats(client),
         locks=locks,
@@ -332,6 +338,10 @@ def _inbound_route(services: Services, skipped: Callable[[str], None]) -> Inboun
     )
 
 
+def _app_send(app_sends: AppSends) -> AppSend:
+    return lambda account, limit, remaining, reset: app_sends.note(account.app, account.id, limit, remaining, reset)
+
+
 def may_look_up(services: Services) -> Callable[[Account], bool]:
     """Return what says whether an account may spend money on look-ups that it can do without."""
     return lambda account: services.spending.limit(account) is not Limit.HARD
@@ -355,6 +365,7 @@ def _outbound_route(services: Services, skipped: Callable[[str], None]) -> Outbo
         ),
         can=services.twitter.can,
         may_look_up=may_look_up(services),
+        app_share=AppShare(services.app_sends, services.accounts.all, services.clock),
     )
 
 

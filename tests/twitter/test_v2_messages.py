@@ -272,3 +272,38 @@ class TestUsage:
         assert x.person("1") == Person("1", "Ada", "ada")
         assert x.person("2") == Person("2")
         assert used == [(ACCOUNT.id, "user_read", ["1"])]
+
+
+class TestTheAppsDay:
+    HEADERS = {  # noqa: RUF012 - read only
+        "x-app-limit-24hour-limit": "1440",
+        "x-app-limit-24hour-remaining": "1439",
+        "x-app-limit-24hour-reset": "1795780000",
+        "x-user-limit-24hour-limit": "1440",
+        "x-user-limit-24hour-remaining": "1000",
+        "x-user-limit-24hour-reset": "1795780001",
+    }
+
+    def test_a_message_that_was_sent_is_noted_with_the_apps_limit(
+        self, http: responses.RequestsMock, budget: list[tuple[Any, ...]]
+    ) -> None:
+        noted: list[tuple[Any, ...]] = []
+        x = V2Messages(
+            TwitterHttp(HttpClient(), lambda: NOW),
+            API,
+            ACCOUNT,
+            lambda *position: budget.append(position),
+            app_send=lambda account, *more: noted.append((account.id, *more)),
+        )
+        http.post(SEND, status=201, json={"data": {"dm_event_id": "7"}}, headers=self.HEADERS)
+        x.send_dm("111111111", SendDm("a"))
+        assert noted == [(ACCOUNT.id, 1440, 1439, datetime.fromtimestamp(1795780000, UTC))]
+        name = "dm_conversations/with/messages, 24 hours"
+        assert (ACCOUNT.id, f"{name}, user", 1440, 1000, 1795780001) in budget
+        assert (ACCOUNT.id, f"{name}, app", 1440, 1439, 1795780000) in budget
+        http.post(SEND, status=429, headers={**self.HEADERS, "x-app-limit-24hour-remaining": "0"})
+        http.post(SEND, status=201, json={"data": {"dm_event_id": "8"}})
+        with pytest.raises(ConnectorError):
+            x.send_dm("111111111", SendDm("a"))
+        x.send_dm("111111111", SendDm("a"))
+        assert len(noted) == 1, "neither a refused message nor one without headers"

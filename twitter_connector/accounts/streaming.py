@@ -8,7 +8,6 @@ https://docs.x.com/x-api/activity/introduction
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
@@ -146,8 +145,7 @@ class Streaming:
         apps: dict[str, list[Account]] = {}
         for account in self.accounts.all():
             if account.inbound == STREAM:
-                digest = hashlib.sha256(account.credentials.api_key.encode()).hexdigest()[:16]
-                apps.setdefault(digest, []).append(account)
+                apps.setdefault(account.app, []).append(account)
         return apps
 
     def _next_at(self, account: Account) -> int:

@@ -86,6 +86,7 @@ LOG_ACCOUNTS = PREFIX + "log-accounts"  # ZSET account -> ms of a message in the
 LOG_NAMES = PREFIX + "log-names"  # ZSET "screen name in lower case, customer id" -> ms when X last named it so
 BUDGETS = PREFIX + "budgets:{account}"  # HASH endpoint -> JSON limit, remaining, reset
 USAGE = PREFIX + "usage:{account}:{day}"  # HASH kind -> units that X bills; day: number of days since 1970
+APP_SENDS = PREFIX + "app-sends:{app}"  # HASH limit, remaining, began, reset (ms), of:<account> -> messages sent
 BILLED = PREFIX + "billed:{account}:{day}:{kind}"  # SET of ids that a look-up returned on this day
 USAGE = PREFIX + "usage:{account}:{day}"  # HASH kind -> units that X bills; day: number of days since 1970
 BILLED = PREFIX + "billed:{account}:{day}:{kind}"  # SET of ids that a look-up returned on this day

@@ -25,6 +25,7 @@ from twitter_connector.model.work import (
     QuoteForgotten,
 )
 
+from .app_share import AppShare
 from .consumer import Attempt, log_line
 from .intake import READ_MARKS, dm_entry_id, report_entry
 from .limits import Endpoints
@@ -55,7 +56,7 @@ class OutboundRoute:
     send_only_account: called with the id of an account that is not registered, and since when a message of it has
     waited; returns the account or raises (accounts/send_only.py). echoes_arrive: returns whether the account's webhook
     or stream works, so that its own messages come back. can: returns what the account's X API can carry. may_look_up:
-    returns whether the account may spend money on a quote.
+    returns whether the account may spend money on a quote. app_share: divides X's limit of an app among its accounts.
     """
 
     account: Callable[[str], Account | None]
@@ -73,6 +74,7 @@ class OutboundRoute:
     sent_lookups: SentLookups = field(default_factory=SentLookups)
     can: Callable[[Account], Capabilities] = lambda account: EVERYTHING
     may_look_up: Callable[[Account], bool] = lambda account: True
+    app_share: AppShare | None = None
 
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
         lease, message = attempt.lease, _message(attempt)
@@ -109,6 +111,8 @@ class OutboundRoute:
         for number, step in enumerate(plan.steps):
             done = known.get(number)
             if done is None or not done.dm_id:
+                if self.app_share is not None and (done is None or not done.started_ms):
+                    self.app_share.check(account)
                 sent = SendStep(self._tools, lease, message, number, step, account, twitter).perform(done)
                 attempt.sent.append(sent)
         line = replace(log_line(attempt, "delivered"), kind=message.type)

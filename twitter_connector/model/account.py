@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -102,6 +103,11 @@ class Account:
     def sends_only(self) -> bool:
         """True for a send-only account: nothing was created for it at X, and its messages are not read."""
         return self.needs_webhook and not self.webhook_url
+
+    @property
+    def app(self) -> str:
+        """A digest of the app's key, which is equal for the accounts of one app and may be shown."""
+        return hashlib.sha256(self.credentials.api_key.encode()).hexdigest()[:16]
 
     @property
     def consumer_secrets(self) -> tuple[str, ...]:

@@ -14,17 +14,21 @@ from twitter_connector.model.event import DmEchoed, RawEvent
 from twitter_connector.model.timestamps import moment
 from twitter_connector.net.answers import Answer
 
-from .http import TwitterHttp, budget_in
+from .http import TwitterHttp, budget_in, day_budgets_in
 
 log = logging.getLogger(__name__)
 
 # A reply waits no longer than this for the message that it quotes.
 SHOW_SECONDS = 3.0
 
+# Takes the account that sent a message, and limit, remaining and reset of its app's limit of 24 hours.
+AppSend = Callable[[Account, int, int, datetime], None]
+
 
 class AccountMessages(ABC):
     """Raises what twitter/http.classify returns. budget: called with account id, endpoint, limit, remaining and reset
-    (epoch seconds) of each answer that has them. used: called with account id, kind and ids of what X bills."""
+    (epoch seconds) of each answer that has them. used: called with account id, kind and ids of what X bills.
+    app_send: called after each message that was sent, if X names the app's limit of 24 hours."""
 
     def __init__(
         self,
@@ -33,6 +37,7 @@ class AccountMessages(ABC):
         account: Account,
         budget: Callable[[str, str, int, int, int], None],
         used: Callable[[str, str, Sequence[str]], None] = lambda account_id, kind, ids: None,
+        app_send: AppSend = lambda account, limit, remaining, reset: None,
     ) -> None:
         self._http = http
         self._base = base_url
@@ -40,6 +45,8 @@ class AccountMessages(ABC):
         self._account_id = account.id
         self._budget = budget
         self._used = used
+        self._account = account
+        self._app_send = app_send
 
     @abstractmethod
     def events_since(self, since: datetime) -> Iterator[RawEvent]:
@@ -62,6 +69,8 @@ class AccountMessages(ABC):
             position = budget_in(headers)
             if position is not None:
                 self._budget(self._account_id, limit, *position)
+            for name, of_day in day_budgets_in(headers).items():
+                self._budget(self._account_id, f"{limit}, 24 hours, {name}", *of_day)
 
         url = f"{self._base}{path}"
         return self._http.signed(method, url, self._credentials, endpoint=endpoint, acts=acts, seen=seen, **kwargs)

@@ -17,6 +17,7 @@ from twitter_connector.net.http_client import HttpClient
 
 from .account_activity import load
 from .account_activity import raw_events as account_activity_events
+from .account_messages import AppSend
 from .http import TwitterHttp
 from .v1.media import V1Uploads
 from .v1.messages import V1Messages
@@ -36,7 +37,8 @@ class Flavours:
     """All flavours, by name.
 
     budget: called with account id, endpoint, limit, remaining and reset (epoch seconds) of an answer that has them.
-    renewed: see TwitterHttp. used: called with account id, kind and ids of what X bills, see model/usage.
+    renewed: see TwitterHttp. used: called with account id, kind and ids of what X bills, see model/usage. app_send: see
+    AccountMessages.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Flavours:
         budget: Callable[[str, str, int, int, int], None],
         renewed: Callable[[Credentials], Credentials | None] = lambda credentials: None,
         used: Callable[[str, str, Sequence[str]], None] = lambda account_id, kind, ids: None,
+        app_send: AppSend = lambda account, limit, remaining, reset: None,
     ) -> None:
         self._http = http = TwitterHttp(http_client, clock, renewed)
         v1_url, v2_url = settings.twitter_api_url, settings.x_api_url
@@ -64,7 +67,7 @@ class Flavours:
             V2: Flavour(
                 name=V2,
                 events=Events(v2_raw_events, load),
-                messages=lambda account: V2Messages(http, v2_url, account, budget, used),
+                messages=lambda account: V2Messages(http, v2_url, account, budget, used, app_send),
                 registration=lambda account: V2Registration(http, v2_url, v1_url, account, used),
                 media=V2Uploads(http_client, v2_url, clock),
                 can=_V2_CAN,

@@ -247,13 +247,19 @@ def odd_answer(detail: str, endpoint: Endpoint) -> ServiceUnavailable:
     return ServiceUnavailable("twitter_odd_answer", detail, scope=scope_of(endpoint), endpoint=endpoint)
 
 
-def budget_in(headers: Mapping[str, str]) -> tuple[int, int, int] | None:
+def budget_in(headers: Mapping[str, str], prefix: str = _LIMITS[0]) -> tuple[int, int, int] | None:
     """Return limit, remaining and reset (epoch seconds) of an answer; None if one of them is missing."""
-    figures = [headers.get(f"x-rate-limit-{name}", "") for name in ("limit", "remaining", "reset")]
+    figures = [headers.get(f"{prefix}-{name}", "") for name in ("limit", "remaining", "reset")]
     if not all(figure.isascii() and figure.isdecimal() and len(figure) < 12 for figure in figures):
         return None
     limit, remaining, reset = map(int, figures)
     return limit, remaining, reset
+
+
+def day_budgets_in(headers: Mapping[str, str]) -> dict[str, tuple[int, int, int]]:
+    """Return limit, remaining and reset (epoch seconds) of the limits of 24 hours that an answer has: "user", "app"."""
+    named = {name: budget_in(headers, f"x-{name}-limit-24hour") for name in ("user", "app")}
+    return {name: position for name, position in named.items() if position is not None}
 
 
 def reset_time(headers: Mapping[str, str], now: datetime) -> datetime | None:

@@ -27,7 +27,7 @@ from twitter_connector.model.usage import DM_READ, USER_READ
 
 from ..account_messages import SHOW_SECONDS, AccountMessages
 from ..dm_objects import load
-from ..http import SECONDS, budget_in, odd_answer
+from ..http import SECONDS, budget_in, day_budgets_in, odd_answer
 from ..lenient_fields import mapping_of
 from ..quoted_words import quotable
 from .dm_events import (
@@ -59,13 +59,16 @@ class V2Messages(AccountMessages):
             body["attachments"] = [{"media_id": step.media_id}]
         path = f"/2/dm_conversations/with/{quote(recipient_id, safe='')}/messages"
         try:
-            answer = self._as_user(
+            response = self._as_user(
                 "POST", path, "dm_conversations/with/messages", Endpoint.SEND, acts=True, json=body
-            ).json()
+            )
         except Permanent as error:
             if error.status != 403 or error.reason != "request_refused":
                 raise
             raise _refused(error, has_file=bool(step.media_id)) from error
+        if position := day_budgets_in(response.headers).get("app"):
+            self._app_send(self._account, position[0], position[1], moment(position[2] * 1000))
+        answer = response.json()
         data = answer.get("data") if isinstance(answer, Mapping) else None
         dm_id = id_text(data.get("dm_event_id")) if isinstance(data, Mapping) else ""
         if not dm_id:
