@@ -138,6 +138,54 @@ def test_who_guesses_is_slowed_down_and_nobody_else(guarded: FlaskClient, caplog
     assert [r.message for r in caplog.records].count("token_guessing_slowed") == 1
 
 
+@pytest.mark.parametrize("peer", ["10.0.0.1", "127.0.0.1", "203.0.113.9"])
+def test_a_peer_that_names_another_caller_for_every_guess_is_slowed_down_itself(
+    guarded: FlaskClient, peer: str
+) -> None:
+    """An insider can write anything into X-Forwarded-For."""
+    statuses = [
+        guarded.get(
+            "/accounts",
+            headers={**bearer(f"guess-{number:05}"), "X-Forwarded-For": f"203.0.113.{number}"},
+            environ_overrides={"REMOTE_ADDR": peer},
+        ).status_code
+        for number in range(token_attempts.BURST + 5)
+    ]
+    assert statuses == [401] * token_attempts.BURST + [429] * 5
+    # The same address through another gateway, and another peer, are none of its business.
+    for other in ("10.0.0.2", "10.0.0.3"):
+        through = {"REMOTE_ADDR": other, "HTTP_X_FORWARDED_FOR": "203.0.113.1"}
+        assert guarded.get("/accounts", headers=bearer(TOKENS[0]), environ_overrides=through).status_code == 200
+
+
+def test_what_one_peer_says_about_a_trusted_caller_gives_another_peer_no_free_guesses(guarded: FlaskClient) -> None:
+    honest = {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "203.0.113.1"}
+    assert guarded.get("/accounts", headers=bearer(TOKENS[0]), environ_overrides=honest).status_code == 200
+    liar = {"REMOTE_ADDR": "10.0.0.66", "HTTP_X_FORWARDED_FOR": "203.0.113.1"}
+    for _ in range(token_attempts.BURST):
+        assert guarded.get("/accounts", headers=bearer("guess-guess"), environ_overrides=liar).status_code == 401
+    assert guarded.get("/accounts", headers=bearer("guess-guess"), environ_overrides=liar).status_code == 429
+
+
+def test_callers_behind_a_gateway_are_counted_apart_and_a_few_of_them_slow_nobody_else(guarded: FlaskClient) -> None:
+    def behind(address: str) -> dict[str, str]:
+        return {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": address}
+
+    known = behind("203.0.113.200")
+    assert guarded.get("/accounts", headers=bearer(TOKENS[0]), environ_overrides=known).status_code == 200
+    for number in range(token_attempts.NAMES_MAX - 1):
+        for _ in range(token_attempts.BURST + 1):
+            guarded.get("/accounts", headers=bearer("outdated"), environ_overrides=behind(f"203.0.113.{number}"))
+    new = behind("203.0.113.100")
+    assert guarded.get("/accounts", headers=bearer(TOKENS[0]), environ_overrides=new).status_code == 200
+    for number in range(100):
+        guarded.get("/accounts", headers=bearer("guess-guess"), environ_overrides=behind(f"198.51.100.{number}"))
+    # Too many to be believed. Who gave the right token lately is still let in.
+    newest = behind("203.0.113.101")
+    assert guarded.get("/accounts", headers=bearer(TOKENS[0]), environ_overrides=newest).status_code == 429
+    assert guarded.get("/accounts", headers=bearer(TOKENS[0]), environ_overrides=known).status_code == 200
+
+
 def test_a_request_without_a_token_is_no_guess(guarded: FlaskClient) -> None:
     for _ in range(token_attempts.BURST * 2):
         assert guarded.get("/accounts").status_code == 401
@@ -169,42 +217,43 @@ class Ticks:
 def test_attempts_come_back_one_by_one() -> None:
     clock = Ticks()
     counted = Attempts(clock)
-    used_up = [counted.failed("a") for _ in range(token_attempts.BURST)]
+    used_up = [counted.failed("a", "a") for _ in range(token_attempts.BURST)]
     assert used_up == [False] * (token_attempts.BURST - 1) + [True]
-    assert counted.wait("a") == token_attempts.REFILL_SECONDS
+    assert counted.wait("a", "a") == token_attempts.REFILL_SECONDS
     clock.now += token_attempts.REFILL_SECONDS
-    assert counted.wait("a") == 0
-    assert counted.failed("a") is True
-    assert counted.wait("a") > 0
+    assert counted.wait("a", "a") == 0
+    assert counted.failed("a", "a") is True
+    assert counted.wait("a", "a") > 0
     clock.now += token_attempts.BURST * token_attempts.REFILL_SECONDS
-    assert counted.failed("a") is False
+    assert counted.failed("a", "a") is False
     # However long it went on, it is over as soon as that.
     for _ in range(10_000):
-        counted.failed("b")
+        counted.failed("b", "b")
     clock.now += 2 * token_attempts.BURST * token_attempts.REFILL_SECONDS
-    assert counted.wait("b") == 0
+    assert counted.wait("b", "b") == 0
 
 
 def test_trust_ends() -> None:
     clock = Ticks()
     counted = Attempts(clock)
-    counted.succeeded("a")
+    counted.succeeded("a", "a")
     for _ in range(token_attempts.BURST):
-        counted.failed("a")
-    assert counted.wait("a") == 0
+        counted.failed("a", "a")
+    assert counted.wait("a", "a") == 0
     clock.now += token_attempts.TRUST_SECONDS
     for _ in range(token_attempts.BURST):
-        counted.failed("a")
-    assert counted.wait("a") > 0
+        counted.failed("a", "a")
+    assert counted.wait("a", "a") > 0
 
 
 def test_the_memory_of_callers_has_a_limit() -> None:
     counted = Attempts(Ticks())
     for number in range(token_attempts.CALLERS_MAX + 500):
-        counted.failed(f"caller-{number}")
-        counted.succeeded(f"friend-{number}")
+        counted.failed(f"peer-{number}", f"caller-{number}")
+        counted.succeeded("peer", f"friend-{number}")
     assert len(counted._forgiven) <= token_attempts.CALLERS_MAX
     assert len(counted._trusted) <= token_attempts.CALLERS_MAX
+    assert len(counted._named) <= token_attempts.CALLERS_MAX
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "text/plain;charset=UTF-8", "multipart/form-data", ""])

@@ -109,10 +109,11 @@ def refuse() -> Response | None:
 
 def _by_token(tokens: Sequence[str]) -> Response | None:
     attempts: Attempts = current_app.extensions.setdefault("token-attempts", Attempts())
+    peer = caller(request.remote_addr, ())
     who = caller(request.remote_addr, request.headers.getlist("X-Forwarded-For"))
     given = request.headers.get("Authorization", "")
     # A request without a token is no guess, so it is not counted.
-    wait = attempts.wait(who) if given else 0.0
+    wait = attempts.wait(peer, who) if given else 0.0
     if wait:
         REFUSED.labels("guessing").inc()
         return problem(
@@ -123,10 +124,10 @@ def _by_token(tokens: Sequence[str]) -> Response | None:
             headers={"Retry-After": str(math.ceil(wait))},
         )
     if has_token(given, tokens):
-        attempts.succeeded(who)
+        attempts.succeeded(peer, who)
         return None
-    if given and attempts.failed(who):
-        log.warning("token_guessing_slowed", extra={"caller": who})
+    if given and attempts.failed(peer, who):
+        log.warning("token_guessing_slowed", extra={"caller": who, "peer": peer})
     REFUSED.labels("token").inc()
     return problem(
         401,
