@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import redis
@@ -44,7 +44,7 @@ from twitter_connector.delivery.retry_policy import RetryPolicy
 from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.delivery.worker import Worker
 from twitter_connector.media.spool import spool
-from twitter_connector.model.account import Account
+from twitter_connector.model.account import POLL, Account
 from twitter_connector.model.work import Direction, Lease
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.public_fetch import Fetcher
@@ -190,7 +190,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     twitter = Flavours(http_client, settings, clock, rate_limits.note, renewed, usage.note, _app_send(app_sends))
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal", on=settings.journal == "on"))
-    backfill = Backfill(accounts, inbox, twitter.messages, clock, spending.limit)
+    backfill = Backfill(accounts, inbox, twitter.messages, clock, lanes.endpoint_pauses, spending.limit)
     registration = AccountRegistration(
         accounts,
         lanes,
@@ -295,7 +295,7 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
                 services.clock,
                 services.endpoints,
                 services.credentials,
-                note_wait=services.person_waits.note,
+                note_wait=_person_wait(services),
                 waited_until=services.person_waits.until,
             ),
             read_event=services.twitter.load,
@@ -316,6 +316,19 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
         measure_clock=services.clock.measure,
         stopping=stopping,
     )
+
+
+def _person_wait(services: Services) -> Callable[[str, datetime], None]:
+    """Return what notes that messages of an account wait for a person, see RetryPolicy.note_wait."""
+
+    def note(account_id: str, until: datetime) -> None:
+        services.person_waits.note(account_id, until)
+        account = services.accounts.get(account_id)
+        if account is not None and account.inbound != POLL:
+            # X may stop its events too, without a word. They are read back once it answers again.
+            services.upkeep.backfill.open_gap(account)
+
+    return note
 
 
 def _inbound_route(services: Services, skipped: Callable[[str], None]) -> InboundRoute:

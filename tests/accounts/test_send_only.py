@@ -287,7 +287,7 @@ class Office:
         self.upkeep = Upkeep(
             self.accounts,
             self.registration,
-            Backfill(self.accounts, self.lanes, self._history, self.clock),
+            Backfill(self.accounts, self.lanes, self._history, self.clock, self.lanes.endpoint_pauses),
             self.clock,
             lambda: 0.0,
         )

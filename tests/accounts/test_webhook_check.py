@@ -15,7 +15,7 @@ from twitter_connector.accounts.backfill import Backfill
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.spending import Limit
 from twitter_connector.accounts.webhook_check import CHECK_EVERY, Upkeep
-from twitter_connector.errors import ConnectorError, RateLimited, ServiceUnavailable
+from twitter_connector.errors import ConnectorError, Endpoint, RateLimited, Scope, ServiceUnavailable
 from twitter_connector.model.account import V1, Account
 from twitter_connector.model.event import RawEvent
 from twitter_connector.model.timestamps import epoch_ms, first_id_at
@@ -74,7 +74,14 @@ class Office:
         self._taken: list[str] = []
         self.registration = account_registration(self.accounts, self.lanes, self.platform, self.clock)
         self.limit = Limit.NONE
-        self.backfill = Backfill(self.accounts, self.lanes, self.history.of, self.clock, lambda account: self.limit)
+        self.backfill = Backfill(
+            self.accounts,
+            self.lanes,
+            self.history.of,
+            self.clock,
+            self.lanes.endpoint_pauses,
+            lambda account: self.limit,
+        )
         self.upkeep = Upkeep(self.accounts, self.registration, self.backfill, self.clock, lambda: 0.0)
 
     def register(self, account_id: str = ACME) -> None:
@@ -265,3 +272,63 @@ def test_missed_messages_are_read_once_the_account_is_below_its_hard_limit(offic
     office.minutes(1)
     assert office.taken_in() == 1
     assert office.accounts.account_status(ACME)["gap_since"] == 0
+
+
+NO_CREDIT = "The app has no credit left at X. Buy credits (HTTP 402)."
+
+
+def no_credit(office: Office) -> RateLimited:
+    until = office.clock() + timedelta(hours=1)
+    return RateLimited("credits_depleted", NO_CREDIT, scope=Scope.ENDPOINT, endpoint=Endpoint.LIST, until=until)
+
+
+def paused(office: Office) -> dict[str, Any]:
+    return dict(office.lanes.endpoint_pauses.of(ACME, [Endpoint.LIST], office.clock.ms))
+
+
+def test_without_credit_missed_messages_are_asked_for_once_an_hour_and_a_person_reads_why(office: Office) -> None:
+    office.register()
+    office.minutes(1)
+    office.clock.advance(3600)  # the service is down
+    office.missed("missed")
+    office.history.failing = no_credit(office)
+    calls = office.history.calls
+    office.minutes(58)
+    assert office.history.calls == calls + 1
+    assert paused(office)[Endpoint.LIST]["detail"] == NO_CREDIT
+    assert office.accounts.account_status(ACME)["gap_since"], "nothing is given up"
+    office.history.failing = no_credit(office)
+    office.minutes(10)
+    assert office.history.calls == calls + 2, "one more probe"
+    office.history.failing = None
+    office.minutes(60)
+    assert office.taken_in() == 1
+    assert paused(office) == {}
+    assert office.accounts.account_status(ACME)["gap_since"] == 0
+
+
+def test_a_limit_of_the_list_is_waited_for_as_long_as_x_says(office: Office) -> None:
+    office.register()
+    office.minutes(1)
+    office.clock.advance(3600)
+    until = office.clock() + timedelta(minutes=14)
+    office.history.failing = RateLimited("rate_limited", "Limit.", endpoint=Endpoint.LIST, until=until)
+    calls = office.history.calls
+    office.minutes(13)
+    assert office.history.calls == calls + 1
+
+
+def test_a_check_that_needs_credit_waits_an_hour_and_says_so_in_one_sentence(office: Office) -> None:
+    office.register()
+    office.minutes(1)
+    office.platform.failing["webhooks"] = RateLimited(
+        "credits_depleted", NO_CREDIT, until=office.clock() + timedelta(hours=1)
+    )
+    office.accounts.note(ACME, next_check_at=0)
+    before = office.platform.calls.count("webhooks")
+    office.minutes(50)
+    assert office.platform.calls.count("webhooks") == before + 1
+    account = office.accounts.get(ACME)
+    assert account is not None
+    assert account.attention == NO_CREDIT
+    assert office.accounts.account_status(ACME)["webhook_valid"], "that X has lost it is not known"

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from twitter_connector.delivery.intake import take_in_activities
-from twitter_connector.errors import ConnectorError
+from twitter_connector.errors import AWAITS_A_PERSON, ConnectorError, CredentialsRejected, Endpoint, RateLimited
 from twitter_connector.model.account import POLL, Account
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.timestamps import SNOWFLAKE_EPOCH_MS, epoch_ms, moment
 
-from .ports import AccountStatusPort, InboxPort
+from .ports import AccountStatusPort, EndpointPausesPort, InboxPort
 from .spending import Limit
 
 log = logging.getLogger(__name__)
@@ -35,13 +35,14 @@ MARGIN = timedelta(minutes=2)
 
 @dataclass
 class Backfill:
-    """status: the accounts' status. messages: the Direct Messages of an account at X. limit: the limit of spending that
-    an account has reached."""
+    """status: the accounts' status. messages: the Direct Messages of an account at X. pauses: of single endpoints.
+    limit: the limit of spending that an account has reached."""
 
     status: AccountStatusPort
     inbox: InboxPort
     messages: Callable[[Account], Messages]
     clock: Callable[[], datetime]
+    pauses: EndpointPausesPort
     limit: Callable[[Account], Limit] = lambda account: Limit.NONE
 
     def open_gap(self, account: Account) -> None:
@@ -69,7 +70,7 @@ class Backfill:
         if self.limit(account) is Limit.HARD:
             log.info("backfill_waits_for_limit", extra={"account": account.id})
             return None
-        if abs(now - moment(before.get("filled_at", 0))) < EVERY and not at_once:
+        if not at_once and (abs(now - moment(before.get("filled_at", 0))) < EVERY or self._paused(account.id, now)):
             return None
         self.status.note(account.id, filled_at=epoch_ms(now))
         since = max(known - MARGIN, now - LONGEST, account.registered_at or now)
@@ -78,6 +79,7 @@ class Backfill:
         except ConnectorError as error:
             facts = {"account": account.id, "reason": error.reason, "detail": error.detail}
             log.warning("backfill_failed", extra=facts)
+            self._pause(account.id, error)
             return None
         outcomes: list[str] = []
         # Oldest first, so that empty lanes begin with the right message.
@@ -94,6 +96,15 @@ class Backfill:
         level = logging.WARNING if new else logging.INFO
         log.log(level, "backfill_done", extra={"account": account.id, "seen": len(events), "new": new})
         return len(events), new
+
+    def _paused(self, account_id: str, now: datetime) -> bool:
+        return bool(self.pauses.of(account_id, [Endpoint.LIST], epoch_ms(now)))
+
+    def _pause(self, account_id: str, error: ConnectorError) -> None:
+        """Have everything that lists messages wait as long as X says, or for money. A person reads why."""
+        refused = isinstance(error, CredentialsRejected) and error.reason not in AWAITS_A_PERSON
+        if isinstance(error, RateLimited) and error.until is not None and not refused:
+            self.pauses.pause(account_id, Endpoint.LIST, epoch_ms(error.until), error.reason, error.detail)
 
 
 def known_until(account: Account, account_status: Mapping[str, int], now: datetime) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -46,6 +46,13 @@ class LanesPort(Protocol):
     def pauses(self, account_id: str) -> Mapping[Direction, Mapping[str, str]]: ...
     def resume(self, direction: Direction, account_id: str) -> None: ...
     def end_waits(self, account_id: str) -> None: ...
+
+
+class EndpointPausesPort(Protocol):
+    """See queue/endpoint_pauses.py."""
+
+    def pause(self, account_id: str, endpoint: str, until_ms: int, reason: str, detail: str) -> None: ...
+    def of(self, account_id: str, endpoints: Iterable[str], now_ms: int) -> Mapping[str, Mapping[str, str]]: ...
 
 
 class PairsPort(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from twitter_connector.errors import StoreUnavailable
+from twitter_connector.errors import AWAITS_A_PERSON, RateLimited, StoreUnavailable
 from twitter_connector.model.account import POLL, Account
 from twitter_connector.model.timestamps import epoch_ms, moment
 
@@ -98,10 +98,17 @@ class Upkeep:
     ) -> None:
         failures = account_status.get("check_failures", 0) + 1
         wait = min(RETRY_FIRST * 2 ** min(failures - 1, 10), RETRY_LONGEST) * (1 - self.chance() / 4)
-        self._note(account, started + wait, failures, valid=not error.webhook_lost)
-        if account.attention != error.advice:
-            self.accounts.change(account.id, lambda stored: replace(stored, attention=error.advice))
-        log.error("webhook_not_repaired", extra={"account": account.id, "step": error.step, "detail": error.advice})
+        cause, advice, valid = error.cause, error.advice, not error.webhook_lost
+        if isinstance(cause, RateLimited):
+            # X did not say how the webhook is.
+            valid = bool(account_status.get("webhook_valid", 1))
+            if cause.reason in AWAITS_A_PERSON:
+                advice = cause.detail
+                wait = min(max(wait, (cause.until or started) - started), RETRY_LONGEST)
+        self._note(account, started + wait, failures, valid=valid)
+        if account.attention != advice:
+            self.accounts.change(account.id, lambda stored: replace(stored, attention=advice))
+        log.error("webhook_not_repaired", extra={"account": account.id, "step": error.step, "detail": advice})
 
     def _note(self, account: Account, at: datetime, failures: int, *, valid: bool) -> None:
         self.accounts.note(
