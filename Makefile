@@ -8,7 +8,7 @@ TEST_PROCESSES ?= 3
 STAMP := $(VENV)/.installed
 
 help: ## list every target
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 install: $(STAMP) ## create .venv and install the exact versions of both locks
 
@@ -47,6 +47,9 @@ audit: $(STAMP) ## look every locked package up in the public list of known vuln
 	@$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock --requirement requirements-dev.lock || \
 	  { echo "audit: failed. A table above lists vulnerable packages; without one, the public list was not reached."; exit 1; }
 
+image-digests: ## pin the base images in deploy/ to their present digests (needs docker and the network)
+	@$(PYTHON) deploy/image_digests.py
+
 lint: $(STAMP) ## check format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -69,4 +72,4 @@ lock: $(STAMP) ## write the newest allowed versions into requirements.lock (what
 clean: ## remove .venv and caches, keep var/
 	rm -rf $(VENV) .venv-newest *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help install run test test-fast bench chaos fuzz audit lint format lock clean
+.PHONY: help install run test test-fast bench chaos fuzz audit image-digests lint format lock clean
