@@ -24,6 +24,8 @@ COMMANDS = {
     "check": ("check", "check"),
     "heal": ("check", "heal"),
     "dead-letters": ("dead_letters", "dead_letters"),
+    "messages": ("messages", "messages"),
+    "trace": ("messages", "trace"),
     "doctor": ("doctor", "doctor"),
     "usage": ("usage", "usage"),
     "credentials": ("credentials", "credentials"),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, failing
+from twitter_connector import logs
 from twitter_connector.errors import Permanent, RateLimited, Retryable, Scope
 from twitter_connector.messages.message_ids import message_id
 from twitter_connector.model.message_log import LoggedMessage
@@ -154,8 +159,8 @@ class TestList:
         fakes.clock.advance(60)
         fakes.send("m-1")
         assert len(items(fakes)) == 3
-        assert {m.customer_id for m in items(fakes, customer_id=ADA)} == {ADA}
-        assert len(items(fakes, customer_id=ADA)) == 2
+        assert {m.customer_id for m in items(fakes, customer_ids={ADA})} == {ADA}
+        assert len(items(fakes, customer_ids={ADA})) == 2
         assert len(items(fakes, account_id=ACME)) == 3
         assert items(fakes, account_id="1") == []
         assert [m.customer_id for m in items(fakes, since=at + timedelta(seconds=60))] == [ADA, GRACE]
@@ -301,10 +306,10 @@ class TestFailures:
             fakes.twitter.failures = [failing(Retryable, f"reason_{number}")]
             fakes.later(61, OUT)
         journey = found(fakes, "m-1").journey
-        assert len(journey) == 16
-        assert [step.detail for step in journey[1:6]] == [f"try {n + 1}, reason_{n}" for n in range(5)]
+        assert len(journey) == 11
+        assert [step.detail for step in journey[1:4]] == [f"try {n + 1}, reason_{n}" for n in range(3)]
         assert journey[-1].detail == "try 40, reason_39"
-        assert journey[6].detail == "try 31, reason_30"
+        assert journey[4].detail == "try 34, reason_33"
 
     def test_an_unreadable_event_is_found_by_its_dead_letter(self, fakes: FakeDeliveries) -> None:
         fakes.receive({"for_user_id": ACME, "direct_message_events": [{"type": "message_create"}]})
@@ -347,3 +352,25 @@ class TestBounds:
         fakes.cim.failures = [failing(Permanent, "ccm_refused")]
         fakes.serve(IN)
         assert list(fakes.lanes.client.scan_iter("tc:log*")) == []
+
+
+class TestLogLines:
+    def test_log_lines_about_a_message_name_the_customer(
+        self, fakes: FakeDeliveries, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        caplog.handler.setFormatter(logs._JsonLines())
+        fakes.cim.failures = [failing(Retryable, "ccm_unavailable"), failing(Permanent, "ccm_refused")]
+        fakes.customer_writes("1201956294212771840", "Hi")
+        fakes.serve(IN)
+        fakes.later(60, IN)
+        fakes.send("m-1", customer=GRACE)
+        fakes.serve(OUT)
+        replay(fakes.dead_lettered(), fakes.lanes)
+        lines = [json.loads(line) for line in caplog.text.splitlines()]
+        assert {line["event"]: line.get("customer") for line in lines} == {
+            "delivery_postponed": ADA,
+            "dead_lettered": ADA,
+            "dm_sent": GRACE,
+            "replayed": ADA,
+        }

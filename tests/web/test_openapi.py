@@ -47,6 +47,13 @@ LETTER = DeadLetter(
 )
 LETTER_PATH = f"/dead-letters/{LETTER.id}"
 
+
+def logged(client: FlaskClient) -> FlaskClient:
+    """Return a client of a service whose message log has a message."""
+    client.post("/cim-messages", json=cim())
+    return client
+
+
 # operationId -> a request that succeeds.
 SUCCEEDS: dict[str, Callable[[FlaskClient], TestResponse]] = {
     "answerChallenge": lambda client: client.get(f"{PATH}?crc_token=foo"),
@@ -61,6 +68,8 @@ SUCCEEDS: dict[str, Callable[[FlaskClient], TestResponse]] = {
     "receiveChannelType": lambda client: client.post("/channel-type-configurations", json={"channelTypeId": "1"}),
     "listAccounts": lambda client: client.get("/accounts"),
     "showAccount": lambda client: client.get(f"/accounts/{ACCOUNT.id}"),
+    "listMessages": lambda client: logged(client).get("/messages"),
+    "showMessage": lambda client: logged(client).get(f"/messages/{cim()['id']}"),
     "listDeadLetters": lambda client: client.get("/dead-letters"),
     "showDeadLetter": lambda client: client.get(LETTER_PATH),
     "replayDeadLetter": lambda client: client.post(f"{LETTER_PATH}/replay"),

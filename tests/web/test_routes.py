@@ -28,6 +28,8 @@ INTERFACE = {
     ("GET", "/webhook/twitter/<account_id>/status"),
     ("DELETE", "/webhook/twitter/<account_id>"),
     ("POST", "/cim-messages"),
+    ("GET", "/messages"),
+    ("GET", "/messages/<any_id>"),
     ("POST", "/message/receive"),
     ("POST", "/message/receive/cim-messages"),
     ("POST", "/ccm-msg/receive"),

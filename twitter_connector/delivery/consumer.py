@@ -17,7 +17,7 @@ from uuid import NAMESPACE_URL, uuid5
 from twitter_connector.errors import ConnectorError, CredentialsRejected, LeaseLost, Permanent, StoreUnavailable
 from twitter_connector.logs import bound
 from twitter_connector.model.account import Account
-from twitter_connector.model.message_log import LogLine
+from twitter_connector.model.message_log import DEAD_LETTERED, TRIED, LogLine
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import (
     DeadLetter,
@@ -219,7 +219,7 @@ class Consumer:
 
     def _tried(self, attempt: Attempt, reason: str) -> Sequence[Effect]:
         """Return the line of a failed try for the message log. The first one notes the CIM id that the message has."""
-        line = log_line(attempt, "tried", reason)
+        line = log_line(attempt, TRIED, reason)
         line = replace(line, x_ids=tuple(attempt.sent[attempt.sent_before :]))
         if attempt.lease.direction is Direction.OUT or attempt.lease.tries:
             return [line]
@@ -273,7 +273,7 @@ class Consumer:
         )
         self.watch.dead_lettered(lease, error.reason)
         cim_ids = () if lease.direction is Direction.OUT else (message_id,)
-        line = log_line(attempt, "dead_lettered", error.reason)
+        line = log_line(attempt, DEAD_LETTERED, error.reason)
         line = replace(line, kind=attempt.kind, cim_ids=cim_ids, dead_letter_id=letter.id)
         return self._settled(lease, error, [letter, *reports, line], keep)
 

@@ -15,7 +15,7 @@ from twitter_connector.messages.to_cim import may_be_choice, message_id, named_q
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import Activity, CustomerTyping, DmRead, DmReceived
 from twitter_connector.model.message import CimMessage, MediaPart
-from twitter_connector.model.message_log import LogLine, NameSeen, NotLogged
+from twitter_connector.model.message_log import DELIVERED, READ, LogLine, NameSeen, NotLogged
 from twitter_connector.model.plan import Asked, Skip
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import (
@@ -81,7 +81,7 @@ class InboundRoute:
         self._post_all(attempt, activity, made)
         cim_ids = tuple(message.id for message in made)
         links = [Link(lease.account_id, cim_id, activity.event_id) for cim_id in cim_ids]
-        line = replace(log_line(attempt, "delivered"), kind=attempt.kind, cim_ids=cim_ids)
+        line = replace(log_line(attempt, DELIVERED), kind=attempt.kind, cim_ids=cim_ids)
         name = NameSeen(lease.account_id, activity.customer_id, activity.sender.screen_name)
         return (*links, QuestionClosed(lease.account_id, activity.customer_id), *seen, line, name)
 
@@ -161,7 +161,7 @@ class InboundRoute:
         for report in read_reports(read, sent, self.clock(), scheduling):
             message_id = report.header.provider_message_id or ""
             at_ms = epoch_ms(read.created_at)
-            line = LogLine(Direction.OUT, read.account_id, message_id, "read", at_ms=at_ms, if_new=True)
+            line = LogLine(Direction.OUT, read.account_id, message_id, READ, at_ms=at_ms, if_new=True)
             effects += (report_entry(report), line)
         return effects
 

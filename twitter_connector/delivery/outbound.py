@@ -15,7 +15,7 @@ from twitter_connector.model.account import Account
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
-from twitter_connector.model.message_log import LogLine, NotLogged
+from twitter_connector.model.message_log import DELIVERED, READ, LogLine, NotLogged
 from twitter_connector.model.plan import MarkRead, Plan, ShowTyping, Skip
 from twitter_connector.model.work import (
     AgentMessage,
@@ -115,7 +115,7 @@ class OutboundRoute:
                     self.app_share.check(account)
                 sent = SendStep(self._tools, lease, message, number, step, account, twitter).perform(done)
                 attempt.sent.append(sent)
-        line = replace(log_line(attempt, "delivered"), kind=message.type)
+        line = replace(log_line(attempt, DELIVERED), kind=message.type)
         return (report_entry(delivered(message, self.clock())), *_forgotten(message), line)
 
     def _plan(self, message: CimMessage, account: Account | None) -> Plan | MarkRead | Skip:
@@ -173,7 +173,7 @@ class OutboundRoute:
             return ()
         with self.endpoints.using(lease.account_id, Endpoint.MARK_READ):
             twitter.mark_read(message.header.customer_id, event_id)
-        return (LogLine(Direction.IN, lease.account_id, dm_entry_id(event_id), "read"),)
+        return (LogLine(Direction.IN, lease.account_id, dm_entry_id(event_id), READ),)
 
 
 def _message(attempt: Attempt) -> CimMessage:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from twitter_connector.errors import ConnectorError, StoreUnavailable
-from twitter_connector.model.work import AgentMessage, Direction, TwitterEvent
+from twitter_connector.model.event import CustomerTyping
+from twitter_connector.model.work import AgentMessage, Direction, TwitterEvent, Work
 
 from .inbound import InboundRoute
 from .outbound import OutboundRoute
@@ -55,7 +56,7 @@ class TypingDelivery:
                 raise
             except ConnectorError as error:
                 # Typing indicators are not retried: the next one comes within seconds.
-                log.info("typing_not_delivered", extra={"reason": error.reason})
+                log.info("typing_not_delivered", extra={"reason": error.reason, **_whose(work)})
                 self.count(error.reason)
             except Exception as error:
                 # The others of this batch are no longer in the store: go on with them.
@@ -63,3 +64,13 @@ class TypingDelivery:
                 self.count("internal_error")
             else:
                 self.count("passed_on")
+
+
+def _whose(work: Work) -> dict[str, str]:
+    """Return the account and the customer of a typing indicator."""
+    if isinstance(work, TwitterEvent) and isinstance(work.activity, CustomerTyping):
+        return {"account": work.activity.account_id, "customer": work.activity.customer_id}
+    if isinstance(work, AgentMessage):
+        header = work.message.header
+        return {"account": header.account_id, "customer": header.customer_id}
+    return {}

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 WAITING, DELIVERED, READ, FAILED, DEAD_LETTERED = "waiting", "delivered", "read", "failed", "dead_lettered"
 STATES = (WAITING, DELIVERED, READ, FAILED, DEAD_LETTERED)
+RECEIVED, REPEATED, TRIED, REPLAYED = "received", "repeated", "tried", "replayed"
+EVENTS = (RECEIVED, REPEATED, TRIED, DELIVERED, READ, DEAD_LETTERED, REPLAYED)
 
 
 @dataclass(frozen=True)

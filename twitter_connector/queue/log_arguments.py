@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from twitter_connector.model.message_log import LogLine, NameSeen, NotLogged
+from twitter_connector.model.message_log import REPLAYED, LogLine, NameSeen, NotLogged
 from twitter_connector.model.work import Entry
 
 from .log_lines import first_line, is_screen_name, lookups_of, named, repeated_line, text_of
@@ -16,7 +16,7 @@ def arrival_arguments(entry: Entry, timings: QueueTimings) -> list[str | int]:
     arrival = entry.arrival
     if arrival is None or not timings.log:
         return ["0"]
-    later = "replayed" if entry.again else repeated_line(arrival)
+    later = REPLAYED if entry.again else repeated_line(arrival)
     return ["1", arrival.happened_ms, first_line(arrival), later, timings.log, timings.log_most]
 
 

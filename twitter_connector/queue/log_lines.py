@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from twitter_connector.model.message_log import DELIVERED, Arrival, LogLine
+from twitter_connector.model.message_log import DELIVERED, RECEIVED, REPEATED, Arrival, LogLine
 
 # The entry of an inbound message has this before X's id.
 EVENT_PREFIX = "dm:"
@@ -19,12 +19,12 @@ _NAME_MAX_CHARS = 50
 def first_line(arrival: Arrival) -> str:
     """Return the first line of a record, without its moment and without the customer, which lua/log.lua adds."""
     kind = f" kind={_word(arrival.kind)}" if arrival.kind else ""
-    return f"received by={arrival.by} at={arrival.happened_ms}{kind}"
+    return f"{RECEIVED} by={arrival.by} at={arrival.happened_ms}{kind}"
 
 
 def repeated_line(arrival: Arrival) -> str:
     """Return the line of a repetition, without its moment."""
-    return f"repeated by={arrival.by}"
+    return f"{REPEATED} by={arrival.by}"
 
 
 def text_of(line: LogLine) -> str:

@@ -12,6 +12,10 @@ from twitter_connector.model.message_log import (
     DELIVERED,
     FAILED,
     READ,
+    RECEIVED,
+    REPEATED,
+    REPLAYED,
+    TRIED,
     WAITING,
     JourneyStep,
     LoggedMessage,
@@ -101,7 +105,7 @@ def _once(lines: Iterable[_Line]) -> Iterator[_Line]:
     before: _Line | None = None
     for line in lines:
         same = before is not None and (line.event, line.words) == (before.event, before.words)
-        if not (same and line.event != "repeated" and before is not None and line.at - before.at < _TWICE_MS):
+        if not (same and line.event != REPEATED and before is not None and line.at - before.at < _TWICE_MS):
             yield line
         before = line
 
@@ -146,18 +150,18 @@ class _Facts:
 
 
 _CHANGES = {
-    "tried": _Facts._tried,
-    "delivered": _Facts._delivered,
-    "read": _Facts._read,
-    "dead_lettered": _Facts._dead_lettered,
-    "replayed": _Facts._replayed,
+    TRIED: _Facts._tried,
+    DELIVERED: _Facts._delivered,
+    READ: _Facts._read,
+    DEAD_LETTERED: _Facts._dead_lettered,
+    REPLAYED: _Facts._replayed,
 }
 
 
 def _detail(line: _Line) -> str:
     """Return the words of a line as people read them."""
     words = [_SAID.get(name, name + " {}").format(unquote(value)) for name, value in line.words if name in _SAID]
-    if line.event == "received" and (written := int(line.word("at") or 0)):
+    if line.event == RECEIVED and (written := int(line.word("at") or 0)):
         words.append(f"written {iso(moment(written))}")
     return ", ".join(words)
 

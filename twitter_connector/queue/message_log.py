@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -32,10 +32,20 @@ class LogFilter:
     """What to show. None: everything. since, until: when the message was written, both included."""
 
     account_id: str | None = None
-    customer_id: str | None = None
+    customer_ids: Collection[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
     state: str | None = None
+
+    def fits(self, message: LoggedMessage) -> bool:
+        """Return whether a message is one of those to show."""
+        return (
+            self.account_id in (None, message.account_id)
+            and (self.customer_ids is None or message.customer_id in self.customer_ids)
+            and (self.since is None or self.since <= message.happened_at)
+            and (self.until is None or message.happened_at <= self.until)
+            and self.state in (None, message.state)
+        )
 
 
 class MessageLog:
@@ -80,6 +90,10 @@ class MessageLog:
             names += [f"{Direction.IN}:{account}:{EVENT_PREFIX}{i}" for i in (any_id, event_id) if i]
             names.append(f"{Direction.OUT}:{account}:{any_id}")
         return next((message for message in self._read(names) if message is not None), None)
+
+    def customers(self, id_or_name: str) -> list[str]:
+        """Return the ids of the customers that a person names: by X's id, or by a screen name that begins with "@"."""
+        return self.customers_named(id_or_name) if id_or_name.startswith("@") else [id_or_name]
 
     def customers_named(self, screen_name: str) -> list[str]:
         """Return the ids of the customers to whom X gave this screen name, with or without "@", the latest first."""
@@ -134,7 +148,7 @@ def name_of(member: str) -> str:
 
 def _fits(member: str, wanted: LogFilter) -> bool:
     record, _, customer = member.rpartition(" ")
-    if wanted.customer_id is not None and customer != quote(wanted.customer_id, safe=""):
+    if wanted.customer_ids is not None and unquote(customer) not in wanted.customer_ids:
         return False
     return wanted.account_id is None or record.split(":", 2)[1] == quote(wanted.account_id, safe="")
 

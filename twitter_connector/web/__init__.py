@@ -23,6 +23,7 @@ def build(settings: Settings, services: Services | None) -> Flask:
         cim_webhook,
         dead_letters,
         health,
+        messages,
         openapi,
         problems,
         registration,
@@ -39,7 +40,7 @@ def build(settings: Settings, services: Services | None) -> Flask:
     app.extensions["services"] = services or build_services(settings)
     problems.install(app)
     blueprints = (twitter_challenge, twitter_webhook, cim_webhook, channel_configuration, registration, accounts)
-    for module in (*blueprints, dead_letters, health, openapi, start_page):
+    for module in (*blueprints, dead_letters, messages, health, openapi, start_page):
         app.register_blueprint(module.bp)
     app.wsgi_app = DiscardUnreadBody(StripPrefix(app.wsgi_app))  # type: ignore[method-assign]
     return app

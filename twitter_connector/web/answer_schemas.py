@@ -10,6 +10,8 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from twitter_connector.model.message_log import EVENTS, STATES
+
 _DIRECTIONS = ("inbound", "outbound")
 
 
@@ -244,6 +246,40 @@ class ReplayedOneSchema(_Answer):
 class ReplayedSchema(_Answer):
     replayed = _number()
     remaining = _number(metadata={"description": "How many more fit the filter. Call again until it is 0."})
+
+
+class MessageSchema(_Answer):
+    direction = _one_of(*_DIRECTIONS)
+    kind = _text("The CIM type; null until a worker has read the message.", allow_none=True)
+    state = _one_of(*STATES)
+    account_id = _text()
+    customer_id = _text()
+    x_ids = fields.List(fields.String(), required=True)
+    cim_ids = fields.List(fields.String(), required=True)
+    dead_letter_id = _text(allow_none=True)
+    reason = _text("Why the last try failed.", allow_none=True)
+    tries = _number()
+    happened_at = _moment("When it was written, as X or CCM says.")
+    received_at = _moment()
+    updated_at = _moment()
+    delivered_at = fields.AwareDateTime()
+    read_at = fields.AwareDateTime()
+    failed_at = fields.AwareDateTime()
+
+
+class MessagesSchema(_Answer):
+    items = fields.List(fields.Nested(MessageSchema), required=True)
+    next = _text("Give it as `after` to get the following page; null on the last.", allow_none=True)
+
+
+class JourneyStepSchema(_Answer):
+    at = _moment()
+    event = _one_of(*EVENTS)
+    detail = _text()
+
+
+class TracedMessageSchema(MessageSchema):
+    journey = fields.List(fields.Nested(JourneyStepSchema), required=True)
 
 
 class DocumentSchema(_Answer):

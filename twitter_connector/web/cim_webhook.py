@@ -42,6 +42,11 @@ def receive_message() -> Response:
     CIM_ACCEPTED.labels("accepted" if new else "duplicate").inc()
     log.info(
         "cim_message_accepted" if new else "cim_message_repeated",
-        extra={"cim_id": message.id, "type": message.type, "account": message.header.account_id},
+        extra={
+            "cim_id": message.id,
+            "type": message.type,
+            "account": message.header.account_id,
+            "customer": message.header.customer_id,
+        },
     )
     return Response(json.dumps({"messageId": message.id}), 202, content_type="application/json")

@@ -13,6 +13,7 @@ from twitter_connector.cim.envelope import EnvelopeSchema
 
 from . import answer_schemas as answers
 from .dead_letters import DeadLetterFilterSchema, DeadLetterListSchema
+from .messages import MessageListSchema
 
 PROBLEM = "application/problem+json"
 JSON = "application/json"
@@ -222,6 +223,22 @@ OPERATIONS = (
         "GET /accounts/{account_id}",
         "Show one account.",
         _NO_ACCOUNT | {200: _given("The account.", answers.AccountSchema)},
+    ),
+    _operation(
+        "listMessages",
+        "GET /messages",
+        "List the messages of both directions, newest first. Never their texts.",
+        {200: _given("One page.", answers.MessagesSchema)},
+        query=MessageListSchema,
+    ),
+    _operation(
+        "showMessage",
+        "GET /messages/{any_id}",
+        "Show one message with its journey, by X's id, CIM's id, or the dead letter's.",
+        {
+            200: _given("The message.", answers.TracedMessageSchema),
+            404: _problem("The message log has no message with this id."),
+        },
     ),
     _operation(
         "listDeadLetters",

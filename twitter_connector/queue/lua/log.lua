@@ -3,7 +3,7 @@
 -- reads the lines. Each command that writes costs far more than one that reads, so there are two for a new message.
 local INDEX, RECORD, LOOKUP, LOG_ACCOUNTS, LOG_NAMES = string.match(KEYS[#KEYS], '(%S+) (%S+) (%S+) (%S+) (%S+)')
 -- A record has at most so many lines. Beyond that, the line behind the first ones is dropped.
-local LINES_MAX, FIRST_LINES = 16, 6
+local LINES_MAX, FIRST_LINES = 11, 4
 -- One message in so many removes what is too old or too much, and at most four times as many messages as that.
 local TIDY_EVERY = 8
 

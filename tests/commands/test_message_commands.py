@@ -1,0 +1,73 @@
+"""What `messages` and `trace` print: a line a message, and the journey of one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import UTC, datetime
+
+import pytest
+import redis
+
+from tests.brokers import Broker
+from tests.commands.printed import printed
+from twitter_connector.bootstrap import Services
+from twitter_connector.model.message_log import Arrival, LogLine, NameSeen
+from twitter_connector.model.timestamps import epoch_ms, first_id_at
+from twitter_connector.model.work import Direction, Entry
+
+ACCOUNT, ADA, GRACE = "732739706", "210375291", "318692762"
+NOW_MS = epoch_ms(datetime.now(UTC))
+EVENT = first_id_at(NOW_MS)
+
+
+@pytest.fixture(autouse=True)
+def log(inspector: redis.Redis, services: Services) -> None:
+    for customer, event_id in ((ADA, EVENT), (GRACE, str(int(EVENT) + 1))):
+        arrival = Arrival("webhook", NOW_MS)
+        services.lanes.accept(
+            [
+                Entry(Direction.IN, ACCOUNT, customer, f"dm:{event_id}", "{}", f"0{event_id:0>20}", arrival=arrival),
+                NameSeen(ACCOUNT, customer, "Ada" if customer == ADA else "grace"),
+            ]
+        )
+    services.lanes.accept([LogLine(Direction.IN, ACCOUNT, f"dm:{EVENT}", "tried", 1, "ccm_unavailable")])
+
+
+def test_a_customers_messages_are_listed_by_id_and_by_name(broker_process: Broker) -> None:
+    for customer in (ADA, "@ADA"):
+        heading, line = printed(broker_process, "messages", "--customer", customer, "--since", "1h")
+        assert heading.split()[:4] == ["WRITTEN_AT", "DIRECTION", "KIND", "STATE"]
+        assert line.split()[1:] == ["inbound", "-", "waiting", ADA, "1", EVENT, "ccm_unavailable"]
+        assert len(line) <= 130
+
+
+def test_the_list_is_there_for_machines_too(broker_process: Broker) -> None:
+    (line,) = printed(broker_process, "messages", "--json", "--limit", "1")
+    answer = json.loads(line)
+    assert [item["customer_id"] for item in answer["items"]] == [GRACE]
+    assert answer["next"]
+
+
+def test_a_trace_shows_state_and_journey(broker_process: Broker) -> None:
+    lines = printed(broker_process, "trace", EVENT)
+    assert "state:          waiting" in lines
+    assert lines[-1].split(maxsplit=1)[1] == "tried          try 1, ccm_unavailable"
+    (line,) = printed(broker_process, "trace", EVENT, "--json")
+    assert [step["event"] for step in json.loads(line)["journey"]] == ["received", "tried"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["trace", "4711"], "no message 4711"),
+        (["messages", "--customer", "@nobody"], "@nobody"),
+        (["messages", "--since", "soon"], "'soon' is no moment"),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(broker_process: Broker, arguments: list[str], sentence: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        printed(broker_process, *arguments)
+    assert failed.value.returncode == 1
+    assert sentence in failed.value.stderr
+    assert len(failed.value.stderr.splitlines()) == 1

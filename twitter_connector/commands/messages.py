@@ -1,0 +1,120 @@
+"""The message log: what came from a customer or went to one, and the journey of one message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+
+import click
+
+from twitter_connector.bootstrap import Services
+from twitter_connector.model.message_log import STATES, LoggedMessage
+from twitter_connector.model.period import begin_of, end_of
+from twitter_connector.queue.message_log import LogFilter
+
+from .environment import fail, json_option
+from .session import plainly, services, show
+
+_PAGE = 500
+
+
+@click.command("messages")
+@click.option("--customer", help="Only those of this customer: X's id, or the @name if X has given it.")
+@click.option("--account", "account_id", help="Only those of this account.")
+@click.option(
+    "--since", help="Only those written since then, UTC: 2026-11-28T14:05, 14:05 for today, 2h for hours ago."
+)
+@click.option("--until", help="Only those written until then, in the same forms.")
+@click.option("--state", type=click.Choice(STATES))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1))
+@json_option
+@plainly
+def messages(
+    customer: str | None,
+    account_id: str | None,
+    since: str | None,
+    until: str | None,
+    state: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List messages of both directions with their state, the newest first. Never their text."""
+    svc = services()
+    customers = None if customer is None else svc.message_log.customers(customer)
+    if customers == []:
+        fail(f"X has given the name {customer} for no customer of the last days. Use the customer's numeric id.")
+    wanted = LogFilter(
+        account_id=account_id,
+        customer_ids=None if customers is None else frozenset(customers),
+        since=_moment(svc, since, begin_of),
+        until=_moment(svc, until, end_of),
+        state=state,
+    )
+    found, more = _listed(svc, wanted, limit)
+    if as_json:
+        click.echo(json.dumps({"items": [message.shown() for message in found], "next": more}))
+        return
+    show([_row(message) for message in found], as_json)
+    if not found:
+        click.echo("no message.")
+    elif more:
+        click.echo(f"There are more. Show them with --limit {2 * limit}, or with a shorter time.")
+
+
+@click.command("trace")
+@click.argument("any_id", metavar="ID")
+@json_option
+@plainly
+def trace(any_id: str, as_json: bool) -> None:
+    """Show the journey of one message, by X's id, CIM's id, or the id of its dead letter."""
+    svc = services()
+    message = svc.message_log.find(any_id)
+    if message is None:
+        days = svc.settings.message_log_days
+        fail(
+            f"the message log has no message {any_id}. It keeps {days} days (MESSAGE_LOG_DAYS). "
+            "`twitter-connector messages --customer ID --since TIME` lists what came from a customer."
+        )
+    if as_json:
+        click.echo(json.dumps(message.with_journey()))
+        return
+    show(message.shown(), as_json)
+    click.echo()
+    for step in message.journey:
+        shown = step.shown()
+        click.echo(f"{shown['at']}  {shown['event']:14} {shown['detail']}".rstrip())
+
+
+def _listed(svc: Services, wanted: LogFilter, limit: int) -> tuple[list[LoggedMessage], str | None]:
+    """Return up to `limit` messages, and the mark of the next page if there are more."""
+    found: list[LoggedMessage] = []
+    after: str | None = None
+    while True:
+        page, after = svc.message_log.page(wanted, min(_PAGE, limit - len(found)), after)
+        found += page
+        if after is None or len(found) >= limit:
+            return found, after
+
+
+def _moment(svc: Services, text: str | None, read: Callable[[str, datetime], datetime]) -> datetime | None:
+    try:
+        return None if text is None else read(text, svc.clock())
+    except ValueError as error:
+        fail(str(error))
+
+
+def _row(message: LoggedMessage) -> dict[str, object]:
+    shown = message.shown()
+    return {
+        "written_at": str(shown["happened_at"])[:19],
+        "direction": message.direction,
+        "kind": message.kind or "-",
+        "state": message.state,
+        "customer": message.customer_id or "-",
+        "tries": message.tries,
+        "id": (message.x_ids if message.direction == "inbound" else message.cim_ids or ("-",))[0]
+        if message.x_ids or message.cim_ids
+        else "-",
+        "reason": message.reason or "-",
+    }
