@@ -21,6 +21,7 @@ from twitter_connector.accounts.events_arrive import events_arrive
 from twitter_connector.accounts.polling import Polling
 from twitter_connector.accounts.refused_token import renewed_credentials, renewing
 from twitter_connector.accounts.registration import AccountRegistration
+from twitter_connector.accounts.replay import Replays
 from twitter_connector.accounts.send_only import SendOnlyAccounts
 from twitter_connector.accounts.spending import Limit, Spending
 from twitter_connector.accounts.streaming import Streaming
@@ -69,6 +70,7 @@ from twitter_connector.store.locks import Locks
 from twitter_connector.store.names import NamesStore
 from twitter_connector.store.person_waits import PersonWaits
 from twitter_connector.store.rate_limits import RateLimits
+from twitter_connector.store.replay_jobs import ReplayJobs
 from twitter_connector.store.status import Status
 from twitter_connector.store.token_pairs import TokenPairs
 from twitter_connector.store.usage import UsageCounts
@@ -107,6 +109,7 @@ class Services:
     status: Status
     usage: UsageCounts
     app_sends: AppSends
+    replay_jobs: ReplayJobs
     spending: Spending
     heartbeats: Heartbeats
     locks: Locks
@@ -190,7 +193,9 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     twitter = Flavours(http_client, settings, clock, rate_limits.note, renewed, usage.note, _app_send(app_sends))
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal", on=settings.journal == "on"))
-    backfill = Backfill(accounts, inbox, twitter.messages, clock, lanes.endpoint_pauses, spending.limit)
+    replay_jobs = ReplayJobs(client)
+    replays = Replays(replay_jobs, twitter.replay, clock)
+    backfill = Backfill(accounts, inbox, twitter.messages, clock, lanes.endpoint_pauses, spending.limit, replays)
     registration = AccountRegistration(
         accounts,
         lanes,
@@ -232,6 +237,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         status=Status(client, clock.last_known),
         usage=usage,
         app_sends=app_sends,
+        replay_jobs=replay_jobs,
         spending=spending,
         heartbeats=Heartbeats(client),
         locks=locks,

@@ -193,3 +193,29 @@ def test_own_messages_come_back_where_x_has_subscribed_them(
 def test_whose_token_it_is(http: responses.RequestsMock) -> None:
     http.get(f"{API}/2/users/me", json={"data": {"id": "222222222", "username": "acme", "name": "Acme"}})
     assert registration().who_am_i() == ("222222222", "acme", "Acme")
+
+
+class TestReplay:
+    SINCE, UNTIL = datetime(2026, 11, 20, 9, 0, tzinfo=UTC), datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
+
+    def test_it_names_webhook_and_span_and_returns_the_job(self, http: responses.RequestsMock) -> None:
+        http.post(f"{WEBHOOKS}/replay", json={"data": {"job_id": "42", "created_at": "2026-11-20T11:00:00.000Z"}})
+        assert registration().replay(self.SINCE, self.UNTIL) == "42"
+        (body,) = calls(http, "POST")
+        assert body == {"webhook_id": "7", "from_date": "202611200900", "to_date": "202611201030"}
+        assert http.calls[0].request.headers["Authorization"] == "Bearer bearer"
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"status": 400, "json": refused("ReplayConflictError: A replay job is already in progress.")},
+            {"status": 404},
+            {"json": {"data": {}}},
+            {"body": "<html>"},
+        ],
+        ids=str,
+    )
+    def test_an_answer_without_a_job_is_an_error(self, http: responses.RequestsMock, answer: dict[str, Any]) -> None:
+        http.post(f"{WEBHOOKS}/replay", **answer)
+        with pytest.raises(ConnectorError):
+            registration().replay(self.SINCE, self.UNTIL)

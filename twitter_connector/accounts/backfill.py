@@ -13,10 +13,12 @@ from datetime import datetime, timedelta
 from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.errors import AWAITS_A_PERSON, ConnectorError, CredentialsRejected, Endpoint, RateLimited
 from twitter_connector.model.account import POLL, Account
+from twitter_connector.model.event import RawEvent
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.timestamps import SNOWFLAKE_EPOCH_MS, epoch_ms, moment
 
 from .ports import AccountStatusPort, EndpointPausesPort, InboxPort
+from .replay import PAGE, Replays
 from .spending import Limit
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,7 @@ MARGIN = timedelta(minutes=2)
 @dataclass
 class Backfill:
     """status: the accounts' status. messages: the Direct Messages of an account at X. pauses: of single endpoints.
-    limit: the limit of spending that an account has reached."""
+    limit: the limit of spending that an account has reached. replays: None where X is not asked for any."""
 
     status: AccountStatusPort
     inbox: InboxPort
@@ -44,6 +46,7 @@ class Backfill:
     clock: Callable[[], datetime]
     pauses: EndpointPausesPort
     limit: Callable[[Account], Limit] = lambda account: Limit.NONE
+    replays: Replays | None = None
 
     def open_gap(self, account: Account) -> None:
         """Note that customers' messages may have been missed up to now."""
@@ -54,32 +57,41 @@ class Backfill:
     ) -> tuple[int, int] | None:
         """Take in the customers' messages since the last one that is known for certain.
 
-        Return how many were read, and how many of them were missing here. Return None if they could not be read, or
-        were read less than EVERY ago; the gap stays open then. at_once: read also in that case. account_status: as it
-        was before events could come again; None for the present one. Nothing is read of an account that nobody
-        registered, nor from before its registration.
+        Return how many were read, and how many of them were missing here. Return None if they could not be read, were
+        read less than EVERY ago, or are replayed by X; the gap stays open then. at_once: do not wait for EVERY or a
+        pause. account_status: as it was before events could come again; None for the present one. Nothing is read of an
+        account that nobody registered, nor from before its registration.
         """
         if account.sends_only or account.inbound == POLL:
             # The poller knows up to which message it has read.
             return 0, 0
         now = self.clock()
         before = self.status.account_status(account.id) if account_status is None else account_status
-        known = known_until(account, before, now)
+        if self.replays is not None and self.replays.goes_on(account):
+            return None
+        job = self.replays.ended(account) if self.replays is not None else None
+        known = job.until if job is not None and job.complete else known_until(account, before, now)
         # Stored first: it has to survive whatever happens until the messages are read.
         self.status.note(account.id, **{GAP: epoch_ms(known)})
         if self.limit(account) is Limit.HARD:
             log.info("backfill_waits_for_limit", extra={"account": account.id})
             return None
-        if not at_once and (abs(now - moment(before.get("filled_at", 0))) < EVERY or self._paused(account.id, now)):
+        if (
+            not at_once
+            and job is None
+            and (abs(now - moment(before.get("filled_at", 0))) < EVERY or self._paused(account.id, now))
+        ):
             return None
         self.status.note(account.id, filled_at=epoch_ms(now))
         since = max(known - MARGIN, now - LONGEST, account.registered_at or now)
         try:
-            events = [event for event in self.messages(account).events_since(since) if not event.own]
+            events = self._listed(account, since, may_replay=job is None)
         except ConnectorError as error:
             facts = {"account": account.id, "reason": error.reason, "detail": error.detail}
             log.warning("backfill_failed", extra=facts)
             self._pause(account.id, error)
+            return None
+        if events is None:
             return None
         outcomes: list[str] = []
         # Oldest first, so that empty lanes begin with the right message.
@@ -96,6 +108,18 @@ class Backfill:
         level = logging.WARNING if new else logging.INFO
         log.log(level, "backfill_done", extra={"account": account.id, "seen": len(events), "new": new})
         return len(events), new
+
+    def _listed(self, account: Account, since: datetime, *, may_replay: bool) -> list[RawEvent] | None:
+        """Return the customers' messages since a moment, newest first; None if X replays them, for they are many."""
+        events: list[RawEvent] = []
+        for number, event in enumerate(self.messages(account).events_since(since), 1):
+            if number > PAGE and may_replay and self.replays is not None:
+                if self.replays.begin(account, since):
+                    return None
+                may_replay = False
+            if not event.own:
+                events.append(event)
+        return events
 
     def _paused(self, account_id: str, now: datetime) -> bool:
         return bool(self.pauses.of(account_id, [Endpoint.LIST], epoch_ms(now)))

@@ -25,6 +25,8 @@ ENDPOINT_PAUSES_SECONDS = 25 * 3600
 USAGE_SECONDS = 40 * 86400
 # X bills a profile once a day.
 NAME_SECONDS = 86400
+# X replays events of the last 24 hours.
+REPLAY_SECONDS = 86400
 # Ids that X billed on a day are of no use after it.
 BILLED_SECONDS = 25 * 3600
 # Uncertain sends are settled within a minute. The rest is a margin for an outage.
@@ -86,6 +88,7 @@ LOG_ACCOUNTS = PREFIX + "log-accounts"  # ZSET account -> ms of a message in the
 LOG_NAMES = PREFIX + "log-names"  # ZSET "screen name in lower case, customer id" -> ms when X last named it so
 BUDGETS = PREFIX + "budgets:{account}"  # HASH endpoint -> JSON limit, remaining, reset
 USAGE = PREFIX + "usage:{account}:{day}"  # HASH kind -> units that X bills; day: number of days since 1970
+REPLAY = PREFIX + "replay:{account}"  # JSON id, since, until, started (ms), tries, state of a replay job
 APP_SENDS = PREFIX + "app-sends:{app}"  # HASH limit, remaining, began, reset (ms), of:<account> -> messages sent
 BILLED = PREFIX + "billed:{account}:{day}:{kind}"  # SET of ids that a look-up returned on this day
 USAGE = PREFIX + "usage:{account}:{day}"  # HASH kind -> units that X bills; day: number of days since 1970

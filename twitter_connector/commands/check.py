@@ -6,6 +6,8 @@ from copy import copy
 
 import click
 
+from twitter_connector.model.timestamps import iso
+
 from .environment import fail, json_option, say
 from .session import account, plainly, services
 
@@ -23,6 +25,11 @@ def check(account_id: str | None, as_json: bool) -> None:
     registration_status = svc.registration.repair(found)
     read = svc.upkeep.backfill.read(registration_status.account, account_status, at_once=True)
     done = ", ".join(registration_status.actions) or "nothing to do"
+    job = svc.replay_jobs.of(found.id)
+    if read is None and job is not None:
+        sentence = f"account {found.id}: {done}; X replays the messages since {iso(job.since)} to the webhook."
+        say(sentence, as_json, **registration_status.as_json(), replay_job=job.id)
+        return
     if read is None:
         fail(
             f"account {found.id}: {done}; but the customers' messages could not be read back, for the reason above. "

@@ -102,6 +102,13 @@ class Flavours:
             return Person(user_id)
         return V2Messages(self._http, self._v2_url, account, self._budget, self._used).person(user_id)
 
+    def replay(self, account: Account, since: datetime, until: datetime) -> str:
+        """Have X deliver the events of a span of time to the account's webhook again. Return the job's id.
+
+        Only API v2 can.
+        """
+        return V2Registration(self._http, self._v2_url, self._v1_url, account).replay(since, until)
+
     def stream(self, account: Account) -> V2Stream:
         """Return the activity stream of an account's app."""
         calls = V2Calls(self._http, self._v2_url, self._v1_url, account)

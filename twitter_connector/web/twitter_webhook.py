@@ -22,6 +22,7 @@ from .access import read_body
 from .context import services
 from .problems import problem
 from .refused_events import refused
+from .replay_report import note_replay_report
 from .request_body import NotJson, read_json
 from .unknown_accounts import unknown_account, unknown_account_reads
 from .webhook_signature import (
@@ -80,6 +81,7 @@ def _received(account_id: str) -> Response:
             NATIVE_REPLIES.inc()
         if raw_event.family == "revoke":
             _flag_revoked(svc, raw_event)
+    note_replay_report(svc, signed_for, payload)
     response = Response(b"", 200, content_type="text/plain")
     if signed_for.retired_secrets:
         note_proof(response, svc, signed_for, signer(signed_for, body))

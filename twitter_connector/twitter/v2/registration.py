@@ -9,6 +9,7 @@ https://docs.x.com/x-api/webhooks/introduction, https://docs.x.com/x-api/activit
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -38,6 +39,7 @@ _REFUSALS = (
     (("UrlValidationFailed",), "webhook_url_refused", "X does not accept this URL for a webhook."),
 )
 _EVENTS = {REQUIRED: DIRECT_MESSAGES, "dm.indicate_typing": TYPING_INDICATORS, "dm.read": READ_MARKS}
+_MINUTE = "%Y%m%d%H%M"
 # Reading messages by polling needs no subscription.
 _POLLED = Subscriptions(active=None, events=(DIRECT_MESSAGES,))
 
@@ -124,6 +126,23 @@ class V2Registration:
 
     def delete_webhook(self, webhook_id: str) -> None:
         self._calls.as_app("DELETE", f"/2/webhooks/{quote(webhook_id, safe='')}")
+
+    def replay(self, since: datetime, until: datetime) -> str:
+        """Have X deliver the events of a span of time, in whole minutes, to the webhook again. Return the job's id.
+
+        Raises Permanent if X does not, for example because a job of this webhook is under way.
+        """
+        webhook = self._account.webhook
+        body = {
+            "webhook_id": webhook.id if webhook is not None else "",
+            "from_date": since.strftime(_MINUTE),
+            "to_date": until.strftime(_MINUTE),
+        }
+        data = mapping_of(body_of(self._calls.as_app("POST", "/2/webhooks/replay", json=body)).get("data"))
+        job_id = data.get("job_id")
+        if not isinstance(job_id, str) or not job_id:
+            raise odd_answer("X's answer to a replay names no job.", Endpoint.REGISTRATION)
+        return job_id
 
     @property
     def needs_webhook(self) -> bool:
