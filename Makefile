@@ -69,7 +69,18 @@ lock: $(STAMP) ## write the newest allowed versions into requirements.lock (what
 	$(COMPILE) --extra dev setup.cfg -c requirements.lock -o requirements-dev.lock \
 	  $$(sed -nE 's/^([a-zA-Z0-9._-]+)==.*/--no-emit-package \1/p' requirements.lock)
 
+MANIFESTS := deploy/kubernetes
+INDENT = sed 's/^\(.\)/    \1/'
+
+manifests: ## write alarms and dashboard into the manifests of deploy/kubernetes
+	@{ sed '/^  alerts.yaml: |/q' $(MANIFESTS)/alerts-configmap.yaml; $(INDENT) deploy/prometheus/alerts.yaml; } > $(MANIFESTS)/new.yaml
+	@mv $(MANIFESTS)/new.yaml $(MANIFESTS)/alerts-configmap.yaml
+	@{ sed '/^  dashboard.json: |/q' $(MANIFESTS)/dashboard-configmap.yaml; $(INDENT) deploy/grafana/dashboard.json; } > $(MANIFESTS)/new.yaml
+	@mv $(MANIFESTS)/new.yaml $(MANIFESTS)/dashboard-configmap.yaml
+	@{ sed '/^spec:/q' $(MANIFESTS)/prometheusrule.yaml; sed -n '/^groups:/,$$p' deploy/prometheus/alerts.yaml | sed 's/^\(.\)/  \1/'; } > $(MANIFESTS)/new.yaml
+	@mv $(MANIFESTS)/new.yaml $(MANIFESTS)/prometheusrule.yaml
+
 clean: ## remove .venv and caches, keep var/
 	rm -rf $(VENV) .venv-newest *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help install run test test-fast bench chaos fuzz audit image-digests lint format lock clean
+.PHONY: help install run test test-fast bench chaos fuzz audit image-digests lint format lock manifests clean

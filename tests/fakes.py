@@ -444,9 +444,13 @@ class FakeWatch:
 
     def __init__(self) -> None:
         self.outcomes: list[tuple[str, str]] = []
+        self.seconds: list[tuple[str, float]] = []
 
     def delivered(self, lease: Lease, seconds: float) -> None:
         self.outcomes.append(("delivered", ""))
+
+    def message_delivered(self, lease: Lease, seconds: float) -> None:
+        self.seconds.append((lease.direction, seconds))
 
     def failed(self, lease: Lease, reason: str, outcome: str) -> None:
         self.outcomes.append((outcome, reason))

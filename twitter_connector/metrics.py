@@ -48,6 +48,12 @@ DELIVERY = Histogram(
     ["direction"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
 )
+END_TO_END = Histogram(
+    "twitter_connector_end_to_end_seconds",
+    "Time from an event's moment at X to CCM's answer, and from CCM's message to the Direct Message.",
+    ["direction"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400),
+)
 FAILURES = Counter(
     "twitter_connector_failures_total",
     "Deliveries that failed, by reason and what was decided (waits, paused, dropped).",
@@ -114,6 +120,9 @@ class Outcomes:
     def delivered(self, lease: Lease, seconds: float) -> None:
         DELIVERED.labels(lease.direction.word).inc()
         DELIVERY.labels(lease.direction.word).observe(seconds)
+
+    def message_delivered(self, lease: Lease, seconds: float) -> None:
+        END_TO_END.labels(lease.direction.word).observe(seconds)
 
     def failed(self, lease: Lease, reason: str, outcome: str) -> None:
         FAILURES.labels(lease.direction.word, reason, outcome).inc()

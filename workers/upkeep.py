@@ -26,7 +26,7 @@ def upkeep(services: Services) -> None:
         services.upkeep.check_due()
         services.accounts.forget_retired()
         services.spending.log_reached(services.accounts.all(), services.locks.once)
-        _trim(services)
+        trim_dead_letters(services)
         _check_channel_type(services)
     snapshot = services.status.snapshot([account.id for account in services.accounts.all()])
     counts = {
@@ -67,7 +67,7 @@ def _restore_after_loss(services: Services) -> None:
         services.installation.handled()
 
 
-def _trim(services: Services) -> None:
+def trim_dead_letters(services: Services) -> None:
     settings = services.settings
     before = epoch_ms(services.clock() - settings.dead_letters_max_age)
     dropped = services.dead_letters.trim(settings.dead_letters_max, before)

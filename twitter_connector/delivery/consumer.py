@@ -45,15 +45,18 @@ UNASKED = frozenset({"too_old", "worker_died", "internal_error", "lane_damaged"}
 
 @dataclass
 class Attempt:
-    """One try at delivering the head of a lane. account: whose credentials the route used; None until it used any.
+    """One try at delivering the head of a lane.
 
-    kind: the CIM type; "" until it is known. sent: X's ids of the Direct Messages that this try and earlier ones sent;
-    sent_before: how many earlier ones sent.
+    account: whose credentials the route used; None until it used any. begun_at: the event's moment at X, or when CCM's
+    message was accepted; None if no message was delivered (a report, a read mark). kind: the CIM type; "" until it is
+    known. sent: X's ids of the Direct Messages that this try and earlier ones sent; sent_before: how many earlier ones
+    sent.
     """
 
     lease: Lease
     read_event: ReadEvent
     account: Account | None = None
+    begun_at: datetime | None = None
     kind: str = ""
     sent: list[str] = field(default_factory=list)
     sent_before: int = 0
@@ -93,6 +96,9 @@ class Watch(Protocol):
     """Hears of outcomes, for metrics."""
 
     def delivered(self, lease: Lease, seconds: float) -> None: ...
+    def message_delivered(self, lease: Lease, seconds: float) -> None:
+        """seconds: from the event's moment at X to CCM's answer, or from CCM's message to the Direct Message."""
+
     def failed(self, lease: Lease, reason: str, outcome: str) -> None: ...
     def dead_lettered(self, lease: Lease, reason: str) -> None: ...
 
@@ -170,6 +176,9 @@ class Consumer:
             return self._failed(attempt, error, keep)
         # Outside the try: a broker error after a success must not count as a failed delivery.
         self.watch.delivered(lease, time.monotonic() - started)
+        if attempt.begun_at is not None:
+            # The two clocks may differ.
+            self.watch.message_delivered(lease, max(0.0, (self.clock() - attempt.begun_at).total_seconds()))
         self.policy.succeeded(lease)
         return self.lanes.settle(lease, follow_ups, keep=keep)
 

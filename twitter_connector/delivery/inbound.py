@@ -79,6 +79,7 @@ class InboundRoute:
         assert isinstance(activity, DmReceived)
         attempt.kind = _kind_of(made[-1])
         self._post_all(attempt, activity, made)
+        attempt.begun_at = activity.created_at
         cim_ids = tuple(message.id for message in made)
         links = [Link(lease.account_id, cim_id, activity.event_id) for cim_id in cim_ids]
         line = replace(log_line(attempt, DELIVERED), kind=attempt.kind, cim_ids=cim_ids)

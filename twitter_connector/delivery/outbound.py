@@ -115,6 +115,7 @@ class OutboundRoute:
                     self.app_share.check(account)
                 sent = SendStep(self._tools, lease, message, number, step, account, twitter).perform(done)
                 attempt.sent.append(sent)
+        attempt.begun_at = lease.accepted_at
         line = replace(log_line(attempt, DELIVERED), kind=message.type)
         return (report_entry(delivered(message, self.clock())), *_forgotten(message), line)
 

@@ -29,7 +29,7 @@ def described(
     with its price. limit_reached: a sentence about the limit that the price has reached, "" for none.
     """
     account_status, pauses, probes = snapshot.status, snapshot.pauses, snapshot.probes
-    attention = account.attention or snapshot.attention or (loss.detail if loss is not None else limit_reached)
+    attention = attention_of(account, snapshot, loss, limit_reached)
     state = "attention" if attention else "paused" if pauses else "unreachable" if probes else "active"
     return {
         "account_id": account.id,
@@ -65,6 +65,11 @@ def described(
             **{endpoint: _pause(pause) for endpoint, pause in snapshot.endpoint_pauses.items()},
         },
     }
+
+
+def attention_of(account: Account, snapshot: AccountSnapshot, loss: Loss | None, limit_reached: str) -> str:
+    """Return the sentence that says what a person has to do for an account; "" for nothing. See described."""
+    return account.attention or snapshot.attention or (loss.detail if loss is not None else limit_reached)
 
 
 def _pause(pause: Mapping[str, str]) -> dict[str, Any]:

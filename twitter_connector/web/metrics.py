@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.metadata import version
+from platform import python_version
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -12,6 +14,7 @@ from twitter_connector.bootstrap import Services
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.timestamps import moment
 from twitter_connector.startup import now
+from twitter_connector.store.account_view import attention_of
 
 
 class StatusCollector(Collector):
@@ -26,13 +29,17 @@ class StatusCollector(Collector):
             "twitter_connector_journal_bytes", "What lies in the local journal because the broker was away."
         )
         journal.add_metric([], self._services.inbox.journal_bytes())
+        build = GaugeMetricFamily(
+            "twitter_connector_build_info", "The running version; always 1.", labels=["version", "python"]
+        )
+        build.add_metric([version("twitter-connector"), python_version()], 1)
         try:
             families = list(self._read())
         except StoreUnavailable:
             up.add_metric([], 0)
-            return [up, journal]
+            return [up, journal, build]
         up.add_metric([], 1)
-        return [up, journal, *families]
+        return [up, journal, build, *families]
 
     def _read(self) -> Iterable[Metric]:
         svc = self._services
@@ -77,6 +84,11 @@ class StatusCollector(Collector):
             "Whether the webhook was valid when Twitter was last asked: 1 or 0.",
             labels=["account"],
         )
+        attention = GaugeMetricFamily(
+            "twitter_connector_account_attention",
+            "Whether a person has to do something for the account: 1 or 0.",
+            labels=["account"],
+        )
         remaining = GaugeMetricFamily(
             "twitter_connector_twitter_remaining",
             "Calls Twitter still allows in the present window, by endpoint, as its last answer said.",
@@ -94,6 +106,9 @@ class StatusCollector(Collector):
         )
         for account_id, account in snapshot.accounts.items():
             usage = svc.spending.shown(accounts[account_id], account.usage)
+            reached = svc.spending.attention(accounts[account_id], account.usage)
+            sentence = attention_of(accounts[account_id], account, svc.installation.last, reached)
+            attention.add_metric([account_id], int(bool(sentence)))
             for kind, units in usage.items():
                 if isinstance(units, int):
                     used.add_metric([account_id, kind], units)
@@ -110,4 +125,4 @@ class StatusCollector(Collector):
                 valid.add_metric([account_id], account.status["webhook_valid"])
             for endpoint, limit in account.limits.items():
                 remaining.add_metric([account_id, endpoint], limit["remaining"])
-        return [workers, unsafe, difference, dead, lanes, lag, paused, valid, remaining, used, usd]
+        return [workers, unsafe, difference, dead, lanes, lag, paused, valid, attention, remaining, used, usd]

@@ -1,0 +1,236 @@
+"""Each alarm of deploy/prometheus/alerts.yaml fires when its fault is there, and none on a healthy service.
+
+The service and its broker are real. Prometheus' own engine evaluates the alarms on what /metrics answered.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import yaml
+from flask.testing import FlaskClient
+
+from tests.brokers import Broker, broker_process, inspector, running, services, services_of
+from tests.deploy.promtool import ALERTS, PROMTOOL, firing, needs_promtool
+from tests.test_docs import slug
+from tests.tree import ROOT
+from tests.web.test_openapi import LETTER
+from tests.web.web_requests import ACCOUNT, cim, dm, post_event
+from twitter_connector import create_app
+from twitter_connector.bootstrap import Services
+from twitter_connector.broker import keys
+from twitter_connector.metrics import Outcomes
+from twitter_connector.model.work import Direction, Lease
+from twitter_connector.queue.effects import dead_letter_json
+from workers.upkeep import trim_dead_letters
+
+__all__ = ["broker_process", "inspector", "services"]
+
+
+class Service:
+    """A web process with its broker, one account and one living worker."""
+
+    def __init__(self, services: Services, inspector: redis.Redis) -> None:
+        self.services = services
+        self.inspector = inspector
+        services.accounts.save(ACCOUNT)
+        services.accounts.note(ACCOUNT.id, webhook_valid=1)
+        services.heartbeats.beat("one")
+        self.client: FlaskClient = create_app(services.settings, services).test_client()
+        self.use("1")
+
+    def use(self, number: str) -> None:
+        """Have an event and a reply come in."""
+        assert post_event(self.client, dm(number)).status_code == 200
+        assert self.client.post("/cim-messages", json=cim(number)).status_code == 202
+
+    @cached_property
+    def lease(self) -> Lease:
+        """The lease of a lane, as a worker has it."""
+        lease = self.services.lanes.claim(Direction.IN)
+        assert lease is not None
+        return lease
+
+    def scrape(self) -> str:
+        """Return the metrics as Prometheus would get them."""
+        return self.client.get("/metrics").get_data(as_text=True)
+
+
+@pytest.fixture
+def service(services: Services, inspector: redis.Redis) -> Iterator[Service]:
+    yield Service(services, inspector)
+    inspector.config_set("maxmemory-policy", "noeviction")
+
+
+def eviction_is_on(service: Service) -> None:
+    service.inspector.config_set("maxmemory-policy", "allkeys-lru")
+
+
+def data_is_lost(service: Service) -> None:
+    service.services.installation.look()
+    service.inspector.flushall()
+    service.services.installation.look()
+
+
+def worker_is_dead(service: Service) -> None:
+    service.services.heartbeats.forget("one")
+
+
+def clock_is_wrong(service: Service) -> None:
+    service.services.heartbeats.beat("one", difference=-660.2)
+
+
+def lane_waits(service: Service) -> None:
+    due = keys.DUE.format(direction="in", account=ACCOUNT.id)
+    service.inspector.zadd(
+        due, {lane: score - 90_000 for lane, score in service.inspector.zrange(due, 0, -1, withscores=True)}
+    )
+
+
+def deliveries_are_slow(service: Service) -> None:
+    for _ in range(20):
+        Outcomes().delivered(service.lease, 12.0)
+
+
+def credentials_are_refused(service: Service) -> None:
+    service.services.lanes.pause("out", ACCOUNT.id, 4_000_000_000_000, "token_revoked", "Create new tokens.")
+
+
+def account_needs_a_person(service: Service) -> None:
+    service.services.accounts.save(replace(ACCOUNT, attention="Register the account again."))
+
+
+def webhook_is_invalid(service: Service) -> None:
+    service.services.accounts.note(ACCOUNT.id, webhook_valid=0)
+
+
+def message_is_given_up(service: Service) -> None:
+    service.inspector.hset(keys.DEAD_LETTER, LETTER.id, dead_letter_json(LETTER))
+    service.inspector.zadd(keys.DEAD, {LETTER.id: 1})
+
+
+def dead_letters_are_dropped(service: Service) -> None:
+    # It is of 1970.
+    message_is_given_up(service)
+    trim_dead_letters(service.services)
+
+
+def broker_is_slow(service: Service) -> None:
+    for number in ("2", "3"):
+        service.inspector.execute_command("CLIENT", "PAUSE", "700")
+        service.use(number)
+
+
+def signatures_are_wrong(service: Service) -> None:
+    for _ in range(60):
+        assert post_event(service.client, dm(), secret="another").status_code == 401
+
+
+def ccm_sends_something_else(service: Service) -> None:
+    for _ in range(3):
+        assert service.client.post("/cim-messages", json={"id": "1"}).status_code == 400
+
+
+FAULTS: dict[str, Callable[[Service], None]] = {
+    "TwitterConnectorBrokerUnsafe": eviction_is_on,
+    "TwitterConnectorBrokerLostData": data_is_lost,
+    "TwitterConnectorNoWorker": worker_is_dead,
+    "TwitterConnectorClockWrong": clock_is_wrong,
+    "TwitterConnectorConversationsWait": lane_waits,
+    "TwitterConnectorSlowDelivery": deliveries_are_slow,
+    "TwitterConnectorAccountPaused": credentials_are_refused,
+    "TwitterConnectorAccountNeedsPerson": account_needs_a_person,
+    "TwitterConnectorWebhookInvalid": webhook_is_invalid,
+    "TwitterConnectorDeadLetters": message_is_given_up,
+    "TwitterConnectorDeadLettersDropped": dead_letters_are_dropped,
+    "TwitterConnectorSlowAcknowledgement": broker_is_slow,
+    "TwitterConnectorEventsRefused": signatures_are_wrong,
+    "TwitterConnectorCcmMessagesRefused": ccm_sends_something_else,
+}
+# These have tests of their own below.
+OTHERS = {"TwitterConnectorDown", "TwitterConnectorBrokerDown", "TwitterConnectorJournalNotEmpty"}
+
+
+def alarms() -> list[dict[str, Any]]:
+    (group,) = yaml.safe_load(ALERTS.read_text("utf-8"))["groups"]
+    rules: list[dict[str, Any]] = group["rules"]
+    return rules
+
+
+def test_every_alarm_has_a_test_that_fires_it() -> None:
+    assert {alarm["alert"] for alarm in alarms()} == FAULTS.keys() | OTHERS
+
+
+@needs_promtool
+def test_promtool_accepts_the_alarms() -> None:
+    done = subprocess.run([str(PROMTOOL), "check", "rules", str(ALERTS)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_promtool
+def test_a_healthy_service_raises_no_alarm(service: Service, tmp_path: Path) -> None:
+    first = service.scrape()
+    service.use("2")
+    assert firing(first, service.scrape(), tmp_path) == set()
+
+
+@needs_promtool
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_a_fault_raises_its_alarm(service: Service, tmp_path: Path, name: str) -> None:
+    # A counter with labels is there from its first count on; Prometheus needs it before the fault.
+    if FAULTS[name] in (signatures_are_wrong, ccm_sends_something_else, deliveries_are_slow):
+        FAULTS[name](service)
+    first = service.scrape()
+    FAULTS[name](service)
+    fired = firing(first, service.scrape(), tmp_path)
+    assert name in fired
+    # One fault does not look like many.
+    assert len(fired) <= 3, fired
+
+
+@needs_promtool
+def test_a_service_without_metrics_raises_the_alarm(service: Service, tmp_path: Path) -> None:
+    assert firing(service.scrape(), "", tmp_path) == {"TwitterConnectorDown"}
+
+
+@needs_promtool
+def test_a_broker_that_is_away_raises_the_alarms_of_broker_and_journal(tmp_path: Path) -> None:
+    with running(tmp_path) as broker, service_on(broker) as service:
+        first = service.scrape()
+        broker.kill()
+        end = time.monotonic() + 10
+        while service.services.inbox.journal_bytes() == 0:
+            assert time.monotonic() < end
+            service.use("2")
+        second = service.scrape()
+        assert firing(first, second, tmp_path) == {"TwitterConnectorBrokerDown", "TwitterConnectorJournalNotEmpty"}
+
+
+@contextmanager
+def service_on(broker: Broker) -> Iterator[Service]:
+    services = services_of(broker.settings)
+    with broker.client() as client:
+        yield Service(services, client)
+    services.redis.close()
+
+
+@pytest.mark.parametrize("alarm", alarms(), ids=lambda alarm: alarm["alert"])
+def test_an_alarm_says_what_to_do(alarm: dict[str, Any]) -> None:
+    assert alarm["labels"]["severity"] in ("critical", "warning")
+    assert alarm["annotations"]["summary"]
+    assert alarm["annotations"]["description"]
+    page, _, anchor = alarm["annotations"]["runbook_url"].partition("#")
+    assert page == "docs/operations.md"
+    headings = [
+        line.lstrip("#").strip() for line in (ROOT / page).read_text("utf-8").splitlines() if line.startswith("##")
+    ]
+    assert anchor in {slug(heading) for heading in headings}
