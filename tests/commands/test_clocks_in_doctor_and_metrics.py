@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
-from twitter_connector.commands.doctor import Finding, look
+from twitter_connector.findings.finding import Finding
+from twitter_connector.findings.report import all_findings
 
 
 def clocks(services: Services) -> Finding:
-    return next(finding for finding in look(services) if finding.what == "clocks")
+    return next(finding for finding in all_findings(services) if finding.what == "clocks")
 
 
 def metric(services: Services) -> float:

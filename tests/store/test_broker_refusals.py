@@ -23,8 +23,8 @@ from tree import COMMAND, ROOT, environment, eventually, free_ports
 from tests.brokers import services_of, settings_in
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
-from twitter_connector.commands.doctor import look
 from twitter_connector.errors import Permanent, StoreRefused
+from twitter_connector.findings.report import all_findings
 from twitter_connector.processes import embedded_broker
 from twitter_connector.startup import check_store
 
@@ -78,7 +78,7 @@ def stopped(command: str, folder: Path, url: str) -> tuple[str, float]:
 
 
 def findings(services: Services) -> str:
-    return "\n".join(f"{f.what}: {f.found} {f.advice}" for f in look(services) if not f.ok)
+    return "\n".join(f"{f.what}: {f.found} {f.advice}" for f in all_findings(services) if not f.ok)
 
 
 @pytest.mark.parametrize("command", ["up", "web"])

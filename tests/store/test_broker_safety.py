@@ -20,9 +20,9 @@ from tests.tree import COMMAND, ROOT, environment
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker.safety import BrokerSafety
-from twitter_connector.commands.doctor import look
 from twitter_connector.config import Settings
 from twitter_connector.errors import Permanent
+from twitter_connector.findings.report import all_findings
 from twitter_connector.startup import check_store
 
 EVICTING = ("allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-ttl")
@@ -112,7 +112,7 @@ def test_where_eviction_is_allowed_readiness_and_doctor_say_what_it_costs(broker
     (remark,) = body["remarks"]  # type: ignore[misc]
     assert "volatile-lru" in remark
     assert "deletes messages" in remark
-    (finding,) = [finding for finding in look(services) if finding.what == "broker safety"]
+    (finding,) = [finding for finding in all_findings(services) if finding.what == "broker safety"]
     assert finding.ok
     assert "deletes messages" in finding.advice
 
@@ -120,7 +120,7 @@ def test_where_eviction_is_allowed_readiness_and_doctor_say_what_it_costs(broker
 def test_doctor_judges_the_policy_and_the_append_only_file(broker: Broker, client: redis.Redis) -> None:
     client.config_set("maxmemory-policy", "allkeys-lru")
     client.config_set("appendonly", "no")
-    findings = [finding for finding in look(services_of(broker.settings)) if finding.what == "broker safety"]
+    findings = [finding for finding in all_findings(services_of(broker.settings)) if finding.what == "broker safety"]
     assert [(finding.ok, finding.found) for finding in findings] == [(False, "eviction"), (False, "append only off")]
 
 

@@ -22,8 +22,8 @@ from twitter_connector.accounts.backfill import GAP
 from twitter_connector.accounts.broker_loss import fetch_missing, open_gaps
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
-from twitter_connector.commands.doctor import look
 from twitter_connector.errors import Permanent
+from twitter_connector.findings.report import all_findings
 from twitter_connector.model.account import Account
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import Direction, Entry
@@ -237,7 +237,7 @@ def test_readiness_accounts_doctor_and_metrics_say_that_data_was_lost(
     assert (answer.status_code, answer.get_json()["failing"]) == (503, "broker")
     assert ACCOUNT.id in answer.get_json()["detail"]
     assert 'twitter_connector_broker_unsafe{problem="lost_data"} 1.0' in web.get("/metrics").text
-    (finding,) = [finding for finding in look(services) if finding.what == "broker data"]
+    (finding,) = [finding for finding in all_findings(services) if finding.what == "broker data"]
     assert not finding.ok
     services.accounts.save(ACCOUNT)
     answer = web.get("/health/ready")

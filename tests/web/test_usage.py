@@ -16,7 +16,7 @@ from tests.web.web_requests import ACCOUNT, dm, post_event
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
 from twitter_connector.cli import main
-from twitter_connector.commands.doctor import look
+from twitter_connector.findings.report import all_findings
 from twitter_connector.model.account import V2
 from twitter_connector.store.resealing import reseal
 
@@ -69,7 +69,7 @@ def test_attention_and_doctor_name_the_limit_that_is_reached(
     for number in range(received):
         assert post_event(client, dm(str(number + 1))).status_code == 200, "events are taken in at any price"
     attention = shown(limited)["attention"]
-    findings = [f.advice for f in look(limited) if f.found == "limit of spending reached"]
+    findings = [f.advice for f in all_findings(limited) if f.found == "limit of spending reached"]
     if said is None:
         assert (attention, findings) == (None, [])
     else:

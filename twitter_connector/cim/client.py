@@ -9,13 +9,15 @@ from typing import Any
 from urllib.parse import quote
 
 from twitter_connector.errors import ServiceUnavailable
-from twitter_connector.net.answers import NoAnswer, NotSent
+from twitter_connector.net.answers import Answer, NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
 
 from .answers import SECONDS, classify
 from .channel_configuration import WRAPPERS
 
 # Also answered by a CCM, or a server in its place, that has no such address.
+# The route exists, and wants another method or a body.
+_REFUSES_GET = frozenset({400, 405, 415, 422})
 _NOTHING_THERE = frozenset({404, 405, 501})
 
 
@@ -61,30 +63,42 @@ class CcmClient:
         """Return True if a channel of CCM has this account as its service identifier."""
         return bool(self._get(f"/channels/service-identifier/{quote(account_id, safe='')}"))
 
+    def check(self, *, known_by_its_channel_types: bool) -> str:
+        """Return in words that CCM takes messages. Sends none: asks /message/receive with GET, which CCM refuses.
+
+        known_by_its_channel_types: CCM has just listed them, so a 404 means only that it does not know this GET.
+        Raises an error of one of the families if something else answers, or refuses every caller.
+        """
+        answer = self._exchange("GET", "/message/receive", SECONDS)
+        if answer.status in _REFUSES_GET or (known_by_its_channel_types and answer.status in _NOTHING_THERE):
+            return "answers and takes messages"
+        failure = classify(answer, self._clock())
+        if failure is not None:
+            raise failure
+        return f"answers (HTTP {answer.status})"
+
     def _post(self, path: str, body: bytes, seconds: float) -> None:
         headers = {"Content-Type": "application/json"}
-        try:
-            answer = self._http_client.exchange(
-                "POST", f"{self._base}{path}", seconds=seconds, data=body, headers=headers
-            )
-        except (NotSent, NoAnswer) as error:
-            raise ServiceUnavailable("ccm_unreachable", f"CCM cannot be reached: {error}.") from error
+        answer = self._exchange("POST", path, seconds, data=body, headers=headers)
         failure = classify(answer, self._clock())
         if failure is not None:
             raise failure
 
     def _get(self, path: str) -> Any:
         """Return the JSON value at an address, or None if nothing is there."""
-        try:
-            answer = self._http_client.exchange("GET", f"{self._base}{path}", seconds=SECONDS)
-        except (NotSent, NoAnswer) as error:
-            raise ServiceUnavailable("ccm_unreachable", f"CCM cannot be reached: {error}.") from error
+        answer = self._exchange("GET", path, SECONDS)
         if answer.status in _NOTHING_THERE:
             return None
         failure = classify(answer, self._clock())
         if failure is not None:
             raise failure
         return answer.json()
+
+    def _exchange(self, method: str, path: str, seconds: float, **kwargs: Any) -> Answer:
+        try:
+            return self._http_client.exchange(method, f"{self._base}{path}", seconds=seconds, **kwargs)
+        except (NotSent, NoAnswer) as error:
+            raise ServiceUnavailable("ccm_unreachable", f"CCM cannot be reached: {error}.") from error
 
 
 def _attributes(value: Any) -> list[Any]:

@@ -42,6 +42,18 @@ def stored_name(answer: Answer) -> str | None:
     return name
 
 
+def answers_without_a_file(answer: Answer) -> bool:
+    """Return whether this is how a file engine answers an upload without a file."""
+    body = answer.json()
+    if isinstance(body, Mapping) and isinstance(body.get("message"), str) and answer.status in (404, 500):
+        return True
+    meaning = meaning_of(answer.status)
+    if meaning is Meaning.SUCCESS:
+        return not answer.is_web_page
+    # 405: an upload is a POST, so this is another server.
+    return meaning in (Meaning.REFUSED, Meaning.TOO_LARGE) and answer.status != 405
+
+
 def failure(status: int, headers: Mapping[str, str], now: datetime, *, reading: bool) -> ConnectorError:
     """Return the error for an answer that is no success. reading: a file was asked for, not stored."""
     meaning = meaning_of(status)

@@ -21,12 +21,15 @@ from twitter_connector.net.answers import Incoming, NoAnswer, NotSent, begins_as
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.multipart import FilePart, Multipart
 
-from .file_engine_answers import failure, not_the_file, stored_name, unreachable, wrong_address
+from .file_engine_answers import answers_without_a_file, failure, not_the_file, stored_name, unreachable, wrong_address
 from .file_names import clean_name, filename, safe_name
 
 # A virus scanner may look at an upload before it is answered.
 STORE_SECONDS = 120.0
 READ_SECONDS = 60.0
+CHECK_SECONDS = 5.0
+_NO_FILE = b"--empty--\r\n"
+_NO_FILE_TYPE = {"Content-Type": "multipart/form-data; boundary=empty"}
 _JSON = ("application/json", "application/problem+json")
 
 
@@ -115,6 +118,23 @@ class Files:
             if incoming.content_type in _JSON and first.lstrip()[:1] == b"{":
                 raise not_the_file(incoming.status)
             yield replace(incoming, chunks=chain((first,), chunks))
+
+    def check(self) -> str:
+        """Return in words that the file engine takes files. Stores none: sends an upload without a file.
+
+        Raises Permanent if no file engine is configured, and an error of one of the families if something else answers
+        or refuses every caller.
+        """
+        url = f"{self.base()}/api/uploadFileStream"
+        try:
+            answer = self._http_client.exchange(
+                "POST", url, seconds=CHECK_SECONDS, data=_NO_FILE, headers=_NO_FILE_TYPE
+            )
+        except (NotSent, NoAnswer) as error:
+            raise unreachable(error) from error
+        if not answers_without_a_file(answer):
+            raise failure(answer.status, answer.headers, self._clock(), reading=False)
+        return "answers and takes files"
 
     def base(self) -> str:
         """Return the file engine's address. Raises Permanent "file_engine_missing" if none is set."""

@@ -1,0 +1,66 @@
+"""Lists the conversations that wait, for people. Reads only; the scripts of the lanes change them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote, unquote
+
+import redis
+
+from twitter_connector.broker import keys
+from twitter_connector.broker.connection import store_errors
+from twitter_connector.model.timestamps import moment
+from twitter_connector.model.work import Direction
+
+
+@dataclass(frozen=True)
+class WaitingConversation:
+    """A lane with work. accepted_at: when its next message was accepted. tries: of this message, all failed.
+
+    due_at: when it is tried next. messages: how many wait in the lane.
+    """
+
+    direction: Direction
+    account_id: str
+    lane: str
+    messages: int
+    accepted_at: datetime
+    tries: int
+    due_at: datetime
+
+
+class WaitingConversations:
+    """Reads lanes from the broker. Every method raises StoreUnavailable if the broker does not answer."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def first(self, account_id: str, direction: Direction, most: int) -> list[WaitingConversation]:
+        """Return the conversations of an account that were accepted first, at most `most` of those due first."""
+        account = quote(account_id, safe="")
+        with store_errors():
+            due: list[tuple[str, float]] = self._client.zrange(  # type: ignore[assignment]
+                keys.DUE.format(direction=direction, account=account), 0, most - 1, withscores=True
+            )
+            pipe = self._client.pipeline(transaction=False)
+            for lane, _ in due:
+                names = {"direction": direction, "account": account, "lane": lane}
+                pipe.zrange(keys.QUEUE.format(**names), 0, 0)
+                pipe.zcard(keys.QUEUE.format(**names))
+            heads = pipe.execute()
+            members = [head[0] if head else "" for head in heads[::2]]
+            for (lane, _), member in zip(due, members, strict=True):
+                names = {"direction": direction, "account": account, "lane": lane}
+                pipe.hget(keys.MESSAGES.format(**names), member)
+                pipe.hget(keys.STATE.format(**names), f"a:{member}")
+            rows = pipe.execute()
+        found = []
+        for (lane, at), count, message, tries in zip(due, heads[1::2], rows[::2], rows[1::2], strict=True):
+            if message:  # otherwise the lane was finished between the two looks
+                accepted = moment(int(message.partition(" ")[0]))
+                lane_id, number = unquote(lane), int(tries or 0)
+                found.append(
+                    WaitingConversation(direction, account_id, lane_id, count, accepted, number, moment(int(at)))
+                )
+        return sorted(found, key=lambda conversation: conversation.accepted_at)
