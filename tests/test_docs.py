@@ -94,6 +94,7 @@ DEFAULT_WORDS = {
     "X_PRICES": "X's published list",
     "USAGE_SOFT_LIMIT": "unset",
     "USAGE_HARD_LIMIT": "unset",
+    "NOTIFY_URL": "unset",
 }
 
 

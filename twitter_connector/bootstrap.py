@@ -18,6 +18,7 @@ from twitter_connector.accounts.backfill import Backfill
 from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.credentials_check import CredentialsCheck
 from twitter_connector.accounts.events_arrive import events_arrive
+from twitter_connector.accounts.notifications import Notifications
 from twitter_connector.accounts.polling import Polling
 from twitter_connector.accounts.refused_token import renewed_credentials, renewing
 from twitter_connector.accounts.registration import AccountRegistration
@@ -48,6 +49,7 @@ from twitter_connector.media.spool import spool
 from twitter_connector.model.account import POLL, Account
 from twitter_connector.model.work import Direction, Lease
 from twitter_connector.net.http_client import HttpClient
+from twitter_connector.net.notify import NotifyUrl
 from twitter_connector.net.public_fetch import Fetcher
 from twitter_connector.queue.accept import Inbox
 from twitter_connector.queue.clock import BrokerClock
@@ -105,6 +107,7 @@ class Services:
     files: Files
     challenge: OwnChallenge
     waiting: WaitingConversations
+    notifications: Notifications | None
     accounts: Accounts
     dead_letters: DeadLetters
     message_log: MessageLog
@@ -131,6 +134,12 @@ class Services:
     pairs: TokenPairs
     token_refresh: TokenRefresh
     wakeups: Wakeups
+
+
+def _notifications(settings: Settings, http_client: HttpClient, accounts: Accounts) -> Notifications | None:
+    if settings.notify_url is None:
+        return None
+    return Notifications(NotifyUrl(http_client, settings.notify_url), accounts)
 
 
 def _media_transfer(
@@ -175,7 +184,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     patient: for workers, which may wait for a broker that is away for a moment. wakeups: in place of Celery tasks.
     """
     keys = keys_of(settings.credentials_keys, settings.var_dir)
-    logs.hide("settings", *keys, *settings.api_tokens)
+    logs.hide("settings", *keys, *settings.api_tokens, *filter(None, [settings.notify_url]))
     client = connect(settings.redis_url, patient=patient)
     vault = Vault(keys)
     line = Line(client, patient=patient)
@@ -228,6 +237,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         files=files,
         challenge=challenge,
         waiting=WaitingConversations(client),
+        notifications=_notifications(settings, http_client, accounts),
         redis=client,
         clock=clock,
         installation=Installation(client, settings.var_dir, clock),

@@ -63,6 +63,7 @@ class Settings:
     x_prices: Mapping[str, Decimal] = field(default_factory=lambda: parse.prices("{}"))
     usage_soft_limit: Decimal | None = None
     usage_hard_limit: Decimal | None = None
+    notify_url: str | None = field(default=None, repr=False)
     message_log_days: int = 7
     message_log_max: int = 200_000
     log_level: str = "INFO"
@@ -128,6 +129,7 @@ class Settings:
             x_prices=read("X_PRICES", parse.prices, parse.prices("{}")),
             usage_soft_limit=read("USAGE_SOFT_LIMIT", parse.usd),
             usage_hard_limit=read("USAGE_HARD_LIMIT", parse.usd),
+            notify_url=read("NOTIFY_URL", parse.any_http_url),
             message_log_days=read("MESSAGE_LOG_DAYS", parse.at_least(0), cls.message_log_days),
             message_log_max=read("MESSAGE_LOG_MAX", parse.at_least(1), cls.message_log_max),
             log_level=read("LOG_LEVEL", parse.log_level, cls.log_level),

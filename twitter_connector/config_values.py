@@ -39,6 +39,15 @@ def http_url(raw: str) -> str:
     return raw.rstrip("/")
 
 
+def any_http_url(raw: str) -> str:
+    """Return an address as it is, with its query: it may contain a secret, so no error quotes it."""
+    parts = urlsplit(raw)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an http:// or https:// URL is needed")
+    _check_port(parts)
+    return raw
+
+
 def _check_port(parts: SplitResult) -> None:
     # urllib's own error quotes the port, which is part of the password if the password contains a slash.
     try:

@@ -8,7 +8,7 @@ import logging
 from twitter_connector import metrics
 from twitter_connector.accounts.broker_loss import fetch_missing, open_gaps
 from twitter_connector.accounts.channel_type import ensure_channel_type
-from twitter_connector.bootstrap import Services
+from twitter_connector.bootstrap import Services, described
 from twitter_connector.model.timestamps import epoch_ms, moment
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ def upkeep(services: Services) -> None:
         services.accounts.forget_retired()
         services.spending.log_reached(services.accounts.all(), services.locks.once)
         trim_dead_letters(services)
+        notify(services)
         _check_channel_type(services)
     snapshot = services.status.snapshot([account.id for account in services.accounts.all()])
     counts = {
@@ -65,6 +66,14 @@ def _restore_after_loss(services: Services) -> None:
     if not loss.handled:
         open_gaps(services.accounts.all(), services.accounts, moment(loss.since))
         services.installation.handled()
+
+
+def notify(services: Services) -> None:
+    """Tell NOTIFY_URL which accounts have begun to need a person, and which are well again."""
+    if services.notifications is not None:
+        accounts = services.accounts.all()
+        for account, shown in zip(accounts, described(services, accounts), strict=True):
+            services.notifications.notify(account, shown["attention"])
 
 
 def trim_dead_letters(services: Services) -> None:
