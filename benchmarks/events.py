@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from twitter_connector.model.webhook_signature import signature
+from twitter_connector.model.account import signature
 
 ACCOUNT_ID = "732739706"
 SECRET = "benchmark-consumer-secret"

@@ -396,6 +396,7 @@ LONG_MODULES = {
     "twitter_connector/bootstrap.py": "the one place that constructs everything",
     "twitter_connector/config.py": "one table: every variable with its reader",
     "twitter_connector/delivery/consumer.py": "one loop: lease, deliver, settle, postpone, give up",
+    "twitter_connector/delivery/intake.py": "one stored form: what a lane stores, written and read back",
     "twitter_connector/delivery/retry_policy.py": "the one place that acts on errors",
     "twitter_connector/errors.py": "the one list of error families and scopes",
     "twitter_connector/model/work.py": "the one list of what lanes and their effects carry",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -47,7 +46,7 @@ from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.delivery.worker import Worker
 from twitter_connector.media.spool import spool
 from twitter_connector.model.account import POLL, Account
-from twitter_connector.model.work import Direction, Lease
+from twitter_connector.model.work import Direction
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.notify import NotifyUrl
 from twitter_connector.net.public_fetch import Fetcher
@@ -63,7 +62,7 @@ from twitter_connector.queue.waiting import WaitingConversations
 from twitter_connector.queue.wakeups import Wakeups, celery_app
 from twitter_connector.startup import now, spool_directory
 from twitter_connector.store import account_view
-from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS, Accounts
+from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.app_sends import AppSends
 from twitter_connector.store.conversations import Conversations
 from twitter_connector.store.enquiries import Enquiries
@@ -303,7 +302,7 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
     from twitter_connector import metrics
 
     concurrency = Concurrency(services.settings.worker_concurrency)
-    inbound = _inbound_route(services, metrics.count_skipped(Direction.IN))
+    inbound = _inbound_route(services, metrics.count_skipped(Direction.IN), renewal)
     outbound = _outbound_route(services, metrics.count_skipped(Direction.OUT))
 
     def consumer(direction: Direction, route: Route, max_age: timedelta) -> Consumer:
@@ -357,22 +356,17 @@ def _person_wait(services: Services) -> Callable[[str, datetime], None]:
     return note
 
 
-def _inbound_route(services: Services, skipped: Callable[[str], None]) -> InboundRoute:
-    def lease_is_valid(lease: Lease) -> bool:
-        # For half its length a lease is certainly valid. After that, ask the broker.
-        young = time.monotonic() - lease.since < services.lanes.timings.lease / 2000
-        return young or services.lanes.renew(lease)
-
+def _inbound_route(services: Services, skipped: Callable[[str], None], renewal: LeaseRenewal) -> InboundRoute:
     return InboundRoute(
         cim=services.cim,
-        account=_account_of(services.accounts),
+        account=services.accounts.current,
         media_transfer=services.media_transfer,
         conversations=services.conversations,
         ledger=services.ledger,
         record_of=SendRecord,
         clock=services.clock,
         skipped=skipped,
-        lease_is_valid=lease_is_valid,
+        lease_is_valid=renewal.is_valid,
         names=CustomerNames(NamesStore(services.redis), services.twitter.person, may_look_up(services), services.clock),
     )
 
@@ -388,7 +382,7 @@ def may_look_up(services: Services) -> Callable[[Account], bool]:
 
 def _outbound_route(services: Services, skipped: Callable[[str], None]) -> OutboundRoute:
     return OutboundRoute(
-        account=_account_of(services.accounts),
+        account=services.accounts.current,
         twitter_for=services.twitter.messages,
         media_transfer=services.media_transfer,
         conversations=services.conversations,
@@ -406,8 +400,3 @@ def _outbound_route(services: Services, skipped: Callable[[str], None]) -> Outbo
         may_look_up=may_look_up(services),
         app_share=AppShare(services.app_sends, services.accounts.all, services.clock),
     )
-
-
-def _account_of(accounts: Accounts) -> Callable[[str], Account | None]:
-    # A change in another process counts here a second later; a registration counts at once.
-    return lambda id_: accounts.get(id_, max_age=REFRESH_PAUSE_SECONDS) or accounts.get(id_, max_age=0)

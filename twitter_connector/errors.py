@@ -1,6 +1,6 @@
 """Every failure the connector knows: its family says what to do, its scope says who waits.
 
-Errors are sorted where they happen (`twitter/http.py`, `cim/answers.py`, `cim/files.py`, `media/spool.py`). One place
+Errors are sorted where they happen (`twitter/http.py`, `cim/client.py`, `cim/files.py`, `media/spool.py`). One place
 acts on them: `delivery/retry_policy.py`, asked by `delivery/consumer.py`. Errors are frozen; `waiting` returns a copy.
 They survive pickling.
 """

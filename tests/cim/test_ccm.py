@@ -11,8 +11,7 @@ import pytest
 import responses
 
 from tests.loopback import Reply, loopback, raw_server
-from twitter_connector.cim.answers import SECONDS, classify
-from twitter_connector.cim.client import CcmClient
+from twitter_connector.cim.client import SECONDS, CcmClient, classify
 from twitter_connector.errors import ConnectorError, Permanent, RateLimited, Retryable, ServiceUnavailable
 from twitter_connector.net.answers import Answer
 from twitter_connector.net.http_client import HttpClient

@@ -10,8 +10,7 @@ import pytest
 
 from tests.fake_deliveries import ACME, ADA, IN, OUT, FakeDeliveries, read_event
 from twitter_connector.cim.envelope import load_message
-from twitter_connector.delivery.intake import message_entry, report_entry
-from twitter_connector.delivery.payload import decode, with_quote
+from twitter_connector.delivery.intake import decode, message_entry, report_entry, with_quote
 from twitter_connector.errors import Permanent, Retryable
 from twitter_connector.model.event import Activity, DmReceived, UnknownActivity
 from twitter_connector.model.work import AgentMessage, Direction, Entry, Report, TwitterEvent

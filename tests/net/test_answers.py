@@ -7,9 +7,8 @@ import socket
 import pytest
 
 from tests.loopback import raw_server
-from twitter_connector.net.answers import Answer, NotSent
+from twitter_connector.net.answers import Answer, Meaning, NotSent, meaning_of
 from twitter_connector.net.http_client import HttpClient
-from twitter_connector.net.status import Meaning, meaning_of
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.security.fuzz_effort import budget
 from tests.web.web_requests import PATH, cim, is_problem, post_event, stored
 from twitter_connector.bootstrap import Services
-from twitter_connector.model.json_depth import DEPTH_MAX
+from twitter_connector.model.json_fields import DEPTH_MAX
 from twitter_connector.web.request_body import NotJson, read_json
 
 

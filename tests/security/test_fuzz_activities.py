@@ -15,11 +15,11 @@ from tests.security.shapes import mutated, scalars, values
 from tests.web.web_requests import ACCOUNT, HEADER, PATH, SECRET, dm, post_event, signed
 from twitter_connector.bootstrap import Services
 from twitter_connector.cim.envelope import dump_message
-from twitter_connector.delivery.payload import decode, event_payload
+from twitter_connector.delivery.intake import decode, event_payload
 from twitter_connector.errors import Permanent
 from twitter_connector.messages.to_cim import to_cim
+from twitter_connector.model.account import signature
 from twitter_connector.model.message import CimMessage
-from twitter_connector.model.webhook_signature import signature
 from twitter_connector.model.work import Direction, TwitterEvent
 from twitter_connector.twitter.account_activity import load, raw_events
 from twitter_connector.web.request_body import NotJson, read_json

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.loopback import Loopback, Reply, Seen, loopback
-from twitter_connector.model.webhook_signature import signature
+from twitter_connector.model.account import signature
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.twitter import own_challenge
 from twitter_connector.twitter.own_challenge import OwnChallenge

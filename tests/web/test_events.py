@@ -19,8 +19,7 @@ from tests.brokers import Broker, running, services_of
 from tests.web.web_requests import ACCOUNT, HEADER, PATH, cim, dm, is_problem, post_event, signed, stored
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
-from twitter_connector.model.account import Account
-from twitter_connector.model.webhook_signature import signature
+from twitter_connector.model.account import Account, signature
 from twitter_connector.model.work import Direction
 from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.vault import Vault, keys_of

@@ -14,8 +14,7 @@ from flask.testing import FlaskClient
 
 from tests.web.web_requests import ACCOUNT, HEADER, PATH, SECRET, cim, dm, is_problem, post_event, signed, stored
 from twitter_connector.bootstrap import Services
-from twitter_connector.model.account import Credentials
-from twitter_connector.model.webhook_signature import signature
+from twitter_connector.model.account import Credentials, signature
 from twitter_connector.web.webhook_signature import is_genuine
 
 VECTORS = json.loads((Path(__file__).parents[1] / "payloads" / "signature_vectors.json").read_text("utf-8"))

@@ -1,23 +1,26 @@
-"""Calls CCM: posts messages and delivery reports, reads configuration, channel types and channels."""
+"""Calls CCM: posts messages and delivery reports, reads configuration, channels and their types. Classifies answers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from twitter_connector.errors import ServiceUnavailable
-from twitter_connector.net.answers import Answer, NoAnswer, NotSent
+from twitter_connector.errors import ConnectorError, Permanent, RateLimited, Retryable, ServiceUnavailable
+from twitter_connector.net.answers import Answer, Meaning, NoAnswer, NotSent, meaning_of
 from twitter_connector.net.http_client import HttpClient
+from twitter_connector.net.retry_after import retry_after
 
-from .answers import SECONDS, classify
 from .channel_configuration import WRAPPERS
 
-# Also answered by a CCM, or a server in its place, that has no such address.
+# The gateway before CCM cuts off after ten seconds, so an answer after that will not come.
+SECONDS = 10.0
+_GATEWAY_PAUSE = timedelta(seconds=5)
 # The route exists, and wants another method or a body.
 _REFUSES_GET = frozenset({400, 405, 415, 422})
+# Also answered by a CCM, or a server in its place, that has no such address.
 _NOTHING_THERE = frozenset({404, 405, 501})
 
 
@@ -72,26 +75,19 @@ class CcmClient:
         answer = self._exchange("GET", "/message/receive", SECONDS)
         if answer.status in _REFUSES_GET or (known_by_its_channel_types and answer.status in _NOTHING_THERE):
             return "answers and takes messages"
-        failure = classify(answer, self._clock())
-        if failure is not None:
-            raise failure
+        self._require(answer)
         return f"answers (HTTP {answer.status})"
 
     def _post(self, path: str, body: bytes, seconds: float) -> None:
         headers = {"Content-Type": "application/json"}
-        answer = self._exchange("POST", path, seconds, data=body, headers=headers)
-        failure = classify(answer, self._clock())
-        if failure is not None:
-            raise failure
+        self._require(self._exchange("POST", path, seconds, data=body, headers=headers))
 
     def _get(self, path: str) -> Any:
         """Return the JSON value at an address, or None if nothing is there."""
         answer = self._exchange("GET", path, SECONDS)
         if answer.status in _NOTHING_THERE:
             return None
-        failure = classify(answer, self._clock())
-        if failure is not None:
-            raise failure
+        self._require(answer)
         return answer.json()
 
     def _exchange(self, method: str, path: str, seconds: float, **kwargs: Any) -> Answer:
@@ -99,6 +95,11 @@ class CcmClient:
             return self._http_client.exchange(method, f"{self._base}{path}", seconds=seconds, **kwargs)
         except (NotSent, NoAnswer) as error:
             raise ServiceUnavailable("ccm_unreachable", f"CCM cannot be reached: {error}.") from error
+
+    def _require(self, answer: Answer) -> None:
+        failure = classify(answer, self._clock())
+        if failure is not None:
+            raise failure
 
 
 def _attributes(value: Any) -> list[Any]:
@@ -111,3 +112,89 @@ def _attributes(value: Any) -> list[Any]:
             if rows := _attributes(value.get(name)):
                 return rows
     return []
+
+
+def classify(answer: Answer, now: datetime) -> ConnectorError | None:
+    """Return the error that CCM's answer stands for, or None if CCM has the message.
+
+    A body with status FAILED is a failure, even with HTTP 200. A web page is not CCM's answer, whatever its status.
+    """
+    status = answer.status
+    body = _report(answer.json())
+    if isinstance(body, Mapping) and str(body.get("status") or "").upper() == "FAILED":
+        return _failed(str(body.get("reasonCode") or ""), status)
+    match meaning_of(status):
+        case Meaning.SUCCESS if answer.is_web_page:
+            return _wrong_address(f"HTTP {status} and a web page", status)
+        case Meaning.SUCCESS:
+            return None
+        case Meaning.LIMITED:
+            return RateLimited(
+                "ccm_rate_limited",
+                "The gateway before CCM limits the rate.",
+                until=retry_after(answer.headers, now) or now + _GATEWAY_PAUSE,
+                status=status,
+            )
+        case Meaning.UNAVAILABLE:
+            sentence, later = f"CCM is not available (HTTP {status}).", retry_after(answer.headers, now)
+            return ServiceUnavailable("ccm_unavailable", sentence, until=later, status=status)
+        case Meaning.UNAUTHORIZED:
+            # Nothing is wrong with the message: it waits until the gateway lets us in.
+            return Retryable(
+                "ccm_refuses_access",
+                f"The gateway before CCM wants authentication (HTTP {status}). Use CCM's address inside the cluster as "
+                "CCM_URL, or open the route /ccm/message*.",
+                ours=True,
+                status=status,
+            )
+        case Meaning.REDIRECT:
+            return Permanent(
+                "ccm_redirects",
+                f"CCM_URL answers with a redirect (HTTP {status}). Correct CCM_URL.",
+                ours=True,
+                status=status,
+            )
+        case Meaning.GONE if status == 404:
+            return _wrong_address("HTTP 404", status)
+        case Meaning.TOO_LARGE:
+            sentence = "The message is larger than CCM accepts (HTTP 413)."
+            return Permanent("ccm_message_too_large", sentence, status=status)
+    return Permanent("ccm_refused", f"CCM did not accept the message (HTTP {status}).", ours=True, status=status)
+
+
+def _wrong_address(answer: str, status: int) -> Permanent:
+    return Permanent(
+        "ccm_url_wrong",
+        f"CCM_URL leads to a server that has no /message/receive ({answer}): with the gateway's host the URL ends "
+        "in /ccm, inside the cluster it has no path. Correct CCM_URL, then replay the dead letters.",
+        ours=True,
+        status=status,
+    )
+
+
+def _report(body: object) -> object:
+    """Return the delivery notification in an answer: documented bare, taken out of its envelope where it has one."""
+    inner = body.get("body") if isinstance(body, Mapping) else None
+    return inner if isinstance(inner, Mapping) else body
+
+
+def _failed(reason_code: str, status: int) -> ConnectorError:
+    if reason_code == "404":
+        return Permanent(
+            "channel_unknown",
+            "CCM knows no channel with this account id as its service identifier. Create the channel in Unified Admin, "
+            "then replay the dead letters.",
+            ours=True,
+            code=404,
+            status=status,
+        )
+    code = int(reason_code) if reason_code.isascii() and reason_code.isdecimal() and len(reason_code) < 6 else None
+    # Anything but a number might be the text that failed.
+    named = f" ({code})" if code is not None else ""
+    return Permanent(
+        "ccm_reported_failed",
+        f"CCM took the message and reported FAILED{named}.",
+        ours=True,
+        code=code,
+        status=status,
+    )

@@ -15,9 +15,8 @@ from twitter_connector.errors import (
     Scope,
     ServiceUnavailable,
 )
-from twitter_connector.net.answers import Answer
+from twitter_connector.net.answers import Answer, Meaning, meaning_of
 from twitter_connector.net.retry_after import retry_after
-from twitter_connector.net.status import Meaning, meaning_of
 
 # Only messages with files wait for the file engine.
 _WHERE: dict[str, Any] = {"scope": Scope.ENDPOINT, "endpoint": Endpoint.FILE_ENGINE}

@@ -28,8 +28,8 @@ from twitter_connector.model.work import (
 )
 
 from .concurrency import Concurrency
+from .intake import ReadEvent, decode
 from .lease_renewal import LeaseRenewal
-from .payload import ReadEvent, decode
 from .ports import LanesPort
 from .retry_policy import GiveUp, Pause, RetryPolicy, Wait
 

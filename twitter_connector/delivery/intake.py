@@ -1,22 +1,51 @@
-"""Stores verified events and messages in their lanes: once each, as received, in one round trip to the broker."""
+"""Stores verified events and messages in their lanes, once each, in one round trip to the broker; and reads them back.
+
+A lane stores JSON that says what it is: it has a version ("v") and a "kind"; events also have the "flavour" of X's API
+that sent them. The keys of 0.1.0 ("activity", "message", "quote") are still there, and what 0.1.0 stored is read too:
+old and new processes can share a broker.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
+from twitter_connector.cim.envelope import dump_message, load_message
+from twitter_connector.errors import Permanent, Retryable
 from twitter_connector.messages.registry import IGNORED
 from twitter_connector.messages.text import fingerprint
 from twitter_connector.messages.to_twitter import to_plan
-from twitter_connector.model.event import CHAT, DM, READ, TYPING, RawEvent, order_of
+from twitter_connector.model.account import V1
+from twitter_connector.model.event import CHAT, DM, READ, TYPING, Activity, RawEvent, order_of
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.message_log import Arrival
 from twitter_connector.model.plan import ShowTyping
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.usage import DM_RECEIVED
-from twitter_connector.model.work import Direction, EchoSeen, Effect, Entry, TypingIndicator, Used
+from twitter_connector.model.work import (
+    AgentMessage,
+    Direction,
+    EchoSeen,
+    Effect,
+    Entry,
+    Report,
+    TwitterEvent,
+    TypingIndicator,
+    Used,
+    Work,
+)
 
-from .payload import event_payload, message_payload, report_payload
 from .ports import InboxPort
+
+VERSION = 1
+EVENT, MESSAGE, REPORT = "event", "message", "report"
+
+# Reads an event in full, given its envelope and flavour. Raises Permanent(unreadable_event).
+ReadEvent = Callable[[Mapping[str, Any], str], Activity]
+
+# Reuse one encoder; json.dumps creates one for each call.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 # Suffixes of lanes. Reports to CIM, and what a customer has read, do not wait behind the conversation's messages.
 REPORTS = "~reports"
@@ -135,3 +164,52 @@ def report_entry(report: CimMessage) -> Entry:
 def take_in_message(message: CimMessage, inbox: InboxPort) -> bool:
     """Store a message from CCM and return whether it was new. Raises StoreUnavailable; then it was not stored."""
     return inbox.accept([message_entry(message)])[0]
+
+
+def event_payload(event: RawEvent) -> str:
+    """Return the payload of an event, its envelope as received."""
+    return _encode({"activity": event.envelope, "v": VERSION, "kind": EVENT, "flavour": event.flavour})
+
+
+def message_payload(message: CimMessage) -> str:
+    """Return the payload of an agent's message. It names no flavour: the account's is looked up when it is sent."""
+    return _encode({"message": dump_message(message), "v": VERSION, "kind": MESSAGE})
+
+
+def report_payload(report: CimMessage) -> str:
+    """Return the payload of a delivery notification of ours."""
+    return _encode({"message": dump_message(report), "v": VERSION, "kind": REPORT})
+
+
+def with_quote(payload: str, quote: str) -> str:
+    """Return the payload of a reply, with the quote that stands above it."""
+    return _encode({**json.loads(payload), "quote": quote})
+
+
+def decode(payload: str, direction: Direction, read_event: ReadEvent) -> Work:
+    """Return what an entry of this direction is.
+
+    Raises Permanent(unreadable_event, unreadable_entry), and Retryable for an entry of a later version.
+    """
+    stored = json.loads(payload)
+    if stored.get("v", VERSION) > VERSION:
+        raise Retryable(
+            "entry_of_later_version",
+            "A later version of the connector stored this message. It waits until a worker of that version takes it.",
+            ours=True,
+        )
+    match stored.get("kind") or _kind_of_0_1_0(stored, direction):
+        case "event":
+            return TwitterEvent(read_event(stored["activity"], stored.get("flavour", V1)))
+        case "message":
+            quote = stored.get("quote")
+            return AgentMessage(load_message(stored["message"]), quote if isinstance(quote, str) else None)
+        case "report":
+            return Report(stored["message"])
+    raise Permanent("unreadable_entry", "The stored message is of an unknown kind.", ours=True)
+
+
+def _kind_of_0_1_0(stored: Mapping[str, Any], direction: Direction) -> str:
+    if "activity" in stored:
+        return EVENT
+    return REPORT if direction is Direction.IN else MESSAGE

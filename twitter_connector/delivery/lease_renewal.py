@@ -42,6 +42,13 @@ class LeaseRenewal:
             with self._lock:
                 self._leased.pop(lease.token, None)
 
+    def is_valid(self, lease: Lease) -> bool:
+        """Return whether this worker still has the lane. Raises StoreUnavailable.
+
+        For more than its own interval a lease is certainly valid. After that the broker is asked.
+        """
+        return self._clock() - lease.since < self._every or self._lanes.renew(lease)
+
     def renew_due(self) -> None:
         """Renew every lease that is older than `every` seconds. Forget lost ones, and those of stuck threads."""
         now = self._clock()

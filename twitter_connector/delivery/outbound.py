@@ -28,9 +28,9 @@ from twitter_connector.model.work import (
 from .app_share import AppShare
 from .consumer import Attempt, log_line
 from .intake import READ_MARKS, dm_entry_id, report_entry
+from .intake import with_quote as with_quote_kept
 from .limits import Endpoints
 from .media import MediaTransfer
-from .payload import with_quote as with_quote_kept
 from .ports import ConversationsPort, SendLedgerPort, SendRecordPort, TwitterFor
 from .reply_quote import ReplyQuotes
 from .send_step import SendStep, SendTools

@@ -12,8 +12,8 @@ from twitter_connector.model.event import CustomerTyping
 from twitter_connector.model.work import AgentMessage, Direction, TwitterEvent, Work
 
 from .inbound import InboundRoute
+from .intake import ReadEvent, decode
 from .outbound import OutboundRoute
-from .payload import ReadEvent, decode
 from .ports import LanesPort
 
 log = logging.getLogger(__name__)

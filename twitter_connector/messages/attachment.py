@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from twitter_connector.model.json_fields import Fields, mapping_in, number_in, text_in
 from twitter_connector.model.message import CimMessage, StoredFile
 from twitter_connector.model.plan import MediaRef
 
-from .body_fields import Body, mapping_of, number_of, text_of
 from .kinds.text import written_text
 from .markdown import plain_text
 from .text import one_line
@@ -18,17 +18,17 @@ _mime = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+*-]*")
 _tag = re.compile(r"^[0-9]+_+")
 
 
-def attachment_of(body: Body) -> MediaRef | None:
+def attachment_of(body: Fields) -> MediaRef | None:
     """Return the body's file; None if it names no address."""
-    attachment = mapping_of(body, "attachment")
-    url = text_of(attachment, "mediaUrl", "mediaURL", "url") or text_of(body, "mediaUrl", "mediaURL")
+    attachment = mapping_in(body, "attachment")
+    url = text_in(attachment, "mediaUrl", "mediaURL", "url") or text_in(body, "mediaUrl", "mediaURL")
     if not url:
         return None
-    size = number_of(attachment, "size")
+    size = number_in(attachment, "size")
     return MediaRef(
         url=url,
-        name=_base_name(text_of(attachment, "mediaName") or _named_file(body)) or name_in(url),
-        mime_type=mime_type_of(text_of(attachment, "mimeType")),
+        name=_base_name(text_in(attachment, "mediaName") or _named_file(body)) or name_in(url),
+        mime_type=mime_type_of(text_in(attachment, "mimeType")),
         size_bytes=int(size) if size is not None and size >= 1 else None,
     )
 
@@ -62,13 +62,13 @@ def words_with(message: CimMessage, ref: MediaRef | None) -> str:
     """Return the text beside the file: body text and caption, each once. A caption that is only the file's name, which
     desks add by themselves, is left out."""
     body = message.body
-    attachment = mapping_of(body, "attachment")
-    names = {_named_file(body), text_of(attachment, "mediaName"), text_of(attachment, "mediaLabel")}
+    attachment = mapping_in(body, "attachment")
+    names = {_named_file(body), text_in(attachment, "mediaName"), text_in(attachment, "mediaLabel")}
     if ref is not None:
         names |= {ref.name, name_in(ref.url), ref.url}
     known = {form for name in names if name for form in _comparable(name)}
     parts: list[str] = []
-    for part in (written_text(message).strip(), text_of(body, "caption") or text_of(attachment, "caption")):
+    for part in (written_text(message).strip(), text_in(body, "caption") or text_in(attachment, "caption")):
         if part and part not in parts and known.isdisjoint(_comparable(part)):
             parts.append(part)
     return plain_text("\n".join(parts))
@@ -89,8 +89,8 @@ def public_link(public_base: str, name: str) -> str:
     return f"{public_base.rstrip('/')}/api/downloadFileStream?filename={quote(name, safe='')}"
 
 
-def _named_file(body: Body) -> str:
-    return text_of(mapping_of(body, "additionalDetails"), "fileName", "filename")
+def _named_file(body: Fields) -> str:
+    return text_in(mapping_in(body, "additionalDetails"), "fileName", "filename")
 
 
 def _base_name(text: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from twitter_connector.model.json_fields import Fields, items_in, mapping_in, spelling, text_in
 from twitter_connector.model.plan import Choice, LinkButton, QuickReply
 
-from .body_fields import Body, items_of, mapping_of, spelling, text_of
 from .kinds.button_click import metadata
 from .markdown import plain_text
 from .text import holds_link, one_line, shortened
@@ -47,18 +47,18 @@ class Button:
         return is_web_address(self.target)
 
 
-def read_buttons(body: Body) -> tuple[Button, ...]:
+def read_buttons(body: Fields) -> tuple[Button, ...]:
     """Return the buttons of a body or of a carousel's element, in their order."""
     buttons = []
-    for number, item in enumerate(items_of(body, "buttons"), start=1):
+    for number, item in enumerate(items_in(body, "buttons"), start=1):
         raw = {"title": item} if isinstance(item, str) else item
         if isinstance(raw, dict):
             buttons.append(_button(raw, number))
     return tuple(buttons)
 
 
-def _button(raw: Body, number: int) -> Button:
-    details = mapping_of(raw, "additionalButtonDetails")
+def _button(raw: Fields, number: int) -> Button:
+    details = mapping_in(raw, "additionalButtonDetails")
     payload = _payload(raw.get("payload"))
     target = _target(spelling(raw.get("type")), raw, details, payload.strip())
     description = _words(details, "description") or _words(raw, "description")
@@ -71,12 +71,12 @@ def _button(raw: Body, number: int) -> Button:
     )
 
 
-def _target(kind: str, raw: Body, details: Body, payload: str) -> str:
+def _target(kind: str, raw: Fields, details: Fields, payload: str) -> str:
     if kind in _OPENS:
-        places = (payload, text_of(raw, "url"), text_of(details, "url", "link"))
+        places = (payload, text_in(raw, "url"), text_in(details, "url", "link"))
         return next((place for place in places if is_web_address(place)), next(filter(None, places), ""))
     if kind in _CALLS:
-        return payload or text_of(raw, "phone", "phoneNumber") or text_of(details, "phone", "phoneNumber")
+        return payload or text_in(raw, "phone", "phoneNumber") or text_in(details, "phone", "phoneNumber")
     return ""
 
 
@@ -86,8 +86,8 @@ def _payload(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _words(body: Body, *names: str) -> str:
-    return one_line(plain_text(text_of(body, *names)))
+def _words(body: Fields, *names: str) -> str:
+    return one_line(plain_text(text_in(body, *names)))
 
 
 def is_web_address(text: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -147,3 +149,12 @@ class Account:
             or not set(self.consumer_secrets).isdisjoint(other.consumer_secrets)
             or (self.webhook is not None and other.webhook is not None and self.webhook.id == other.webhook.id)
         )
+
+
+def signature(consumer_secret: str, message: bytes) -> str:
+    """Return how X, and our answer to its challenge, signs a message: `sha256=` and the Base64 HMAC-SHA256 of it.
+
+    https://docs.x.com/x-api/webhooks/introduction
+    """
+    digest = hmac.digest(consumer_secret.encode(), message, hashlib.sha256)
+    return f"sha256={base64.b64encode(digest).decode('ascii')}"

@@ -1,4 +1,4 @@
-"""What comes back from an HTTP exchange, and the ways in which it can fail. Knows neither X nor CIM."""
+"""What comes back from an HTTP exchange, what its status means, and how it can fail. Knows neither X nor CIM."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 import urllib3
@@ -41,6 +42,46 @@ class TooMuch(Exception):
 
     def __str__(self) -> str:
         return f"more than {self.ceiling / 1_048_576:.4g} MB ({self.ceiling:,} bytes)"
+
+
+class Meaning(Enum):
+    """The classes of HTTP statuses. Each client turns the class into its own error."""
+
+    SUCCESS = "success"
+    REDIRECT = "redirect"
+    UNAUTHORIZED = "unauthorized"
+    """401 or 403: the caller may not do this. Nothing is said about the message."""
+    GONE = "gone"
+    """404 or 410: nothing is at this address, or not any more."""
+    TOO_LARGE = "too_large"
+    LIMITED = "limited"
+    UNAVAILABLE = "unavailable"
+    """5xx, and the two statuses that say that the request was not processed. It may work later."""
+    REFUSED = "refused"
+    """Any other 4xx: the request will be refused again."""
+
+
+_MEANINGS = {
+    401: Meaning.UNAUTHORIZED,
+    403: Meaning.UNAUTHORIZED,
+    404: Meaning.GONE,
+    408: Meaning.UNAVAILABLE,
+    410: Meaning.GONE,
+    413: Meaning.TOO_LARGE,
+    # X's own number for a limit, from before 429 existed.
+    420: Meaning.LIMITED,
+    425: Meaning.UNAVAILABLE,
+    429: Meaning.LIMITED,
+}
+
+
+def meaning_of(status: int) -> Meaning:
+    """Return the meaning of an HTTP status. https://www.rfc-editor.org/rfc/rfc9110#section-15"""
+    if status >= 500:
+        return Meaning.UNAVAILABLE
+    if status >= 400:
+        return _MEANINGS.get(status, Meaning.REFUSED)
+    return Meaning.SUCCESS if 200 <= status < 300 else Meaning.REDIRECT
 
 
 @dataclass(frozen=True)

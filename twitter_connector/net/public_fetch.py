@@ -23,11 +23,10 @@ from urllib3.util import Url, parse_url
 from twitter_connector.errors import ConnectorError, Endpoint, Permanent, Scope, ServiceUnavailable
 
 from .addresses import is_loopback, is_public
-from .answers import WEB_PAGES, Incoming, body_chunks, file_chunks, lower, media_type
+from .answers import WEB_PAGES, Incoming, Meaning, body_chunks, file_chunks, lower, meaning_of, media_type
 from .deadline import Pool, TlsPool, deadline
 from .http_client import CONNECT_SECONDS
 from .retry_after import retry_after
-from .status import Meaning, meaning_of
 
 SECONDS = 60.0
 # The longest wait between two tries, whatever an unknown server asks for.

@@ -62,6 +62,10 @@ class Accounts:
         self._cache[account_id] = (self._clock(), account)
         return account
 
+    def current(self, account_id: str) -> Account | None:
+        """Return the account as read at most a second ago, or None if nobody registered it by now."""
+        return self.get(account_id, max_age=REFRESH_PAUSE_SECONDS) or self.get(account_id, max_age=0)
+
     def fresh(self, account_id: str) -> Account | None:
         """Return the account if this process read it recently, otherwise None. Never asks the broker."""
         known = self._cache.get(account_id)

@@ -20,10 +20,10 @@ from twitter_connector.model.event import (
     UnknownActivity,
     id_text,
 )
+from twitter_connector.model.json_fields import mapping_of
 
 from . import dm_objects
 from .dm_objects import raw_event
-from .lenient_fields import mapping_of
 
 _FAMILIES = (DM, TYPING, READ)
 _NOT_EVENTS = frozenset({"for_user_id", "users", "apps", "user_has_blocked", "is_blocked_by"})

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twitter_connector.model.event import Media, Place, Variant, id_text
+from twitter_connector.model.json_fields import integer_of, mapping_of, mappings_in, text_of
 
-from .lenient_fields import integer_of, mapping_of, mappings_of, text_of
 
-
-def has(attachment: Mapping[str, Any], kind: str) -> bool:
-    """Return whether an attachment is of this kind, "media" or "location".
+def attached(attachment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of DmReceived that an attachment gives: `media`, `place`, both or none.
 
     Its type is enough: an attachment that cannot be read becomes a note to the agent.
     """
-    return bool(attachment.get(kind)) or attachment.get("type") == kind
+    kinds: tuple[tuple[str, str, Callable[[Mapping[str, Any]], Media | Place]], ...] = (
+        ("media", "media", media_of),
+        ("location", "place", place_of),
+    )
+    return {
+        field: read(mapping_of(attachment.get(kind)))
+        for kind, field, read in kinds
+        if attachment.get(kind) or attachment.get("type") == kind
+    }
 
 
 def media_of(media: Mapping[str, Any]) -> Media:
     """Return a photo, GIF or video. Its kind and addresses are "" where X's event does not name them."""
-    variants = mappings_of(media, "video_info", "variants")
+    variants = mappings_in(mapping_of(media.get("video_info")), "variants")
     url = text_of(media.get("media_url_https")) or text_of(media.get("media_url"))
     return Media(
         id=id_text(media.get("id_str")) or id_text(media.get("id")),

@@ -28,10 +28,10 @@ from twitter_connector.model.event import (
     RawEvent,
     id_text,
 )
+from twitter_connector.model.json_fields import integer_of, mapping_of, mappings_in, text_of
 from twitter_connector.model.timestamps import LAST_MS, id_ms, moment
 
-from .dm_attachments import has, media_of, place_of
-from .lenient_fields import integer_of, mapping_of, mappings_of, text_of
+from .dm_attachments import attached
 
 
 def raw_event(family: str, event: object, account_id: str, users: Mapping[str, Any]) -> RawEvent:
@@ -75,7 +75,8 @@ def _words(data: object) -> tuple[str | None, tuple[Link, ...]]:
     if not isinstance(data, Mapping) or not isinstance(text, str):
         return None, ()
     pairs = [
-        (text_of(url.get("url")), text_of(url.get("expanded_url"))) for url in mappings_of(data, "entities", "urls")
+        (text_of(url.get("url")), text_of(url.get("expanded_url")))
+        for url in mappings_in(mapping_of(data.get("entities")), "urls")
     ]
     return text, tuple(Link(short, expanded or short) for short, expanded in pairs if short)
 
@@ -135,8 +136,7 @@ def _direct_message(event: Mapping[str, Any], account_id: str, people: Mapping[s
     return DmReceived(
         **common,
         sender=_person(people, sender),
-        media=media_of(mapping_of(attachment.get("media"))) if has(attachment, "media") else None,
-        place=place_of(mapping_of(attachment.get("location"))) if has(attachment, "location") else None,
+        **(attached(attachment) if attachment else {}),
         answer=QuickReplyAnswer(text_of(metadata) if metadata else metadata) if isinstance(answer, Mapping) else None,
         welcome_message_id=text_of(via.get("welcome_message_id")) or None,
         prompt_tweet_id=text_of(via.get("tweet_id")) or None,

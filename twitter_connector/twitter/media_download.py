@@ -20,10 +20,9 @@ from twitter_connector.errors import ConnectorError, Endpoint, Permanent, RateLi
 from twitter_connector.model.account import Credentials
 from twitter_connector.model.event import Media, Variant
 from twitter_connector.net.addresses import is_loopback
-from twitter_connector.net.answers import Incoming, NoAnswer, NotSent, file_chunks
+from twitter_connector.net.answers import Incoming, Meaning, NoAnswer, NotSent, file_chunks, meaning_of
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.retry_after import retry_after
-from twitter_connector.net.status import Meaning, meaning_of
 
 from .http import reset_time
 from .oauth1 import signature, user_auth

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from twitter_connector.errors import ConnectorError, Endpoint, MediaTooLarge, Permanent
+from twitter_connector.model.json_fields import text_of
 from twitter_connector.model.plan import Upload
 
-from .lenient_fields import text_of
 from .quoted_words import WORDS_MAX_CHARS, quotable
 
 

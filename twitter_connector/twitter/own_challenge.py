@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from requests.utils import get_environ_proxies
 
+from twitter_connector.model.account import signature
 from twitter_connector.model.subscription import ChallengeAnswer
-from twitter_connector.model.webhook_signature import signature
 from twitter_connector.net.answers import NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from .lenient_fields import text_of
+from twitter_connector.model.json_fields import text_of
 
 # Of X's words an error keeps this much.
 WORDS_MAX_CHARS = 300

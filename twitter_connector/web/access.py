@@ -1,4 +1,4 @@
-"""Decides who may call the internal routes, and reads request bodies up to a limit."""
+"""Decides who may call the internal routes."""
 
 from __future__ import annotations
 
@@ -10,63 +10,22 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from flask import Response, current_app, g, request
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+from flask import Response, current_app, request
 
 from twitter_connector.metrics import REFUSED
 
 from .context import services
 from .forwarded import ALSO_NAMING, caller, is_inside
-from .middleware import BODY_READ
 from .problems import problem
 from .token_attempts import Attempts
 
 log = logging.getLogger(__name__)
 
-INTERNAL_BODY_MAX_BYTES = 64 * 1024
 # Content types that a foreign web page may post from a browser inside the network without a preflight request.
 # https://fetch.spec.whatwg.org/#cors-safelisted-request-header
 _UNASKED_TYPES = ("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def read_body(most: int) -> bytes:
-    """Return the request's body, at most `most` bytes.
-
-    Raises RequestEntityTooLarge (413) before more than that is read, and BadRequest (400) if the body breaks off.
-    """
-    declared = request.environ.get("CONTENT_LENGTH", "")
-    if declared.isascii() and declared.isdecimal() and 0 < int(declared) <= most:
-        # The common case skips werkzeug's checks: they cost as much as parsing the body.
-        return _whole(int(declared))
-    g.body_limit = most
-    # werkzeug refuses a declared length by itself. Without one it stops at the limit without an error, so we allow
-    # one byte more: it tells a body that is too long from one that just fits.
-    request.max_content_length = most + 1
-    try:
-        body = request.get_data(cache=False)
-    except HTTPException:
-        raise
-    except Exception as error:  # noqa: BLE001 - each server raises its own for broken chunks and lost callers
-        log.info("body_unreadable", extra={"error": type(error).__name__})
-        raise BadRequest("The body could not be read to its end.") from None
-    if len(body) > most:
-        raise RequestEntityTooLarge
-    request.environ[BODY_READ] = True
-    return body
-
-
-def _whole(size: int) -> bytes:
-    try:
-        body: bytes = request.environ["wsgi.input"].read(size)
-    except Exception as error:  # noqa: BLE001 - as above
-        log.info("body_unreadable", extra={"error": type(error).__name__})
-        body = b""
-    if len(body) != size:
-        raise BadRequest("The body could not be read to its end.")
-    request.environ[BODY_READ] = True
-    return body
 
 
 def internal(view: F) -> F:

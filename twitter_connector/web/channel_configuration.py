@@ -6,9 +6,9 @@ from flask import Blueprint, Response, jsonify
 
 from twitter_connector.cim.channel_configuration import load_channel_type, load_push
 
-from .access import INTERNAL_BODY_MAX_BYTES, internal
+from .access import internal
 from .context import services
-from .request_body import json_body
+from .request_body import INTERNAL_BODY_MAX_BYTES, json_body
 
 bp = Blueprint("configuration", __name__)
 

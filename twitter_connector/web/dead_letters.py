@@ -13,10 +13,10 @@ from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.queue.replay import replay
 
-from .access import INTERNAL_BODY_MAX_BYTES, internal
+from .access import internal
 from .context import services
 from .problems import problem
-from .request_body import json_body
+from .request_body import INTERNAL_BODY_MAX_BYTES, json_body
 
 bp = Blueprint("dead_letters", __name__)
 

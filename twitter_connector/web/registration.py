@@ -8,10 +8,10 @@ from werkzeug.exceptions import MethodNotAllowed
 from twitter_connector.accounts.registration_request import load_registration
 from twitter_connector.accounts.registration_steps import StepFailed
 
-from .access import INTERNAL_BODY_MAX_BYTES, internal
+from .access import internal
 from .context import services
 from .problems import problem
-from .request_body import json_body
+from .request_body import INTERNAL_BODY_MAX_BYTES, json_body
 
 bp = Blueprint("admin", __name__)
 

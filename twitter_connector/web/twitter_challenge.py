@@ -11,9 +11,8 @@ from flask import Blueprint, Response, request
 
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.model.account import Account
+from twitter_connector.model.account import Account, signature
 from twitter_connector.model.timestamps import epoch_ms
-from twitter_connector.model.webhook_signature import signature
 
 from .context import services
 from .problems import problem

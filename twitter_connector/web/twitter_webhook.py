@@ -18,12 +18,11 @@ from twitter_connector.model.account import Account
 from twitter_connector.model.event import RawEvent, is_id
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 
-from .access import read_body
 from .context import services
 from .problems import problem
 from .refused_events import refused
 from .replay_report import note_replay_report
-from .request_body import NotJson, read_json
+from .request_body import NotJson, read_body, read_json
 from .unknown_accounts import unknown_account, unknown_account_reads
 from .webhook_signature import (
     SIGNATURE,

@@ -14,9 +14,8 @@ from flask import Response, request
 
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import ConnectorError, StoreUnavailable
-from twitter_connector.model.account import Account
+from twitter_connector.model.account import Account, signature
 from twitter_connector.model.event import RawEvent
-from twitter_connector.model.webhook_signature import signature
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 
 log = logging.getLogger(__name__)

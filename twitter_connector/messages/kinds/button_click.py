@@ -14,7 +14,7 @@ from typing import Any
 
 from twitter_connector.model.event import Activity as Event
 from twitter_connector.model.event import DmReceived
-from twitter_connector.model.json_depth import is_too_deep
+from twitter_connector.model.json_fields import is_too_deep
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Asked, Choice
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
+from twitter_connector.model.json_fields import mapping_in, text_in
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Asked, Plan
 
-from ..body_fields import mapping_of, text_of
 from ..button_options import Button, choices_of, link_buttons, numbered_list, quick_replies, read_buttons
 from ..kind import Kind
 from ..markdown import plain_text
@@ -55,8 +55,8 @@ def prompt_of(message: CimMessage) -> str:
     text = plain_text(written_text(message))
     if text.strip():
         return text
-    interactive = mapping_of(mapping_of(message.body, "additionalDetails"), "interactive")
-    parts = [text_of(mapping_of(interactive, name), "text") for name in ("header", "body", "footer")]
+    interactive = mapping_in(mapping_in(message.body, "additionalDetails"), "interactive")
+    parts = [text_in(mapping_in(interactive, name), "text") for name in ("header", "body", "footer")]
     return plain_text("\n".join(part for part in parts if part))
 
 

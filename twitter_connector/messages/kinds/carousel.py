@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
+from twitter_connector.model.json_fields import Fields, mapping_in, mappings_in, text_in
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Asked, MediaRef, Plan, SendDm
 
 from ..attachment import name_in
-from ..body_fields import Body, mapping_of, mappings_of, text_of
 from ..button_options import (
     Button,
     choices_of,
@@ -58,7 +58,7 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
     Options are numbered through all cards, because Twitter offers quick replies at the end of a conversation only.
     Where they all fit, they are offered there as well.
     """
-    cards = [card for card in map(_card, mappings_of(message.body, "elements", "data")) if card is not None]
+    cards = [card for card in map(_card, mappings_in(message.body, "elements", "data")) if card is not None]
     intro = text_steps(plain_text(written_text(message)))
     if not cards:
         if intro:
@@ -104,19 +104,19 @@ def _cards(cards: Sequence[Card], can: Capabilities, *, listed: bool) -> list[Se
     return [*steps, *lines_steps("\n\n".join(text for text in more if text))]
 
 
-def _card(element: Body) -> Card | None:
-    details = mapping_of(element, "additionalCarouselElementDetails")
-    title, said, more = text_of(details, "title"), text_of(element, "text"), text_of(details, "subtitle", "description")
+def _card(element: Fields) -> Card | None:
+    details = mapping_in(element, "additionalCarouselElementDetails")
+    title, said, more = text_in(details, "title"), text_in(element, "text"), text_in(details, "subtitle", "description")
     # Bots repeat a card's title in its text. Send it once.
     parts = [part for part in (title if title.casefold() not in said.casefold() else "", said) if part]
     if more and all(more.casefold() not in part.casefold() for part in parts):
         parts.append(more)
     text = plain_text("\n".join(parts))
     buttons = read_buttons(element)
-    opened = text_of(mapping_of(element, "defaultAction"), "url")
+    opened = text_in(mapping_in(element, "defaultAction"), "url")
     if is_web_address(opened) and opened not in text and all(b.target != opened for b in buttons):
         text = f"{text}\n{opened}".strip("\n")
-    url = text_of(element, "url") or text_of(details, "image_url", "imageUrl", "mediaUrl")
+    url = text_in(element, "url") or text_in(details, "image_url", "imageUrl", "mediaUrl")
     picture = MediaRef(url, name_in(url)) if url else None
     if not (text or picture or buttons):
         return None

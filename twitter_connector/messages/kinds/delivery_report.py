@@ -6,10 +6,10 @@ from datetime import datetime
 
 from twitter_connector.errors import ConnectorError, MediaTooLarge, Permanent
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
+from twitter_connector.model.json_fields import spelling
 from twitter_connector.model.message import CimMessage, DeliveryNotification
 from twitter_connector.model.plan import MarkRead, Skip
 
-from ..body_fields import spelling
 from ..kind import Kind, from_customers_side
 from ..reports import report
 from . import read_receipt

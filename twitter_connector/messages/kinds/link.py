@@ -6,10 +6,10 @@ from typing import Any
 
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
+from twitter_connector.model.json_fields import text_in
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Plan
 
-from ..body_fields import text_of
 from ..kind import Kind
 from ..markdown import plain_text
 from .text import text_steps, written_text
@@ -17,7 +17,7 @@ from .text import text_steps, written_text
 
 def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
     """Return the link as text, below its text if it has one. Raises UnsupportedKind if it has neither."""
-    url = text_of(message.body, "mediaUrl", "mediaURL", "url")
+    url = text_in(message.body, "mediaUrl", "mediaURL", "url")
     words = plain_text(written_text(message)).strip()
     parts = [words, url if url not in words else ""]
     if not any(parts):

@@ -7,10 +7,10 @@ from typing import Any
 
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
+from twitter_connector.model.json_fields import items_in, mapping_in, text_in
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Plan
 
-from ..body_fields import items_of, mapping_of, text_of
 from ..button_options import read_buttons
 from ..kind import Kind
 from ..markdown import plain_text
@@ -40,18 +40,18 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
 
 
 def _heading(body: Any) -> Iterator[str]:
-    details = mapping_of(body, "additionalDetails")
-    yield one_line(text_of(body, *_TITLES) or text_of(details, *_TITLES))
-    yield one_line(text_of(body, "description", "subtitle"))
+    details = mapping_in(body, "additionalDetails")
+    yield one_line(text_in(body, *_TITLES) or text_in(details, *_TITLES))
+    yield one_line(text_in(body, "description", "subtitle"))
 
 
 def _entries(body: Any, depth: int) -> Iterator[str]:
     if depth >= _DEPTH_MAX:
         return
-    for item in items_of(body, *_GROUPS):
+    for item in items_in(body, *_GROUPS):
         if isinstance(item, dict):
-            title = one_line(text_of(item, *_TITLES))
-            description = one_line(text_of(item, "description", "subtitle", "value"))
+            title = one_line(text_in(item, *_TITLES))
+            description = one_line(text_in(item, "description", "subtitle", "value"))
             words = " – ".join(part for part in (title, description) if part)
             nested = list(_entries(item, depth + 1))
             if words:

@@ -7,10 +7,10 @@ from typing import Any
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.event import Place
+from twitter_connector.model.json_fields import mapping_in, number_in, text_in
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Plan, Point
 
-from ..body_fields import mapping_of, number_of, text_of
 from ..kind import Kind
 from ..markdown import plain_text
 from .text import text_steps, written_text
@@ -22,11 +22,11 @@ MAP = "https://www.google.com/maps?q={},{}"
 
 def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
     """Return a message with the point. Raises UnsupportedKind if there is neither a point nor a name."""
-    location, details = mapping_of(message.body, "location"), mapping_of(message.body, "additionalDetails")
-    point = _point(number_of(location, "latitude", "lat"), number_of(location, "longitude", "lng", "lon", "long"))
+    location, details = mapping_in(message.body, "location"), mapping_in(message.body, "additionalDetails")
+    point = _point(number_in(location, "latitude", "lat"), number_in(location, "longitude", "lng", "lon", "long"))
     words = [plain_text(written_text(message)).strip()]
     for name in ("name", "address", "url"):
-        part = text_of(details, name) or text_of(location, name)
+        part = text_in(details, name) or text_in(location, name)
         if part and all(part not in word for word in words):
             words.append(part)
     text = "\n".join(word for word in words if word)

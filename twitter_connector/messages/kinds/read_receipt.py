@@ -8,17 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from twitter_connector.model.event import DmRead
+from twitter_connector.model.json_fields import text_in
 from twitter_connector.model.message import CimMessage, DeliveryNotification, Header
 from twitter_connector.model.plan import MarkRead, Skip
 
-from ..body_fields import text_of
 from ..message_ids import split_name
 from ..reports import report
 
 
 def to_plan(message: CimMessage) -> MarkRead | Skip:
     """Return the read mark for the message that an agent has read. CIM sends it as a DELIVERYNOTIFICATION."""
-    message_id = text_of(message.body, "messageId")
+    message_id = text_in(message.body, "messageId")
     return MarkRead(message_id) if message_id else Skip("read_names_no_message")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from twitter_connector.model.event import DmEchoed, DmReceived
+from twitter_connector.model.json_fields import spelling
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Plan
 
-from ..body_fields import spelling
 from ..text import one_line, shortened
 from . import text
 

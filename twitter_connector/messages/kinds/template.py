@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
+from twitter_connector.model.json_fields import Fields, mapping_in, mappings_in, spelling, text_in
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import Plan
 
-from ..body_fields import Body, mapping_of, mappings_of, spelling, text_of
 from ..kind import Kind
 from ..markdown import plain_text
 from .text import text_steps, written_text
@@ -24,7 +24,7 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
 
     Raises UnsupportedKind where there is neither.
     """
-    components = mappings_of(message.body, "components")
+    components = mappings_in(message.body, "components")
     texts = {place: list(_texts(components, place)) for place in _PLACES}
     text = plain_text(written_text(message))
     if text.strip():
@@ -44,16 +44,16 @@ def _filled(placeholder: re.Match[str], values: list[str]) -> str:
     return values[number - 1] if 0 < number <= len(values) else placeholder[0]
 
 
-def _texts(components: list[Body], place: str) -> Iterator[str]:
+def _texts(components: list[Fields], place: str) -> Iterator[str]:
     for component in components:
         if spelling(component.get("type")).rstrip("s") != place:
             continue
-        for parameter in mappings_of(component, "parameters"):
-            details = mapping_of(parameter, "additionalParameterDetails") or parameter
+        for parameter in mappings_in(component, "parameters"):
+            details = mapping_in(parameter, "additionalParameterDetails") or parameter
             # A button's payload is for the bot, not for the customer.
-            own = text_of(details, "text", "fallback_value", "fallbackValue", "link", "url")
-            inner = mapping_of(details, "currency", "date_time", "dateTime", "image", "video", "document")
-            text = own or text_of(inner, "fallback_value", "fallbackValue", "link", "url")
+            own = text_in(details, "text", "fallback_value", "fallbackValue", "link", "url")
+            inner = mapping_in(details, "currency", "date_time", "dateTime", "image", "video", "document")
+            text = own or text_in(inner, "fallback_value", "fallbackValue", "link", "url")
             if text:
                 yield text
 

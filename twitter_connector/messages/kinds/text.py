@@ -10,10 +10,10 @@ from typing import Any
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.event import DmEchoed, DmReceived
+from twitter_connector.model.json_fields import spelling
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MediaRef, Plan, SendDm
 
-from ..body_fields import spelling
 from ..kind import Kind
 from ..markdown import plain_text
 from ..text import readable_text, split_lines, split_text

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.event import CustomerTyping
+from twitter_connector.model.json_fields import spelling
 from twitter_connector.model.message import CimMessage, Header
 from twitter_connector.model.plan import ShowTyping, Skip
 
-from ..body_fields import spelling
 from ..kind import Kind, from_customers_side
 from ..message_ids import split_name, typing_id
 

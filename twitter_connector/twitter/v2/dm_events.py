@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from twitter_connector.model.event import DM, RawEvent, id_text
+from twitter_connector.model.json_fields import mapping_of
 from twitter_connector.model.timestamps import epoch_ms, id_ms
 
 from ..dm_objects import raw_event
-from ..lenient_fields import mapping_of
 
 # What a look-up asks for. `sender_id` is in X's documentation, and missing from its OpenAPI document since 2.166.
 FIELDS = "attachments,created_at,dm_conversation_id,entities,event_type,id,text,sender_id"

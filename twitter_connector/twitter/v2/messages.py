@@ -20,6 +20,7 @@ from twitter_connector.errors import (
     UnsupportedKind,
 )
 from twitter_connector.model.event import DmEchoed, DmReceived, Person, RawEvent, id_text
+from twitter_connector.model.json_fields import mapping_of
 from twitter_connector.model.lookup import Budget, Page
 from twitter_connector.model.plan import SendDm
 from twitter_connector.model.timestamps import epoch_ms, moment
@@ -28,7 +29,6 @@ from twitter_connector.model.usage import DM_READ, USER_READ
 from ..account_messages import SHOW_SECONDS, AccountMessages
 from ..dm_objects import load
 from ..http import SECONDS, budget_in, day_budgets_in, odd_answer
-from ..lenient_fields import mapping_of
 from ..quoted_words import quotable
 from .dm_events import (
     EXPANSIONS,

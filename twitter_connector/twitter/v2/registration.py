@@ -17,6 +17,7 @@ from twitter_connector.errors import Endpoint, Permanent
 from twitter_connector.model.account import AAA, POLL, Account, Webhook
 from twitter_connector.model.event import id_text
 from twitter_connector.model.flavour import CHALLENGE_FAILED, WEBHOOK_LIMIT
+from twitter_connector.model.json_fields import mapping_of
 from twitter_connector.model.subscription import (
     DIRECT_MESSAGES,
     READ_MARKS,
@@ -27,7 +28,6 @@ from twitter_connector.model.subscription import (
 from twitter_connector.model.usage import USER_READ
 
 from ..http import TwitterHttp, odd_answer
-from ..lenient_fields import mapping_of
 from .calls import V2Calls, body_of
 from .subscriptions import OWN, REQUIRED, AccountActivitySubscription, ActivitySubscriptions
 

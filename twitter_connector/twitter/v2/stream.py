@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Any
 
 from twitter_connector.errors import ConnectorError, ServiceUnavailable
+from twitter_connector.model.json_fields import mapping_of
 from twitter_connector.net.answers import Answer, NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
 
 from ..http import classify
-from ..lenient_fields import mapping_of
 from .calls import V2Calls, body_of
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from twitter_connector.errors import ConnectorError, Endpoint, Permanent
 from twitter_connector.model.event import id_text
+from twitter_connector.model.json_fields import mapping_of
 
-from ..lenient_fields import mapping_of
 from .calls import V2Calls, body_of
 
 ACTIVITY = "/2/activity/subscriptions"

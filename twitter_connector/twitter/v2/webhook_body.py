@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twitter_connector.model.event import CHAT, DM, READ, TYPING, RawEvent, id_text
+from twitter_connector.model.json_fields import mapping_of
 
 from .. import account_activity
 from ..dm_objects import raw_event
-from ..lenient_fields import mapping_of
 
 # X names its arrays differently in its documents than in its bodies, and has published no body of the last two.
 _FAMILIES = (DM, TYPING, READ)
