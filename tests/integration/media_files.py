@@ -141,7 +141,7 @@ def requests_of(account: Account, path: str) -> list[Json]:
 
 
 @contextmanager
-def settings(tree: Tree, **wanted: float | str) -> Iterator[None]:
+def settings(tree: Tree, **wanted: object) -> Iterator[None]:
     """Turn the sandbox for as long as the block lasts."""
     before = tree.sandbox.get("settings")
     tree.sandbox.post("settings", **wanted)

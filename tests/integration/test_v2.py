@@ -137,21 +137,6 @@ def test_buttons_become_a_numbered_list_whose_typed_answer_counts_as_a_tap(tree:
     assert "n" in str(answer["body"].get("payload", answer["body"]))
 
 
-def test_nothing_is_lost_or_doubled_when_the_way_in_changes(tree: Tree) -> None:
-    account = registered(tree, "xaa")
-    chat = account.customer()
-    texts: list[str] = []
-    for inbound in ("poll", "aaa", "xaa", "stream", "xaa"):
-        texts.append(f"before {inbound}")
-        chat.customer_says(texts[-1])
-        answer = register(account, inbound)
-        assert answer.status_code == 200, answer.text
-        texts.append(f"after {inbound}")
-        chat.customer_says(texts[-1])
-        chat.await_ccm(texts, 40)
-    assert chat.new_to_ccm() == texts
-
-
 def test_without_credit_replies_wait_and_go_out_after_a_push(tree: Tree) -> None:
     account = registered(tree, "xaa")
     chat = account.customer()

@@ -17,6 +17,7 @@ from twitter_connector.model.subscription import ChallengeAnswer, Subscriptions
 from twitter_connector.model.work import Direction
 
 from .backfill import open_gap
+from .change_of_way import ChangeOfWay
 from .grant_choice import AT_ONCE, replaced_grant, with_grant_of
 from .ports import AccountsPort, LanesPort, LocksPort, PairsPort
 from .registration_request import Registration
@@ -39,8 +40,8 @@ class AccountRegistration:
 
     registration: makes the gateway of an account. challenge: see twitter/own_challenge. can: what the account's API
     carries. wait_seconds: how long one registration waits for another one of the same account. read_back: takes in what
-    an account missed. begun: gets an OAuth 2.0 access token where only the refresh token is given.
-    pairs: the tokens of OAuth 2.0 grants; None where there are none.
+    an account missed (at_once: even if it was read lately). begun: gets an OAuth 2.0 access token where only the
+    refresh token is given. pairs: the tokens of OAuth 2.0 grants; None where there are none.
     """
 
     accounts: AccountsPort
@@ -51,7 +52,7 @@ class AccountRegistration:
     can: Callable[[Account], Capabilities]
     clock: Callable[[], datetime]
     wait_seconds: float = WAIT_SECONDS
-    read_back: Callable[[Account], object] = lambda account: None
+    read_back: Callable[..., object] = lambda account, *, at_once: None
     begun: Callable[[Credentials], Credentials] = lambda credentials: credentials
     pairs: PairsPort | None = None
 
@@ -128,7 +129,7 @@ class AccountRegistration:
 
     def users_of(self, webhook_id: str) -> list[Account]:
         """Return the registered accounts whose events come over a webhook."""
-        return [a for a in self.accounts.all() if a.webhook is not None and a.webhook.id == webhook_id]
+        return self._state.users_of(webhook_id)
 
     def delete_webhook(self, account: Account, webhook_id: str) -> list[Account]:
         """Delete a webhook that an account's credentials can reach. Return the accounts that used it; each of them
@@ -193,16 +194,22 @@ class AccountRegistration:
                 retired_until=rekeyed.retired_until,
             )
         before = self.accounts.account_status(account.id)
-        # X's challenge comes while the registration call is still open: the account must be stored by then.
-        performed("credentials", lambda: self.accounts.save(account))
-        setup = self._state.setup(account)
-        try:
-            status = self._state.connect(setup)
-        except BaseException:
-            self._restore(former, setup, before)
-            raise
-        self.accounts.save(status.account)
-        self._after(status, former, before)
+        change = ChangeOfWay(
+            former, account, self.accounts, self.lanes, self.registration, self._state, self.read_back, self.clock
+        )
+        with change.inbound_paused():
+            # X's challenge comes while the registration call is still open: the account must be stored by then.
+            performed("credentials", lambda: self.accounts.save(account))
+            setup = self._state.setup(account)
+            try:
+                status = self._state.connect(setup)
+            except BaseException:
+                self._restore(former, setup, before)
+                raise
+            self.accounts.save(status.account)
+            self.lanes.resume(Direction.OUT, account.id)
+            change.finish(status.account, before)
+        self._after(status.account, former)
         return status
 
     def _restore(self, former: Account | None, setup: WebhookSetup, before: Mapping[str, int]) -> None:
@@ -220,39 +227,14 @@ class AccountRegistration:
             self._state.open_gaps(setup, {})
             open_gap(self.accounts, former, before, self.clock())
 
-    def _after(self, status: RegistrationStatus, former: Account | None, before: Mapping[str, int]) -> None:
-        account = status.account
+    def _after(self, account: Account, former: Account | None) -> None:
         if former is not None and self.pairs is not None:
             replaced_grant(former.credentials, account.credentials, self.pairs)
         if account.credentials.oauth2_seed:
             self.accounts.note(account.id, **AT_ONCE)
-        for direction in Direction:
-            self.lanes.resume(direction, account.id)
+        self.lanes.resume(Direction.IN, account.id)
         # Messages with pictures that X refused to the old credentials are waiting; retry them now.
         self.lanes.end_waits(account.id)
-        if former is None or former.sends_only:
-            return
-        # It is registered again because something was wrong: read what was missed since.
-        open_gap(self.accounts, account, before, self.clock())
-        # At once, so that older messages come before those that the new way brings.
-        self.read_back(account)
-        try:
-            self._leave(former, account)
-        except StepFailed as error:
-            log.warning("former_webhook_kept", extra={"account": former.id, "step": error.step, "detail": error.advice})
-
-    def _leave(self, former: Account, account: Account) -> None:
-        """Take down what the account had at X before and does not need any more, now that its successor works."""
-        old, new = self.registration(former), self.registration(account)
-        if old.webhook_scope != new.webhook_scope:
-            self._state.taken_down(former, shared=True)
-        elif former.inbound != account.inbound:
-            performed("subscription", old.unsubscribe)
-            # Two ways in may share a subscription: make those of the new one again.
-            performed("subscription", lambda: new.subscribe(account.webhook))
-            webhook = former.webhook
-            if webhook is not None and not new.needs_webhook and not self.users_of(webhook.id):
-                performed("webhook", lambda: old.delete_webhook(webhook.id))
 
     @contextmanager
     def _one_at_a_time(self, account_id: str) -> Iterator[None]:

@@ -44,6 +44,10 @@ class RegistrationState:
         x = self.registration(account)
         return x.needs_webhook and x.webhook_scope == scope
 
+    def users_of(self, webhook_id: str) -> list[Account]:
+        """Return the registered accounts whose events come over a webhook."""
+        return [a for a in self.accounts.all() if a.webhook is not None and a.webhook.id == webhook_id]
+
     def connect(self, setup: WebhookSetup) -> RegistrationStatus:
         before = {other.id: self.accounts.account_status(other.id) for other in setup.others}
         subscriptions = setup.connect()

@@ -20,7 +20,10 @@ elseif redis.call('HEXISTS', breaker, 'until') == 1 then
   waking[d] = true
 end
 local following = false
-if ARGV[10] == '1' then
+local gate = tonumber(redis.call('HGET', GATE .. account, 'until') or 0)
+-- A paused account's lane is given back; claim looks at it after the pause.
+local paused = gate > now and gate - now < FARTHEST
+if ARGV[10] == '1' and not paused then
   following = head(account, a, l, token, 0)
   if following then redis.call('ZADD', due, now + lease, l) end
 elseif redis.call('EXISTS', QUEUE .. lane) == 0 then
