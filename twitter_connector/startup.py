@@ -6,6 +6,7 @@ Imports little, so that the supervisor, the scheduler and the probes start quick
 from __future__ import annotations
 
 import logging
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from twitter_connector.store.heartbeats import Heartbeats
 from twitter_connector.store.installation import Installation
 from twitter_connector.store.resealing import verify_key
 from twitter_connector.store.vault import Vault, keys_of
+from twitter_connector.var_dir import unusable
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,13 @@ def start_logging(settings: Settings, *, level: str | None = None, file: str | N
     logs.configure(level or settings.log_level, settings.log_format, file)
     for warning in settings.warnings:
         log.warning("variable_has_no_effect", extra={"detail": warning})
+
+
+def require_var_dir(settings: Settings) -> None:
+    """Print one line and end the process if VAR_DIR has files that this user cannot use."""
+    if sentence := unusable(settings.var_dir):
+        print(f"error: {sentence}", file=sys.stderr)  # noqa: T201 - for the person who starts it
+        raise SystemExit(1)
 
 
 def check_store(settings: Settings, *, patient: bool) -> None:

@@ -25,7 +25,7 @@ from celery.signals import celeryd_after_setup, setup_logging, worker_ready, wor
 from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.queue.wakeups import BACKFILL_TASK, QUEUES, UPKEEP_QUEUE, UPKEEP_TASK, celery_app
-from twitter_connector.startup import check_store, clear_spool, discard_old_tasks, start_logging
+from twitter_connector.startup import check_store, clear_spool, discard_old_tasks, require_var_dir, start_logging
 
 if TYPE_CHECKING:
     from twitter_connector.bootstrap import Services
@@ -131,6 +131,7 @@ def _discard_old_tasks(**_: Any) -> None:
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
+    require_var_dir(settings)
     try:
         check_store(settings, patient=True)
     except StoreUnavailable:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from small_disk import inside
 
-from twitter_connector.processes import var_dir
+from twitter_connector import var_dir
 
 LOOK = """
 import pathlib, sys
-from twitter_connector.processes import var_dir
+from twitter_connector import var_dir
 print(*var_dir.disk_space(pathlib.Path(sys.argv[1])))
 """
 

@@ -13,6 +13,7 @@ from twitter_connector.errors import ConnectorError, StoreRefused, StoreUnavaila
 from twitter_connector.processes import command_lines, embedded_broker
 from twitter_connector.processes.supervisor import Supervisor
 from twitter_connector.startup import check_store
+from twitter_connector.var_dir import unusable
 
 from .environment import fail, settings
 
@@ -37,6 +38,8 @@ def _settings_if_the_store_is_fine() -> Settings:
     If the broker is away, the process itself waits for it and checks both later.
     """
     found = settings(one_process=True)
+    if sentence := unusable(found.var_dir):
+        fail(sentence)
     try:
         check_store(found, patient=False)
     except StoreRefused as error:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from twitter_connector import var_dir
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.timestamps import moment
-from twitter_connector.processes.var_dir import disk_space
 from twitter_connector.queue.clock import DIFFERENCE_SECONDS
 from twitter_connector.startup import now
 from twitter_connector.store.status import Snapshot
@@ -16,12 +16,14 @@ from .finding import Finding
 
 
 def environment(svc: Services) -> Iterator[Finding]:
-    """Yield what the variables say, and the free space of VAR_DIR."""
+    """Yield what the variables say, files of VAR_DIR that the service cannot use, and its free space."""
     settings = svc.settings
     where = "embedded, in VAR_DIR" if settings.embedded_broker else "REDIS_URL"
     summary = f"understood; broker {where}; VAR_DIR {settings.var_dir}"
     yield Finding("environment", not settings.warnings, summary, " ".join(settings.warnings))
-    free, advice = disk_space(settings.var_dir)
+    if sentence := var_dir.unusable(settings.var_dir, var_dir.service_user(settings.var_dir)):
+        yield Finding("VAR_DIR", False, "has files that the service cannot use", sentence)
+    free, advice = var_dir.disk_space(settings.var_dir)
     yield Finding("disk", not advice, free, advice)
 
 

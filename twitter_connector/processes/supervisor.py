@@ -25,6 +25,7 @@ from twitter_connector.broker.connection import connect, unavailable
 from twitter_connector.config import Settings, child_environment
 from twitter_connector.errors import ConnectorError, StoreRefused
 from twitter_connector.startup import check_store
+from twitter_connector.var_dir import unusable
 
 from . import command_lines, embedded_broker
 from .broker_watch import BrokerWatch
@@ -130,6 +131,8 @@ class Supervisor:
         # The broker's files and the journal contain what people wrote. Only this user may read them.
         os.umask(0o077)
         self._settings.var_dir.mkdir(parents=True, exist_ok=True)
+        if sentence := unusable(self._settings.var_dir):
+            raise CannotStart(sentence)
         self._lock = (self._settings.var_dir / "up.lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -142,7 +145,7 @@ class Supervisor:
             self._port_is_free("127.0.0.1", self._settings.sandbox_port, "SANDBOX_PORT")
         # Counters of an earlier run would be added to this one's. Prometheus expects a restart to reset them.
         shutil.rmtree(self._settings.metrics_dir, ignore_errors=True)
-        self._settings.metrics_dir.mkdir(parents=True)
+        self._settings.metrics_dir.mkdir(parents=True, exist_ok=True)
 
     def _port_is_free(self, host: str, port: int, variable: str) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
