@@ -99,8 +99,8 @@ FROM_OUTSIDE: dict[str, set[str]] = {
     "media": set(),
     # hiredis: packs the commands of the scripts.
     "broker": {"redis", "hiredis"},
-    # celery: a wake-up is a Celery task.
-    "queue": {"redis", "celery"},
+    # celery: a wake-up is a Celery task. kombu: its connections to the broker.
+    "queue": {"redis", "celery", "kombu"},
     "store": {"redis", "cryptography"},
     # marshmallow: what reading an envelope raises.
     "delivery": {"marshmallow"},

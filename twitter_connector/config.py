@@ -11,7 +11,6 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
 
 from . import config_values as parse
 
@@ -108,7 +107,7 @@ class Settings:
             # Messages to customers contain only an address that was named as public.
             link_base=read("PUBLIC_FILE_ENGINE_URL", parse.http_url) or (file_engine if plays_ccm else None),
             public_url=read("PUBLIC_URL", parse.http_url),
-            redis_url=redis_url or f"unix://{quote(os.fsencode(broker_socket(var_dir)))}",
+            redis_url=redis_url or f"unix://{broker_socket(var_dir)}",
             embedded_broker=redis_url is None,
             broker_fsync=read("BROKER_FSYNC", parse.one_of("always", "everysec"), cls.broker_fsync),
             journal=read("JOURNAL", parse.one_of("on", "off"), cls.journal),
@@ -204,11 +203,6 @@ def broker_socket(var_dir: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"twitter-connector-{os.getuid()}-{digest}" / "kv.sock"
 
 
-def metrics_directory() -> Path:
-    """Return the directory in which all web and worker processes share their counters."""
-    return Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-
-
 def share_metrics_directory() -> None:
     """Set the directory in which all web and worker processes share their counters.
 
@@ -218,7 +212,7 @@ def share_metrics_directory() -> None:
         directory = Path(os.environ.get("VAR_DIR", "var")).absolute() / "metrics"
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     with suppress(OSError):  # counter_files.py counts in memory then
-        metrics_directory().mkdir(parents=True, exist_ok=True)
+        Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

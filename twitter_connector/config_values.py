@@ -12,6 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 from urllib.parse import SplitResult, urlsplit
 
+from twitter_connector.model import sentinel_address
 from twitter_connector.model.usage import PUBLISHED_PRICES
 
 
@@ -67,9 +68,12 @@ def ccm_url(raw: str) -> str:
 
 
 def redis_url(raw: str) -> str:
+    if sentinel_address.is_sentinel_url(raw):
+        sentinel_address.parse(raw)
+        return raw
     parts = urlsplit(raw)
     if parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.path):
-        raise ValueError("a redis://, rediss:// or unix:// URL is needed")
+        raise ValueError("a redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix:// URL is needed")
     if parts.scheme != "unix":
         _check_port(parts)
     return raw

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 
-from twitter_connector.config import metrics_directory, share_metrics_directory
+from twitter_connector.config import share_metrics_directory
 
 share_metrics_directory()
 
@@ -15,7 +16,6 @@ from twitter_connector import counter_files  # noqa: E402
 
 counter_files.use()
 
-from prometheus_client.metrics_core import Metric  # noqa: E402
 from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 from prometheus_client.registry import Collector  # noqa: E402
 
@@ -135,18 +135,7 @@ def exposition(status: Collector) -> bytes:
     """Return what all processes of this installation have counted so far, and how things stand at this moment, in
     Prometheus' text format."""
     registry = CollectorRegistry()
-    registry.register(_SharedCounters())
+    with suppress(ValueError):  # the directory could not be created, so nothing is shared
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     registry.register(status)
     return generate_latest(registry)
-
-
-class _SharedCounters(Collector):
-    """The counters of all processes, none if their directory could not be created.
-
-    prometheus_client finds the files by a pattern: a directory with a bracket in its name would have none.
-    """
-
-    def collect(self) -> Iterable[Metric]:
-        files = [str(path) for path in metrics_directory().glob("*.db")]
-        merged: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
-        return merged

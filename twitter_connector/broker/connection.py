@@ -15,8 +15,11 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 from twitter_connector.errors import StoreRefused, StoreUnavailable
+from twitter_connector.model import sentinel_address
 
+from .primary_only import CLASSES, NotPrimary
 from .refusals import refusal
+from .sentinels import Sentinels, pool_of
 
 # X waits three seconds for the 200. The web treats a slower broker as away; with redis-py's defaults it would block for
 # more than 40 seconds (docs/decisions/0002).
@@ -28,19 +31,28 @@ def connect(url: str, *, patient: bool) -> redis.Redis:
     """Return a client that connects when first used.
 
     patient: for workers, which may repeat a command whose reply was lost, since every script here is safe to
-    run twice. The web must answer at once and never repeats.
+    run twice. The web must answer at once and repeats only what a server that takes no writes has refused.
     """
-    retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 3) if patient else Retry(NoBackoff(), 0)
+    if patient:
+        retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 3)
+    else:
+        retry = Retry(NoBackoff(), 1, supported_errors=(NotPrimary,))
     timeout = WORKER_TIMEOUT_SECONDS if patient else WEB_TIMEOUT_SECONDS
-    return redis.Redis.from_url(
-        url,
-        decode_responses=True,
-        retry=retry,
-        socket_timeout=timeout,
-        socket_connect_timeout=min(timeout, 2.0),
-        health_check_interval=30,
-        max_connections=512,
-    )
+    options: dict[str, Any] = {
+        "decode_responses": True,
+        "retry": retry,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": min(timeout, 2.0),
+        "health_check_interval": 30,
+        "max_connections": 512,
+    }
+    if sentinel_address.is_sentinel_url(url):
+        address = sentinel_address.parse(url)
+        return redis.Redis.from_pool(pool_of(address, Sentinels(address), **options))
+    client = redis.Redis.from_url(url, **options)
+    pool = client.connection_pool
+    pool.connection_class = CLASSES.get(pool.connection_class, pool.connection_class)
+    return client
 
 
 @contextmanager
@@ -114,7 +126,12 @@ class Line:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._pool.make_connection()
+            self._local.connected = False
         try:
+            if not self._local.connected:
+                # Sending would connect too, but not ask the sentinels where the primary is.
+                connection.connect()
+                self._local.connected = True
             connection.send_packed_command([command], check_health=False)
             try:
                 return connection.read_response()
@@ -129,6 +146,7 @@ class Line:
         except BaseException:
             # An unread answer must not be taken for that of the next script.
             connection.disconnect()
+            self._local.connected = False
             raise
 
 

@@ -9,7 +9,6 @@ import logging
 import os
 import threading
 import time
-from urllib.parse import urlsplit
 
 import redis
 from celery import Celery
@@ -18,6 +17,8 @@ from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.config import Settings
 from twitter_connector.model.work import TYPING_INDICATOR, Direction
+
+from .celery_transport import broker_options
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,8 @@ def celery_app(settings: Settings, *, patient: bool) -> Celery:
 
     patient: for workers. The web must not wait for a broker that is away.
     """
-    app = Celery("twitter_connector", broker=_broker_url(settings.redis_url), set_as_current=patient)
+    url, options = broker_options(settings.redis_url)
+    app = Celery("twitter_connector", broker=url, set_as_current=patient)
     timeout = 5.0 if patient else 0.5
     app.conf.update(
         task_acks_late=True,
@@ -69,6 +71,7 @@ def celery_app(settings: Settings, *, patient: bool) -> Celery:
             "socket_connect_timeout": min(timeout, 2.0),
             "socket_keepalive": not settings.redis_url.startswith("unix"),
             "health_check_interval": 10,
+            **options,
         },
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1},
         worker_hijack_root_logger=False,
@@ -77,13 +80,6 @@ def celery_app(settings: Settings, *, patient: bool) -> Celery:
         enable_utc=True,
     )
     return app
-
-
-def _broker_url(redis_url: str) -> str:
-    parts = urlsplit(redis_url)
-    if parts.scheme != "unix":
-        return redis_url
-    return f"redis+socket://{parts.path}" + (f"?{parts.query}" if parts.query else "")
 
 
 def discard_tasks(client: redis.Redis) -> int:

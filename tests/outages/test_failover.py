@@ -1,0 +1,165 @@
+"""A broker whose primary changes, planned or by a kill: connections, Celery's worker, and what was acknowledged."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.brokers import settings_in
+from tests.loopback import Loopback, Reply, loopback
+from tests.sentinel_group import Group, running_group
+from tests.tree import ROOT, environment, eventually
+from twitter_connector import create_app
+from twitter_connector.bootstrap import Services, build_services
+from twitter_connector.config import Settings
+from twitter_connector.errors import StoreUnavailable
+from twitter_connector.model.work import Direction, Entry
+from twitter_connector.processes import command_lines
+
+pytestmark = pytest.mark.integration
+
+# Three seconds are promised; a busy machine may take longer.
+BACK_WITHIN_SECONDS = 3.0
+_numbers = count()
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+    with running_group(tmp_path_factory.mktemp("group")) as group:
+        yield group
+
+
+@pytest.fixture(scope="module")
+def var_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the installation whose data the group has."""
+    return tmp_path_factory.mktemp("var")
+
+
+@pytest.fixture
+def ccm() -> Iterator[Loopback]:
+    with loopback() as server:
+        server.answer = lambda _: Reply(202)
+        yield server
+
+
+@contextmanager
+def worker(settings: Settings, ccm: Loopback) -> Iterator[subprocess.Popen[bytes]]:
+    """Run Celery's worker. It must not end before it is told to."""
+    env = environment(
+        VAR_DIR=str(settings.var_dir), CCM_URL=ccm.url, REDIS_URL=settings.redis_url, LOG_FORMAT="json", NO_PROXY="*"
+    )
+    log = settings.var_dir / "worker.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command_lines.worker(), cwd=ROOT, env=env, stderr=out)
+    try:
+        yield process
+        assert process.poll() is None, log.read_text()[-4000:]
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def report() -> Entry:
+    """Return an entry that a worker posts to CCM, in a lane of its own."""
+    name = f"report-{next(_numbers)}-"
+    payload = json.dumps({"message": {"id": name, "header": {}, "body": {}}})
+    return Entry(Direction.IN, "1", f"{name}~reports", name, payload)
+
+
+def arrived(ccm: Loopback, entry: Entry) -> bool:
+    return any(entry.id.encode() in seen.start for seen in list(ccm.seen))
+
+
+def back_after(services: Services, ccm: Loopback) -> dict[str, float]:
+    """Return the seconds after which readiness was green, an event accepted, and a worker delivered it."""
+    web = create_app(services.settings, services).test_client()
+    since, seconds = time.monotonic(), {}
+
+    def note(what: str, check: Callable[[], object]) -> None:
+        eventually(check, 30, what=what)
+        seconds[what] = round(time.monotonic() - since, 2)
+
+    entry = report()
+    note("accepted", lambda: accepted(services, entry))
+    note("delivered", lambda: arrived(ccm, entry))
+    note("ready", lambda: web.get("/health/ready").status_code == 200)
+    return seconds
+
+
+def accepted(services: Services, entry: Entry) -> bool:
+    with suppress(StoreUnavailable):
+        return bool(services.lanes.accept([entry]))
+    return False
+
+
+def test_after_a_planned_failover_web_and_worker_go_to_the_new_primary(
+    group: Group, ccm: Loopback, var_dir: Path
+) -> None:
+    settings = settings_in(var_dir, REDIS_URL=group.door_url)
+    services = build_services(settings)
+    with worker(settings, ccm):
+        back_after(services, ccm)
+        for _ in range(2):
+            group.fail_over()
+            seconds = back_after(services, ccm)
+            print(seconds)
+            assert max(seconds.values()) < BACK_WITHIN_SECONDS, seconds
+            eventually(group.replicating, what="a replica in step")
+    services.redis.close()
+
+
+@pytest.fixture(scope="module")
+def sentinels(group: Group) -> Group:
+    """The same group with its sentinels. Comes after the planned failovers, against which sentinels would work."""
+    group.start_sentinels()
+    return group
+
+
+def test_a_killed_primary_loses_nothing_acknowledged_and_the_sentinels_lead_to_the_next_one(
+    sentinels: Group, ccm: Loopback, var_dir: Path
+) -> None:
+    settings = settings_in(var_dir, REDIS_URL=sentinels.url, BROKER_REPLICAS="1")
+    services = build_services(settings)
+    acknowledged: list[Entry] = []
+    stop = threading.Event()
+
+    def traffic() -> None:
+        while not stop.wait(0.05):
+            entry = report()
+            services.inbox.accept([entry])
+            acknowledged.append(entry)
+
+    with worker(settings, ccm):
+        back_after(services, ccm)
+        senders = [threading.Thread(target=traffic, daemon=True) for _ in range(4)]
+        for sender in senders:
+            sender.start()
+        eventually(lambda: len(acknowledged) > 100, what="traffic")
+        former = sentinels.primary()
+        assert former is not None
+        former.kill()
+        eventually(sentinels.primary, 30, what="a new primary")
+        seconds = back_after(services, ccm)
+        print(seconds)
+        stop.set()
+        for sender in senders:
+            sender.join()
+        assert max(seconds.values()) < BACK_WITHIN_SECONDS, seconds
+        eventually(lambda: all_arrived(ccm, acknowledged), 30, what="all that was acknowledged")
+    services.redis.close()
+    former.start()
+
+
+def all_arrived(ccm: Loopback, entries: list[Entry]) -> bool:
+    arrived = b"".join(seen.start for seen in list(ccm.seen))
+    return all(entry.id.encode() in arrived for entry in entries)

@@ -1,0 +1,71 @@
+"""Connections that close when their server is no primary any more, so that the next one leads to the new primary.
+
+After a planned failover the former primary keeps its connections open and answers READONLY to each write.
+https://redis.io/docs/latest/develop/reference/sentinel-clients/
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import redis
+from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.sentinel import SentinelManagedConnection
+
+# MASTERDOWN: a replica without a primary. NOREPLICAS: a primary that lost its replicas, perhaps to another primary.
+# UNBLOCKED: the end of a blocking command because the server became a replica. Also the words of a refused script or
+# transaction contain them.
+_CODES = re.compile(r"\b(READONLY|MASTERDOWN|NOREPLICAS|UNBLOCKED)\b")
+
+
+class NotPrimary(redis.ConnectionError):
+    """The server takes no writes. Nothing was changed, and the connection is closed."""
+
+
+class _ToPrimary(AbstractConnection):
+    """Closes itself at an answer that only a primary would not give."""
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        """Return the next answer. Raises NotPrimary."""
+        try:
+            return super().read_response(*args, **options)
+        except (redis.ResponseError, redis.BusyLoadingError) as error:
+            if not _refuses_writes(error):
+                raise
+            answer = str(error)
+        self.disconnect()  # type: ignore[no-untyped-call]
+        # Without its cause: the library counts MASTERDOWN among the errors of a Redis Cluster.
+        raise NotPrimary(answer)
+
+
+class TcpConnection(_ToPrimary, Connection):
+    """A connection over TCP."""
+
+
+class TlsConnection(_ToPrimary, SSLConnection):
+    """A connection over TLS."""
+
+
+class UnixConnection(_ToPrimary, UnixDomainSocketConnection):
+    """A connection over a Unix socket."""
+
+
+class SentinelTcpConnection(SentinelManagedConnection, TcpConnection):
+    """A connection over TCP to the primary that the sentinels name."""
+
+
+class SentinelTlsConnection(SentinelManagedConnection, TlsConnection):
+    """A connection over TLS to the primary that the sentinels name."""
+
+
+CLASSES: dict[type[Any], type[Any]] = {
+    Connection: TcpConnection,
+    SSLConnection: TlsConnection,
+    UnixDomainSocketConnection: UnixConnection,
+}
+
+
+def _refuses_writes(error: redis.RedisError) -> bool:
+    known = redis.ReadOnlyError, redis.BusyLoadingError, redis.exceptions.MasterDownError
+    return isinstance(error, known) or _CODES.search(str(error)) is not None
