@@ -47,6 +47,21 @@ audit: $(STAMP) ## look every locked package up in the public list of known vuln
 	@$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock --requirement requirements-dev.lock || \
 	  { echo "audit: failed. A table above lists vulnerable packages; without one, the public list was not reached."; exit 1; }
 
+# What the image installs, and nothing of the tools: the list is made from an environment of its own.
+SBOM := dist/sbom.cdx.json
+sbom: $(STAMP) ## write the software bill of materials (CycloneDX) of what runs to dist/sbom.cdx.json (needs the network)
+	@mkdir -p dist
+	@test -x $(VENV)/sbom/bin/cyclonedx-py || { $(PYTHON) -m venv $(VENV)/sbom && \
+	  $(VENV)/sbom/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7,<8'; } || \
+	  { echo "sbom: cyclonedx-bom could not be installed, which needs the network. Nothing was written."; exit 1; }
+	@$(PYTHON) -m venv --clear --without-pip $(VENV)/sbom-runtime
+	@$(BIN)/python -m pip --python $(VENV)/sbom-runtime install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  -r requirements.lock
+	@$(BIN)/python deploy/sbom_project.py > $(VENV)/sbom-project.toml
+	@$(VENV)/sbom/bin/cyclonedx-py environment --pyproject $(VENV)/sbom-project.toml --output-reproducible -o $(SBOM) \
+	  $(VENV)/sbom-runtime/bin/python
+	@echo "$(SBOM) is written."
+
 image-digests: ## pin the base images in deploy/ to their present digests (needs docker and the network)
 	@$(PYTHON) deploy/image_digests.py
 
@@ -83,4 +98,4 @@ manifests: ## write alarms and dashboard into the manifests of deploy/kubernetes
 clean: ## remove .venv and caches, keep var/
 	rm -rf $(VENV) .venv-newest *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help install run test test-fast bench chaos fuzz audit image-digests lint format lock manifests clean
+.PHONY: help install run test test-fast bench chaos fuzz audit sbom image-digests lint format lock manifests clean

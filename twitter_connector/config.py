@@ -168,6 +168,11 @@ class Settings:
         return self.var_dir / "workers"
 
     @property
+    def beat_file(self) -> Path:
+        """Return the file that a running scheduler touches about once a minute."""
+        return self.var_dir / "beat"
+
+    @property
     def listening_url(self) -> str:
         """Return the service's base URL with the address that it listens on."""
         return _base_url(self.host, self.port)

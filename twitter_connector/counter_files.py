@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import mmap
 import os
+import socket
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -23,6 +24,8 @@ _ENTRY_BYTES = 4 + 8 + 16
 # Why this process counts in its memory; empty if it does not. gunicorn's master makes its metrics before it can log.
 _problem: dict[str, str] = {}
 _ZEROS = b"\0" * _FIRST_BYTES
+# prometheus_client splits the names of files at underscores.
+_HOST = socket.gethostname().replace("_", "-").replace("/", "-")
 
 
 class CounterFile(mmap_dict.MmapedDict):
@@ -73,6 +76,13 @@ class CounterFile(mmap_dict.MmapedDict):
 def use() -> None:
     """Have prometheus_client use these files. Call this before the first metric is made."""
     values.MmapedDict = CounterFile  # type: ignore[attr-defined]
+    # Processes in containers that share the directory may have equal numbers.
+    values.ValueClass = values.MultiProcessValue(_process_name)  # type: ignore[no-untyped-call]
+
+
+def _process_name() -> str:
+    """Return a name for the files of this process, which no other process of the installation has."""
+    return f"{_HOST}-{os.getpid()}"
 
 
 def _reserve_file(filename: str) -> None:

@@ -45,8 +45,8 @@ app.conf.update(
     worker_concurrency=settings.worker_concurrency,
     worker_enable_remote_control=True,
     worker_consumer="workers.consumer:Consumer",
-    # The schedule has one entry, so the scheduler keeps it in memory and writes no file.
-    beat_scheduler="celery.beat:Scheduler",
+    # The schedule has one entry, so the scheduler keeps it in memory.
+    beat_scheduler="workers.scheduler:Scheduler",
     beat_schedule={
         "upkeep": {
             "task": UPKEEP_TASK,

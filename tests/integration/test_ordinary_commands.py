@@ -168,6 +168,7 @@ def test_gunicorn_and_celery_as_typed_serve_everything(with_broker: Installation
     assert "pong" in ping.stdout
     assert here.run("twitter-connector alive").returncode == 0
     assert here.run("twitter-connector alive --worker").returncode == 0
+    assert here.run("twitter-connector alive --beat").returncode == 0
 
     for process in (beat, worker, web):
         assert here.stop(process) == 0

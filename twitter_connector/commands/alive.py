@@ -1,9 +1,10 @@
-"""Probes for an orchestrator: does the web process answer, does a worker of this host run?"""
+"""Probes for an orchestrator: does the web process answer, does a worker of this host or the scheduler run?"""
 
 from __future__ import annotations
 
 import fcntl
 import socket
+import time
 import urllib.error
 import urllib.request
 
@@ -16,21 +17,29 @@ from twitter_connector.startup import living_workers
 from .environment import fail, json_option, say, settings
 
 SECONDS = 4.0
+# The scheduler has something to do every 60 s.
+BEAT_SECONDS = 150.0
 
 
 @click.command("alive")
 @click.option("--worker", is_flag=True, help="Probe the worker of this host instead of the web process.")
+@click.option("--beat", is_flag=True, help="Probe the scheduler that uses this VAR_DIR instead of the web process.")
 @json_option
-def alive(worker: bool, as_json: bool) -> None:
-    """Exit with status 0 if the web process of this host answers; with --worker, if a worker of this host runs.
+def alive(worker: bool, beat: bool, as_json: bool) -> None:
+    """Exit with status 0 if the web process of this host answers; with --worker, if a worker of this host runs; with
+    --beat, if the scheduler runs.
 
     A worker counts as running if its heartbeat is fresh. While the broker is away, its lock file in VAR_DIR decides, so
     that an orchestrator does not restart workers for nothing.
     """
+    if worker and beat:
+        raise click.UsageError("give --worker or --beat, not both")
     found = settings(needs_ccm=False)
-    part = "worker" if worker else "web"
+    part = "worker" if worker else "beat" if beat else "web"
     if worker:
         _require_worker(found)
+    elif beat:
+        _require_beat(found)
     else:
         _require_web(found)
     say(f"{part} is alive.", as_json, part=part, alive=True)
@@ -42,6 +51,15 @@ def _require_web(found: Settings) -> None:
         opener.open(f"{found.local_url}/health/live", timeout=SECONDS).close()
     except (urllib.error.URLError, OSError):
         fail(f"the web process does not answer on {found.local_url}. Start it, or set HOST and PORT as it has them.")
+
+
+def _require_beat(found: Settings) -> None:
+    try:
+        age = time.time() - found.beat_file.stat().st_mtime
+    except FileNotFoundError:
+        fail(f"no scheduler has run in {found.var_dir}. Start `twitter-connector beat`.")
+    if age > BEAT_SECONDS:
+        fail(f"the scheduler has done nothing for {age:.0f} s. Restart `twitter-connector beat`.")
 
 
 def _require_worker(found: Settings) -> None:
