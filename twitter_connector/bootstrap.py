@@ -218,7 +218,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         challenge,
         twitter.can,
         clock,
-        read_back=backfill.read,
+        read_back=lambda account: backfill.read(account, at_once=True),
         begun=token_refresh.begun,
         pairs=pairs,
     )
