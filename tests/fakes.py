@@ -348,7 +348,7 @@ class FakeRegistration:
         self._call("who_am_i")
         owner = self._platform.owners.get(self._credentials.access_token)
         if owner is None:
-            raise CredentialsRejected("credentials_rejected", "Twitter does not accept them.", status=401, code=32)
+            raise CredentialsRejected("credentials_rejected", "X does not accept them.", status=401, code=32)
         return owner
 
     def user_id(self, username: str) -> str | None:

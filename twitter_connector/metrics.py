@@ -23,12 +23,12 @@ from twitter_connector.model.work import Direction, Lease  # noqa: E402
 
 EVENTS = Counter(
     "twitter_connector_events_total",
-    "Activities received from Twitter, by family and what became of them (accepted, duplicate, ignored).",
+    "Activities received from X, by family and what became of them (accepted, duplicate, ignored).",
     ["family", "outcome"],
 )
 NATIVE_REPLIES = Counter(
     "twitter_connector_native_replies_total",
-    "Messages the brand wrote in another client (the Twitter app); CIM does not see them.",
+    "Messages the brand wrote in another client (the X app); CIM does not see them.",
 )
 REFUSED = Counter("twitter_connector_refused_total", "Requests that were not let in, by cause.", ["cause"])
 CIM_ACCEPTED = Counter(

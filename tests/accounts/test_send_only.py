@@ -173,7 +173,7 @@ class TestNotTakenIn:
             ({"token-key": "****"}, "lacks ACCESS-TOKEN"),
             ({"token-key": "999-another"}, "belongs to account 999"),
             ({"API-KEY": "a b"}, "API-KEY: Must be one word"),
-            ({"token-key": "nobody-knows"}, "Twitter does not accept"),
+            ({"token-key": "nobody-knows"}, "X does not accept"),
             (Permanent("ccm_refused", "x", status=405), "(ccm_refused, HTTP 405)"),
             (Retryable("ccm_refuses_access", "x", status=401), "(ccm_refuses_access, HTTP 401)"),
         ],

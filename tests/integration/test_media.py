@@ -95,7 +95,7 @@ def test_a_file_that_cannot_be_had_is_a_note_in_its_place(chat: Conversation) ->
             {"status": 302, "headers": {"location": "/ccm"}, "body": ""},
             "X redirected the request for the attachment (HTTP 302).",
         ),
-        "no image": ({"status": 200, "body": "no picture at all"}, "The file (17 bytes) is none that Twitter carries."),
+        "no image": ({"status": 200, "body": "no picture at all"}, "The file (17 bytes) is none that X carries."),
         "empty": ({"status": 200, "body": ""}, "The file is empty."),
     }
     for name, (answer, _) in troubles.items():
@@ -110,7 +110,7 @@ def test_a_file_that_cannot_be_had_is_a_note_in_its_place(chat: Conversation) ->
         said = note(chat, 2 * number + 1)
         assert said.startswith("[The customer sent a photo that cannot be shown here. "), said
         assert why in said, said
-        assert said.endswith(" Ask the customer to send it again, or look at it in the Twitter app.]"), said
+        assert said.endswith(" Ask the customer to send it again, or look at it in the X app.]"), said
 
 
 def test_a_video_of_the_limit_arrives_and_one_byte_more_is_a_note_with_the_limit(chat: Conversation) -> None:

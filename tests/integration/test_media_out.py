@@ -89,11 +89,11 @@ def test_a_file_of_the_limit_is_sent_and_one_byte_more_fails_with_both_sizes_and
 
 def test_a_file_twitter_would_not_take_fails_at_once_with_the_reason(account: Account) -> None:
     refused = {
-        "The file (19 bytes) is none that Twitter carries. It takes JPEG, PNG, WebP and GIF": b"%PDF-1.7 no picture",
+        "The file (19 bytes) is none that X carries. It takes JPEG, PNG, WebP and GIF": b"%PDF-1.7 no picture",
         "The file is empty.": b"",
-        "The GIF is 1281 x 4 pixels large; Twitter's limit is 1280 x 1080.": gif(1281, 4, 2),
-        "The GIF has more than 350 frames, which is Twitter's limit.": gif(frames=351),
-        "Twitter takes H.264 only: convert it and send it again.": film(b"hvc1"),
+        "The GIF is 1281 x 4 pixels large; X's limit is 1280 x 1080.": gif(1281, 4, 2),
+        "The GIF has more than 350 frames, which is X's limit.": gif(frames=351),
+        "X takes H.264 only: convert it and send it again.": film(b"hvc1"),
     }
     chats = account.customers(len(refused))
     sent = [

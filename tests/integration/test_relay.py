@@ -234,7 +234,7 @@ def test_a_type_nobody_knows_is_taken_and_reported_failed_with_a_reason(chat: Co
     report = chat.await_report(reply["id"])
     assert (report["status"], report["reasonCode"]) == ("FAILED", "400")
     assert report["markdownText"].endswith(".")
-    assert "Twitter" in report["markdownText"]
+    assert report["markdownText"].startswith("X's Direct Messages cannot carry this kind of message")
     chat.await_round_trip("mark")
     assert chat.twitter_texts() == ["mark"]
 

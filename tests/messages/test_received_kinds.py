@@ -83,7 +83,7 @@ def test_what_is_no_web_address_stays_text(expanded: str) -> None:
 def test_a_message_with_nothing_in_it_does_not_disappear(text: str) -> None:
     note = t.message_of(t.dm(text)).body["markdownText"]
     assert note.startswith("[The customer sent something")
-    assert "Twitter app" in note
+    assert "X app" in note
 
 
 def test_what_opened_the_conversation_is_kept() -> None:
@@ -146,7 +146,7 @@ def test_a_medium_without_a_file_becomes_a_note_at_once(media: Media, fetched: b
     (made,) = t.made_of(t.dm("", media=media))
     assert isinstance(made, MediaPart) is fetched
     if isinstance(made, CimMessage):
-        assert "Twitter names no file for it" in made.body["markdownText"]
+        assert "X names no file for it" in made.body["markdownText"]
         assert made.id == message_id("732739706", "1750853984134090753")
 
 

@@ -183,7 +183,7 @@ def test_what_only_a_link_could_carry_fails_where_no_public_address_of_the_file_
     message = agent_attaches(chat, type_, b"%PDF-1.7" + bytes(2040), name, mime)
     assert failure(chat, message) == (
         "400",
-        f"Twitter Direct Messages carry pictures, GIFs and MP4 videos only, and this file ({mime}, 2 KB) cannot be "
+        f"X's Direct Messages carry pictures, GIFs and MP4 videos only, and this file ({mime}, 2 KB) cannot be "
         "offered as a link, because the connector knows no public address of the file engine. Send what matters as "
         "text or as a picture, or ask an administrator to set PUBLIC_FILE_ENGINE_URL.",
     )

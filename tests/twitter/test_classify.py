@@ -356,8 +356,8 @@ class TestFiles:
     @pytest.mark.parametrize("code", [324, 325])
     def test_x_s_words_about_a_file_reach_the_agent(self, code: int) -> None:
         error = failure(classify(answer(400, code, "Duration too short,\nminimum:500, actual:20."), NOW, acts=True))
-        assert error.detail.endswith(f" (Twitter error {code}: “Duration too short, minimum:500, actual:20”).")
-        assert failure(classify(answer(400, code, ""), NOW, acts=True)).detail.endswith(f" (Twitter error {code}).")
+        assert error.detail.endswith(f" (X error {code}: “Duration too short, minimum:500, actual:20”).")
+        assert failure(classify(answer(400, code, ""), NOW, acts=True)).detail.endswith(f" (X error {code}).")
 
 
 class TestWhatTwitterSays:

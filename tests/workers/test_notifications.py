@@ -62,12 +62,12 @@ def test_each_need_and_each_recovery_is_told_once(services: Services, slack: Loo
     pause(services, "Another sentence.")
     notify(services)
     assert sentences(slack) == [
-        "Twitter account @acme (732739706) needs a person: Log in at &lt;twitter.com&gt; &amp; unlock it."
+        "X account @acme (732739706) needs a person: Log in at &lt;twitter.com&gt; &amp; unlock it."
     ]
     services.lanes.resume(Direction.OUT, ACCOUNT.id)
     for _ in range(3):
         notify(services)
-    assert sentences(slack)[1:] == ["Twitter account @acme (732739706) is well again."]
+    assert sentences(slack)[1:] == ["X account @acme (732739706) is well again."]
     first = slack.seen[0]
     assert first.target == "/services/T0/B0/secret?x=1"
     assert first.headers["Content-Type"] == "application/json"

@@ -40,7 +40,7 @@ class Notifications:
         name = f"@{account.screen_name} ({account.id})" if account.screen_name else account.id
         sentence = f"needs a person: {attention}" if attention else "is well again."
         try:
-            self._post(f"Twitter account {name} {sentence}")
+            self._post(f"X account {name} {sentence}")
         except ConnectorError as error:
             log.warning("notification_not_sent", extra={"reason": error.reason, "status": error.status})
             return

@@ -38,7 +38,7 @@ def _account_in(file: Any) -> Account:
 @json_option
 @plainly
 def account_id(username: str, account_id: str | None, source: Any, as_json: bool) -> None:
-    """Print the numeric id of a Twitter user name; the webhook URL ends in it."""
+    """Print the numeric id of an X user name; the webhook URL ends in it."""
     svc = services()
     name = username.removeprefix("@")
     if source is not None:
@@ -47,7 +47,7 @@ def account_id(username: str, account_id: str | None, source: Any, as_json: bool
         twitter = svc.twitter.registration(account(svc, account_id))
     found = twitter.user_id(name)
     if found is None:
-        fail(f"Twitter knows no user @{name}, or has suspended it.")
+        fail(f"X knows no user @{name}, or has suspended it.")
     click.echo(json.dumps({"username": name, "id": found}) if as_json else found)
 
 
@@ -90,7 +90,7 @@ def accounts(as_json: bool) -> None:
 @json_option
 @plainly
 def status(account_id: str | None, as_json: bool) -> None:
-    """Show how an account stands at Twitter, read afresh."""
+    """Show how an account stands at X, read afresh."""
     svc = services()
     show(svc.registration.status(account(svc, account_id)).as_json(), as_json)
 

@@ -1,4 +1,4 @@
-"""Files of messages, in both directions: from Twitter into CIM's file engine, from there to Twitter.
+"""Files of messages, in both directions: from X into CIM's file engine, from there to X.
 
 Bytes pass through a temporary file under a ceiling, never through the broker. Which kind a file is, its bytes say.
 """
@@ -105,7 +105,7 @@ class MediaTransfer:
         # Raises before anything is fetched if there is no file engine.
         self.files.base()
         variants = self.downloads.best_variant(part.media, VIDEO_MAX_BYTES)
-        failure: ConnectorError = Permanent("media_without_file", "Twitter names no file for it.")
+        failure: ConnectorError = Permanent("media_without_file", "X names no file for it.")
         for variant in variants:
             try:
                 return self._fetched(variant.url, part, account)

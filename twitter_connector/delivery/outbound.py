@@ -43,7 +43,7 @@ def not_registered(account_id: str, waiting_since: datetime) -> Account:
     """Raise Permanent `unknown_account` at once: for installations and tests without a CCM to ask."""
     raise Permanent(
         "unknown_account",
-        f"Twitter account {account_id} is not registered with the connector. Register it with "
+        f"X account {account_id} is not registered with the connector. Register it with "
         "POST /webhook/twitter/register-and-subscribe, then replay the dead letter.",
         ours=True,
     )
@@ -51,7 +51,7 @@ def not_registered(account_id: str, waiting_since: datetime) -> Account:
 
 @dataclass
 class OutboundRoute:
-    """The way from CIM to Twitter. public_base: where customers reach the file engine, for links; None: nowhere.
+    """The way from CIM to X. public_base: where customers reach the file engine, for links; None: nowhere.
 
     send_only_account: called with the id of an account that is not registered, and since when a message of it has
     waited; returns the account or raises (accounts/send_only.py). echoes_arrive: returns whether the account's webhook

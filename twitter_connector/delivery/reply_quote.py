@@ -78,7 +78,7 @@ class ReplyQuotes:
         return quote_of(dm) or _none(message, "no_text")
 
     def _event_of(self, message: CimMessage) -> str | None:
-        """Return Twitter's id of the quoted message: a customer's, or the first of those an agent's became."""
+        """Return X's id of the quoted message: a customer's, or the first of those an agent's became."""
         account_id, message_id = message.header.account_id, quoted_id(message)
         event_id = self.conversations.event_of(account_id, message_id)
         if event_id is not None:

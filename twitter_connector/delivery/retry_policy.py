@@ -229,7 +229,7 @@ def _refused(error: CredentialsRejected) -> Permanent:
 def _cannot_look(error: ConnectorError) -> Permanent:
     return Permanent(
         "outcome_unknown",
-        "Twitter did not answer when this message was sent, and does not let us look for it. It may or may not have "
+        "X did not answer when this message was sent, and does not let us look for it. It may or may not have "
         "reached the customer: check the conversation before sending it again.",
         endpoint=error.endpoint,
         ours=True,

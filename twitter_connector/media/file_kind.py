@@ -17,7 +17,7 @@ from . import gif, mp4
 MEGABYTE = 1_048_576
 IMAGE_MAX_BYTES = 5 * MEGABYTE
 GIF_MAX_BYTES = 15 * MEGABYTE
-VIDEO_MAX_BYTES = 25 * MEGABYTE  # Twitter would take 512 MB; the configuration guide of the connector says 25.
+VIDEO_MAX_BYTES = 25 * MEGABYTE  # X would take 512 MB; the configuration guide of the connector says 25.
 ANY_MAX_BYTES = VIDEO_MAX_BYTES
 
 GIF_MAX_FRAMES = 350
@@ -86,7 +86,7 @@ def kind_of(head: bytes, size: int) -> MediaKind:
     kind = _image(head) or _film(head)
     if kind is None:
         raise _refused(
-            f"The file ({size:,} bytes) is none that Twitter carries. It takes JPEG, PNG, WebP and GIF images, "
+            f"The file ({size:,} bytes) is none that X carries. It takes JPEG, PNG, WebP and GIF images, "
             "and MP4 and QuickTime videos."
         )
     return fitting(kind, size)
@@ -104,7 +104,7 @@ def inspect(file: BinaryIO, size: int) -> MediaKind:
         if kind is ANIMATED_GIF:
             kind = fitting(_judged(gif.measure(file, GIF_MAX_FRAMES)), size)
         elif kind.category == "dm_video" and (odd := mp4.foreign_codec(file, size)):
-            raise _refused(f"The video is encoded as {odd}. Twitter takes H.264 only: convert it and send it again.")
+            raise _refused(f"The video is encoded as {odd}. X takes H.264 only: convert it and send it again.")
     finally:
         file.seek(0)
     return kind
@@ -131,17 +131,14 @@ def _judged(facts: gif.Facts | None) -> MediaKind:
     if facts.frames == 1:
         return STATIC_GIF
     if facts.frames > GIF_MAX_FRAMES:
-        raise _refused(f"The GIF has more than {GIF_MAX_FRAMES} frames, which is Twitter's limit.")
+        raise _refused(f"The GIF has more than {GIF_MAX_FRAMES} frames, which is X's limit.")
     if facts.width > GIF_MAX_WIDTH or facts.height > GIF_MAX_HEIGHT:
         raise _refused(
-            f"The GIF is {facts.width} x {facts.height} pixels large; "
-            f"Twitter's limit is {GIF_MAX_WIDTH} x {GIF_MAX_HEIGHT}."
+            f"The GIF is {facts.width} x {facts.height} pixels large; X's limit is {GIF_MAX_WIDTH} x {GIF_MAX_HEIGHT}."
         )
     pixels = facts.width * facts.height * facts.frames
     if pixels > GIF_MAX_PIXELS:
-        raise _refused(
-            f"The GIF has {pixels:,} pixels in its {facts.frames} frames; Twitter's limit is {GIF_MAX_PIXELS:,}."
-        )
+        raise _refused(f"The GIF has {pixels:,} pixels in its {facts.frames} frames; X's limit is {GIF_MAX_PIXELS:,}.")
     return ANIMATED_GIF
 
 

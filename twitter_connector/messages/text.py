@@ -113,7 +113,7 @@ def shortened(text: str, limit: int) -> str:
 def fingerprint(text: str, links: Iterable[Link] = (), drop: str = "") -> str:
     """Return a digest that recognises a text we sent when X shows it again.
 
-    Twitter turns links, and bare domains too, into t.co links and may add a scheme, so both sides are compared
+    X turns links, and bare domains too, into t.co links and may add a scheme, so both sides are compared
     without them, in one Unicode form and with one kind of white space.
     """
     text = unicodedata.normalize("NFC", readable_text(text, links, drop))

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _NOTHING = (
-    "[The customer sent something that Twitter does not pass on to this channel. Look at it in the Twitter app, or "
+    "[The customer sent something that X does not pass on to this channel. Look at it in the X app, or "
     "ask the customer to write it.]"
 )
 
@@ -68,7 +68,7 @@ def _parts(dm: DmReceived, asked: Asked | None) -> Iterator[CimMessage | MediaPa
     if dm.media is not None:
         part = MediaPart("", header, dm.media)
         missing = image_video.nothing_to_fetch(dm.media)
-        yield media_note(part, Permanent("media_without_file", "Twitter names no file for it.")) if missing else part
+        yield media_note(part, Permanent("media_without_file", "X names no file for it.")) if missing else part
     if dm.place is not None:
         yield _message(header, location.body_of(dm.place) or text.body_of(location.words_of(dm.place)))
 

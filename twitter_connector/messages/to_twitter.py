@@ -13,7 +13,7 @@ from . import registry
 from .text import split_lines
 
 _UNKNOWN = (
-    "Twitter Direct Messages cannot carry this kind of message, and this connector does not know it. Send the customer "
+    "X's Direct Messages cannot carry this kind of message, and this connector does not know it. Send the customer "
     "a text instead."
 )
 

@@ -23,7 +23,7 @@ ErrorMeaning = tuple[type[ConnectorError], str, str]
 _RECIPIENT_UNKNOWN: ErrorMeaning = (
     RecipientRefused,
     "recipient_unknown",
-    "Twitter does not know this customer (any more)",
+    "X does not know this customer (any more)",
 )
 _DM_PERMISSION_MISSING: ErrorMeaning = (
     CredentialsRejected,
@@ -33,46 +33,46 @@ _DM_PERMISSION_MISSING: ErrorMeaning = (
 )
 _NO_CREDIT: ErrorMeaning = (RateLimited, "credits_depleted", "The app has no credit left at X. Buy credits")
 
-# Twitter's code, then the family, our reason, and the sentence.
+# X's code, then the family, our reason, and the sentence.
 CODES: dict[int, ErrorMeaning] = {
     # The customer cannot be written to; the message fails, the account goes on.
     349: (RecipientRefused, "recipient_closed", "The customer does not accept Direct Messages from this account"),
-    150: (RecipientRefused, "recipient_not_following", "Twitter only lets this customer be written to if they follow"),
+    150: (RecipientRefused, "recipient_not_following", "X delivers to this customer only if they follow the account"),
     389: (
         RecipientRefused,
         "recipient_blocked",
-        "The account has blocked this customer; unblock them at Twitter first",
+        "The account has blocked this customer; unblock them at X first",
     ),
-    476: (RecipientRefused, "sender_not_verified", "Twitter lets only verified accounts start this conversation"),
+    476: (RecipientRefused, "sender_not_verified", "X lets only verified accounts start this conversation"),
     108: _RECIPIENT_UNKNOWN,
     50: _RECIPIENT_UNKNOWN,
     17: _RECIPIENT_UNKNOWN,
-    63: (RecipientRefused, "recipient_suspended", "Twitter has suspended this customer's account"),
+    63: (RecipientRefused, "recipient_suspended", "X has suspended this customer's account"),
     # The message itself.
-    354: (Permanent, "text_too_long", "The message is longer than Twitter allows"),
-    214: (Permanent, "request_refused", "Twitter did not accept the request as it stands"),
-    38: (Permanent, "request_refused", "Twitter misses a parameter in the request"),
-    324: (Permanent, "media_refused", "Twitter did not accept the attachment"),
-    325: (Permanent, "media_refused", "Twitter does not find the attachment (any more)"),
-    34: (Permanent, "not_found", "Twitter does not know this address, customer or environment"),
+    354: (Permanent, "text_too_long", "The message is longer than X allows"),
+    214: (Permanent, "request_refused", "X did not accept the request as it stands"),
+    38: (Permanent, "request_refused", "The request lacks a parameter that X needs"),
+    324: (Permanent, "media_refused", "X did not accept the attachment"),
+    325: (Permanent, "media_refused", "X does not find the attachment (any more)"),
+    34: (Permanent, "not_found", "X does not know this address, customer or environment"),
     # X is known to answer so to messages that did arrive: look before believing it.
-    151: (RefusedOrDelivered, "send_refused", "Twitter reports an error while sending this message"),
+    151: (RefusedOrDelivered, "send_refused", "X reports an error while sending this message"),
     # The account or the app may not act; nothing is wrong with the messages, so they wait.
-    32: (CredentialsRejected, "credentials_rejected", f"Twitter does not accept the credentials. {_TOKENS}"),
+    32: (CredentialsRejected, "credentials_rejected", f"X does not accept the credentials. {_TOKENS}"),
     89: (CredentialsRejected, "token_revoked", "The access token is invalid, expired or revoked. Make a new one"),
-    135: (CredentialsRejected, "clock_wrong", "This machine's clock differs too much from Twitter's. Synchronise it"),
-    215: (CredentialsRejected, "credentials_rejected", f"Twitter does not accept the credentials. {_TOKENS}"),
-    99: (CredentialsRejected, "credentials_rejected", f"Twitter cannot verify the credentials. {_TOKENS}"),
-    64: (CredentialsRejected, "account_suspended", "Twitter has suspended the account. Appeal at Twitter"),
-    326: (CredentialsRejected, "account_locked", "Twitter has locked the account. Log in at twitter.com to unlock it"),
+    135: (CredentialsRejected, "clock_wrong", "This machine's clock differs too much from X's. Synchronise it"),
+    215: (CredentialsRejected, "credentials_rejected", f"X does not accept the credentials. {_TOKENS}"),
+    99: (CredentialsRejected, "credentials_rejected", f"X cannot verify the credentials. {_TOKENS}"),
+    64: (CredentialsRejected, "account_suspended", "X has suspended the account. Appeal at X"),
+    326: (CredentialsRejected, "account_locked", "X has locked the account. Log in at twitter.com to unlock it"),
     93: _DM_PERMISSION_MISSING,
     261: (
         CredentialsRejected,
         "write_permission_missing",
         "The app may not write. Set its permission to Read, Write and Direct Messages, then make new access tokens",
     ),
-    87: (CredentialsRejected, "not_permitted", "Twitter does not let this app do that. Check its access level"),
-    220: (CredentialsRejected, "not_permitted", f"Twitter does not let these credentials do that. {_TOKENS}"),
+    87: (CredentialsRejected, "not_permitted", "X does not let this app do that. Check its access level"),
+    220: (CredentialsRejected, "not_permitted", f"X does not let these credentials do that. {_TOKENS}"),
     200: (CredentialsRejected, "not_permitted", "The app has no access to the Account Activity API. Apply for it"),
     348: (CredentialsRejected, "not_permitted", "The app may not read this user's activity. Make new access tokens"),
     453: (
@@ -82,14 +82,14 @@ CODES: dict[int, ErrorMeaning] = {
         "it uses X API v2, or upgrade the plan",
     ),
     # Later, whatever the status: X answers some limits with 403.
-    88: (RateLimited, "rate_limited", "Twitter's rate limit is reached"),
-    161: (RateLimited, "daily_limit", "The account has reached a daily limit of Twitter's"),
-    185: (RateLimited, "daily_limit", "The account has reached a daily limit of Twitter's"),
-    205: (RateLimited, "daily_limit", "The account has reached a daily limit of Twitter's"),
-    344: (RateLimited, "daily_limit", "The account has reached Twitter's daily limit"),
-    226: (RateLimited, "looks_automated", "Twitter takes the account's behaviour for automated and wants a pause"),
-    130: (Retryable, "twitter_over_capacity", "Twitter is over capacity"),
-    131: (Retryable, "twitter_error", "Twitter has an internal error"),
+    88: (RateLimited, "rate_limited", "X's rate limit is reached"),
+    161: (RateLimited, "daily_limit", "The account has reached X's daily limit"),
+    185: (RateLimited, "daily_limit", "The account has reached X's daily limit"),
+    205: (RateLimited, "daily_limit", "The account has reached X's daily limit"),
+    344: (RateLimited, "daily_limit", "The account has reached X's daily limit"),
+    226: (RateLimited, "looks_automated", "X takes the account for automated and requires a pause"),
+    130: (Retryable, "twitter_over_capacity", "X is over capacity"),
+    131: (Retryable, "twitter_error", "X has an internal error"),
 }
 # The code of an answer that says "over capacity".
 OVER_CAPACITY = 130
@@ -103,10 +103,10 @@ PROBLEMS: dict[str, ErrorMeaning] = {
     ),
     "credits-depleted": _NO_CREDIT,
     "credits": _NO_CREDIT,
-    "rate-limits": (RateLimited, "rate_limited", "Twitter's rate limit is reached"),
+    "rate-limits": (RateLimited, "rate_limited", "X's rate limit is reached"),
     "streaming-connection": (RateLimited, "stream_open_elsewhere", "Another process of this app has the stream open"),
-    "operational-disconnect": (Retryable, "twitter_error", "Twitter ended the connection"),
-    "internal-error": (Retryable, "twitter_error", "Twitter has an internal error"),
+    "operational-disconnect": (Retryable, "twitter_error", "X ended the connection"),
+    "internal-error": (Retryable, "twitter_error", "X has an internal error"),
     "oauth1-permissions": _DM_PERMISSION_MISSING,
     "unsupported-authentication": (
         CredentialsRejected,

@@ -109,13 +109,11 @@ class TwitterHttp:
         try:
             answer = self._http_client.exchange(method, url, seconds=seconds, **kwargs)
         except NotSent as error:
-            raise ServiceUnavailable("twitter_unreachable", f"Twitter cannot be reached: {error}.", **where) from error
+            raise ServiceUnavailable("twitter_unreachable", f"X cannot be reached: {error}.", **where) from error
         except NoAnswer as error:
             if acts:
-                raise OutcomeUnknown(
-                    "outcome_unknown", f"Twitter did not answer: {error}.", endpoint=endpoint
-                ) from error
-            raise ServiceUnavailable("twitter_no_answer", f"Twitter did not answer: {error}.", **where) from error
+                raise OutcomeUnknown("outcome_unknown", f"X did not answer: {error}.", endpoint=endpoint) from error
+            raise ServiceUnavailable("twitter_no_answer", f"X did not answer: {error}.", **where) from error
         if seen is not None:
             seen(answer.headers)
         failure = classify(answer, self._clock(), acts=acts, endpoint=endpoint)
@@ -139,7 +137,7 @@ def classify(answer: Answer, now: datetime, *, acts: bool, endpoint: str = "") -
         return None
     code, message = outcome(answer)
     facts: dict[str, Any] = {"code": code, "status": status, "words": message[:WORDS_MAX_CHARS], "endpoint": endpoint}
-    named = f" (Twitter error {code})" if code is not None else f" (HTTP {status})"
+    named = f" (X error {code})" if code is not None else f" (HTTP {status})"
     family, reason, sentence = _meaning(status, code, _problem(answer), empty=not answer.body.strip())
     if reason == "media_refused" and (words := quotable(message)):
         # X says what is wrong with this file: its size, length or frames.
@@ -174,30 +172,30 @@ def _meaning(status: int, code: int | None, problem: str, *, empty: bool) -> Err
         # "Later" whatever the status: X answers some limits with 403.
         return known
     if status in (420, 429):
-        return RateLimited, "rate_limited", "Twitter's rate limit is reached"
+        return RateLimited, "rate_limited", "X's rate limit is reached"
     if status == 402:
         return PROBLEMS["credits-depleted"]
     if status >= 500:
         return (
             OverCapacity if code == OVER_CAPACITY else OutcomeUnknown,
             "twitter_unavailable",
-            "Twitter has trouble of its own",
+            "X is overloaded or has an internal error",
         )
     if status < 400:
-        return ServiceUnavailable, "twitter_redirects", "Twitter's address answers with a redirect. Check *_API_URL"
+        return ServiceUnavailable, "twitter_redirects", "X's address answers with a redirect. Check *_API_URL"
     return known or _by_status(status, empty=empty)
 
 
 def _by_status(status: int, *, empty: bool) -> ErrorMeaning:
     if status == 401:
-        return CredentialsRejected, "credentials_rejected", "Twitter does not accept the credentials. Check them"
+        return CredentialsRejected, "credentials_rejected", "X does not accept the credentials. Check them"
     if status in (408, 425):
-        return ServiceUnavailable, "twitter_unavailable", "Twitter did not process the request"
+        return ServiceUnavailable, "twitter_unavailable", "X did not process the request"
     if status == 404 and empty:
         return Permanent, "not_found", "X does not offer this call to the app, or does not know the address"
     if status == 404:
-        return Permanent, "not_found", "Twitter does not know this address, customer or environment"
-    return Permanent, "request_refused", "Twitter refused the request"
+        return Permanent, "not_found", "X does not know this address, customer or environment"
+    return Permanent, "request_refused", "X refused the request"
 
 
 def _problem(answer: Answer) -> str:

@@ -29,10 +29,10 @@ from .oauth1 import signature, user_auth
 
 # For the whole file. 25 MB in that time is a line of 2 Mbit/s.
 SECONDS = 120.0
-# Twitter's bitrates are upper bounds; films of half of it are common, so only twice the ceiling is hopeless.
+# X's bitrates are upper bounds; films of half of it are common, so only twice the ceiling is hopeless.
 HOPELESS = 2
 # Scheme, host, port and path in plain visible ASCII. Names and passwords, backslashes and blanks, over whose meaning
-# parsers disagree, make it no URL of Twitter's.
+# parsers disagree, make it no URL of X's.
 _PLAIN_URL = re.compile(r"https?://([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?/[!#-\[\]-~]*")
 _SIGNED_PATH = "/1.1/ton/"
 _DM_PICTURE = re.compile(r"/1\.1/ton/data/dm/(?P<dm>\d{1,20})/(?P<media>\d{1,20})/(?P<resource>[A-Za-z0-9._-]{1,100})")
@@ -66,7 +66,7 @@ class Downloads:
     def open(self, url: str, credentials: Credentials, *, ceiling: int) -> Iterator[Incoming]:
         """Yield the file while it comes: its chunks, its content type and its announced size.
 
-        credentials: of the account that takes part in the conversation; used where Twitter wants a signature.
+        credentials: of the account that takes part in the conversation; used where X wants a signature.
         ceiling: in bytes. Raises, here or while the chunks are read: MediaTooLarge; Permanent where the file is gone
         ("media_gone"), not for us ("media_refused_by_twitter") or at a place we do not go ("media_host_unknown");
         RateLimited; ServiceUnavailable. https://docs.x.com/x-api/direct-messages/manage/guides/message-attachments
@@ -114,7 +114,7 @@ class Downloads:
                 incoming = answer(url, signature(credentials))
         except (NotSent, NoAnswer) as error:
             raise ServiceUnavailable(
-                "twitter_media_unreachable", f"Twitter's media host failed: {error}.", **_WHERE
+                "twitter_media_unreachable", f"X's media host failed: {error}.", **_WHERE
             ) from error
         return incoming
 
@@ -133,7 +133,7 @@ class Downloads:
         if parts is None or parts.netloc.lower() not in self._hosts:
             raise Permanent(
                 "media_host_unknown",
-                "The attachment lies at an address that is not one of Twitter's media hosts (TWITTER_MEDIA_HOSTS), so "
+                "The attachment lies at an address that is not one of X's media hosts (TWITTER_MEDIA_HOSTS), so "
                 "it was not fetched.",
                 ours=True,
             )

@@ -34,7 +34,7 @@ def build(settings: Settings, services: Services | None) -> Flask:
 
     app = Flask("twitter_connector", static_folder=None)
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    # Neither may answer with a redirect: Twitter takes any 3xx for a broken webhook.
+    # Neither may answer with a redirect: X takes any 3xx for a broken webhook.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions["services"] = services or build_services(settings)

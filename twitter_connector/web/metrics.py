@@ -81,7 +81,7 @@ class StatusCollector(Collector):
         )
         valid = GaugeMetricFamily(
             "twitter_connector_webhook_valid",
-            "Whether the webhook was valid when Twitter was last asked: 1 or 0.",
+            "Whether the webhook was valid when X was last asked: 1 or 0.",
             labels=["account"],
         )
         attention = GaugeMetricFamily(
@@ -91,7 +91,7 @@ class StatusCollector(Collector):
         )
         remaining = GaugeMetricFamily(
             "twitter_connector_twitter_remaining",
-            "Calls Twitter still allows in the present window, by endpoint, as its last answer said.",
+            "Calls X still allows in the present window, by endpoint, as its last answer said.",
             labels=["account", "endpoint"],
         )
         used = GaugeMetricFamily(

@@ -131,6 +131,6 @@ def _json_object(body: bytes) -> Mapping[str, Any] | None:
 
 
 def _flag_revoked(svc: Services, raw_event: RawEvent) -> None:
-    sentence = "The account's owner has revoked the app's access at Twitter. Make new tokens and register again."
+    sentence = "The account's owner has revoked the app's access at X. Make new tokens and register again."
     if svc.accounts.change(raw_event.account_id, lambda a: replace(a, subscribed=False, attention=sentence)):
         log.error("access_revoked", extra={"account": raw_event.account_id})

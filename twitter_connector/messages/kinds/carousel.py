@@ -55,7 +55,7 @@ class Card:
 def to_plan(message: CimMessage, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Plan:
     """Return a step or more per card. Raises UnsupportedKind if all cards are empty.
 
-    Options are numbered through all cards, because Twitter offers quick replies at the end of a conversation only.
+    Options are numbered through all cards, because X offers quick replies at the end of a conversation only.
     Where they all fit, they are offered there as well.
     """
     cards = [card for card in map(_card, mappings_in(message.body, "elements", "data")) if card is not None]

@@ -41,7 +41,7 @@ def as_link(message: CimMessage, ref: MediaRef, public_base: str | None) -> Plan
     if link is None:
         raise UnsupportedKind(
             "no_file_link",
-            f"Twitter Direct Messages carry pictures, GIFs and MP4 videos only, and {_named(ref)} cannot be offered "
+            f"X's Direct Messages carry pictures, GIFs and MP4 videos only, and {_named(ref)} cannot be offered "
             "as a link, because the connector knows no public address of the file engine. Send what matters as text "
             "or as a picture, or ask an administrator to set PUBLIC_FILE_ENGINE_URL.",
         )

@@ -1,7 +1,7 @@
 """IMAGE, VIDEO, STICKER and MULTIMEDIA: pictures, GIFs and videos, as attachments of Direct Messages.
 
-Which of Twitter's categories a file belongs to is decided by its bytes, when they are there (media/file_kind.py).
-Here only what CIM claims is known, and only a claim of something Twitter cannot carry changes the way.
+Which of X's categories a file belongs to is decided by its bytes, when they are there (media/file_kind.py).
+Here only CIM's claim is known. Only a claim of something that X cannot carry changes the plan.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def _next_step(error: ConnectorError) -> str:
     if isinstance(error, MediaTooLarge):
         return "Ask the customer for a smaller one, or for a link to it."
     if error.ours:
-        return "Tell an administrator; meanwhile it can be seen in the Twitter app."
-    return "Ask the customer to send it again, or look at it in the Twitter app."
+        return "Tell an administrator; meanwhile it can be seen in the X app."
+    return "Ask the customer to send it again, or look at it in the X app."
 
 
 KIND = Kind(("IMAGE", "VIDEO", "STICKER", "MULTIMEDIA"), to_plan)

@@ -65,8 +65,8 @@ def words_of(place: Place) -> str:
         return f"📍 {words}"
     known = f" (place id {place.place_id})" if place.place_id else ""
     return (
-        f"[The customer shared a place{known} of which Twitter tells neither name nor coordinates. "
-        "Ask the customer for the address, or look at it in the Twitter app.]"
+        f"[The customer shared a place{known} whose name and coordinates X does not give. "
+        "Ask the customer for the address, or look at it in the X app.]"
     )
 
 

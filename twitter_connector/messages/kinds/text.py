@@ -30,7 +30,7 @@ def to_plan(
     """Return one step per Direct Message. Raises UnsupportedKind if there is no text.
 
     quote: the words an answer to an earlier message (intent REPLY_TO) answers; it stands above the text, counts to
-    its length, and goes as it is. CIM names that message by its id only: delivery/reply_quote.py has them from Twitter.
+    its length, and goes as it is. CIM names that message by its id only: delivery/reply_quote.py has them from X.
     """
     text = plain_text(written_text(message))
     if not text.strip():

@@ -61,7 +61,7 @@ class V1Uploads:
         # The number beside it has more digits than some JSON readers keep.
         media_id = str(body.get("media_id_string") or body.get("media_id") or "")
         if not media_id.isascii() or not media_id.isdecimal():
-            raise unavailable("twitter_odd_answer", "Twitter's answer to an upload names no media id.")
+            raise unavailable("twitter_odd_answer", "X's answer to an upload names no media id.")
         return Upload(media_id)
 
     def append(self, credentials: Credentials, upload: Upload, outgoing: Outgoing) -> Upload:
@@ -91,5 +91,5 @@ class V1Uploads:
 def _body(answer: Answer) -> Mapping[str, Any]:
     body = answer.json()
     if not isinstance(body, Mapping):
-        raise unavailable("twitter_odd_answer", "Twitter's answer to an upload is not JSON.")
+        raise unavailable("twitter_odd_answer", "X's answer to an upload is not JSON.")
     return body

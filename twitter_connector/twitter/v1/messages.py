@@ -28,7 +28,7 @@ class V1Messages(AccountMessages):
     """The Direct Messages of one account over API v1.1."""
 
     def send_dm(self, recipient_id: str, step: SendDm) -> str:
-        """Send one message and return its id, or where Twitter does not tell it, the first id there can be
+        """Send one message and return its id; if X does not name it, the first id that is possible
         at this moment. The JSON body is not part of the signature."""
         message = {"target": {"recipient_id": recipient_id}, "message_data": message_data(step)}
         event = {"event": {"type": "message_create", "message_create": message}}
@@ -40,13 +40,11 @@ class V1Messages(AccountMessages):
         if isinstance(dm_id, str | int) and dm_id:
             return str(dm_id)
         if isinstance(body, dict) and "errors" not in body:
-            # Twitter's documents leave the id out of this answer. The message is sent all the same, under an id above
+            # X's documents leave the id out of this answer. The message is sent all the same, under an id above
             # this one, so that who has read up to it has read the message.
             return first_id_at(begun_ms)
-        # A success whose body is not Twitter's: whether it is out, and under which id, is for the echo to tell.
-        raise OutcomeUnknown(
-            "outcome_unknown", "Twitter's answer to a send names no message id.", endpoint=Endpoint.SEND
-        )
+        # A success whose body is not X's: the echo will show whether the message was sent, and its id.
+        raise OutcomeUnknown("outcome_unknown", "X's answer to a send names no message id.", endpoint=Endpoint.SEND)
 
     def mark_read(self, recipient_id: str, event_id: str) -> None:
         # Form fields, which are part of the signature; the documents' own header line says otherwise, wrongly.
@@ -59,7 +57,7 @@ class V1Messages(AccountMessages):
         self._signed("POST", path, Endpoint.TYPING, seconds=TYPING_SECONDS, data=form)
 
     def shown(self, event_id: str) -> DmReceived | DmEchoed:
-        """Return one of the account's messages of either direction. Twitter allows 15 calls in 15 minutes."""
+        """Return one of the account's messages of either direction. X allows 15 calls in 15 minutes."""
         params = {"id": event_id}
         path = f"{_DM_PATH}events/show.json"
         body = self._signed("GET", path, Endpoint.SHOW, params=params, seconds=SHOW_SECONDS).json()
