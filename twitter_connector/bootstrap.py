@@ -62,6 +62,7 @@ from twitter_connector.queue.waiting import WaitingConversations
 from twitter_connector.queue.wakeups import Wakeups, celery_app
 from twitter_connector.startup import now, spool_directory
 from twitter_connector.store import account_view
+from twitter_connector.store.account_history import AccountHistory, RecordedAccounts
 from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.app_sends import AppSends
 from twitter_connector.store.conversations import Conversations
@@ -110,6 +111,7 @@ class Services:
     accounts: Accounts
     dead_letters: DeadLetters
     message_log: MessageLog
+    history: AccountHistory
     rate_limits: RateLimits
     person_waits: PersonWaits
     status: Status
@@ -192,7 +194,8 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     log_ms = settings.message_log_days * 86_400_000
     timings = QueueTimings(log=log_ms, log_most=settings.message_log_max)
     lanes = Lanes(client, line, wakeups, timings, process_clock=clock)
-    accounts = Accounts(client, vault, now=clock)
+    accounts = RecordedAccounts(client, vault, now=clock)
+    history = accounts.history = AccountHistory(client, settings.message_log_days, clock)
     http_client = HttpClient()
     rate_limits = RateLimits(client)
     locks = Locks(client)
@@ -208,7 +211,9 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal", on=settings.journal == "on"))
     replay_jobs = ReplayJobs(client)
     replays = Replays(replay_jobs, twitter.replay, clock)
-    backfill = Backfill(accounts, inbox, twitter.messages, clock, lanes.endpoint_pauses, spending.limit, replays)
+    backfill = Backfill(
+        accounts, inbox, twitter.messages, clock, lanes.endpoint_pauses, spending.limit, replays, history.add
+    )
     challenge = OwnChallenge(http_client)
     registration = AccountRegistration(
         accounts,
@@ -251,6 +256,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         accounts=accounts,
         dead_letters=DeadLetters(client),
         message_log=MessageLog(client),
+        history=history,
         rate_limits=rate_limits,
         person_waits=PersonWaits(accounts),
         status=Status(client, clock.last_known),

@@ -12,6 +12,7 @@ import redis
 from tests.brokers import Broker
 from tests.commands.printed import printed
 from twitter_connector.bootstrap import Services
+from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.message_log import Arrival, LogLine, NameSeen
 from twitter_connector.model.timestamps import epoch_ms, first_id_at
 from twitter_connector.model.work import Direction, Entry
@@ -71,3 +72,22 @@ def test_what_is_not_there_is_one_sentence(broker_process: Broker, arguments: li
     assert failed.value.returncode == 1
     assert sentence in failed.value.stderr
     assert len(failed.value.stderr.splitlines()) == 1
+
+
+def test_without_a_message_the_command_says_what_else_is_known_of_that_time(
+    broker_process: Broker, services: Services
+) -> None:
+    services.accounts.save(Account(ACCOUNT, Credentials("k", "s", "t", "u"), "https://cx.example.com/x", {}))
+    services.accounts.note(ACCOUNT, webhook_valid=0, gap_since=NOW_MS - 1000)
+    for _ in range(3):
+        services.history.count_refused(ACCOUNT, services.clock())
+    services.history.flush()
+    asked = ("messages", "--customer", "4711", "--since", "1h")
+    text = "\n".join(printed(broker_process, *asked))
+    for words in ("No message in the log", "webhook_invalid", "gap_opened", "signature_refused    3 in this minute"):
+        assert words in text
+    assert "last event 2" in text
+    (line,) = printed(broker_process, *asked, "--json")
+    answer = json.loads(line)
+    assert answer["items"] == []
+    assert {event["event"] for event in answer["history"]} >= {"webhook_invalid", "gap_opened", "signature_refused"}

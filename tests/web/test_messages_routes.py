@@ -6,7 +6,7 @@ import pytest
 import redis
 from flask.testing import FlaskClient
 
-from tests.web.web_requests import ACCOUNT, cim, dm, is_problem, post_event
+from tests.web.web_requests import ACCOUNT, HEADER, PATH, cim, dm, is_problem, post_event
 from twitter_connector.bootstrap import Services
 from twitter_connector.model.message_log import LogLine
 from twitter_connector.model.work import Direction
@@ -123,6 +123,16 @@ def test_the_log_is_read_in_few_round_trips(client: FlaskClient, inspector: redi
         if name not in ("cmdstat_info", "cmdstat_time")
     }
     assert sum(calls.values()) <= 6, calls
+
+
+def test_the_history_of_an_account_says_what_happened_in_a_period(client: FlaskClient, services: Services) -> None:
+    client.post(PATH, data=b"{}", headers={HEADER: "sha256=wrong"})
+    services.accounts.note(ACCOUNT.id, webhook_valid=0)
+    items = client.get(f"/accounts/{ACCOUNT.id}/history?since=1h").get_json()["items"]
+    assert {item["event"] for item in items} == {"registered", "signature_refused", "webhook_invalid"}
+    later = client.get(f"/accounts/{ACCOUNT.id}/history?until=2020-01-01").get_json()["items"]
+    assert later == []
+    assert client.get(f"/accounts/{ACCOUNT.id}/history?until=soon").status_code == 400
 
 
 def test_the_log_is_for_internal_callers_only(client: FlaskClient) -> None:

@@ -68,6 +68,7 @@ SUCCEEDS: dict[str, Callable[[FlaskClient], TestResponse]] = {
     "receiveChannelType": lambda client: client.post("/channel-type-configurations", json={"channelTypeId": "1"}),
     "listAccounts": lambda client: client.get("/accounts"),
     "showAccount": lambda client: client.get(f"/accounts/{ACCOUNT.id}"),
+    "showAccountHistory": lambda client: client.get(f"/accounts/{ACCOUNT.id}/history"),
     "listMessages": lambda client: logged(client).get("/messages"),
     "showMessage": lambda client: logged(client).get(f"/messages/{cim()['id']}"),
     "listDeadLetters": lambda client: client.get("/dead-letters"),

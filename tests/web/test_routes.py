@@ -29,6 +29,7 @@ INTERFACE = {
     ("DELETE", "/webhook/twitter/<account_id>"),
     ("POST", "/cim-messages"),
     ("GET", "/messages"),
+    ("GET", "/accounts/<account_id>/history"),
     ("GET", "/messages/<any_id>"),
     ("POST", "/message/receive"),
     ("POST", "/message/receive/cim-messages"),

@@ -38,7 +38,8 @@ MARGIN = timedelta(minutes=2)
 @dataclass
 class Backfill:
     """status: the accounts' status. messages: the Direct Messages of an account at X. pauses: of single endpoints.
-    limit: the limit of spending that an account has reached. replays: None where X is not asked for any."""
+    limit: the limit of spending that an account has reached. replays: None where X is not asked for any. record: stores
+    account id, event, detail and begin in the account's history."""
 
     status: AccountStatusPort
     inbox: InboxPort
@@ -47,6 +48,7 @@ class Backfill:
     pauses: EndpointPausesPort
     limit: Callable[[Account], Limit] = lambda account: Limit.NONE
     replays: Replays | None = None
+    record: Callable[[str, str, str, datetime], None] = lambda account_id, event, detail, since: None
 
     def open_gap(self, account: Account) -> None:
         """Note that customers' messages may have been missed up to now."""
@@ -105,6 +107,9 @@ class Backfill:
             )
         self.status.note(account.id, **{GAP: 0})
         new = outcomes.count("accepted")
+        self.record(
+            account.id, "messages_read_back", f"{len(events)} read at X, {new} of them were missing here", known
+        )
         level = logging.WARNING if new else logging.INFO
         log.log(level, "backfill_done", extra={"account": account.id, "seen": len(events), "new": new})
         return len(events), new

@@ -48,6 +48,8 @@ SENT_SECONDS = 7 * 86400
 SENT_PER_CUSTOMER = 500
 # CCM's scheduling data for reports is an id or two. Larger data is not stored for the READ report.
 SCHEDULING_MAX_CHARS = 2_000
+# Events in the history of one account.
+HISTORY_MAX = 1000
 
 DUE = PREFIX + "due:{direction}:{account}"  # ZSET lane -> ms when it may be worked on (waiting, leased or ready)
 TURN = PREFIX + "turn:{direction}"  # ZSET account -> ms when it is looked at next
@@ -81,6 +83,8 @@ ASKED = PREFIX + "asked:{account}:{id}"  # JSON: the options of one BUTTON messa
 QUESTION = PREFIX + "question:{account}:{customer}"  # CIM id of the numbered question a typed answer belongs to
 DEAD = PREFIX + "dead"  # ZSET dead letter id -> failed ms
 DEAD_LETTER = PREFIX + "dead:letters"  # HASH dead letter id -> JSON
+HISTORY = PREFIX + "history:{account}"  # ZSET JSON of ms, event, detail, since ms -> ms
+REFUSED_SIGNATURES = PREFIX + "refused:{account}:{day}"  # HASH epoch minute -> count
 LOG = PREFIX + "log"  # ZSET "record customer" -> ms when the message was written: the message log
 LOG_RECORD = PREFIX + "log:{direction}:{account}:{id}"  # lines, see queue/log_lines.py; the id is the entry's
 LOG_LOOKUP = PREFIX + "log-id:{id}"  # id of X, CIM or a dead letter -> record, where the record's own id is another one

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import click
 
 from twitter_connector.bootstrap import Services
+from twitter_connector.model.account_history import AccountEvent, concerning
 from twitter_connector.model.message_log import STATES, LoggedMessage
 from twitter_connector.model.period import begin_of, end_of
+from twitter_connector.model.timestamps import iso, moment
 from twitter_connector.queue.message_log import LogFilter
 
 from .environment import fail, json_option
@@ -53,11 +55,13 @@ def messages(
     )
     found, more = _listed(svc, wanted, limit)
     if as_json:
-        click.echo(json.dumps({"items": [message.shown() for message in found], "next": more}))
+        items = [message.shown() for message in found]
+        history = [{"account_id": account, **event.shown()} for account, event in _history(svc, wanted)]
+        click.echo(json.dumps({"items": items, "next": more, "history": history}))
         return
     show([_row(message) for message in found], as_json)
     if not found:
-        click.echo("no message.")
+        _explain(svc, wanted)
     elif more:
         click.echo(f"There are more. Show them with --limit {2 * limit}, or with a shorter time.")
 
@@ -95,6 +99,30 @@ def _listed(svc: Services, wanted: LogFilter, limit: int) -> tuple[list[LoggedMe
         found += page
         if after is None or len(found) >= limit:
             return found, after
+
+
+def _history(svc: Services, wanted: LogFilter) -> Iterator[tuple[str, AccountEvent]]:
+    """Yield account id and event for what is known of the accounts in that time."""
+    for account_id in [wanted.account_id] if wanted.account_id else [known.id for known in svc.accounts.all()]:
+        for event in concerning(svc.history.all(account_id), wanted.since, wanted.until):
+            yield account_id, event
+
+
+def _explain(svc: Services, wanted: LogFilter) -> None:
+    """Print what else is known of the time in which no message came."""
+    if not svc.settings.message_log_days:
+        fail("MESSAGE_LOG_DAYS is 0, so no messages are kept.")
+    click.echo("No message in the log. The accounts in that time:")
+    for account_id, event in _history(svc, wanted):
+        shown = event.shown()
+        click.echo(f"{shown['at']}  {account_id:20} {event.event:20} {event.detail}".rstrip())
+    status = {account.id: svc.accounts.account_status(account.id) for account in svc.accounts.all()}
+    for account_id in [wanted.account_id] if wanted.account_id else status:
+        last = status.get(account_id, {}).get("last_event_at")
+        gap = status.get(account_id, {}).get("gap_since")
+        click.echo(f"{account_id}: last event {iso(moment(last)) if last else 'never'}.")
+        if gap:
+            click.echo(f"{account_id}: messages from {iso(moment(gap))} on may be missing; they will be read back.")
 
 
 def _moment(svc: Services, text: str | None, read: Callable[[str, datetime], datetime]) -> datetime | None:

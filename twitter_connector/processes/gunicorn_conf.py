@@ -77,6 +77,7 @@ def _keep_fresh(services: Services, watch: BrokerWatch) -> None:
 def _refresh(services: Services, watch: BrokerWatch) -> None:
     try:
         services.accounts.refresh()
+        services.history.flush()
         services.installation.look()
         watch.answered()
     except ConnectorError as error:

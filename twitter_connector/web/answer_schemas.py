@@ -10,6 +10,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from twitter_connector.model.account_history import TOPICS
 from twitter_connector.model.message_log import EVENTS, STATES
 
 _DIRECTIONS = ("inbound", "outbound")
@@ -280,6 +281,17 @@ class JourneyStepSchema(_Answer):
 
 class TracedMessageSchema(MessageSchema):
     journey = fields.List(fields.Nested(JourneyStepSchema), required=True)
+
+
+class AccountEventSchema(_Answer):
+    at = _moment()
+    event = _one_of(*TOPICS)
+    detail = _text(allow_none=True)
+    since = _moment("From when on it concerns messages: the begin of a gap, say.")
+
+
+class AccountHistorySchema(_Answer):
+    items = fields.List(fields.Nested(AccountEventSchema), required=True)
 
 
 class DocumentSchema(_Answer):

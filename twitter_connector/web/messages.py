@@ -1,21 +1,20 @@
-"""The message log for an operator: a list, newest first, and the journey of one message. Never a text."""
+"""The message log and the accounts' histories for an operator: what came, and what happened meanwhile. Never a text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from twitter_connector.bootstrap import Services
+from twitter_connector.model.account_history import concerning
 from twitter_connector.model.message_log import STATES
-from twitter_connector.model.period import begin_of, end_of
 from twitter_connector.queue.message_log import LogFilter
 
 from .access import internal
 from .context import services
+from .period import PeriodSchema, period_of
 from .problems import problem
 
 bp = Blueprint("messages", __name__)
@@ -23,17 +22,12 @@ bp = Blueprint("messages", __name__)
 LIMIT_MAX = 500
 
 
-class MessageListSchema(Schema):
+class MessageListSchema(PeriodSchema):
     """Which messages, how many of them, and after which one."""
-
-    class Meta:
-        unknown = RAISE
 
     customer_id = fields.String(load_default=None)
     account_id = fields.String(load_default=None)
     id = fields.String(load_default=None)
-    since = fields.String(load_default=None)
-    until = fields.String(load_default=None)
     state = fields.String(load_default=None, validate=validate.OneOf(STATES))
     limit = fields.Integer(load_default=100, validate=validate.Range(min=1, max=LIMIT_MAX))
     after = fields.String(load_default=None)
@@ -54,6 +48,16 @@ def list_messages() -> Response:
     except ValueError:
         raise ValidationError({"after": ["Give what `next` said."]}) from None
     return jsonify({"items": [message.shown() for message in page], "next": after})
+
+
+@bp.get("/accounts/<account_id>/history")
+@internal
+def show_account_history(account_id: str) -> Response:
+    """List what happened to an account, oldest first. Also of one that is not registered any more."""
+    svc = services()
+    since, until = period_of(PeriodSchema().load(request.args.to_dict()), svc.clock())
+    svc.history.flush()
+    return jsonify({"items": [event.shown() for event in concerning(svc.history.all(account_id), since, until)]})
 
 
 @bp.get("/messages/<any_id>")
@@ -77,19 +81,11 @@ def show_message(any_id: str) -> Response:
 def _filter(svc: Services, query: dict[str, Any]) -> LogFilter:
     customer: str | None = query["customer_id"]
     customers = None if not customer else svc.message_log.customers(customer)
+    since, until = period_of(query, svc.clock())
     return LogFilter(
         account_id=query["account_id"],
         customer_ids=None if customers is None else frozenset(customers),
-        since=_moment(query, "since", begin_of, svc.clock()),
-        until=_moment(query, "until", end_of, svc.clock()),
+        since=since,
+        until=until,
         state=query["state"],
     )
-
-
-def _moment(
-    query: dict[str, Any], name: str, read: Callable[[str, datetime], datetime], now: datetime
-) -> datetime | None:
-    try:
-        return read(query[name], now) if query[name] else None
-    except ValueError as error:
-        raise ValidationError({name: [str(error)]}) from None

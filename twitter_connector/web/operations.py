@@ -14,6 +14,7 @@ from twitter_connector.cim.envelope import EnvelopeSchema
 from . import answer_schemas as answers
 from .dead_letters import DeadLetterFilterSchema, DeadLetterListSchema
 from .messages import MessageListSchema
+from .period import PeriodSchema
 
 PROBLEM = "application/problem+json"
 JSON = "application/json"
@@ -223,6 +224,13 @@ OPERATIONS = (
         "GET /accounts/{account_id}",
         "Show one account.",
         _NO_ACCOUNT | {200: _given("The account.", answers.AccountSchema)},
+    ),
+    _operation(
+        "showAccountHistory",
+        "GET /accounts/{account_id}/history",
+        "List what happened to an account: webhook, gaps, attention, refused signatures. Oldest first.",
+        {200: _given("What says something of the period.", answers.AccountHistorySchema)},
+        query=PeriodSchema,
     ),
     _operation(
         "listMessages",

@@ -59,6 +59,7 @@ def _received(account_id: str) -> Response:
     signed_for = genuine(svc, account, body)
     if signed_for is None:
         REFUSED.labels("signature").inc()
+        svc.history.count_refused(account_id, svc.clock.last_known())
         log.warning("signature_refused", extra={"account": account_id, "bytes": len(body)})
         return problem(
             401,
