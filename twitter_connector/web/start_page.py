@@ -51,7 +51,7 @@ to do.</p>
 </body>
 </html>
 """)
-_ENTRY = Markup('<dt>{name}</dt><dd><a href="{url}">{url}</a>: {meaning}</dd>')
+_ENTRY = Markup('<dt>{name}</dt><dd><a href="{url}">{path}</a>: {meaning}</dd>')
 _OFF = Markup("<dt>{name}</dt><dd>{meaning}</dd>")
 
 
@@ -70,7 +70,9 @@ def show_start_page() -> Response:
     if "text/html" not in request.accept_mimetypes.values():
         raise MethodNotAllowed(["POST"])
     entries = Markup("\n").join(
-        (_ENTRY if entry.path else _OFF).format(name=entry.name, url=_link(entry.path), meaning=entry.meaning)
+        (_ENTRY if entry.path else _OFF).format(
+            name=entry.name, url=_link(entry.path), path=entry.path, meaning=entry.meaning
+        )
         for entry in _entries()
     )
     page = _PAGE.format(style=_STYLE, version=version("twitter-connector"), entries=entries)
