@@ -103,6 +103,10 @@ class FakeAccounts:
     def withdrawn(self, account_id: str) -> bool:
         return account_id in self._withdrawn
 
+    def note_alive(self, moments: Mapping[str, int]) -> None:
+        for account_id, at in moments.items():
+            self.note(account_id, alive_at=at)
+
     def note(self, account_id: str, **account_status: int) -> None:
         self._account_status.setdefault(account_id, {}).update(account_status)
 

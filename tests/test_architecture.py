@@ -107,8 +107,8 @@ FROM_OUTSIDE: dict[str, set[str]] = {
     "accounts": {"marshmallow"},
     # apispec: makes the OpenAPI document. markupsafe: what Flask makes pages with.
     "web": {"flask", "werkzeug", "markupsafe", "marshmallow", "apispec", "prometheus_client"},
-    # click: whether a flag was typed.
-    "workers": {"celery", "click"},
+    # click: whether a flag was typed. kombu: the event loop of Celery's worker.
+    "workers": {"celery", "click", "kombu"},
     "startup": set(),
     "findings": set(),
     "bootstrap": {"redis", "requests"},
@@ -405,6 +405,7 @@ LONG_MODULES = {
     "twitter_connector/net/public_fetch.py": "one guarded fetch: address check, redirects, limits",
     "twitter_connector/processes/supervisor.py": "one supervisor: start order, restarts, stop order",
     "twitter_connector/queue/lanes.py": "one method for each script of the lanes",
+    "twitter_connector/store/accounts.py": "one store: the accounts' rows, their cache, and what was last seen of each",
     "twitter_connector/twitter/http.py": "one request to X and the classification of its answer",
     "twitter_connector/twitter/v2/subscriptions.py": "both kinds of subscriptions of API v2",
     "twitter_connector/web/answer_schemas.py": "one table: the form of every answer",

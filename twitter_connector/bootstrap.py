@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from twitter_connector.accounts.credentials_check import CredentialsCheck
 from twitter_connector.accounts.events_arrive import events_arrive
 from twitter_connector.accounts.notifications import Notifications
 from twitter_connector.accounts.polling import Polling
+from twitter_connector.accounts.readers import Readers
 from twitter_connector.accounts.refused_token import renewed_credentials, renewing
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.replay import Replays
@@ -28,7 +30,9 @@ from twitter_connector.accounts.streaming import Streaming
 from twitter_connector.accounts.token_refresh import TokenRefresh
 from twitter_connector.accounts.webhook_check import Upkeep
 from twitter_connector.broker.connection import Line, connect
+from twitter_connector.broker.keys import ACCOUNT_CHANGES
 from twitter_connector.broker.safety import BrokerSafety
+from twitter_connector.broker.subscription import Subscription
 from twitter_connector.cim.client import CcmClient
 from twitter_connector.cim.files import Files
 from twitter_connector.config import Settings
@@ -59,7 +63,7 @@ from twitter_connector.queue.message_log import MessageLog
 from twitter_connector.queue.send_ledger import SendLedger, SendRecord
 from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.queue.waiting import WaitingConversations
-from twitter_connector.queue.wakeups import Wakeups, celery_app
+from twitter_connector.queue.wakeups import CHANNELS, Wakeups, celery_app
 from twitter_connector.startup import now, spool_directory
 from twitter_connector.store import account_view
 from twitter_connector.store.account_history import AccountHistory, RecordedAccounts
@@ -223,7 +227,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         challenge,
         twitter.can,
         clock,
-        read_back=lambda account: backfill.read(account, at_once=True),
+        read_back=backfill.read,
         begun=token_refresh.begun,
         pairs=pairs,
     )
@@ -344,7 +348,7 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
         typing=TypingDelivery(services.lanes, inbound, outbound, services.twitter.load, metrics.count_typing),
         heartbeats=services.heartbeats,
         queues=queues,
-        measure_clock=services.clock.measure,
+        clock_difference=services.clock.reported,
         stopping=stopping,
     )
 
@@ -360,6 +364,33 @@ def _person_wait(services: Services) -> Callable[[str, datetime], None]:
             services.upkeep.backfill.open_gap(account)
 
     return note
+
+
+def build_readers(services: Services, worker: Worker) -> Readers:
+    """Return the threads of a worker process that act by themselves. They also hear of wake-ups for its sweeper."""
+    subscription = Subscription(services.redis, ACCOUNT_CHANGES, *CHANNELS)
+
+    def wait_for_change(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            heard = subscription.wait(left)
+            if heard is None:
+                # A broker that was restarted has no heartbeat.
+                worker.sweeper.beat_soon()
+                return
+            if not heard.isdisjoint(CHANNELS):
+                worker.sweeper.rouse()
+            if ACCOUNT_CHANGES in heard:
+                return
+
+    return Readers(
+        services.accounts,
+        services.polling,
+        services.streaming,
+        services.token_refresh,
+        worker.stopping,
+        wait_for_change=wait_for_change,
+    )
 
 
 def _inbound_route(services: Services, skipped: Callable[[str], None], renewal: LeaseRenewal) -> InboundRoute:

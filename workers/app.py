@@ -145,10 +145,10 @@ def _start(**_: Any) -> None:
     worker().start()
     svc = services()
     from twitter_connector import counter_files
-    from twitter_connector.accounts.readers import Readers
+    from twitter_connector.bootstrap import build_readers
 
     counter_files.log_problem()
-    Readers(svc.polling, svc.streaming, svc.token_refresh, worker().stopping).start()
+    build_readers(svc, worker()).start()
     app.send_task(BACKFILL_TASK, queue=UPKEEP_QUEUE, expires=300)
 
 
@@ -173,6 +173,9 @@ def _stop(**_: Any) -> None:
     # Consumers check this after every message, so a plain SIGTERM is quick.
     if _worker is not None:
         _worker.stop()
+    from .consumer import wake_event_loop
+
+    wake_event_loop()
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]

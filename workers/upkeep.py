@@ -20,7 +20,7 @@ def upkeep(services: Services) -> None:
     """Check the webhooks that are due, and log how many lanes wait and how many dead letters there are, if any."""
     services.broker_safety.log_changes()
     _restore_after_loss(services)
-    with services.locks.alone("look_after") as alone:
+    with services.locks.alone("look_after", durable=False) as alone:
         if not alone:
             return  # another replica's scheduler was first
         services.upkeep.check_due()

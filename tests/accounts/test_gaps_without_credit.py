@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -12,8 +11,6 @@ from tests.brokers import broker_process, inspector, services
 from tests.web.web_requests import ACCOUNT
 from twitter_connector.bootstrap import Services, build_worker
 from twitter_connector.model.account import INBOUND, V2
-from twitter_connector.model.event import RawEvent
-from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction
 from twitter_connector.store.resealing import reseal
 
@@ -31,23 +28,3 @@ def test_a_reply_that_waits_for_money_opens_a_gap(services: Services, inbound: s
     status = services.accounts.account_status(ACCOUNT.id)
     assert status["waited_until"]
     assert bool(status.get("gap_since")) == gap, "a poller knows by itself up to which message it has read"
-
-
-def test_a_registration_reads_what_was_missed_at_once(services: Services) -> None:
-    """Also if messages were listed a moment before, as by a check that met the reason for the registration."""
-    reseal(services.redis, services.vault, new_form=True)
-    now = services.clock()
-    account = replace(ACCOUNT, flavour=V2, settings={INBOUND: "xaa"}, registered_at=now - timedelta(hours=1))
-    services.accounts.save(account)
-    services.accounts.note(account.id, filled_at=epoch_ms(now), gap_since=epoch_ms(now - timedelta(minutes=9)))
-    asked: list[datetime] = []
-
-    class X:
-        def events_since(self, since: datetime) -> Iterator[RawEvent]:
-            asked.append(since)
-            return iter(())
-
-    services.upkeep.backfill.messages = lambda account: X()  # type: ignore[assignment,return-value]
-    services.registration.read_back(account)
-    assert len(asked) == 1
-    assert services.accounts.account_status(account.id)["gap_since"] == 0

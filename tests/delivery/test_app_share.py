@@ -214,16 +214,3 @@ def test_the_error_names_when_the_account_goes_on() -> None:
         share.check(accounts[0])
     assert failure.value.until == BEGAN + DAY / 5
     assert "2026-11-27T16:48" in failure.value.detail
-
-
-def test_an_account_that_was_registered_a_moment_ago_is_known_at_its_first_message() -> None:
-    class Known:
-        def day(self, app: str) -> AppDay:
-            return day_of(10, {"a": 5})
-
-    registered: list[Any] = [account("b")]
-    share = AppShare(Known(), lambda: list(registered), lambda: BEGAN)
-    share.check(registered[0])
-    registered.append(account("a"))
-    with pytest.raises(RateLimited):
-        share.check(registered[1])

@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from tree import Tree, eventually, free_ports, running_tree
 
+from benchmarks.at_rest import measure
 from tests.integration.conversations import Account
 from tests.integration.troubles import another_worker
 from twitter_connector.processes.embedded_broker import binary
@@ -136,6 +137,23 @@ def test_killing_the_supervisor_takes_everything_with_it_and_the_next_start_succ
     eventually(lambda: not tree.processes(), what="the end of every process")
     tree.start()
     chat.await_round_trip("again")
+
+
+def test_at_rest_it_seldom_wakes_up_and_writes_little(mortal: Tree) -> None:
+    assert mortal.supervisor is not None
+    pid, seconds = mortal.supervisor.pid, 5.0
+
+    def rests() -> bool:
+        # Once a minute the regular work takes some more, so one window of several has to be quiet.
+        rows = [row for row in measure(pid, seconds) if row.name != "sandbox"]
+        assert {row.name for row in rows} == {"supervisor", "broker", "web", "worker", "beat"}
+        seen.append((sum(row.wakeups for row in rows) / seconds, sum(row.disk_bytes for row in rows)))
+        # Before, it was 50 a second and 5 pages.
+        return seen[-1][0] < 12 and seen[-1][1] <= 2 * 4096
+
+    seen: list[tuple[float, int]] = []
+    while not rests():
+        assert len(seen) < 20, f"wake-ups a second and bytes written in {seconds:g} s: {seen}"
 
 
 @pytest.mark.parametrize("part", ["web-worker", "web", "worker", "broker", "beat", "sandbox"])

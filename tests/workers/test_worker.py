@@ -13,7 +13,7 @@ from tests import brokers
 from tests.loopback import Loopback, Reply, loopback
 from tests.tree import eventually
 from twitter_connector.bootstrap import Services, build_services, build_worker
-from twitter_connector.delivery import sweeper
+from twitter_connector.delivery import worker as sweeper
 from twitter_connector.delivery.worker import Worker
 from twitter_connector.model.work import Direction, Entry
 

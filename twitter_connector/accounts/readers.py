@@ -4,43 +4,88 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.model.account import Account
+from twitter_connector.model.account import POLL, STREAM, Account
 
 from .polling import Polling
+from .ports import AccountsPort
 from .streaming import Streaming
 from .token_refresh import TokenRefresh
 
 log = logging.getLogger(__name__)
 
-# How often the accounts are looked at. A poll itself comes about once a minute.
+# How often the accounts that poll are looked at. A poll itself comes about once a minute.
 LOOK_SECONDS = 1.0
 POLLERS = 4
 LOOK_AT_STREAMS_SECONDS = 3.0
 LOOK_AT_TOKENS_SECONDS = 5.0
+# How long a change of an account can go unnoticed of which no process told.
+LOOK_AT_ACCOUNTS_SECONDS = 20.0
 
 
 class Readers:
-    """Reads until `stopping` is set. Every worker has one; locks in the store divide the accounts among them."""
+    """Reads until `stopping` is set. Every worker has one; locks in the store divide the accounts among them.
 
-    def __init__(self, polling: Polling, streaming: Streaming, tokens: TokenRefresh, stopping: threading.Event) -> None:
+    wait_for_change: waits until an account may have changed, or for so many seconds; raises StoreUnavailable. A thread
+    without an account to look at sleeps.
+    """
+
+    def __init__(
+        self,
+        accounts: AccountsPort,
+        polling: Polling,
+        streaming: Streaming,
+        tokens: TokenRefresh,
+        stopping: threading.Event,
+        *,
+        wait_for_change: Callable[[float], None],
+    ) -> None:
+        self._accounts = accounts
         self._polling = polling
         self._tokens = tokens
         self._streaming = streaming
         self._stopping = stopping
+        self._wait_for_change = wait_for_change
+        self._polled, self._streamed, self._granted = threading.Event(), threading.Event(), threading.Event()
         self._at_work: set[str] = set()
         self._streams: set[str] = set()
 
     def start(self) -> None:
+        threading.Thread(target=self._look, name="accounts", daemon=True).start()
         threading.Thread(target=self._poll, name="poller", daemon=True).start()
         threading.Thread(target=self._stream, name="streams", daemon=True).start()
         threading.Thread(target=self._refresh, name="tokens", daemon=True).start()
 
+    def _look(self) -> None:
+        """Note which of the other threads have an account to look at."""
+        while not self._stopping.is_set():
+            try:
+                self._wait_for_change(LOOK_AT_ACCOUNTS_SECONDS)
+            except StoreUnavailable:
+                self._stopping.wait(LOOK_SECONDS)
+            try:
+                accounts = self._accounts.all()
+                _set(self._polled, any(account.inbound == POLL for account in accounts))
+                _set(self._streamed, any(account.inbound == STREAM for account in accounts))
+                _set(self._granted, any(account.credentials.oauth2_refresh_token for account in accounts))
+            except StoreUnavailable as error:
+                log.warning("polling_stopped", extra={"reason": error.reason})
+                self._stopping.wait(LOOK_SECONDS)
+            except Exception as error:
+                log.error("internal_error", exc_info=error)
+                self._stopping.wait(LOOK_SECONDS)
+
+    def _wait(self, needed: threading.Event, seconds: float) -> bool:
+        """Wait for the next look. Return False once the process is to end."""
+        needed.wait()
+        return not self._stopping.wait(seconds)
+
     def _poll(self) -> None:
         with ThreadPoolExecutor(POLLERS, thread_name_prefix="poller") as pool:
-            while not self._stopping.wait(LOOK_SECONDS):
+            while self._wait(self._polled, LOOK_SECONDS):
                 try:
                     for account in self._polling.due():
                         if account.id not in self._at_work:
@@ -65,7 +110,7 @@ class Readers:
 
     def _stream(self) -> None:
         """Try every app's stream; the process that gets the lock reads it, in a thread of its own."""
-        while not self._stopping.wait(LOOK_AT_STREAMS_SECONDS):
+        while self._wait(self._streamed, LOOK_AT_STREAMS_SECONDS):
             try:
                 for app in self._streaming.due():
                     if app not in self._streams:
@@ -77,7 +122,7 @@ class Readers:
                 log.error("internal_error", exc_info=error)
 
     def _refresh(self) -> None:
-        while not self._stopping.wait(LOOK_AT_TOKENS_SECONDS):
+        while self._wait(self._granted, LOOK_AT_TOKENS_SECONDS):
             try:
                 self._tokens.refresh_due()
             except StoreUnavailable as error:
@@ -94,3 +139,10 @@ class Readers:
             log.error("internal_error", exc_info=error)
         finally:
             self._streams.discard(app)
+
+
+def _set(event: threading.Event, value: bool) -> None:
+    if value:
+        event.set()
+    else:
+        event.clear()

@@ -41,20 +41,23 @@ class Upkeep:
 
     def check_due(self) -> None:
         """Check every account whose check is due, and read the messages of every open gap."""
+        alive_at: dict[str, int] = {}
         for account in self.accounts.all():
-            if account.sends_only:
-                continue  # we made no webhook for it
+            if account.sends_only or account.inbound == POLL:
+                continue  # we made no webhook for it, or the poller sees for itself whether X accepts it
             try:
                 self._check_one(account)
+                alive_at[account.id] = epoch_ms(self.clock())
             except StoreUnavailable:
                 raise
             except Exception as error:
                 # One account's fault must not keep the others from being checked.
                 log.error("internal_error", exc_info=error, extra={"account": account.id})
 
+        # If the service stops now, the next start reads from here. In one write: this comes every minute.
+        self.accounts.note_alive(alive_at)
+
     def _check_one(self, account: Account) -> None:
-        if account.inbound == POLL:
-            return  # the poller sees for itself whether X accepts the account
         account_status = self.accounts.account_status(account.id)
         if account_status.get(POLL_MARK):
             # It is not polled any more. If it is again, an old mark would make us read months.
@@ -68,8 +71,6 @@ class Upkeep:
             self.check(account, account_status)
         if self.accounts.account_status(account.id).get(GAP):
             self.backfill.read(account)
-        # If the service stops now, the next start reads from here.
-        self.accounts.note(account.id, alive_at=epoch_ms(self.clock()))
 
     def check(self, account: Account, account_status: Mapping[str, int]) -> None:
         """Repair the account's webhook and subscriptions if X has lost or disabled them.

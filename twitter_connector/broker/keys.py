@@ -60,7 +60,8 @@ SEEN = PREFIX + "seen:{direction}:{account}:{id}"  # mark of an accepted id
 GATE = PREFIX + "gate:{direction}:{account}"  # HASH until (ms), reason, detail: the account waits
 ENDPOINT_PAUSES = PREFIX + "pauses:{account}"  # HASH endpoint -> JSON until (ms), reason, detail
 BREAKER = PREFIX + "brk:{direction}:{account}"  # HASH strikes, until (ms): the other side is probed by one message
-WAKEUP = PREFIX + "bell:{direction}"  # a wake-up that no worker has received yet
+# A wake-up that no worker has received yet. A channel of the same name says that one was sent.
+WAKEUP = PREFIX + "bell:{direction}"
 FENCE = PREFIX + "fence"  # INCR: fencing tokens
 SEQUENCE = PREFIX + "seq"  # INCR: order of acceptance
 CLOCK = PREFIX + "clock"  # HASH latest: ms, shift: ms beside the server's clock, steps: see queue/lua/names.lua
@@ -72,6 +73,7 @@ SENT = PREFIX + "sent:{account}:{customer}"  # ZSET padded dm id|cim id, score 0
 SCHEDULING = PREFIX + "sent:{account}:{customer}:scheduling"  # HASH cim id -> JSON that its reports carry
 ACCOUNTS = PREFIX + "accounts"  # HASH account id -> JSON, credentials encrypted
 REPLACED_GRANTS = PREFIX + "oauth2-replaced"  # SET of such digests, of grants that gave way to another of the account
+ACCOUNT_CHANGES = PREFIX + "accounts-changed"  # a channel: account ids, published when their rows change
 ACCOUNTS_FORM = PREFIX + "accounts-form"  # how their rows are written; missing on a broker of 0.1.0
 TOKEN_PAIRS = PREFIX + "oauth2-pairs"  # HASH digest of a grant's first refresh token -> sealed JSON of its last pair
 ACCOUNT_STATUS = PREFIX + "signs:{account}"  # HASH last_event_at, last_crc_at, ...

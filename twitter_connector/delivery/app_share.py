@@ -37,7 +37,7 @@ class AppShare:
         """Return if the account may send a message now. Raises RateLimited(app_share_used), and StoreUnavailable."""
         if account.flavour == V1:
             return  # API v1.1 limits accounts, not apps
-        sharing = [other.id for other in self._all(account.id) if other.app == account.app and other.flavour != V1]
+        sharing = [other.id for other in self._all() if other.app == account.app and other.flavour != V1]
         day = self.sends.day(account.app) if len(sharing) > 1 else None
         if day is None:
             return
@@ -52,9 +52,7 @@ class AppShare:
                 until=free_at,
             )
 
-    def _all(self, account_id: str) -> Sequence[Account]:
-        is_old = time.monotonic() - self._read_at >= ACCOUNTS_SECONDS
-        # An account that is not among them was registered a moment ago.
-        if is_old or account_id not in (known.id for known in self._known):
+    def _all(self) -> Sequence[Account]:
+        if time.monotonic() - self._read_at >= ACCOUNTS_SECONDS:
             self._known, self._read_at = self.accounts(), time.monotonic()
         return self._known

@@ -42,6 +42,10 @@ class LeaseRenewal:
             with self._lock:
                 self._leased.pop(lease.token, None)
 
+    def any(self) -> bool:
+        """Return whether this process has a lane in progress."""
+        return bool(self._leased)
+
     def is_valid(self, lease: Lease) -> bool:
         """Return whether this worker still has the lane. Raises StoreUnavailable.
 

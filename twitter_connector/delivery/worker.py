@@ -21,9 +21,14 @@ from .typing import TypingDelivery
 
 log = logging.getLogger(__name__)
 
-# How long a lost wake-up, a wait that is over or an expired lease can go unnoticed.
+# How long a lost wake-up, a wait that is over or an expired lease can go unnoticed while there is work.
 SWEEP_SECONDS = 0.25
-HEARTBEAT_SECONDS = 2.0
+# The same while all work waits for a later moment. A wait that ends sooner is known.
+WAITING_SECONDS = 2.0
+# At rest, if no process says that it sent a wake-up. One that does ends the rest for some seconds.
+REST_SECONDS = 8.0
+BUSY_SECONDS = 3.0
+HEARTBEAT_SECONDS = 4.0
 # Work that no worker has looked at for this long, though wake-ups were sent, is served without one.
 SILENT_SECONDS = 5.0
 # After an error the next round comes this much later.
@@ -51,6 +56,9 @@ class Sweeper:
         self._consume = consume
         self._stopping = stopping
         self._served_at = dict.fromkeys(Direction, time.monotonic())
+        self._beat_at = self._sweep_at = 0.0
+        self._roused_at = time.monotonic()
+        self._roused = threading.Event()
 
     def start(self) -> None:
         threading.Thread(target=self._sweep, name="sweeper", daemon=True).start()
@@ -58,27 +66,65 @@ class Sweeper:
     def served(self, direction: Direction) -> None:
         """Note that a consumer of this direction starts."""
         self._served_at[direction] = time.monotonic()
+        # What the consumer leaves behind may be due before the rest is over.
+        self.rouse()
+
+    def rouse(self) -> None:
+        """End the rest for some seconds."""
+        self._roused_at = time.monotonic()
+        self._roused.set()
+
+    def beat_soon(self) -> None:
+        """Send a heartbeat in the next round, and end the rest: a broker that was restarted has none."""
+        self._beat_at = 0.0
+        self.rouse()
 
     def _sweep(self) -> None:
-        beat_at = 0.0
-        while not self._stopping.wait(SWEEP_SECONDS):
+        while not self._rest():
             try:
-                self._lease_renewal.renew_due()
-                for direction in Direction:
-                    if self._lanes.wake_if_due(direction):
-                        self._serve_if_silent(direction)
-                if time.monotonic() >= beat_at:
-                    self._beat()
-                    beat_at = time.monotonic() + HEARTBEAT_SECONDS
+                self._round()
             except StoreUnavailable as error:
                 log.warning("sweep_failed", extra={"reason": error.reason})
-                self._stopping.wait(PAUSE_SECONDS)
+                self._failed()
             except Exception as error:
                 log.error("internal_error", exc_info=error)
-                self._stopping.wait(PAUSE_SECONDS)
+                self._failed()
         while threading.main_thread().is_alive():
             self._lease_renewal.renew_due()
             time.sleep(PAUSE_SECONDS)
+
+    def _rest(self) -> bool:
+        """Wait until the next round. Return whether the sweeping ends."""
+        left = min(self._sweep_at, self._beat_at) - time.monotonic()
+        if left > SWEEP_SECONDS:
+            if not self._roused.wait(left):
+                return self._stopping.is_set()
+            self._sweep_at = 0.0
+        return self._stopping.wait(SWEEP_SECONDS)
+
+    def _round(self) -> None:
+        """Renew leases, repeat lost wake-ups, send a heartbeat: each of them if it is time to."""
+        self._roused.clear()
+        self._lease_renewal.renew_due()
+        if time.monotonic() >= self._sweep_at - SWEEP_SECONDS:
+            woken, more_in = self._lanes.sweep()
+            for direction in woken:
+                self._serve_if_silent(direction)
+            self._sweep_at = time.monotonic() + self._until_next_sweep(more_in)
+        if time.monotonic() >= self._beat_at - SWEEP_SECONDS:
+            self._beat()
+            self._beat_at = time.monotonic() + HEARTBEAT_SECONDS
+
+    def _until_next_sweep(self, more_in: float | None) -> float:
+        busy = time.monotonic() - self._roused_at < BUSY_SECONDS or self._lease_renewal.any()
+        if busy or more_in == 0:
+            return SWEEP_SECONDS
+        return REST_SECONDS if more_in is None else min(more_in, WAITING_SECONDS)
+
+    def _failed(self) -> None:
+        # The broker may come back without the heartbeat.
+        self._beat_at = self._sweep_at = 0.0
+        self._stopping.wait(PAUSE_SECONDS)
 
     def _serve_if_silent(self, direction: Direction) -> None:
         """Serve a direction without a task: after a lost broker, Celery has been seen connected and silent."""
@@ -95,9 +141,9 @@ class Sweeper:
 class Worker:
     """Delivers what is due, whenever Celery brings a wake-up; the sweeper delivers when Celery brings none.
 
-    queues: returns the Celery queues this process serves now. measure_clock: asks the broker for its time and returns
-    by how many seconds this machine's clock differs, None if that is within reason. stopping: set when the process is
-    to end; the consumers look at it too.
+    queues: returns the Celery queues this process serves now. clock_difference: returns by how many seconds this
+    machine's clock differs from the broker's, None if that is within reason. stopping: set when the process is to end;
+    the consumers look at it too.
     """
 
     name: str
@@ -107,7 +153,7 @@ class Worker:
     typing: TypingDelivery
     heartbeats: HeartbeatsPort
     queues: Callable[[], Collection[str]]
-    measure_clock: Callable[[], float | None]
+    clock_difference: Callable[[], float | None]
     stopping: threading.Event
     sweeper: Sweeper = field(init=False)
 
@@ -115,7 +161,7 @@ class Worker:
         self.sweeper = Sweeper(
             self.lanes,
             self.lease_renewal,
-            beat=lambda: self.heartbeats.beat(self.name, self.queues(), self.measure_clock()),
+            beat=lambda: self.heartbeats.beat(self.name, self.queues(), self.clock_difference()),
             consume=self.consume,
             stopping=self.stopping,
         )

@@ -46,6 +46,9 @@ def command(settings: Settings) -> list[str]:
         "appendfsync": settings.broker_fsync,
         "auto-aof-rewrite-min-size": "64mb",
         "maxmemory-policy": "noeviction",
+        # The broker's own timer, ten times a second by default. Commands are served at once in any case; the timer ends
+        # waits of BRPOP and removes what has expired.
+        "hz": "1",
         "daemonize": "no",
         "loglevel": "warning",
         # The slow log stores the arguments of commands, which contain what people wrote.

@@ -7,27 +7,37 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import time
 from typing import Any
 
 from twitter_connector import counter_files
 from twitter_connector.bootstrap import Services
+from twitter_connector.broker import keys
+from twitter_connector.broker.subscription import Subscription
 from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError
+from twitter_connector.queue.wakeups import CHANNELS
 
 from .broker_watch import BrokerWatch
+from .gunicorn_worker import REST_SECONDS
+from .parent_death import signal_at_parents_death
 
 # gunicorn takes every name of this module that is a setting; the others do not concern it.
 __all__ = [
     "bind", "control_socket_disable", "forwarded_allow_ips", "forwarder_headers", "graceful_timeout", "keepalive",
-    "logger_class", "loglevel", "post_worker_init", "preload_app", "secure_scheme_headers", "threads", "timeout",
-    "worker_class", "worker_tmp_dir", "workers",
+    "logger_class", "loglevel", "post_fork", "post_worker_init", "preload_app", "secure_scheme_headers", "threads",
+    "timeout", "when_ready", "worker_class", "worker_tmp_dir", "workers",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
-ACCOUNTS_REFRESH_SECONDS = 2.0
+# Within this time the accounts are read again, also if no process said that one was changed. A third less than the
+# accounts are known for without reading them: store/accounts.py.
+ACCOUNTS_REFRESH_SECONDS = 20.0
+# How often the broker is asked how far it has come while there is traffic, so that a loss shows, and while it is away.
+BUSY_SECONDS = 2.0
 _settings = Settings.from_env_or_exit()
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
@@ -52,8 +62,19 @@ forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 
 
+def when_ready(arbiter: Any) -> None:
+    """Let the master wake up for signals, a worker's death among them, and every ten seconds for workers that hang."""
+    wait_for_signals = arbiter.wait_for_signals
+    arbiter.wait_for_signals = lambda timeout=1.0: wait_for_signals(REST_SECONDS if timeout == 1.0 else timeout)
+
+
+def post_fork(arbiter: Any, worker: Any) -> None:
+    """Stop a worker when its master is killed. gunicorn's own check comes only when the worker wakes up."""
+    signal_at_parents_death(signal.SIGTERM)
+
+
 def post_worker_init(worker: Any) -> None:
-    """Read the accounts before the first request and then every two seconds.
+    """Read the accounts before the first request, and then whenever one is changed.
 
     Otherwise the first event of an account would need a look-up. While the broker is away, a process that has not met
     the account yet could not verify the event, and X would get an error.
@@ -69,8 +90,14 @@ def post_worker_init(worker: Any) -> None:
 
 
 def _keep_fresh(services: Services, watch: BrokerWatch) -> None:
+    changes = Subscription(services.redis, keys.ACCOUNT_CHANGES, *CHANNELS)
     while True:
-        time.sleep(ACCOUNTS_REFRESH_SECONDS)
+        try:
+            heard = changes.wait(ACCOUNTS_REFRESH_SECONDS)
+        except ConnectorError:
+            heard = set(CHANNELS)
+        if heard and keys.ACCOUNT_CHANGES not in heard:
+            time.sleep(BUSY_SECONDS)
         _refresh(services, watch)
 
 

@@ -28,6 +28,9 @@ from .problem_bytes import problem_bytes
 
 log = logging.getLogger(__name__)
 
+# Well below gunicorn's `timeout`, after which a silent worker is killed.
+REST_SECONDS = 10.0
+
 _STATUSES: dict[type[Exception], HTTPStatus] = {
     LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -46,7 +49,12 @@ class Lines(Logger):  # type: ignore[misc]
 
 
 class Worker(PatientWorker):
-    """The worker that takes whole requests, with our answer to a request that is not HTTP."""
+    """The worker that takes whole requests, with our answer to one that is not HTTP, and fewer wake-ups at rest."""
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for connections and requests. gunicorn wakes up every second for deadlines of connections; without a
+        connection there are none."""
+        super().wait_for_and_dispatch_events(timeout if self.nr_conns or not self.alive else REST_SECONDS)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer the request, and log the caller. gunicorn calls this, and then closes the connection."""

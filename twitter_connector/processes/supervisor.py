@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import logging
@@ -16,7 +15,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO, Any
 
 import redis
@@ -28,7 +29,9 @@ from twitter_connector.startup import check_store
 from twitter_connector.var_dir import unusable
 
 from . import command_lines, embedded_broker
+from .awaited_signals import AwaitedSignals
 from .broker_watch import BrokerWatch
+from .parent_death import signal_at_parents_death
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +42,6 @@ RESTART_FIRST_SECONDS = 0.5
 RESTART_LONGEST_SECONDS = 15.0
 # A child that lived this long has not failed at starting.
 SETTLED_SECONDS = 30.0
-_PR_SET_PDEATHSIG = 1
 
 
 # For our own addresses: does not use the proxy of the environment.
@@ -70,7 +72,8 @@ class Child:
             # The supervisor's own standard output has only its lines for people.
             stdout=sys.stderr,
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads here
+            # The kernel ends this child when the supervisor dies, even by kill -9.
+            preexec_fn=partial(signal_at_parents_death, signal.SIGKILL),  # noqa: PLW1509 - no threads here
         )
         self.started_at = time.monotonic()
 
@@ -91,11 +94,14 @@ class Supervisor:
         self._watch = BrokerWatch()
         self._children: list[Child] = []
         self._lock: IO[str] | None = None
+        self._signals = AwaitedSignals()
 
     def run(self) -> int:
         """Start, watch until told to stop, stop. Return the exit status."""
         signal.signal(signal.SIGTERM, self._asked)
         signal.signal(signal.SIGINT, self._asked)
+        # The handler does nothing: with one, the signal ends a wait.
+        signal.signal(signal.SIGCHLD, lambda *_: None)
         try:
             self._prepare()
             if self._settings.embedded_broker:
@@ -115,7 +121,7 @@ class Supervisor:
                 self._say(f"{word}: {self._settings.listening_url}")
             while not self._stop:
                 self._mind()
-                time.sleep(0.2)
+                self._signals.wait(self._next_start())
         except CannotStart as error:
             if not self._stop:
                 self._say(f"cannot start: {error}")
@@ -188,6 +194,11 @@ class Supervisor:
                 child.restarts += 1
                 log.warning("process_restarted", extra={"part": child.name, "restarts": child.restarts})
                 child.start(self._env)
+
+    def _next_start(self) -> float | None:
+        """Return the seconds until a process is to be started again, None if all run."""
+        times = [child.restart_at for child in self._children if child.process is None]
+        return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _until(self, done: Callable[[], bool], what: str, hint: str) -> None:
         end = time.monotonic() + START_SECONDS
@@ -280,6 +291,8 @@ class Supervisor:
         for names in (("web", "beat"), ("worker",), ("sandbox",), ("broker",)):
             going = [c for c in self._children if c.name in names and c.alive]
             for child in going:
+                if child.name == "broker":
+                    self._shut_down_broker()
                 _signal(child, signal.SIGTERM)
             for child in going:
                 assert child.process is not None
@@ -289,6 +302,11 @@ class Supervisor:
                     log.error("process_killed", extra={"part": child.name})
                     _signal_group(child, signal.SIGKILL)
                     child.process.wait()
+
+    def _shut_down_broker(self) -> None:
+        """Have the broker end at once. It acts on SIGTERM only at the next tick of its own timer."""
+        with suppress(redis.RedisError), connect(self._settings.redis_url, patient=False) as client:
+            client.shutdown(nosave=True)
 
 
 def _signal(child: Child, number: signal.Signals) -> None:
@@ -302,9 +320,3 @@ def _signal_group(child: Child, number: signal.Signals) -> None:
         os.killpg(child.process.pid, number)
     except ProcessLookupError:
         return  # the whole group has ended already
-
-
-def _die_with_parent() -> None:
-    """Have the kernel kill this child when the supervisor dies, even by kill -9. Runs in the child; Linux only."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

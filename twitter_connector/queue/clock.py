@@ -17,7 +17,7 @@ from .scripts import LaneScripts
 
 log = logging.getLogger(__name__)
 
-# The broker is asked again when its last answer is older than this. A worker asks every two seconds anyway.
+# The broker is asked again when its last answer is older than this. A worker's sweeper asks at least every two seconds.
 MEASURE_SECONDS = 5.0
 # A machine whose clock differs by more than this is reported. NTP keeps clocks within milliseconds.
 DIFFERENCE_SECONDS = 5.0
@@ -99,6 +99,16 @@ class BrokerClock:
         """
         with self._asking:
             self._measure()
+        return self.reported()
+
+    def answered(self, answer: Measurement) -> None:
+        """Take in an answer that came with other work. Raises StoreUnavailable."""
+        with self._asking:
+            if self._known is None or answer.asked > self._known.asked:
+                self._take(answer)
+
+    def reported(self) -> float | None:
+        """Return by how many seconds the machine's clock differed last; None if that was within reason."""
         return self._difference
 
     def checked(self, now_ms: int, server_ms: int) -> int:
@@ -112,7 +122,10 @@ class BrokerClock:
         return self._known.now_ms
 
     def _measure(self) -> None:
-        known, answer = self._known, self._answer()
+        self._take(self._answer())
+
+    def _take(self, answer: Measurement) -> None:
+        known = self._known
         if known is not None and known.steps == answer.steps and answer.asked - known.asked < STEP_COMPARABLE_SECONDS:
             gained = answer.gained_ms(known)
             if gained > STEP_FORWARD_SECONDS * 1000 and self._step_forward(gained, answer.steps, known.now_ms):

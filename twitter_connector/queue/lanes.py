@@ -23,7 +23,7 @@ from twitter_connector.model.work import (
     TypingIndicator,
 )
 
-from .clock import BrokerClock
+from .clock import BrokerClock, Measurement, steady
 from .effects import arguments
 from .endpoint_pauses import EndpointPauses
 from .scripts import LaneScripts
@@ -65,6 +65,7 @@ class Lanes:
         self._resume = script("resume")
         self._end_waits = script("end_waits")
         self._wake_if_due = script("wake_if_due")
+        self._sweep = script("sweep")
         self._suppress_wakeups = script("suppress_wakeups")
         self._moment = script("moment")
         self._process_clock = process_clock
@@ -175,6 +176,17 @@ class Lanes:
         if due:
             self._wakeups.wake(direction)
         return due
+
+    def sweep(self) -> tuple[list[Direction], float | None]:
+        """Wake a worker for each direction that has due work and no pending wake-up. Return these directions, and the
+        seconds until more work may be due: 0 for now, None for never."""
+        asked = steady()
+        *due, next_ms, now_ms, server_ms, steps = self._sweep()
+        if self._process_clock is not None:
+            self._process_clock.answered(Measurement(int(now_ms), int(server_ms), int(steps), asked, steady()))
+        self._wake(due)
+        woken = [direction for direction, wake in zip(_BOTH, due, strict=True) if wake]
+        return woken, None if next_ms < 0 else next_ms / 1000
 
     def wakeup_received(self, direction: Direction) -> None:
         """Record that a worker received the wake-up. From now on a new one may be sent."""

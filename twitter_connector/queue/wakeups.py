@@ -38,6 +38,8 @@ WAKEUP_EXPIRES_SECONDS = 60
 WAKEUP_INTERVAL_SECONDS = 0.02
 # So many wake-ups wait in a queue at most; the oldest are dropped. One is enough to start a worker's work.
 WAKEUPS_MAX = 100
+# The broker publishes here that a wake-up was sent (lua/wakeups.lua).
+CHANNELS = tuple(keys.WAKEUP.format(direction=direction) for direction in Direction)
 _KEY_PREFIX = "tc-celery:"
 
 
@@ -65,12 +67,14 @@ def celery_app(settings: Settings, *, patient: bool) -> Celery:
         broker_transport_options={
             "global_keyprefix": _KEY_PREFIX,
             "visibility_timeout": 120,
-            "unacked_restore_interval": 5,
+            "unacked_restore_interval": 300,
             "unacked_restore_throttle": 1,
             "socket_timeout": timeout,
             "socket_connect_timeout": min(timeout, 2.0),
             "socket_keepalive": not settings.redis_url.startswith("unix"),
             "health_check_interval": 10,
+            # For BRPOP, which by default returns empty every second.
+            "polling_interval": 5,
             **options,
         },
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1},

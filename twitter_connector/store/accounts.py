@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -137,8 +138,14 @@ class Accounts:
                     self._cache.pop(account_id, None)
                 else:
                     self._cache[account_id] = (self._clock(), account)
+                    self._publish(account_id)
                 return account
         raise StoreUnavailable("account_contended", f"Many processes are changing account {account_id}.", ours=True)
+
+    def _publish(self, account_id: str) -> None:
+        """Have the other processes read the accounts. If the broker does not take it, they do so some seconds later."""
+        with suppress(redis.RedisError):
+            self._client.publish(keys.ACCOUNT_CHANGES, account_id)
 
     def proved(self, account_id: str) -> None:
         """Record that X uses the newest consumer secret. The retired secrets end some time later."""
@@ -170,6 +177,7 @@ class Accounts:
                 keys.ACCOUNT_STATUS.format(account=account_id), keys.ENDPOINT_PAUSES.format(account=account_id)
             )
         self._cache.pop(account_id, None)
+        self._publish(account_id)
 
     def withdraw(self, account_id: str) -> None:
         """Remove an account on an operator's request. `withdrawn` returns True until it is registered again."""
@@ -187,6 +195,13 @@ class Accounts:
             self._client.hset(
                 keys.ACCOUNT_STATUS.format(account=account_id), mapping={k: str(v) for k, v in account_status.items()}
             )
+
+    def note_alive(self, moments: Mapping[str, int]) -> None:
+        """Record until when the service received an account's events (epoch ms, by account), in one write."""
+        with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for account_id, at in moments.items():
+                pipe.hset(keys.ACCOUNT_STATUS.format(account=account_id), "alive_at", str(at))
+            pipe.execute()
 
     def account_status(self, account_id: str) -> dict[str, int]:
         with store_errors():

@@ -9,8 +9,10 @@ import redis
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
+from twitter_connector.broker.lua import source
 
-# A worker writes every two seconds. After five missed heartbeats it has ended or hangs.
+_BEAT = source(__package__, "beat")
+# A worker sends one every four seconds. After two missed heartbeats it has ended or hangs.
 WORKER_GONE_SECONDS = 10.0
 # How long a worker's difference is known after its last heartbeat.
 CLOCKS_SECONDS = 60
@@ -25,7 +27,7 @@ class Heartbeats:
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
-        self._differing: set[str] = set()
+        self._beat = client.register_script(_BEAT)
 
     def beat(self, worker: str, queues: Collection[str] = (), difference: float | None = None) -> None:
         """Store the heartbeat of a worker.
@@ -34,18 +36,9 @@ class Heartbeats:
         from the broker's, if they are too many.
         """
         entry = "\t".join([worker, *([",".join(sorted(queues))] if queues else [])])
+        differs = "" if difference is None else round(difference)
         with store_errors():
-            now = self._now()
-            pipe = self._client.pipeline(transaction=False)
-            pipe.zadd(keys.WORKERS, {entry: now})
-            pipe.zremrangebyscore(keys.WORKERS, 0, now - 3600)
-            if difference is not None:
-                pipe.hset(keys.CLOCKS, worker, round(difference))
-                pipe.expire(keys.CLOCKS, CLOCKS_SECONDS)
-            elif worker in self._differing:
-                pipe.hdel(keys.CLOCKS, worker)
-            pipe.execute()
-        self._differing = {worker} if difference is not None else set()
+            self._beat(keys=[keys.WORKERS, keys.CLOCKS], args=[entry, worker, differs, CLOCKS_SECONDS])
 
     def workers(self) -> list[str]:
         """Return the names of the workers that are alive."""

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 FILE = "broker-seen.json"
 EMPTY, ANOTHER, OLDER = "empty", "another", "older"
 # Without a change the file is written so often: its moment is the start of a gap.
-WRITE_EVERY = timedelta(minutes=1)
+WRITE_EVERY = timedelta(minutes=2)
 # For so long a loss is shown, even if no account is missing.
 SHOWN = timedelta(hours=24)
 _WORDS = {EMPTY: "came back empty", ANOTHER: "is another one than before", OLDER: "came back with older data"}

@@ -28,17 +28,20 @@ class Locks:
             return bool(self._client.set(keys.LOCK.format(chore=chore), 1, nx=True, ex=seconds))
 
     @contextmanager
-    def alone(self, chore: str, seconds: int = keys.LOCK_SECONDS) -> Iterator[bool]:
-        """Yield True if no other process does the chore. seconds: when the lock of a process that died expires."""
+    def alone(self, chore: str, seconds: int = keys.LOCK_SECONDS, *, durable: bool = True) -> Iterator[bool]:
+        """Yield True if no other process does the chore. seconds: when the lock of a process that died expires.
+
+        durable: False keeps the lock out of the append-only file. A broker that is restarted forgets it.
+        """
         key, mine = keys.LOCK.format(chore=chore), uuid4().hex
         with store_errors():
-            got = bool(self._client.set(key, mine, nx=True, ex=seconds))
+            got = bool(self._client.eval(_HOLD, 1, key, mine, seconds, int(durable)))
         try:
             yield got
         finally:
             if got:
                 with store_errors():
-                    self._client.eval(_RELEASE, 1, key, mine)
+                    self._client.eval(_RELEASE, 1, key, mine, int(durable))
 
     def hold(self, chore: str, owner: str, seconds: int) -> bool:
         """Take or renew a lock for so many seconds. Return True if the owner has it now."""

@@ -17,10 +17,14 @@ local function mark(key, lasts)
   return set_mark(key, lasts)
 end
 
--- Return for each direction whether the caller wakes a worker: due work, and no wake-up pending.
+-- Return 1 if the caller wakes a worker for a direction: there is due work, and no wake-up is pending. The workers at rest
+-- hear of it as well, and search for due work more often for a while, since the wake-up can be lost.
+local function wakeup(direction)
+  if not waking[direction] or not mark(WAKEUP .. direction, ARGV[2]) then return 0 end
+  redis.pcall('PUBLISH', WAKEUP .. direction, '')
+  return 1
+end
+
 local function wakeups()
-  return {
-    waking['in'] and mark(WAKEUP .. 'in', ARGV[2]) and 1 or 0,
-    waking['out'] and mark(WAKEUP .. 'out', ARGV[2]) and 1 or 0,
-  }
+  return {wakeup('in'), wakeup('out')}
 end
