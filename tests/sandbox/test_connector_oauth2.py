@@ -18,7 +18,7 @@ from tests.brokers import Broker, broker_process, inspector, services_of, settin
 from twitter_connector import logs
 from twitter_connector.accounts.registration_request import load_registration
 from twitter_connector.accounts.registration_steps import StepFailed
-from twitter_connector.bootstrap import Services
+from twitter_connector.bootstrap import Services, described
 from twitter_connector.broker import keys
 from twitter_connector.cim.channel_configuration import load_push
 from twitter_connector.errors import AWAITS_A_PERSON, CredentialsRejected
@@ -29,7 +29,6 @@ from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.resealing import reseal
 from twitter_connector.store.token_pairs import TokenPairs
 from twitter_connector.store.vault import Vault
-from twitter_connector.web.accounts import described
 
 __all__ = ["broker_process", "inspector"]
 
@@ -85,7 +84,7 @@ def push(services: Services, **attributes: str) -> None:
 def shown(services: Services) -> dict[str, Any]:
     account = services.accounts.get(V2_ACCOUNT, max_age=0)
     assert account is not None
-    return described(services, account, services.status.snapshot([V2_ACCOUNT]).accounts[V2_ACCOUNT])
+    return described(services, [account])[0]
 
 
 def stored(services: Services) -> Account:
