@@ -70,3 +70,10 @@ def test_what_starts_processes_and_probes_imports_no_services(module: str, tmp_p
     env = environment(VAR_DIR=str(tmp_path), CCM_URL="http://127.0.0.1:9/ccm")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many"])
+def test_a_list_has_at_least_one_line(limit: str) -> None:
+    done = CliRunner().invoke(main, ["dead-letters", "list", "--limit", limit])
+    assert (done.exit_code, done.exception.__class__) == (2, SystemExit)
+    assert "--limit" in done.output

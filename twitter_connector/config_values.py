@@ -171,13 +171,13 @@ def typing_errors(names: set[str], known: set[str]) -> dict[str, str]:
     "Close" is one inserted, missing, wrong or swapped letter, or two in names of eight letters and more. Names of
     three letters and fewer are never close to anything.
     """
-    found = {}
+    similar = {}
     for name in sorted(names - known):
         for other in sorted(known):
             allowed = 0 if len(other) < 4 else 1 if len(other) < 7 else 2
             if abs(len(name) - len(other)) <= allowed and _distance(name, other) <= allowed:
-                found[name] = other
-    return found
+                similar[name] = other
+    return similar
 
 
 def _distance(one: str, other: str) -> int:

@@ -66,9 +66,9 @@ class Redaction:
         known = set(filter(index.__contains__, map(line.__getitem__, islice(places, len(line) // _STEP + 1))))
         if not known:
             return line
-        found = {form for block in known for form in index.get(block, ()) if form in line}
+        forms = {form for block in known for form in index.get(block, ()) if form in line}
         # The longest first: one secret may be a part of another.
-        for form in sorted(found, key=len, reverse=True):
+        for form in sorted(forms, key=len, reverse=True):
             line = line.replace(form, HIDDEN)
         return line
 

@@ -99,7 +99,7 @@ class Polling:
         if all(page.whole for page in pages):
             self._mark(account.id, events)
         self.account_status.note(account.id, **{SIZE: len(events) * 3 // 2})
-        gap = self._gap(account.id, pages, found="accepted" in outcomes)
+        gap = self._gap(account.id, pages, new="accepted" in outcomes)
         self._next(account.id, self.clock() + (max(gap, LIMITED_EVERY) if limit is Limit.SOFT else gap))
         self._well_again(account)
 
@@ -138,10 +138,10 @@ class Polling:
             account_id, checked_at=at, alive_at=at, **{GAP: 0}, **({POLL_MARK: newest} if newest else {})
         )
 
-    def _gap(self, account_id: str, pages: list[Page], *, found: bool) -> timedelta:
+    def _gap(self, account_id: str, pages: list[Page], *, new: bool) -> timedelta:
         """Return how long to wait for the next poll."""
         now = self.clock()
-        if found:
+        if new:
             self.account_status.note(account_id, **{FOUND_AT: epoch_ms(now)})
         gap = spread(pages[-1].budget, now) or CALL_EVERY * len(pages)
         last = moment(self.account_status.account_status(account_id).get(FOUND_AT, 0))

@@ -45,10 +45,10 @@ def account_id(username: str, account_id: str | None, source: Any, as_json: bool
         twitter = svc.twitter.registration(_account_in(source))
     else:
         twitter = svc.twitter.registration(account(svc, account_id))
-    found = twitter.user_id(name)
-    if found is None:
+    user_id = twitter.user_id(name)
+    if user_id is None:
         fail(f"X knows no user @{name}, or has suspended it.")
-    click.echo(json.dumps({"username": name, "id": found}) if as_json else found)
+    click.echo(json.dumps({"username": name, "id": user_id}) if as_json else user_id)
 
 
 @click.command("register")
@@ -122,8 +122,8 @@ _file = click.option("--file", "source", type=click.File("r"), help="Those of a 
 def list_webhooks(account_id: str | None, source: Any, as_json: bool) -> None:
     """List them, ours and others."""
     svc = services()
-    found = svc.twitter.registration(_whose_account(svc, account_id, source)).webhooks()
-    show([{"id": w.id, "valid": w.valid, "url": w.url} for w in found], as_json)
+    listed = svc.twitter.registration(_whose_account(svc, account_id, source)).webhooks()
+    show([{"id": w.id, "valid": w.valid, "url": w.url} for w in listed], as_json)
 
 
 @webhooks.command("delete")

@@ -34,47 +34,49 @@ def alive(worker: bool, beat: bool, as_json: bool) -> None:
     """
     if worker and beat:
         raise click.UsageError("give --worker or --beat, not both")
-    found = settings(needs_ccm=False)
+    configured = settings(needs_ccm=False)
     part = "worker" if worker else "beat" if beat else "web"
     if worker:
-        _require_worker(found)
+        _require_worker(configured)
     elif beat:
-        _require_beat(found)
+        _require_beat(configured)
     else:
-        _require_web(found)
+        _require_web(configured)
     say(f"{part} is alive.", as_json, part=part, alive=True)
 
 
-def _require_web(found: Settings) -> None:
+def _require_web(configured: Settings) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        opener.open(f"{found.local_url}/health/live", timeout=SECONDS).close()
+        opener.open(f"{configured.local_url}/health/live", timeout=SECONDS).close()
     except (urllib.error.URLError, OSError):
-        fail(f"the web process does not answer on {found.local_url}. Start it, or set HOST and PORT as it has them.")
+        fail(
+            f"the web process does not answer on {configured.local_url}. Start it, or set HOST and PORT as it has them."
+        )
 
 
-def _require_beat(found: Settings) -> None:
+def _require_beat(configured: Settings) -> None:
     try:
-        age = time.time() - found.beat_file.stat().st_mtime
+        age = time.time() - configured.beat_file.stat().st_mtime
     except FileNotFoundError:
-        fail(f"no scheduler has run in {found.var_dir}. Start `twitter-connector beat`.")
+        fail(f"no scheduler has run in {configured.var_dir}. Start `twitter-connector beat`.")
     if age > BEAT_SECONDS:
         fail(f"the scheduler has done nothing for {age:.0f} s. Restart `twitter-connector beat`.")
 
 
-def _require_worker(found: Settings) -> None:
+def _require_worker(configured: Settings) -> None:
     try:
-        hosts = {worker.rpartition(":")[0] for worker in living_workers(found)}
+        hosts = {worker.rpartition(":")[0] for worker in living_workers(configured)}
     except StoreUnavailable:
-        running = _a_worker_holds_its_lock(found)
+        running = _a_worker_holds_its_lock(configured)
     else:
         running = socket.gethostname() in hosts
     if not running:
         fail("no worker of this host is alive. Start `twitter-connector worker`.")
 
 
-def _a_worker_holds_its_lock(found: Settings) -> bool:
-    for path in found.worker_locks.glob("*.lock"):
+def _a_worker_holds_its_lock(configured: Settings) -> bool:
+    for path in configured.worker_locks.glob("*.lock"):
         with path.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -19,24 +19,24 @@ from .session import account, plainly, services
 def check(account_id: str | None, as_json: bool) -> None:
     """Check webhook and subscription of an account, repair them, and read missed messages from X."""
     svc = services()
-    found = account(svc, account_id)
+    known = account(svc, account_id)
     # As they are before the repair: what comes with it must not hide what was missed before.
-    account_status = svc.accounts.account_status(found.id)
-    registration_status = svc.registration.repair(found)
+    account_status = svc.accounts.account_status(known.id)
+    registration_status = svc.registration.repair(known)
     read = svc.upkeep.backfill.read(registration_status.account, account_status, at_once=True)
     done = ", ".join(registration_status.actions) or "nothing to do"
-    job = svc.replay_jobs.of(found.id)
+    job = svc.replay_jobs.of(known.id)
     if read is None and job is not None:
-        sentence = f"account {found.id}: {done}; X replays the messages since {iso(job.since)} to the webhook."
+        sentence = f"account {known.id}: {done}; X replays the messages since {iso(job.since)} to the webhook."
         say(sentence, as_json, **registration_status.as_json(), replay_job=job.id)
         return
     if read is None:
         fail(
-            f"account {found.id}: {done}; but the customers' messages could not be read back, for the reason above. "
+            f"account {known.id}: {done}; but the customers' messages could not be read back, for the reason above. "
             "It is tried again by itself within ten minutes, as long as `worker` and `beat` run."
         )
     seen, new = read
-    sentence = f"account {found.id}: {done}; {seen} messages of customers read back, {new} of them were missing."
+    sentence = f"account {known.id}: {done}; {seen} messages of customers read back, {new} of them were missing."
     say(sentence, as_json, **registration_status.as_json(), read_back=seen, missing=new)
     if not registration_status.works:
         fail("the webhook or the subscription still does not work.")

@@ -55,6 +55,6 @@ def reseal_all(forget_unreadable: bool, form: str | None, as_json: bool) -> None
 def drop_retired(account_id: str) -> None:
     """End a replaced API-KEY-SECRET at once, for example because it has leaked."""
     svc = services()
-    found = account(svc, account_id)
-    svc.accounts.change(found.id, lambda a: replace(a, retired_secrets=(), retired_until=None))
-    click.echo(f"{len(found.retired_secrets)} retired secret(s) of account {found.id} dropped; in force within 30 s.")
+    known = account(svc, account_id)
+    svc.accounts.change(known.id, lambda a: replace(a, retired_secrets=(), retired_until=None))
+    click.echo(f"{len(known.retired_secrets)} retired secret(s) of account {known.id} dropped; in force within 30 s.")

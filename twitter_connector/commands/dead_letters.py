@@ -36,7 +36,7 @@ def _filter_options(command: Any) -> Any:
 
 @dead_letters.command("list")
 @_filter_options
-@click.option("--limit", default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @json_option
 @plainly
 def list_them(

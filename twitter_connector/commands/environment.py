@@ -35,13 +35,13 @@ def settings(*, one_process: bool = False, needs_ccm: bool = True) -> Settings:
     command needs either.
     """
     try:
-        found = Settings.from_env(sandbox_in_checkout=not one_process, needs_ccm=needs_ccm)
+        configured = Settings.from_env(sandbox_in_checkout=not one_process, needs_ccm=needs_ccm)
     except BadSetting as error:
         fail(str(error), 2)
-    _require_folder(found.var_dir)
+    _require_folder(configured.var_dir)
     # The process that a command becomes repeats the warnings by itself.
-    start_logging(replace(found, warnings=()) if one_process else found)
-    return found
+    start_logging(replace(configured, warnings=()) if one_process else configured)
+    return configured
 
 
 def _require_folder(path: Path) -> None:

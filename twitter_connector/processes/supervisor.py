@@ -54,7 +54,7 @@ class CannotStart(Exception):
 
 @dataclass
 class Child:
-    """One process of the service, and when it may be started again after dying."""
+    """One process of the service. restart_at: when it may be started again after it died, in monotonic seconds."""
 
     name: str
     command: list[str]
@@ -97,9 +97,9 @@ class Supervisor:
         self._signals = AwaitedSignals()
 
     def run(self) -> int:
-        """Start, watch until told to stop, stop. Return the exit status."""
-        signal.signal(signal.SIGTERM, self._asked)
-        signal.signal(signal.SIGINT, self._asked)
+        """Start all processes, restart those that die until a signal comes, stop all. Return the exit status."""
+        signal.signal(signal.SIGTERM, self._stop_requested)
+        signal.signal(signal.SIGINT, self._stop_requested)
         # The handler does nothing: with one, the signal ends a wait.
         signal.signal(signal.SIGCHLD, lambda *_: None)
         try:
@@ -120,7 +120,7 @@ class Supervisor:
                 word = "not ready, the broker lost data" if self._lost_data else "ready"
                 self._say(f"{word}: {self._settings.listening_url}")
             while not self._stop:
-                self._mind()
+                self._restart_dead()
                 self._signals.wait(self._next_start())
         except CannotStart as error:
             if not self._stop:
@@ -130,7 +130,7 @@ class Supervisor:
             self._stop_all()
         return 0
 
-    def _asked(self, *_: object) -> None:
+    def _stop_requested(self, *_: object) -> None:
         self._stop = True
 
     def _prepare(self) -> None:
@@ -171,8 +171,8 @@ class Supervisor:
         child.start(self._env)
         self._children.append(child)
 
-    def _mind(self) -> None:
-        """Start again what has died, after a wait that grows while it keeps dying."""
+    def _restart_dead(self) -> None:
+        """Restart the children that died. The wait before it grows while a child keeps dying."""
         now = time.monotonic()
         for child in self._children:
             if child.alive:
@@ -207,7 +207,7 @@ class Supervisor:
                 raise CannotStart("stopped while starting")
             if time.monotonic() > end:
                 raise CannotStart(f"{what} did not come up within {START_SECONDS:g} s. {hint}")
-            self._mind()
+            self._restart_dead()
             time.sleep(0.05)
 
     def _broker_answers(self) -> bool:
@@ -257,7 +257,7 @@ class Supervisor:
         sandbox = f"http://127.0.0.1:{self._settings.sandbox_port}"
         demos: dict[str, Any] = {}
 
-        def there() -> bool:
+        def demos_answer() -> bool:
             try:
                 with _DIRECTLY.open(f"{sandbox}/_sandbox/demos", timeout=3) as answer:
                     demos.update(json.load(answer))
@@ -265,7 +265,9 @@ class Supervisor:
                 return False
             return True
 
-        self._until(there, "the sandbox", f"Is port {self._settings.sandbox_port} taken? SANDBOX_PORT chooses another.")
+        self._until(
+            demos_answer, "the sandbox", f"Is port {self._settings.sandbox_port} taken? SANDBOX_PORT chooses another."
+        )
         for demo in demos.values():
             self._register(demo)
         self._say(f"sandbox: {sandbox}/")

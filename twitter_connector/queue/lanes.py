@@ -80,9 +80,9 @@ class Lanes:
 
     def revive(self, letter_id: str, entry: Entry) -> bool:
         """Move a dead letter back into its lane, in one atomic step. Return whether it was on the list."""
-        found, directions = self._revive(letter_id, *arguments([entry], self.timings))
+        revived, directions = self._revive(letter_id, *arguments([entry], self.timings))
         self._wake(directions)
-        return bool(found)
+        return bool(revived)
 
     def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Lease | None:
         """Lease the next due lane of the accounts that are not excluded. Return its head; None if nothing is due."""
@@ -155,7 +155,7 @@ class Lanes:
 
     def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
         """Return the pauses of the account by direction: until and since (epoch ms), reason, detail."""
-        found: dict[Direction, dict[str, str]] = {}
+        pauses: dict[Direction, dict[str, str]] = {}
         now_ms, server_ms = map(int, self._moment()[:2])
         with store_errors():
             for direction in Direction:
@@ -163,8 +163,8 @@ class Lanes:
                 gate: dict[str, str] = self._client.hgetall(key)  # type: ignore[assignment]
                 # The server removes a pause that is over, but its clock may have been put back.
                 if gate and int(gate["until"]) > now_ms:
-                    found[direction] = unshifted(gate, now_ms - server_ms)
-        return found
+                    pauses[direction] = unshifted(gate, now_ms - server_ms)
+        return pauses
 
     def typing_indicators(self) -> list[str]:
         """Remove all typing indicators and return the payloads of those that are still of use, oldest first."""

@@ -107,14 +107,14 @@ class Wakeups:
         self._app = app
         self._client = client
         self._lock = threading.Lock()
-        self._wanted: set[str] = set()
+        self._directions: set[str] = set()
         self._awake = threading.Event()
         self._owner = 0
 
     def wake(self, direction: str) -> None:
         """Wake a worker for one direction, or for TYPING_INDICATOR. Never blocks, never raises."""
         with self._lock:
-            self._wanted.add(direction)
+            self._directions.add(direction)
             if self._owner != os.getpid():
                 # Also after a fork: threads do not come along into a gunicorn worker.
                 self._owner = os.getpid()
@@ -127,8 +127,8 @@ class Wakeups:
             awake.wait()
             with self._lock:
                 awake.clear()
-                wanted, self._wanted = self._wanted, set()
-            for direction in wanted:
+                directions, self._directions = self._directions, set()
+            for direction in directions:
                 try:
                     self._app.send_task(
                         CONSUME_TASKS[direction],

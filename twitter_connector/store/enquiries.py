@@ -56,5 +56,5 @@ class Enquiries:
     def type_id(self) -> str | None:
         """Return the id of the channel type that an operator set, or None."""
         with store_errors():
-            found: str | None = self._client.get(keys.CHANNEL_TYPE)  # type: ignore[assignment]
-        return found
+            type_id: str | None = self._client.get(keys.CHANNEL_TYPE)  # type: ignore[assignment]
+        return type_id

@@ -11,9 +11,9 @@ local DUE, TURN, QUEUE, MESSAGES, STATE, SEEN, GATE, BREAKER, WAKEUP, FENCE, SEQ
 -- No wait, lease or pause is longer (ms): what lies further ahead was stored before the clock was put back.
 local FARTHEST = 25 * 3600000
 
--- now: the time of the lanes, for whatever is measured. It never runs backwards: it is the server's clock plus a shift. When
--- the server's clock is put back, the shift grows by as much, so time goes on from the latest moment that is stored. A shift
--- dwindles by a tenth of the time that passes. server: the server's clock, for moments that others see.
+-- now: the time of the lanes, by which every length is measured: the server's clock plus a shift. It never runs backwards.
+-- When the server's clock is put back, the shift grows by the same length, so time goes on from the latest stored moment.
+-- Then a tenth of the time that passes is taken off the shift. server: the server's clock, for moments that others see.
 local given, now, server, shift, latest = ARGV[1] ~= '', nil, nil, 0, 0
 if given then
   now = tonumber(ARGV[1])
@@ -25,7 +25,7 @@ else
   latest, shift = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
   now = server + shift
   if now < latest then
-    -- For less than a second time stands still instead.
+    -- After a step of less than a second, time stands still until the clock has caught up.
     if latest - now > 1000 then
       shift = shift + latest - now
       redis.call('HSET', CLOCK, 'shift', string.format('%.0f', shift))

@@ -1,7 +1,7 @@
 -- parts: names
 -- ARGV[4], [5]: direction, account. ARGV[6], [7]: until and the present moment, as the caller knows them (epoch ms).
 -- ARGV[8], [9]: reason, detail.
--- A caller that has not yet noticed a step of the server's clock names a moment that is off by as much.
+-- A caller that has not noticed a step of the server's clock yet names moments that differ by this step.
 local key, till = GATE .. ARGV[4] .. ':' .. ARGV[5], tonumber(ARGV[6])
 if math.abs(server - ARGV[7]) > 1000 then till = till + server - ARGV[7] end
 redis.call('HSET', key, 'until', string.format('%.0f', till + shift), 'reason', ARGV[8], 'detail', ARGV[9],

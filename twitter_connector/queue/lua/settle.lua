@@ -14,7 +14,7 @@ if ARGV[11] == '1' then
     waking[d] = true
   end
 elseif redis.call('HEXISTS', breaker, 'until') == 1 then
-  -- Given up without being tried, so the next one may probe at once.
+  -- It was given up without a try, so the next message may probe at once.
   redis.call('HSET', breaker, 'until', now .. '')
   redis.call('ZADD', turn, 'LT', now, a)
   waking[d] = true

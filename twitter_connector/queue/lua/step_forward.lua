@@ -6,7 +6,7 @@ local step, from = tonumber(ARGV[4]), ARGV[6] + ARGV[4]
 if (redis.call('HGET', CLOCK, 'steps') or '0') ~= ARGV[5] then return 0 end
 redis.call('HINCRBY', CLOCK, 'steps', 1)
 redis.call('HSET', CLOCK, 'shift', string.format('%.0f', shift - step), 'latest', string.format('%.0f', now - step))
--- What was scheduled since the step lies too far ahead by as much. Bounded, because nothing else runs meanwhile.
+-- Moments that were scheduled since the step are too late by its length. Bounded, because nothing else runs meanwhile.
 local function pull_in(key)
   local moved = redis.call('ZRANGEBYSCORE', key, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 5000)
   for i = 1, #moved, 2 do
