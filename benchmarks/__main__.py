@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from benchmarks import broker_memory, events, load
+from benchmarks import activity, broker_memory, events, load, over_capacity, poll_latency
 from benchmarks.ccm import Ccm
 from benchmarks.media import MediaService
 from benchmarks.service import EmptyView, Service
@@ -27,6 +27,7 @@ def main() -> None:
         acknowledgement(empty, ccm)
     finally:
         empty.stop()
+    activity.main()
     ccm.delay(0.0)
     service = Service(ccm.port)
     try:
@@ -40,6 +41,8 @@ def main() -> None:
         service.stop()
         ccm.stop()
     media()
+    poll_latency.main()
+    over_capacity.main()
     broker_memory.main()
 
 

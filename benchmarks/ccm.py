@@ -72,6 +72,10 @@ class _Server:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
+                if head.startswith(b"GET "):
+                    # The connector asks for a configuration.
+                    writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                    continue
                 length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
                 message = json.loads(await reader.readexactly(length))
                 while self._delay is None:

@@ -18,6 +18,7 @@ class Result:
     p50: float
     p99: float
     wrong: int
+    count: int
 
 
 class _Connection:
@@ -66,7 +67,7 @@ def run(
         connection.socket.close()
     took = time.perf_counter() - begin
     quantiles = statistics.quantiles(latencies, n=100)
-    return Result(len(latencies) / took, quantiles[49], quantiles[98], wrong)
+    return Result(len(latencies) / took, quantiles[49], quantiles[98], wrong, len(latencies))
 
 
 def _whole(received: bytes) -> bool:

@@ -12,10 +12,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from benchmarks.events import ACCOUNT_ID, SECRET
+from benchmarks.events import ACCOUNT_ID, SECRET, V2_ACCOUNT_ID
 from twitter_connector.bootstrap import build_services
 from twitter_connector.config import Settings
-from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.account import V2, XAA, Account, Credentials
 
 
 def free_port() -> int:
@@ -56,7 +56,17 @@ class Service:
         services = build_services(Settings.from_env(self._env), patient=True)
         credentials = Credentials("key", SECRET, f"{ACCOUNT_ID}-token", "token-secret")
         services.accounts.save(Account(ACCOUNT_ID, credentials, "https://example.com/", {"environment": "bench"}))
+        second = Credentials("key-2", SECRET, f"{V2_ACCOUNT_ID}-token", "token-secret")
+        services.accounts.save(Account(V2_ACCOUNT_ID, second, "https://example.com/2", {"inbound": XAA}, flavour=V2))
         self.services = services
+
+    def web_cpu_seconds(self) -> float:
+        """Return the processor time that the web processes have used so far."""
+        fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self._web()]
+        return sum(int(f[11]) + int(f[12]) for f in fields) / os.sysconf("SC_CLK_TCK")
+
+    def _web(self) -> list[int]:
+        return [p for p in _tree(self._process.pid) if b"gunicorn" in Path(f"/proc/{p}/cmdline").read_bytes()]
 
     def memory_mb(self) -> float:
         """Return the proportional set size of the whole tree, in MB: what it really takes from the machine."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -255,6 +257,40 @@ class TestPace:
         assert desk.x.budget.remaining >= 0
         assert len(desk.x.asked) >= 12
         assert len(desk.stored) >= 700
+
+
+class TestLatency:
+    """An hour of a conversation, with the windows of 15 look-ups in 15 minutes that X has."""
+
+    WINDOW = timedelta(minutes=15)
+
+    def hour(self, desk: Desk, pause: timedelta, seed: int) -> list[float]:
+        """Have a customer write about every `pause`; return the seconds until each message is stored."""
+        chance, begun, window = random.Random(seed), desk.clock(), desk.clock()
+        calls: list[datetime] = []
+        due, said, times = begun + pause, dict[str, datetime](), list[float]()
+        while desk.clock() - begun < timedelta(hours=1):
+            desk.later(SECOND)
+            now = desk.clock()
+            if now - window >= self.WINDOW:
+                window = now
+            used = sum(at >= window for at in calls)
+            desk.x.budget, desk.x.spent = Budget(15, 15 - used, window + self.WINDOW), True
+            if now >= due:
+                said[desk.message(len(said))] = now
+                due = now + pause * chance.uniform(0.2, 1.8)
+            before = len(desk.inbox.stored)
+            calls += [now] * len(desk.poll())
+            times += [(now - said[event_id]) / SECOND for event_id in desk.stored[before:]]
+        assert len(calls) <= 60
+        assert len(times) >= len(said) - 10
+        return sorted(times)
+
+    @pytest.mark.parametrize("pause", [20, 45, 120])
+    def test_a_customer_who_talks_waits_about_half_a_minute(self, desk: Desk, pause: int) -> None:
+        times = self.hour(desk, timedelta(seconds=pause), seed=pause)
+        assert statistics.median(times) <= 35
+        assert times[len(times) * 99 // 100] <= 75
 
 
 class TestTrouble:
