@@ -259,6 +259,16 @@ class TestPace:
         assert len(desk.stored) >= 700
 
 
+def test_how_long_until_each_account_is_polled(desk: Desk) -> None:
+    desk.later(SECOND)
+    desk.message()
+    assert [(account.id, seconds) for account, seconds in desk.polling.upcoming()] == [(ACME, 0)]
+    desk.poll()
+    desk.later(timedelta(seconds=CALL_EVERY.total_seconds() - 0.5))
+    assert [seconds for _, seconds in desk.polling.upcoming()] == [pytest.approx(0.5, abs=0.002)]
+    assert desk.polling.due() == []
+
+
 class TestLatency:
     """An hour of a conversation, with the windows of 15 look-ups in 15 minutes that X has."""
 

@@ -61,18 +61,22 @@ class Polling:
 
     def due(self) -> list[Account]:
         """Return the accounts whose time to be polled has come. Raises StoreUnavailable."""
-        return [a for a in self.accounts.all() if a.inbound == POLL and self._due(a.id)]
+        return [account for account, seconds in self.upcoming() if seconds <= 0]
+
+    def upcoming(self) -> list[tuple[Account, float]]:
+        """Return each polled account with the seconds until its next poll, 0 if it is due. Raises as `due`."""
+        return [(account, self._seconds_left(account.id)) for account in self.accounts.all() if account.inbound == POLL]
 
     def poll(self, account: Account) -> None:
         """Poll an account, unless another process is at it or has just done it. Raises StoreUnavailable."""
         with self.locks.alone(f"poll:{account.id}", LOCK_SECONDS) as alone:
-            if alone and self._due(account.id):
+            if alone and self._seconds_left(account.id) <= 0:
                 self._poll(account)
 
-    def _due(self, account_id: str) -> bool:
-        next_at = moment(self.account_status.account_status(account_id).get(NEXT_POLL, 0))
+    def _seconds_left(self, account_id: str) -> float:
+        left = moment(self.account_status.account_status(account_id).get(NEXT_POLL, 0)) - self.clock()
         # A moment far away was noted before the clock was put back.
-        return not timedelta() < next_at - self.clock() <= timedelta(hours=25)
+        return left.total_seconds() if timedelta() < left <= timedelta(hours=25) else 0.0
 
     def _poll(self, account: Account) -> None:
         # Noted first, so that a poller that dies does not make its successor call at once.

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 # How often the accounts that poll are looked at. A poll itself comes about once a minute.
 LOOK_SECONDS = 1.0
+LOOK_SHORTEST_SECONDS = 0.05
 POLLERS = 4
 LOOK_AT_STREAMS_SECONDS = 3.0
 LOOK_AT_TOKENS_SECONDS = 5.0
@@ -85,10 +86,15 @@ class Readers:
 
     def _poll(self) -> None:
         with ThreadPoolExecutor(POLLERS, thread_name_prefix="poller") as pool:
-            while self._wait(self._polled, LOOK_SECONDS):
+            wait = LOOK_SECONDS
+            while self._wait(self._polled, wait):
+                wait = LOOK_SECONDS
                 try:
-                    for account in self._polling.due():
-                        if account.id not in self._at_work:
+                    for account, seconds in self._polling.upcoming():
+                        if seconds > 0:
+                            # Not up to a second late: a customer waits.
+                            wait = min(wait, max(seconds, LOOK_SHORTEST_SECONDS))
+                        elif account.id not in self._at_work:
                             self._at_work.add(account.id)
                             pool.submit(self._poll_one, account)
                 except StoreUnavailable as error:
