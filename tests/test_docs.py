@@ -95,6 +95,7 @@ DEFAULT_WORDS = {
     "USAGE_SOFT_LIMIT": "unset",
     "USAGE_HARD_LIMIT": "unset",
     "NOTIFY_URL": "unset",
+    "CONSOLE_USERS": "unset",
 }
 
 

@@ -74,6 +74,7 @@ from twitter_connector.store.enquiries import Enquiries
 from twitter_connector.store.heartbeats import Heartbeats
 from twitter_connector.store.installation import Installation
 from twitter_connector.store.locks import Locks
+from twitter_connector.store.logins import Logins
 from twitter_connector.store.names import NamesStore
 from twitter_connector.store.person_waits import PersonWaits
 from twitter_connector.store.rate_limits import RateLimits
@@ -111,6 +112,7 @@ class Services:
     files: Files
     challenge: OwnChallenge
     waiting: WaitingConversations
+    logins: Logins
     notifications: Notifications | None
     accounts: Accounts
     dead_letters: DeadLetters
@@ -245,6 +247,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         files=files,
         challenge=challenge,
         waiting=WaitingConversations(client),
+        logins=Logins(client),
         notifications=_notifications(settings, http_client, accounts),
         redis=client,
         clock=clock,

@@ -28,6 +28,7 @@ COMMANDS = {
     "trace": ("messages", "trace"),
     "doctor": ("doctor", "doctor"),
     "usage": ("usage", "usage"),
+    "console-password": ("console_password", "console_password"),
     "credentials": ("credentials", "credentials"),
 }
 

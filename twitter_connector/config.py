@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from . import config_values as parse
+from .config_values import ConsoleUser as ConsoleUser  # noqa: PLC0414 - exported
 
 T = TypeVar("T")
 
@@ -63,6 +64,7 @@ class Settings:
     x_prices: Mapping[str, Decimal] = field(default_factory=lambda: parse.prices("{}"))
     usage_soft_limit: Decimal | None = None
     usage_hard_limit: Decimal | None = None
+    console_users: tuple[ConsoleUser, ...] = field(default=(), repr=False)
     notify_url: str | None = field(default=None, repr=False)
     message_log_days: int = 7
     message_log_max: int = 200_000
@@ -129,6 +131,7 @@ class Settings:
             x_prices=read("X_PRICES", parse.prices, parse.prices("{}")),
             usage_soft_limit=read("USAGE_SOFT_LIMIT", parse.usd),
             usage_hard_limit=read("USAGE_HARD_LIMIT", parse.usd),
+            console_users=read("CONSOLE_USERS", parse.console_users, cls.console_users),
             notify_url=read("NOTIFY_URL", parse.any_http_url),
             message_log_days=read("MESSAGE_LOG_DAYS", parse.at_least(0), cls.message_log_days),
             message_log_max=read("MESSAGE_LOG_MAX", parse.at_least(1), cls.message_log_max),

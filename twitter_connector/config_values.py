@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from urllib.parse import SplitResult, urlsplit
@@ -106,6 +107,33 @@ def fernet_keys(raw: str) -> tuple[str, ...]:
 
 def log_level(raw: str) -> str:
     return one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")(raw.upper())
+
+
+@dataclass(frozen=True)
+class ConsoleUser:
+    """Somebody who may log in to the console. role: viewer or operator. hash: as `console-password` prints it."""
+
+    name: str
+    role: str
+    hash: str = field(repr=False)
+
+
+def console_users(raw: str) -> tuple[ConsoleUser, ...]:
+    """Return the users. An error quotes no hash."""
+    users = []
+    for number, entry in enumerate(filter(None, (part.strip() for part in raw.split(","))), 1):
+        name, _, rest = entry.partition(":")
+        role, _, hashed = rest.partition(":")
+        if not name or role not in ("viewer", "operator"):
+            raise ValueError(f"entry {number} is not name:role:hash with the role viewer or operator")
+        # `console-password` prints dots, since shells and compose files read a dollar sign.
+        hashed = hashed.replace(".", "$")
+        if not re.fullmatch(r"scrypt:\d+:\d+:\d+\$[A-Za-z0-9]+\$[0-9a-f]+", hashed):
+            raise ValueError(f"the hash of entry {number} is not one that `twitter-connector console-password` prints")
+        users.append(ConsoleUser(name, role, hashed))
+    if len({user.name for user in users}) < len(users):
+        raise ValueError("a name stands there twice")
+    return tuple(users)
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

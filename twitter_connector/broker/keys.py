@@ -42,6 +42,8 @@ PULL_SECONDS = 600
 ENQUIRIES_MAX = 50
 # A replaced consumer secret stays valid for this long after X first used the new one. X repeats events that it signed
 # before for minutes, or for hours by its older documentation.
+# How long the wrong passwords of a name of the console are counted.
+LOGIN_SECONDS = 3600
 RETIRED_SECONDS = 86400
 # Which DM belongs to which CIM message, for read receipts. Customers rarely read older messages for the first time.
 SENT_SECONDS = 7 * 86400
@@ -98,6 +100,7 @@ REPLAY = PREFIX + "replay:{account}"  # JSON id, since, until, started (ms), tri
 APP_SENDS = PREFIX + "app-sends:{app}"  # HASH limit, remaining, began, reset (ms), of:<account> -> messages sent
 BILLED = PREFIX + "billed:{account}:{day}:{kind}"  # SET of ids that a look-up returned on this day
 LOCK = PREFIX + "chore:{chore}"  # lock: one replica at a time
+LOGIN = PREFIX + "login:{name}"  # number of wrong passwords of a name of the console, and a mark while it waits
 WORKERS = PREFIX + "workers"  # ZSET worker name -> ms of its last heartbeat
 PULLED = PREFIX + "pulled:{account}"  # CCM was asked for the account's configuration lately
 ENQUIRIES = PREFIX + "pulled-unknown"  # HASH account id -> until (ms), space, state: result of asking CCM about it

@@ -95,6 +95,16 @@ class MessageLog:
         """Return the ids of the customers that a person names: by X's id, or by a screen name that begins with "@"."""
         return self.customers_named(id_or_name) if id_or_name.startswith("@") else [id_or_name]
 
+    def by_hour(self, hours: int, now: datetime) -> list[int]:
+        """Return how many messages were written in each of the last hours, the oldest first."""
+        end, hour = epoch_ms(now), 3_600_000
+        with store_errors():
+            pipe = self._client.pipeline(transaction=False)
+            for back in range(hours, 0, -1):
+                pipe.zcount(keys.LOG, f"({end - back * hour}", end - (back - 1) * hour)
+            counts: list[int] = pipe.execute()
+        return counts
+
     def customers_named(self, screen_name: str) -> list[str]:
         """Return the ids of the customers to whom X gave this screen name, with or without "@", the latest first."""
         name = screen_name.removeprefix("@")

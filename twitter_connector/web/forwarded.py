@@ -47,6 +47,22 @@ def is_inside(peer: str | None, forwarded_for: Sequence[str], forwarded: Sequenc
     return all(_private(text) for text in ([peer] if peer else []) + named)
 
 
+def is_on_this_machine(peer: str | None, forwarded_for: Sequence[str], forwarded: Sequence[str], host: str) -> bool:
+    """Return True if the peer and every caller named by a proxy are this machine, by a name that is this machine's.
+
+    host: the Host header. A foreign name there means that a foreign page had its own name lead to this machine.
+    """
+    named = [part for header in forwarded_for for part in header.split(",")]
+    for header in forwarded:
+        named.extend(_nodes(header))
+    addresses = [_address(text.strip(" \t")) for text in ([peer] if peer else []) + named]
+    name = re.sub(r":\d+$", "", host).strip("[]").lower()
+    target = _address(name)
+    return all(a is not None and a.is_loopback for a in addresses) and (
+        name == "localhost" or (target is not None and target.is_loopback)
+    )
+
+
 def caller(peer: str | None, forwarded_for: Sequence[str]) -> str:
     """Return the name under which a caller's attempts are counted.
 

@@ -1,0 +1,31 @@
+"""Prints the hash of a password for CONSOLE_USERS."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from werkzeug.security import generate_password_hash
+
+from .environment import fail, json_option, say
+
+SHORT = 12
+
+
+@click.command("console-password")
+@json_option
+def console_password(as_json: bool) -> None:
+    """Print the hash of a password, which is typed twice, for CONSOLE_USERS."""
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt="Again", err=True)
+    else:
+        password, again = (sys.stdin.readline().rstrip("\n") for _ in range(2))
+        if password != again:
+            fail("the two passwords differ. Give the same one on two lines.")
+    if not password:
+        fail("an empty password protects nothing. Type one.")
+    if len(password) < SHORT:
+        click.echo(f"warning: a password of at least {SHORT} characters is harder to guess.", err=True)
+    # With dots in place of dollar signs, which shells and compose files replace.
+    hashed = generate_password_hash(password, "scrypt").replace("$", ".")
+    say(hashed, as_json, hash=hashed)

@@ -1,0 +1,24 @@
+"""The operator's pages under /console. Off unless somebody may log in; open to look at beside the sandbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from twitter_connector.config import Settings
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Add the pages to the application, if the settings turn them on."""
+    if not settings.console_users and not settings.use_sandbox:
+        return
+    # Imported here: most installations start their processes without the pages.
+    from . import actions, login, pages, sessions, system
+
+    sessions.install(app, settings)
+    app.register_blueprint(pages.bp)
+    app.register_blueprint(login.bp)
+    app.register_blueprint(system.bp)
+    app.register_blueprint(actions.bp)
