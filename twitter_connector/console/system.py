@@ -12,8 +12,8 @@ from typing import Any
 from flask import Blueprint, render_template
 
 from twitter_connector.model.timestamps import iso, moment
-from twitter_connector.var_dir import disk_space
 from twitter_connector.queue.wakeups import QUEUES, UPKEEP_QUEUE
+from twitter_connector.var_dir import disk_space
 from twitter_connector.web.context import services
 
 from .errors import show_error
