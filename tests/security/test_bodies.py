@@ -133,6 +133,9 @@ def test_other_odd_ids_stay_apart_from_each_other_and_from_our_keys(
             "signs",
             "fence",
             "clock",
+            "log",
+            "log-id",
+            "log-accounts",
         }, key
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request
+from flask import Blueprint, Response, abort, redirect, render_template, request, session
 from marshmallow import ValidationError
 
 from twitter_connector.accounts.registration_request import load_registration
@@ -174,6 +174,6 @@ def _tried(account_id: str, call: Callable[[Account], object], done: str) -> Res
 
 
 def _back(path: str, done: str) -> Response:
-    flash(done)
+    session["done"] = done  # the next page shows it once
     answer: Response = redirect(link(path), 303)  # type: ignore[assignment]
     return answer
