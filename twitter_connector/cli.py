@@ -26,6 +26,7 @@ COMMANDS = {
     "dead-letters": ("dead_letters", "dead_letters"),
     "messages": ("messages", "messages"),
     "trace": ("messages", "trace"),
+    "customer": ("customer", "customer"),
     "doctor": ("doctor", "doctor"),
     "usage": ("usage", "usage"),
     "console-password": ("console_password", "console_password"),

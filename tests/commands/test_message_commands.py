@@ -91,3 +91,18 @@ def test_without_a_message_the_command_says_what_else_is_known_of_that_time(
     answer = json.loads(line)
     assert answer["items"] == []
     assert {event["event"] for event in answer["history"]} >= {"webhook_invalid", "gap_opened", "signature_refused"}
+
+
+def test_what_is_kept_of_a_customer_is_erased_and_what_cannot_be_reached_is_named(broker_process: Broker) -> None:
+    first, *rest = printed(broker_process, "customer", "forget", ACCOUNT, "@ada")
+    assert first.startswith(
+        f"Erased of customer {ADA} of account {ACCOUNT}: 1 messages of the log, 0 dead letters, 1 names"
+    )
+    assert rest[0].startswith("1 messages or reports wait and stay")
+    assert "Not reached:" in rest
+    (line,) = printed(broker_process, "customer", "forget", ACCOUNT, ADA, "--json")
+    answer = json.loads(line)
+    assert answer["erased"] == {"messages": 0, "dead_letters": 0, "names": 0, "keys": 0}
+    assert answer["waiting"] == 1
+    assert len(answer["not_reached"]) > 3
+    assert [line for line in printed(broker_process, "messages", "--customer", ADA) if EVENT in line] == []

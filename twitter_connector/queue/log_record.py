@@ -101,6 +101,11 @@ def message_of(name: str, text: str) -> LoggedMessage:
     )
 
 
+def letters_of(text: str) -> list[str]:
+    """Return the ids of all dead letters that a message has been, from the text of its record."""
+    return [word for line in text.split("\n") for word in _Line.read(line).all("dead")]
+
+
 def _once(lines: Iterable[_Line]) -> Iterator[_Line]:
     before: _Line | None = None
     for line in lines:

@@ -76,6 +76,10 @@ class MessageLog:
                 return found, _mark(last)
         return found, None
 
+    def members(self, wanted: LogFilter) -> Iterator[str]:
+        """Yield "record customer" for each message of the account, customer and period that are asked for."""
+        return (member for _, member in self._places(wanted, None))
+
     def find(self, any_id: str) -> LoggedMessage | None:
         """Return the message with this id of X, CIM or a dead letter; None if the log has none."""
         with store_errors():

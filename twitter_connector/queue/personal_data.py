@@ -1,0 +1,127 @@
+"""Erases what the broker keeps of one customer of an account, except messages that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import redis
+
+from twitter_connector.broker import keys
+from twitter_connector.broker.connection import store_errors
+from twitter_connector.model.usage import USER_READ
+from twitter_connector.model.work import Direction
+
+from .dead_letters import DeadLetters
+from .log_record import Record, letters_of, message_of
+from .message_log import LogFilter, MessageLog, name_of
+
+_BATCH = 500
+_SCANNED = 5000
+
+
+@dataclass(frozen=True)
+class Erased:
+    """How much was erased, and how many messages wait in the lanes and stay.
+
+    messages: items of the message log. keys: send records, links, questions and names.
+    """
+
+    messages: int
+    dead_letters: int
+    names: int
+    keys: int
+    waiting: int
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there was nothing to erase."""
+        return not (self.messages or self.dead_letters or self.names or self.keys)
+
+
+class PersonalData:
+    """Raises StoreUnavailable if the broker does not answer. What was erased by then stays erased; call it again."""
+
+    def __init__(self, client: redis.Redis, lanes: Collection[str]) -> None:
+        """lanes: the suffixes of a customer's lanes."""
+        self._client = client
+        self._lanes = lanes
+        self._log = MessageLog(client)
+        self._letters = DeadLetters(client)
+
+    def erase(self, account_id: str, customer_id: str) -> Erased:
+        """Erase what is kept of a customer. Messages that wait are delivered first and stay; so do marks of ids, which
+        prevent that a message is delivered twice."""
+        letters = self._letters.newest(account_id=account_id)
+        of_customer = [letter.id for letter in letters if letter.customer_id == customer_id]
+        gone = sum(self._letters.discard(letter_id) for letter_id in of_customer)
+        members = list(self._log.members(LogFilter(account_id, {customer_id})))
+        erased = set(self._of_customer(account_id, customer_id))
+        for start in range(0, len(members), _BATCH):
+            erased |= self._of_messages(account_id, members[start : start + _BATCH])
+        with store_errors():
+            pattern = "* " + _glob(quote(customer_id, safe=""))
+            names = [member for member, _ in self._client.zscan_iter(keys.LOG_NAMES, match=pattern, count=_SCANNED)]
+            pipe = self._client.pipeline(transaction=True)
+            for start in range(0, len(members), _BATCH):
+                pipe.zrem(keys.LOG, *members[start : start + _BATCH])
+            if names:
+                pipe.zrem(keys.LOG_NAMES, *names)
+            pipe.execute()
+            removed = sum(self._client.delete(key) for key in sorted(erased))
+        records = len(members)
+        return Erased(records, gone, len(names), max(0, removed - records), self._waiting(account_id, customer_id))
+
+    def _of_customer(self, account_id: str, customer_id: str) -> Iterator[str]:
+        """Yield the keys that have the customer's id in their names, and the send records of messages to it."""
+        account, customer = quote(account_id, safe=""), quote(customer_id, safe="")
+        for name in (keys.SENT, keys.SCHEDULING, keys.ECHOES, keys.NAME, keys.QUESTION):
+            yield name.format(account=account, customer=customer)
+        for direction in Direction:
+            yield keys.TYPING_INDICATOR.format(direction=direction, account=account, customer=customer)
+        # Marks whose ids have the customer's in them. Without them a read mark counts again, which does no harm.
+        yield keys.SEEN.format(direction=USER_READ, account=account, id=customer)
+        reads = keys.SEEN.format(direction=Direction.IN, account=account, id=f"read:{customer_id}:")
+        with store_errors():
+            yield from self._client.scan_iter(match=_glob(reads) + "*", count=_SCANNED)
+            sent: list[str] = self._client.zrange(keys.SENT.format(account=account, customer=customer), 0, -1)  # type: ignore[assignment]
+        for row in sent:
+            yield from _of_message(account, row.partition("|")[2])
+
+    def _of_messages(self, account_id: str, members: list[str]) -> set[str]:
+        """Return the keys of messages in the log: their records, look-ups, links, questions and send records."""
+        account = quote(account_id, safe="")
+        records = [keys.stem(keys.LOG_RECORD) + name_of(member) for member in members]
+        with store_errors():
+            texts: list[str | None] = self._client.mget(records)  # type: ignore[assignment]
+        found = set(records)
+        for member, text in zip(members, texts, strict=True):
+            name = name_of(member)
+            found.update(_of_message(account, Record.named(name).entry_id))
+            if text:
+                message = message_of(name, text)
+                for any_id in (*message.x_ids, *message.cim_ids, *letters_of(text)):
+                    found |= {keys.LOG_LOOKUP.format(id=any_id), *_of_message(account, any_id)}
+        return found
+
+    def _waiting(self, account_id: str, customer_id: str) -> int:
+        """Return how many messages of the customer and to it wait in lanes, reports included."""
+        account = quote(account_id, safe="")
+        with store_errors():
+            pipe = self._client.pipeline(transaction=False)
+            for direction in Direction:
+                for suffix in self._lanes:
+                    lane = quote(customer_id + suffix, safe="~")
+                    pipe.zcard(keys.QUEUE.format(direction=direction, account=account, lane=lane))
+            return sum(pipe.execute())
+
+
+def _of_message(account: str, any_id: str) -> tuple[str, ...]:
+    quoted = quote(any_id, safe="")
+    return tuple(name.format(account=account, id=quoted) for name in (keys.LINK, keys.LEDGER, keys.ASKED))
+
+
+def _glob(text: str) -> str:
+    """Return a text as a pattern that fits only that."""
+    return "".join(f"\\{character}" if character in "*?[]\\^" else character for character in text)
