@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
 
+from tests.brokers import services_of, settings_in
 from tests.web.web_requests import ACCOUNT
+from twitter_connector import create_app
 
 PREFIX = "/twitter-connector"
 # What Chromium sends.
@@ -22,6 +25,14 @@ def test_a_browser_gets_a_page_that_says_what_this_is(client: FlaskClient) -> No
     for word in ("Version ", "Sandbox", "Metrics", "OpenAPI", "docs", "doctor"):
         assert word in page
     assert ACCOUNT.id not in page
+
+
+@pytest.mark.parametrize(("sandbox", "shown"), [("1", True), ("0", False)])
+def test_the_console_and_the_sandbox_are_linked_where_they_are_on(tmp_path: Path, sandbox: str, shown: bool) -> None:
+    services = services_of(settings_in(tmp_path, SANDBOX=sandbox))
+    page = create_app(services.settings, services).test_client().get("/", headers=BROWSER).get_data(as_text=True)
+    assert ('href="twitter-connector/console"' in page) is shown
+    assert ('href="http://127.0.0.1:8090/"' in page) is shown
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "", None], ids=repr)
