@@ -68,7 +68,7 @@ def test_a_pause_is_shown_and_ended(services: Services, operator: Browser) -> No
     until = epoch_ms(now() + timedelta(minutes=10))
     services.lanes.pause(Direction.OUT, ACCOUNT.id, until, "account_locked", "Log in at twitter.com to unlock it.")
     assert "Log in at twitter.com" in operator.get(f"/console/accounts/{ACCOUNT.id}").text
-    assert "attention" in operator.get("/console").text
+    assert "paused" in operator.get("/console").text
     operator.act(f"/console/accounts/{ACCOUNT.id}/resume")
     assert services.lanes.pauses(ACCOUNT.id) == {}
 

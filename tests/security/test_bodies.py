@@ -136,6 +136,7 @@ def test_other_odd_ids_stay_apart_from_each_other_and_from_our_keys(
             "log",
             "log-id",
             "log-accounts",
+            "history",
         }, key
 
 

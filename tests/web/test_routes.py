@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from tests.web.web_requests import ACCOUNT, PATH, cim, dm, is_problem, post_event
 from twitter_connector.bootstrap import Services
-from twitter_connector.errors import NEEDS_A_PERSON
+from twitter_connector.errors import AWAITS_A_PERSON, NEEDS_A_PERSON
 from twitter_connector.model.timestamps import epoch_ms, iso
 
 PREFIX = "/twitter-connector"
@@ -279,7 +279,8 @@ class TestAccounts:
     ) -> None:
         services.lanes.pause("out", ACCOUNT.id, 4_000_000_000_000, reason, "Log in at x.com.")
         shown = client.get(f"/accounts/{ACCOUNT.id}").get_json()
-        assert (shown["state"], shown["attention"]) == ("attention", "Log in at x.com.")
+        state = "attention" if reason in AWAITS_A_PERSON else "paused"
+        assert (shown["state"], shown["attention"]) == (state, "Log in at x.com.")
 
     def test_the_metrics_count_what_happened(self, client: FlaskClient) -> None:
         post_event(client, dm())

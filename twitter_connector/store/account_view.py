@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from twitter_connector.errors import AWAITS_A_PERSON
 from twitter_connector.model.account import Account
 from twitter_connector.model.capabilities import Capabilities
 from twitter_connector.model.oauth2 import ENDED_AT, GRANT_LASTS, NEXT_AT, REFRESHED_AT, UNTIL
@@ -30,7 +31,9 @@ def described(
     """
     account_status, pauses, probes = snapshot.status, snapshot.pauses, snapshot.probes
     attention = attention_of(account, snapshot, loss, limit_reached)
-    state = "attention" if attention else "paused" if pauses else "unreachable" if probes else "active"
+    # 0.1.0 says "paused" for credentials that X refuses, and has callers who wait for this word.
+    paused = any(pause["reason"] not in AWAITS_A_PERSON for pause in pauses.values()) and not account.attention
+    state = "paused" if paused else "attention" if attention else "unreachable" if probes else "active"
     return {
         "account_id": account.id,
         "screen_name": account.screen_name,
