@@ -58,6 +58,11 @@ def test_a_trace_shows_state_and_journey(broker_process: Broker) -> None:
     assert [step["event"] for step in json.loads(line)["journey"]] == ["received", "tried"]
 
 
+def test_a_trace_says_that_the_account_is_paused(broker_process: Broker, services: Services) -> None:
+    services.lanes.pause(Direction.IN, ACCOUNT, NOW_MS + 600_000, "rate_limited", "")
+    assert printed(broker_process, "trace", EVENT)[-1].startswith("It waits because the account is paused until 2")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 import click
 
 from twitter_connector.bootstrap import Services
 from twitter_connector.model.account_history import AccountEvent, concerning
-from twitter_connector.model.message_log import STATES, LoggedMessage
+from twitter_connector.model.message_log import STATES, WAITING, LoggedMessage
 from twitter_connector.model.period import begin_of, end_of
 from twitter_connector.model.timestamps import iso, moment
+from twitter_connector.model.work import Direction
 from twitter_connector.queue.message_log import LogFilter
 
 from .environment import fail, json_option
@@ -88,6 +89,17 @@ def trace(any_id: str, as_json: bool) -> None:
     for step in message.journey:
         shown = step.shown()
         click.echo(f"{shown['at']}  {shown['event']:14} {shown['detail']}".rstrip())
+    pause = _pause(svc, message) if message.state == WAITING else None
+    if pause:
+        click.echo(
+            f"It waits because the account is paused until {iso(moment(int(pause['until'])))}: {pause['reason']}."
+        )
+
+
+def _pause(svc: Services, message: LoggedMessage) -> Mapping[str, str] | None:
+    """Return why the account of a message is paused in its direction, or None."""
+    direction = next(direction for direction in Direction if direction.word == message.direction)
+    return svc.lanes.pauses(message.account_id).get(direction)
 
 
 def _listed(svc: Services, wanted: LogFilter, limit: int) -> tuple[list[LoggedMessage], str | None]:
