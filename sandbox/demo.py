@@ -3,6 +3,8 @@
 The keys are fixed, and their text says that they are no secrets.
 """
 
+from typing import Any
+
 from sandbox.people import App, Directory, Token, User
 
 ACCOUNT_ID = "732739706"
@@ -35,28 +37,25 @@ CUSTOMERS = (
     User("2244994946", "Zoë 🌻 Åström", "zoe", "1386995755000"),
     User("1205290247124217856", "山田 太郎", "taro", "1576198570797", location="東京"),
 )
-APP = App(
-    id="27182818",
-    name="Acme Care",
-    url="https://www.example.com/acme-care",
-    consumer_key="SANDBOX-demo-api-key",
-    consumer_secret="SANDBOX-demo-api-key-secret-not-a-secret",
-    bearer_token="SANDBOX-demo-bearer-token-not-a-secret",
-    environments=["sandbox"],
-    client_id="SANDBOX-demo-client-id",
-    client_secret="SANDBOX-demo-client-secret-not-a-secret",
-)
-V2_APP = App(
-    id="31415926",
-    name="Northwind Care",
-    url="https://www.example.com/northwind-care",
-    consumer_key="SANDBOX-demo-v2-api-key",
-    consumer_secret="SANDBOX-demo-v2-api-key-secret-not-a-secret",
-    bearer_token="SANDBOX-demo-v2-bearer-token-not-a-secret",
-    api="v2",
-    client_id="SANDBOX-demo-v2-client-id",
-    client_secret="SANDBOX-demo-v2-client-secret-not-a-secret",
-)
+
+
+def _app(app_id: str, brand: str, mark: str, **more: Any) -> App:
+    """Return the demo app of a brand. mark: tells its credentials from those of the other app."""
+    return App(
+        id=app_id,
+        name=f"{brand} Care",
+        url=f"https://www.example.com/{brand.lower()}-care",
+        consumer_key=f"SANDBOX-demo{mark}-api-key",
+        consumer_secret=f"SANDBOX-demo{mark}-api-key-secret-not-a-secret",
+        bearer_token=f"SANDBOX-demo{mark}-bearer-token-not-a-secret",
+        client_id=f"SANDBOX-demo{mark}-client-id",
+        client_secret=f"SANDBOX-demo{mark}-client-secret-not-a-secret",
+        **more,
+    )
+
+
+APP = _app("27182818", "Acme", "", environments=["sandbox"])
+V2_APP = _app("31415926", "Northwind", "-v2", api="v2")
 TOKEN = Token(
     token=f"{ACCOUNT_ID}-SANDBOXdemoAccessToken",
     secret="SANDBOX-demo-access-token-secret-not-a-secret",

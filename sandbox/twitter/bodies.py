@@ -7,6 +7,16 @@ from sandbox.people import Directory, User
 from sandbox.twitter.dm import WEB_APP, Dm, MessageContext, event
 
 _FACE = "https://abs.twimg.com/sticky/default_profile_images/default_profile_normal.png"
+# What every profile of the sandbox has.
+PROFILE = {
+    "protected": False,
+    "verified": False,
+    "followers_count": 42,
+    "friends_count": 7,
+    "statuses_count": 314,
+    "profile_image_url": _FACE,
+    "profile_image_url_https": _FACE,
+}
 
 
 def encode(body: dict[str, Any]) -> bytes:
@@ -23,13 +33,7 @@ def profile(user: User) -> dict[str, Any]:
         "name": user.name,
         "screen_name": user.screen_name,
         **{name: value for name, value in optional.items() if value is not None},
-        "protected": False,
-        "verified": False,
-        "followers_count": 42,
-        "friends_count": 7,
-        "statuses_count": 314,
-        "profile_image_url": _FACE,
-        "profile_image_url_https": _FACE,
+        **PROFILE,
     }
 
 

@@ -7,13 +7,12 @@ from flask.typing import ResponseReturnValue
 
 from sandbox.people import User
 from sandbox.state import the_sandbox
+from sandbox.twitter.bodies import PROFILE
 from sandbox.twitter.endpoint import APP, USER, blueprint, endpoint
 from sandbox.twitter.errors import error, missing
 from sandbox.twitter.oauth import Caller, app_of_basic
 
 accounts = blueprint("accounts")
-
-_FACE = "https://abs.twimg.com/sticky/default_profile_images/default_profile_normal.png"
 
 
 @accounts.post("/oauth2/token")
@@ -58,12 +57,6 @@ def _v1_user(user: User) -> dict[str, Any]:
         "screen_name": user.screen_name,
         "location": user.location or "",
         "description": user.description or "",
-        "protected": False,
-        "verified": False,
-        "followers_count": 42,
-        "friends_count": 7,
-        "statuses_count": 314,
-        "profile_image_url": _FACE,
-        "profile_image_url_https": _FACE,
+        **PROFILE,
         "suspended": False,
     }
