@@ -19,7 +19,8 @@ from pathlib import Path
 import redis
 
 from benchmarks import events
-from twitter_connector.broker.connection import Line, connect
+from twitter_connector.broker.connection import connect
+from twitter_connector.broker.line import Line
 from twitter_connector.config import Settings
 from twitter_connector.messages.message_ids import message_id
 from twitter_connector.model.message_log import Arrival, LogLine, NameSeen

@@ -13,7 +13,7 @@ import redis
 
 from benchmarks import events
 from benchmarks.broker_memory import NoWakeups, event, posted, reply, running, sent, used
-from twitter_connector.broker.connection import Line
+from twitter_connector.broker.line import Line
 from twitter_connector.model.message_log import LogLine
 from twitter_connector.model.work import (
     Direction,

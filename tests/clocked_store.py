@@ -20,7 +20,8 @@ from cryptography.fernet import Fernet
 from tests.brokers import Broker, RecordedWakeups, running
 from tests.fakes import FakeClock
 from twitter_connector.broker import keys
-from twitter_connector.broker.connection import Head, Line, store_errors
+from twitter_connector.broker.connection import store_errors
+from twitter_connector.broker.line import Head, Line
 from twitter_connector.model.work import Direction
 from twitter_connector.queue.dead_letters import DeadLetters
 from twitter_connector.queue.lanes import Lanes

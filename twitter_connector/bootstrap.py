@@ -29,8 +29,10 @@ from twitter_connector.accounts.spending import Limit, Spending
 from twitter_connector.accounts.streaming import Streaming
 from twitter_connector.accounts.token_refresh import TokenRefresh
 from twitter_connector.accounts.webhook_check import Upkeep
-from twitter_connector.broker.connection import Line, connect
+from twitter_connector.broker.connection import connect
 from twitter_connector.broker.keys import ACCOUNT_CHANGES
+from twitter_connector.broker.line import Line
+from twitter_connector.broker.replicas import Replicas
 from twitter_connector.broker.safety import BrokerSafety
 from twitter_connector.broker.subscription import Subscription
 from twitter_connector.cim.client import CcmClient
@@ -194,7 +196,8 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     logs.hide("settings", *keys, *settings.api_tokens, *filter(None, [settings.notify_url]))
     client = connect(settings.redis_url, patient=patient)
     vault = Vault(keys)
-    line = Line(client, patient=patient)
+    replicas = Replicas(settings.broker_replicas, _count_not_replicated) if settings.broker_replicas else None
+    line = Line(client, patient=patient, replicas=replicas)
     wakeups = wakeups or Wakeups(celery_app(settings, patient=patient), client)
     clock = BrokerClock(line, now)
     log_ms = settings.message_log_days * 86_400_000
@@ -298,6 +301,13 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         ),
         wakeups=wakeups,
     )
+
+
+def _count_not_replicated() -> None:
+    # Not at the top, see _count_event.
+    from twitter_connector import metrics
+
+    metrics.NOT_REPLICATED.inc()
 
 
 def _count_event(family: str, outcome: str) -> None:

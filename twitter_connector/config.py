@@ -47,6 +47,7 @@ class Settings:
     embedded_broker: bool = True
     broker_fsync: str = "always"
     broker_eviction: str = "refuse"
+    broker_replicas: int = 0
     journal: str = "on"
     twitter_api_url: str = "https://api.twitter.com"
     twitter_upload_url: str = "https://upload.twitter.com"
@@ -113,6 +114,7 @@ class Settings:
             embedded_broker=redis_url is None,
             broker_fsync=read("BROKER_FSYNC", parse.one_of("always", "everysec"), cls.broker_fsync),
             journal=read("JOURNAL", parse.one_of("on", "off"), cls.journal),
+            broker_replicas=read("BROKER_REPLICAS", parse.at_least(0), cls.broker_replicas),
             broker_eviction=read("BROKER_EVICTION", parse.one_of("refuse", "allow"), cls.broker_eviction),
             twitter_api_url=read("TWITTER_API_URL", parse.http_url) or twitter or cls.twitter_api_url,
             twitter_upload_url=read("TWITTER_UPLOAD_URL", parse.http_url) or twitter or cls.twitter_upload_url,

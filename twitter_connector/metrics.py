@@ -70,6 +70,10 @@ DROPPED = Counter(
     "twitter_connector_dead_letters_dropped_total",
     "Dead letters forgotten because there were too many or too old ones.",
 )
+NOT_REPLICATED = Counter(
+    "twitter_connector_acceptances_not_replicated_total",
+    "Acceptances that were answered although fewer than BROKER_REPLICAS replicas had them within half a second.",
+)
 TYPING_INDICATORS = Counter(
     "twitter_connector_typing_total", "Typing indicators, by outcome (passed_on, or a reason).", ["outcome"]
 )

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from twitter_connector import logs
-from twitter_connector.broker.connection import Line, connect
+from twitter_connector.broker.connection import connect
+from twitter_connector.broker.line import Line
 from twitter_connector.broker.safety import BrokerSafety
 from twitter_connector.config import Settings
 from twitter_connector.errors import Permanent, StoreUnavailable

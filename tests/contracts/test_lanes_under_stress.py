@@ -15,7 +15,7 @@ import redis
 
 from tests.clocked_store import Store, eventually
 from twitter_connector.bootstrap import Services
-from twitter_connector.broker.connection import Script
+from twitter_connector.broker.line import Script
 from twitter_connector.model.work import Direction, Entry, Lease
 
 IN = Direction.IN

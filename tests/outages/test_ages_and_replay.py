@@ -15,7 +15,8 @@ from tree import Tree, can_look_at_processes, eventually, running_tree
 from tests.brokers import RecordedWakeups
 from tests.integration.conversations import Account, Conversation, Json, cim_id
 from twitter_connector.broker import keys
-from twitter_connector.broker.connection import Line, connect
+from twitter_connector.broker.connection import connect
+from twitter_connector.broker.line import Line
 from twitter_connector.config import Settings, broker_socket
 from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.queue.lanes import Lanes

@@ -13,7 +13,8 @@ from tree import Tree, eventually
 
 from tests.brokers import RecordedWakeups
 from tests.integration.conversations import Account, Json
-from twitter_connector.broker.connection import Line, connect
+from twitter_connector.broker.connection import connect
+from twitter_connector.broker.line import Line
 from twitter_connector.config import broker_socket
 from twitter_connector.model.work import Direction, Entry
 from twitter_connector.queue.lanes import Lanes

@@ -11,7 +11,7 @@ import pytest
 from tests.brokers import Broker, RecordedWakeups, running
 from tests.stepped_clock import SteppedClock
 from tests.tree import eventually
-from twitter_connector.broker.connection import Line
+from twitter_connector.broker.line import Line
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction, Entry, Lease
 from twitter_connector.queue.clock import BrokerClock

@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from tests.brokers import Broker, RecordedWakeups, broker_process, inspector
-from twitter_connector.broker.connection import Line
+from twitter_connector.broker.line import Line
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction, Entry, TypingIndicator
 from twitter_connector.queue.lanes import Lanes

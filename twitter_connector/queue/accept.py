@@ -84,7 +84,7 @@ class Inbox:
     def _replay(self) -> None:
         while True:
             try:
-                count = self._journal.replay(self._take)
+                count = self._journal.replay(self._take, self._lanes.wait_for_replicas)
                 if count:
                     log.warning("journal_replayed", extra={"records": count})
                 with self._lock:
@@ -99,7 +99,7 @@ class Inbox:
 
     def _take(self, record: bytes) -> None:
         try:
-            self._lanes.accept(_items(record))
+            self._lanes.accept_at_once(_items(record))
         except StoreUnavailable:
             raise
         except Exception as error:

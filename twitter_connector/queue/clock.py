@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from twitter_connector.broker.connection import Line
+from twitter_connector.broker.line import Line
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.timestamps import epoch_ms, moment
 

@@ -80,7 +80,7 @@ class Journal:
                 total += path.stat().st_size
         return total
 
-    def replay(self, take: Callable[[bytes], None]) -> int:
+    def replay(self, take: Callable[[bytes], None], before_deleting: Callable[[], None] = lambda: None) -> int:
         """Pass each record to `take`, the oldest first, and delete it. Return the number of records.
 
         Only one process replays at a time; the others return at once. If `take` raises, no file of this round
@@ -105,6 +105,7 @@ class Journal:
                 for _, record in heapq.merge(*(content.records for content in contents.values()), key=itemgetter(0)):
                     take(record)
                     count += 1
+                before_deleting()
                 for path, content in contents.items():
                     self._finish(path, content)
 

@@ -11,7 +11,8 @@ from urllib.parse import quote, unquote
 import redis
 
 from twitter_connector.broker import keys
-from twitter_connector.broker.connection import Line, store_errors
+from twitter_connector.broker.connection import store_errors
+from twitter_connector.broker.line import Line
 from twitter_connector.broker.pauses import unshifted
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import (
@@ -53,8 +54,11 @@ class Lanes:
         self._client = client
         self._wakeups = wakeups
         script = LaneScripts(line, timings.wakeup, clock)
-        self._accept = script("accept")
-        self._revive = script("revive", keys.DEAD_LETTER, keys.DEAD)
+        # What is answered 200 or 202 must survive.
+        self._accept = script("accept", replicated=True)
+        self._revive = script("revive", keys.DEAD_LETTER, keys.DEAD, replicated=True)
+        self._accept_at_once = script("accept")
+        self._wait_for_replicas = script("moment", replicated=True)
         self._claim = script("claim")
         self._settle = script("settle")
         self._postpone = script("postpone")
@@ -72,7 +76,18 @@ class Lanes:
 
     def accept(self, items: Sequence[Effect]) -> list[bool]:
         """Store the new items in one atomic step. Return for each item whether it was new."""
-        new, directions = self._accept(*arguments(items, self.timings))
+        return self._stored(self._accept, items)
+
+    def accept_at_once(self, items: Sequence[Effect]) -> list[bool]:
+        """Store the new items as `accept` does, without waiting for replicas. See wait_for_replicas."""
+        return self._stored(self._accept_at_once, items)
+
+    def wait_for_replicas(self) -> None:
+        """Wait until the replicas have what this thread stored, for half a second at most."""
+        self._wait_for_replicas()
+
+    def _stored(self, accept: Callable[..., Any], items: Sequence[Effect]) -> list[bool]:
+        new, directions = accept(*arguments(items, self.timings))
         self._wake(directions)
         if any(fresh and isinstance(item, TypingIndicator) for fresh, item in zip(new, items, strict=True)):
             self._wakeups.wake(TYPING_INDICATOR)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twitter_connector.broker import keys
-from twitter_connector.broker.connection import Line, Script
+from twitter_connector.broker.line import Line, Script
 from twitter_connector.broker.lua import source
 
 
@@ -45,11 +45,19 @@ class LaneScripts:
         self._wakeup_ms = wakeup_ms
         self._clock = clock
 
-    def __call__(self, name: str, *more_keys: str) -> Callable[..., Any]:
-        """Return lua/NAME.lua as a function of its arguments. more_keys: KEYS[2] on, the same in every call."""
+    def __call__(self, name: str, *more_keys: str, replicated: bool = False) -> Callable[..., Any]:
+        """Return lua/NAME.lua as a function of its arguments. more_keys: KEYS[2] on, the same in every call.
+
+        replicated: wait for replicas after each call, if any are wanted.
+        """
         parts = _parts(name)
         names = (_NAMES, *more_keys, *((_LOG_NAMES,) if "log" in parts else ()))
-        script = Script(self._line, "".join(source(__package__, part) for part in (*parts, name)), names)
+        script = Script(
+            self._line,
+            "".join(source(__package__, part) for part in (*parts, name)),
+            names,
+            replicated=replicated,
+        )
         wakeup_ms, clock = self._wakeup_ms, self._clock
 
         def call(*args: str | int) -> Any:

@@ -12,7 +12,8 @@ from urllib.parse import quote
 import redis
 
 from twitter_connector.broker import keys
-from twitter_connector.broker.connection import Line, store_errors
+from twitter_connector.broker.connection import store_errors
+from twitter_connector.broker.line import Line
 from twitter_connector.model.plan import Upload
 from twitter_connector.model.usage import DM_SENT, day_number
 from twitter_connector.model.work import EchoSeen, Lease

@@ -1,0 +1,139 @@
+"""Runs scripts, with as little as possible between them and the socket."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import hiredis
+import redis
+
+from .connection import store_errors
+from .replicas import Replicas
+
+
+class Head:
+    """The first words of a command, which are the same in every call, encoded once."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._count = len(words)
+        self._encoded = _encoded(words)
+
+    def command(self, args: Sequence[str | int]) -> bytes:
+        """Return the whole command as sent to the server."""
+        return b"*%d\r\n%b%b" % (self._count + len(args), self._encoded, _encoded(args))
+
+
+def _encoded(words: Sequence[str | int]) -> bytes:
+    """Return words as the protocol encodes them, without the line that counts them."""
+    packed: bytes = hiredis.pack_command(tuple(words))  # type: ignore[arg-type]  # its stub is too narrow
+    return packed[packed.index(b"\r\n") + 2 :]
+
+
+class Line:
+    """One connection a thread, for scripts.
+
+    The pool, retry and instrumentation layers of redis-py cost more than the rest of an acknowledgement together;
+    `make bench` shows the difference. What remains is its connection: send, read, decode.
+    """
+
+    def __init__(self, client: redis.Redis, *, patient: bool, replicas: Replicas | None = None) -> None:
+        """replicas: those that must have what is accepted, if any."""
+        self._pool = client.connection_pool
+        self._local = threading.local()
+        self._waits = (0.0, 0.05, 0.2, 0.5) if patient else (0.0,)
+        self._replicas = replicas
+
+    def run(self, source: str, head: Head, args: Sequence[str | int]) -> Any:
+        """Return the script's answer. Raises redis.RedisError.
+
+        A connection that turns out to be closed is replaced and the script run again: every script here may run
+        twice. A broker that is silent is not asked again, except by those who may wait.
+        """
+        return self._run(source, head.command(args), b"")[0]
+
+    def run_replicated(self, source: str, head: Head, args: Sequence[str | int]) -> Any:
+        """Return the script's answer once the replicas have what it stored, or after half a second.
+
+        Raises redis.RedisError, also if the server is lost while its replicas are waited for.
+        """
+        if self._replicas is None:
+            return self.run(source, head, args)
+        answer, reached = self._run(source, head.command(args), self._replicas.command)
+        self._replicas.note(reached)
+        return answer
+
+    def _run(self, source: str, command: bytes, wait_command: bytes) -> tuple[Any, int]:
+        for wait in self._waits:
+            try:
+                return self._ask(source, command, wait_command)
+            except redis.TimeoutError:
+                raise
+            except redis.ConnectionError:
+                time.sleep(wait)
+        return self._ask(source, command, wait_command)
+
+    def _ask(self, source: str, command: bytes, wait_command: bytes) -> tuple[Any, int]:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._pool.make_connection()
+            self._local.connected = False
+        try:
+            if not self._local.connected:
+                # Sending would connect too, but not ask the sentinels where the primary is.
+                connection.connect()
+                self._local.connected = True
+            try:
+                return _exchange(connection, command, wait_command)
+            except redis.exceptions.NoScriptError:
+                # The server was restarted: load the script again.
+                connection.send_command("SCRIPT", "LOAD", source)
+                connection.read_response()
+                return _exchange(connection, command, wait_command)
+        except redis.ResponseError:
+            raise
+        except BaseException:
+            # An unread answer must not be taken for that of the next script.
+            connection.disconnect()
+            self._local.connected = False
+            raise
+
+
+def _exchange(connection: Any, command: bytes, wait_command: bytes) -> tuple[Any, int]:
+    """Return the answers to a script and to WAIT, if it is sent. Raises redis.RedisError."""
+    connection.send_packed_command([command + wait_command], check_health=False)
+    if not wait_command:
+        return connection.read_response(), 0
+    try:
+        answer = connection.read_response()
+    except redis.ResponseError:
+        _replicas_reached(connection)
+        raise
+    return answer, _replicas_reached(connection)
+
+
+def _replicas_reached(connection: Any) -> int:
+    try:
+        return int(connection.read_response())
+    except redis.ResponseError:
+        # This user may not call WAIT. What the script stored is stored.
+        return 0
+
+
+class Script:
+    """A Lua script called by its digest, with the same keys in every call."""
+
+    def __init__(self, line: Line, source: str, keys: Sequence[str] = (), *, replicated: bool = False) -> None:
+        """replicated: replicas must have what it stored, if any are wanted."""
+        self._run = line.run_replicated if replicated else line.run
+        self._source = source
+        digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+        self._head = Head(("EVALSHA", digest, str(len(keys)), *keys))
+
+    def __call__(self, *args: str | int) -> Any:
+        """Run the script and return its answer. Raises StoreUnavailable."""
+        with store_errors():
+            return self._run(self._source, self._head, args)
