@@ -28,7 +28,7 @@ class Server:
 
     def __init__(self, directory: Path, port: int, *options: str) -> None:
         self.port = port
-        directory.mkdir()
+        directory.mkdir(parents=True)
         # A sentinel rewrites its configuration.
         self._config = directory / "server.conf"
         self._config.write_text(

@@ -59,6 +59,7 @@ from twitter_connector.net.public_fetch import Fetcher
 from twitter_connector.queue.accept import Inbox
 from twitter_connector.queue.clock import BrokerClock
 from twitter_connector.queue.dead_letters import DeadLetters
+from twitter_connector.queue.failovers import Failovers
 from twitter_connector.queue.journal import Journal
 from twitter_connector.queue.lanes import Lanes
 from twitter_connector.queue.message_log import MessageLog
@@ -102,6 +103,7 @@ class Services:
     settings: Settings
     redis: redis.Redis
     clock: BrokerClock
+    failovers: Failovers
     broker_safety: BrokerSafety
     installation: Installation
     vault: Vault
@@ -199,6 +201,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     replicas = Replicas(settings.broker_replicas, _count_not_replicated) if settings.broker_replicas else None
     line = Line(client, patient=patient, replicas=replicas)
     wakeups = wakeups or Wakeups(celery_app(settings, patient=patient), client)
+    failovers = Failovers(line)
     clock = BrokerClock(line, now)
     log_ms = settings.message_log_days * 86_400_000
     timings = QueueTimings(log=log_ms, log_most=settings.message_log_max)
@@ -254,6 +257,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         notifications=_notifications(settings, http_client, accounts),
         redis=client,
         clock=clock,
+        failovers=failovers,
         installation=Installation(client, settings.var_dir, clock),
         broker_safety=BrokerSafety(client, allow_eviction=settings.broker_eviction == "allow"),
         vault=vault,
@@ -447,6 +451,7 @@ def _outbound_route(services: Services, skipped: Callable[[str], None]) -> Outbo
             account, services.accounts.account_status(account.id), services.clock()
         ),
         can=services.twitter.can,
+        failovers=services.failovers.since,
         may_look_up=may_look_up(services),
         app_share=AppShare(services.app_sends, services.accounts.all, services.clock),
     )

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from twitter_connector.bootstrap import Services, build_services
 from twitter_connector.config import Settings
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.metrics import NOT_REPLICATED
-from twitter_connector.model.work import Direction, Entry
+from twitter_connector.model.work import Direction, Entry, Lease
 from twitter_connector.processes import command_lines
 
 pytestmark = pytest.mark.integration
@@ -147,6 +148,54 @@ def test_after_a_planned_failover_web_and_worker_go_to_the_new_primary(
             assert max(seconds.values()) < BACK_WITHIN_SECONDS, seconds
             eventually(group.replicating, what="a replica in step")
     services.redis.close()
+
+
+def test_a_replica_that_lagged_is_noticed_with_what_it_lacks_and_a_restart_is_none(
+    tmp_path: Path, var_dir: Path
+) -> None:
+    with running_group(tmp_path / "lagging") as group:
+        settings = settings_in(var_dir, REDIS_URL=group.door_url, BROKER_REPLICAS="1")
+        before, after = report(), report()
+        first = services_of(settings)
+        first.lanes.accept([before])
+        lagging = group.replica()
+        since = first.clock()
+        with lagging.client() as client:
+            # From here on it is behind, as if its line had been cut.
+            client.replicaof("NO", "ONE")
+        lease = first.lanes.claim(Direction.IN)
+        assert lease is not None
+        assert first.failovers.since(lease.accepted_at) is None
+        first.lanes.settle(lease, keep=False)
+        former = group.primary()
+        assert former is not None
+        former.kill()
+        group.door.leads_to = lagging.port
+        # The same process, and one that starts now.
+        for services in (first, services_of(settings)):
+            again = eventually(lambda services=services: leased(services), what="the lost outcome")  # type: ignore[misc]
+            assert again.entry_id == before.id
+            failover = services.failovers.since(again.accepted_at)
+            assert failover is not None
+            assert abs(failover.since - since) < timedelta(seconds=2)
+            assert failover.since <= failover.until
+            assert services.failovers.since(failover.until + timedelta(seconds=1)) is None
+            services.lanes.postpone(again, 0, spend=False)
+            services.redis.close()
+        with lagging.client() as client:
+            client.config_rewrite()
+        lagging.kill()
+        lagging.start()
+        third = services_of(settings)
+        third.lanes.accept([after])
+        assert third.failovers.since(third.clock()) is None, "a restart loses nothing"
+        third.redis.close()
+
+
+def leased(services: Services) -> Lease | None:
+    with suppress(StoreUnavailable):
+        return services.lanes.claim(Direction.IN)
+    return None
 
 
 @pytest.fixture(scope="module")

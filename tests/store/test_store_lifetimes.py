@@ -99,7 +99,18 @@ def test_every_mark_that_comes_from_outside_has_a_lifetime(services: Services, i
     assert 0 < inspector.pttl("tc:bell:in") <= TIMINGS.wakeup
     # What remains waits for work or is of one size, however much passes through.
     lasting = {key for key in inspector.keys("*") if inspector.ttl(key) == -1}
-    allowed = ("tc:q:", "tc:m:", "tc:st:", "tc:due:", "tc:turn:", "tc:fence", "tc:clock", "tc:seq", "tc:signs:")
+    allowed = (
+        "tc:primary",
+        "tc:q:",
+        "tc:m:",
+        "tc:st:",
+        "tc:due:",
+        "tc:turn:",
+        "tc:fence",
+        "tc:clock",
+        "tc:seq",
+        "tc:signs:",
+    )
     assert {key for key in lasting if not key.startswith(allowed)} == set()
 
 

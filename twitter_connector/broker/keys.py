@@ -29,6 +29,9 @@ NAME_SECONDS = 86400
 REPLAY_SECONDS = 86400
 # Ids that X billed on a day are of no use after it.
 BILLED_SECONDS = 25 * 3600
+# An entry waits for a day at most, and with it the doubt whether it was sent before a failover.
+FAILOVERS_SECONDS = 25 * 3600
+FAILOVERS_MAX = 10
 # Uncertain sends are settled within a minute. The rest is a margin for an outage.
 ECHO_SECONDS = 3600
 ECHOES_PER_CUSTOMER = 100
@@ -107,5 +110,7 @@ ENQUIRIES = PREFIX + "pulled-unknown"  # HASH account id -> until (ms), space, s
 UNREGISTERED = PREFIX + "unregistered"  # SET of account ids an operator took out of service
 CHANNEL_TYPE = PREFIX + "channel-type"  # the channel type id an operator named
 KEY_CHECK = PREFIX + "key-check"  # a known text, encrypted: detects a wrong key at start
+PRIMARY = PREFIX + "primary"  # replication id of the server that took writes last
+FAILOVERS = PREFIX + "failovers"  # LIST of since, space, until (ms by the server's clock); newest first
 INSTALLATION = PREFIX + "installation"  # a random id: the mark of this broker's data
 PROBE = PREFIX + "probe"  # written to see whether the broker stores anything

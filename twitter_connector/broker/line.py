@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import hiredis
@@ -46,6 +46,8 @@ class Line:
         self._local = threading.local()
         self._waits = (0.0, 0.05, 0.2, 0.5) if patient else (0.0,)
         self._replicas = replicas
+        # Called with each new connection before its first script. Raises redis.RedisError.
+        self.greeting: Callable[[Any], None] = lambda connection: None
 
     def run(self, source: str, head: Head, args: Sequence[str | int]) -> Any:
         """Return the script's answer. Raises redis.RedisError.
@@ -85,6 +87,7 @@ class Line:
             if not self._local.connected:
                 # Sending would connect too, but not ask the sentinels where the primary is.
                 connection.connect()
+                self.greeting(connection)
                 self._local.connected = True
             try:
                 return _exchange(connection, command, wait_command)

@@ -30,6 +30,8 @@ class Subscription:
             with store_errors():
                 if self._connection is None:
                     self._connection = self._client.connection_pool.make_connection()
+                    # Sending would connect too, but not ask the sentinels where the primary is.
+                    self._connection.connect()
                     self._ask("SUBSCRIBE", *self._channels, answers=len(self._channels))
                     return None
                 heard: set[str] = set()

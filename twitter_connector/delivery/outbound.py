@@ -31,7 +31,7 @@ from .intake import READ_MARKS, dm_entry_id, report_entry
 from .intake import with_quote as with_quote_kept
 from .limits import Endpoints
 from .media import MediaTransfer
-from .ports import ConversationsPort, SendLedgerPort, SendRecordPort, TwitterFor
+from .ports import ConversationsPort, FailoverPort, SendLedgerPort, SendRecordPort, TwitterFor
 from .reply_quote import ReplyQuotes
 from .send_step import SendStep, SendTools
 from .sent_lookup import SentLookups
@@ -57,6 +57,7 @@ class OutboundRoute:
     waited; returns the account or raises (accounts/send_only.py). echoes_arrive: returns whether the account's webhook
     or stream works, so that its own messages come back. can: returns what the account's X API can carry. may_look_up:
     returns whether the account may spend money on a quote. app_share: divides X's limit of an app among its accounts.
+    failovers: returns the failovers of the broker since a moment as one, or None.
     """
 
     account: Callable[[str], Account | None]
@@ -71,6 +72,7 @@ class OutboundRoute:
     public_base: str | None = None
     send_only_account: Callable[[str, datetime], Account] = not_registered
     echoes_arrive: Callable[[Account], bool] = lambda _: False
+    failovers: Callable[[datetime], FailoverPort | None] = lambda accepted_at: None
     sent_lookups: SentLookups = field(default_factory=SentLookups)
     can: Callable[[Account], Capabilities] = lambda account: EVERYTHING
     may_look_up: Callable[[Account], bool] = lambda account: True
@@ -165,6 +167,7 @@ class OutboundRoute:
             self.sent_lookups,
             self.endpoints,
             self.echoes_arrive,
+            self.failovers,
         )
 
     def _mark_read(self, lease: Lease, message: CimMessage, plan: MarkRead, twitter: Messages) -> Sequence[Effect]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from twitter_connector.errors import ConnectorError
@@ -61,6 +62,15 @@ class CredentialsPort(Protocol):
     def rejection(self, account: Account) -> ConnectorError | None:
         """Ask X whether it accepts the account's credentials. Return None if it does, CredentialsRejected if not, and
         RateLimited or Retryable if X could not be asked."""
+
+
+class FailoverPort(Protocol):
+    """What was stored after `since` may be lost; nothing was stored at the former primary after `until`."""
+
+    @property
+    def since(self) -> datetime: ...
+    @property
+    def until(self) -> datetime: ...
 
 
 class SendRecordPort(Protocol):

@@ -21,7 +21,7 @@ from twitter_connector.errors import (
     RefusedOrDelivered,
     Retryable,
 )
-from twitter_connector.messages.text import fingerprint, sent_fingerprint
+from twitter_connector.messages.text import sent_fingerprint
 from twitter_connector.model.account import Account
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
@@ -30,10 +30,11 @@ from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import Lease
 
 from .echo_state import EchoState, echo_state
+from .failover_lookup import found_after
 from .limits import Endpoints
 from .media import MediaTransfer
-from .ports import SendLedgerPort, SendRecordPort
-from .sent_lookup import SentLookups
+from .ports import FailoverPort, SendLedgerPort, SendRecordPort
+from .sent_lookup import CLOCK_MARGIN, SentDm, SentLookups, oldest_match, to_customer
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,6 @@ LOOKS_AFTER = (timedelta(seconds=3), timedelta(seconds=12))
 SENDS_DOUBLED = 6
 # After "over capacity" it grows from the fourth send on, and more slowly: such a message is hardly ever delivered.
 OVER_CAPACITY_SENDS, OVER_CAPACITY_GROWTH = 3, 1.5
-# X's clock and ours may differ. A message that is older than its send by more than this is another one.
-CLOCK_MARGIN = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ class SendTools:
     sent_lookups: SentLookups
     endpoints: Endpoints
     echoes_arrive: Callable[[Account], bool]
+    failovers: Callable[[datetime], FailoverPort | None]
 
 
 @dataclass
@@ -75,11 +75,10 @@ class SendStep:
     def perform(self, begun: SendRecordPort | None) -> str:
         """Bring the step to its end and return X's id of the message. begun: the send record of an earlier try."""
         upload = begun.upload if begun is not None else Upload()
-        if begun is not None and begun.started_ms:
-            dm_id = self._look(begun)
-            if dm_id is not None:
-                self._done(dm_id, "dm_found")
-                return dm_id
+        dm_id = self._sent_before(begun)
+        if dm_id is not None:
+            self._done(dm_id, "dm_found")
+            return dm_id
         media_id = ""
         if self.step.media is not None:
             upload, media_id = self._uploaded(self.step.media, upload)
@@ -92,8 +91,7 @@ class SendStep:
         except OutcomeUnknown as error:
             if isinstance(error, RefusedOrDelivered):
                 self._write(upload, started_ms=started, sends=sends, refusal=f"{error.reason}\n{error.detail}")
-            busy = isinstance(error, OverCapacity)
-            if busy:
+            if busy := isinstance(error, OverCapacity):
                 self._write(upload, started_ms=started, sends=sends, over_capacity=True)
             # X may also name a later moment.
             look_at = self.tools.clock() + _wait(sends, busy=busy)
@@ -119,6 +117,16 @@ class SendStep:
         media_id = self.tools.media_transfer.take_out(ref, self.account, upload, keep)
         return latest[0], media_id
 
+    def _sent_before(self, begun: SendRecordPort | None) -> str | None:
+        if begun is not None and begun.started_ms:
+            return self._look(begun)
+        failover = self.tools.failovers(self.lease.accepted_at)
+        if failover is None:
+            return None
+        taken = self.tools.ledger.own(self.lease.account_id, self.message.header.customer_id)
+        digest, now = sent_fingerprint(self.step.text), self.tools.clock()
+        return found_after(failover, self.lease.accepted_at, now, self._listed, digest, taken)
+
     def _look(self, begun: SendRecordPort) -> str | None:
         """Look for a send whose answer never came. Return its id, or None if it was most likely not delivered.
 
@@ -129,7 +137,7 @@ class SendStep:
         taken = self.tools.ledger.own(lease.account_id, customer)
         digest = sent_fingerprint(self.step.text)
         echoed = [(e.event_id, e.digest, e.created_ms) for e in self.tools.ledger.echoes(lease.account_id, customer)]
-        sent_id = _match(echoed, digest, epoch_ms(since), taken)
+        sent_id = oldest_match(echoed, digest, epoch_ms(since), taken)
         if sent_id is None and begun.over_capacity and self.tools.echoes_arrive(self.account):
             # X delivers few of the messages that it answers so, and their echoes come within a second.
             last, ids, now = self.tools.ledger.last_echo(lease.account_id), [e[0] for e in echoed], self.tools.clock()
@@ -139,7 +147,10 @@ class SendStep:
             if state is EchoState.LATE:
                 raise _unknown("The account's own messages come back late.", now + LOOKS_AFTER[0])
         if sent_id is None:
-            sent_id = _match(self._looked_up_sends(since, begun), digest, epoch_ms(since), taken)
+            # The first look needs a list made after the send; the second one needs a newer list than the first.
+            newer = self.tools.clock() - LOOKS_AFTER[begun.looks] / 2
+            made_after = newer if begun.looks else moment(begun.started_ms) + LOOKS_AFTER[0]
+            sent_id = oldest_match(self._listed(since, made_after), digest, epoch_ms(since), taken)
         if sent_id is not None:
             return sent_id
         looks = begun.looks + 1
@@ -158,22 +169,18 @@ class SendStep:
             raise Permanent(reason, detail)
         return None
 
-    def _looked_up_sends(self, since: datetime, begun: SendRecordPort) -> list[tuple[str, str, int]]:
+    def _listed(self, since: datetime, made_after: datetime) -> list[SentDm]:
+        """Return the account's messages to the customer since a moment, from a list made after another one."""
         now, customer = self.tools.clock(), self.message.header.customer_id
-        # The first look needs a list made after the send; the second one needs a newer list than the first.
-        made_after = now - LOOKS_AFTER[begun.looks] / 2 if begun.looks else moment(begun.started_ms) + LOOKS_AFTER[0]
         with self.tools.endpoints.using(self.account.id, Endpoint.LIST):
             dms = self.tools.sent_lookups.sent(self.account.id, self.twitter, since, made_after, now)
-        return [
-            (d.event_id, fingerprint(d.text, d.links), epoch_ms(d.created_at)) for d in dms if d.customer_id == customer
-        ]
+        return to_customer(dms, customer)
 
     def _done(self, dm_id: str, event: str) -> None:
-        self.tools.ledger.done(
-            self.lease.account_id, self.message.header.customer_id, self.message.id, self.number, dm_id
-        )
-        facts = {"cim_id": self.message.id, "dm_id": dm_id, "step": self.number, "tries": self.lease.tries + 1}
-        log.info(event, extra=facts)
+        customer = self.message.header.customer_id
+        self.tools.ledger.done(self.lease.account_id, customer, self.message.id, self.number, dm_id)
+        tries = self.lease.tries + 1
+        log.info(event, extra={"cim_id": self.message.id, "dm_id": dm_id, "step": self.number, "tries": tries})
 
     def _write(self, upload: Upload, **facts: Any) -> None:
         if upload.media_id:
@@ -191,9 +198,3 @@ def _wait(sends: int, *, busy: bool) -> timedelta:
 
 def _unknown(why: str, until: datetime) -> OutcomeUnknown:
     return OutcomeUnknown("outcome_unknown", f"X did not confirm a send. {why}", until=until)
-
-
-def _match(seen: list[tuple[str, str, int]], digest: str, since_ms: int, taken: dict[str, str]) -> str | None:
-    """Return the oldest own message that fits and that is not the outcome of another send."""
-    fitting = [i for i, of, at in seen if of == digest and at >= since_ms and i not in taken]
-    return min(fitting, key=int, default=None)

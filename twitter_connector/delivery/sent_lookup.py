@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from twitter_connector.errors import RateLimited, Retryable, ServiceUnavailable
+from twitter_connector.messages.text import fingerprint
 from twitter_connector.model.event import DmEchoed
 from twitter_connector.model.flavour import Messages
+from twitter_connector.model.timestamps import epoch_ms
 
 # Of the 15 lists in 15 minutes, so many may follow each other closely; the others are spread over the time.
 CLOSE_TOGETHER = 8
@@ -23,6 +25,25 @@ BETWEEN_CLOSE = timedelta(seconds=3)
 BETWEEN_SPREAD = timedelta(seconds=120)
 WINDOW = timedelta(minutes=15)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+# X's clock and ours may differ. A message that is older than its send by more than this is another one.
+CLOCK_MARGIN = timedelta(seconds=10)
+
+# Id, fingerprint of the text, and moment (epoch ms) of a message that the account sent.
+SentDm = tuple[str, str, int]
+
+
+def to_customer(dms: Sequence[DmEchoed], customer_id: str) -> list[SentDm]:
+    """Return the messages to one customer."""
+    own = [dm for dm in dms if dm.customer_id == customer_id]
+    return [(dm.event_id, fingerprint(dm.text, dm.links), epoch_ms(dm.created_at)) for dm in own]
+
+
+def oldest_match(seen: Sequence[SentDm], digest: str, since_ms: int, taken: Mapping[str, str]) -> str | None:
+    """Return the oldest own message that fits and that is not the outcome of another send."""
+    fitting = [i for i, of, at in seen if of == digest and at >= since_ms and i not in taken]
+    return min(fitting, key=int, default=None)
 
 
 @dataclass

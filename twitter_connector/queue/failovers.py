@@ -1,0 +1,74 @@
+"""Notices that another server became the primary: what the former one stored last may be lost.
+
+The mark of a primary is its replication id, which changes with each promotion. It is stored beside the data, so a new
+primary finds its predecessor's there: https://redis.io/docs/latest/operate/oss_and_stack/management/replication/
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import redis
+
+from twitter_connector.broker import keys
+from twitter_connector.broker.line import Line
+from twitter_connector.broker.lua import source
+from twitter_connector.model.timestamps import moment
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Failover:
+    """A change of the primary. What was stored after `since` may be lost; nothing was stored there after `until`."""
+
+    since: datetime
+    until: datetime
+
+
+class Failovers:
+    """The failovers of the last day. Looks for a new one at each new connection of the line."""
+
+    def __init__(self, line: Line) -> None:
+        self._command = (
+            "EVAL",
+            source(__package__, "primary"),
+            3,
+            keys.PRIMARY,
+            keys.FAILOVERS,
+            keys.CLOCK,
+            keys.FAILOVERS_SECONDS * 1000,
+            keys.FAILOVERS_MAX,
+        )
+        self._rows: tuple[str, ...] = ()
+        line.greeting = self._look
+
+    def since(self, accepted_at: datetime) -> Failover | None:
+        """Return the failovers after a moment as one; None if there was none.
+
+        Records of an entry that was accepted then may be lost. The worker that leases an entry knows all failovers.
+        """
+        passed = [failover for failover in map(_failover, self._rows) if failover.until > accepted_at]
+        if not passed:
+            return None
+        return Failover(min(failover.since for failover in passed), max(failover.until for failover in passed))
+
+    def _look(self, connection: Any) -> None:
+        connection.send_command(*self._command)
+        try:
+            rows = tuple(map(str, connection.read_response()))
+        except redis.ResponseError:
+            return  # a broker without memory; the scripts say so themselves
+        new = [row for row in rows if row not in self._rows]
+        self._rows = rows
+        for row in new:
+            failover = _failover(row)
+            log.warning("broker_failed_over", extra={"since": str(failover.since), "until": str(failover.until)})
+
+
+def _failover(row: str) -> Failover:
+    since, until = row.split()
+    return Failover(moment(int(since)), moment(int(until)))

@@ -1,0 +1,24 @@
+-- KEYS: the mark of the server that took writes last, the list of failovers, the clock of names.lua.
+-- ARGV[1]: how long a failover matters (ms). ARGV[2]: how many are kept.
+-- Runs on each new connection before anything is stored, since the clock shows how far this server's data goes. Returns the
+-- failovers, newest first: "since until" in epoch ms by the server's clock. Records stored between the two may be lost.
+local info = redis.pcall('INFO', 'replication')
+-- This user may not ask, or the server does not say.
+if type(info) ~= 'string' then return {} end
+local id, former = string.match(info, 'master_replid:(%x+)'), string.match(info, 'master_replid2:(%x+)')
+if not id then return {} end
+local seen = redis.call('GET', KEYS[1])
+if seen ~= id then
+  redis.call('SET', KEYS[1], id)
+  -- Only a server that was a replica has the id of a former primary. One that was restarted has none.
+  if seen and former and string.find(former, '[^0]') then
+    local t = redis.call('TIME')
+    local now = t[1] * 1000 + math.floor(t[2] / 1000)
+    local clock = redis.call('HMGET', KEYS[3], 'latest', 'shift')
+    local since = math.min(now, tonumber(clock[1] or now) - tonumber(clock[2] or 0))
+    redis.call('LPUSH', KEYS[2], string.format('%.0f %.0f', since, now))
+    redis.call('LTRIM', KEYS[2], 0, ARGV[2] - 1)
+    redis.call('PEXPIRE', KEYS[2], ARGV[1])
+  end
+end
+return redis.call('LRANGE', KEYS[2], 0, -1)
