@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from contextlib import suppress
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tests.media.files import JPEG, PNG, WEBP, box, film, gif
 from twitter_connector.errors import MediaTooLarge, Permanent
 from twitter_connector.media import file_kind
+from twitter_connector.media import gif as gif_module
 from twitter_connector.media.file_kind import HEAD_BYTES, MEGABYTE, MediaKind, claimed_kind, inspect, kind_of
 
 H264 = film(b"avc1", b"mp4a")
@@ -225,3 +227,30 @@ def test_a_file_that_is_not_at_hand_is_called_what_it_claims_to_be(mime_type: st
     claimed = claimed_kind(mime_type, name)
     assert (claimed.name if claimed else None) == kind
     assert claimed is None or ("H.264" in claimed.limits) == (claimed.category == "dm_video")
+
+
+TINY_BLOCKS = {
+    "sub-blocks of one byte": b"\x21\xfe" + b"\x01a" * (7 * MEGABYTE) + b"\x00",
+    "empty extensions": b"\x21\xf9\x00" * (4 * MEGABYTE),
+    "pictures without data": b"\x2c" + bytes(8) + b"\x00\x02\x00",
+}
+
+
+@pytest.mark.parametrize("name", TINY_BLOCKS)
+def test_a_gif_of_tiny_blocks_costs_no_seconds_of_computing(name: str) -> None:
+    data = gif().removesuffix(b"\x3b") + TINY_BLOCKS[name] * (1 if len(TINY_BLOCKS[name]) > 100 else MEGABYTE)
+    started = time.process_time()
+    facts = gif_module.measure(io.BytesIO(data), 350)
+    spent = time.process_time() - started
+    assert facts is not None
+    # Against the time in which this machine finds the end of the data byte by byte: half a second to two.
+    started = time.process_time()
+    assert sum(1 for _ in data[: 2 * MEGABYTE]) == 2 * MEGABYTE
+    assert spent < 5 * (time.process_time() - started) + 0.1
+
+
+def test_the_largest_gif_of_ordinary_blocks_is_read_to_its_end() -> None:
+    data = gif(frames=1, padding=15 * MEGABYTE).removesuffix(b"\x3b") + gif(frames=300)[13 + 12 + 19 :]
+    facts = gif_module.measure(io.BytesIO(data), 350)
+    assert facts is not None
+    assert facts.frames == 301

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 _BUFFER_BYTES = 64 * 1024
+# Encoders write sub-blocks of 255 bytes, 62,000 of them in the largest GIF that X takes. A file of tiny blocks would
+# cost seconds of computing.
+BLOCKS_MAX = 200_000
 _EXTENSION = 0x21
 _IMAGE = 0x2C
 # In both kinds of descriptors: this bit says that a colour table follows; three others give its size.
@@ -28,7 +31,8 @@ class Facts:
 def measure(file: BinaryIO, enough: int) -> Facts | None:
     """Return size and frames of a GIF, or None if it has no frame. Counting stops one frame above the limit.
 
-    A file that ends in the middle, or without its trailer, counts as far as it goes: browsers show such GIFs too.
+    A file that ends in the middle, without its trailer, or has more than BLOCKS_MAX blocks counts as far as it is read:
+    browsers show such GIFs too, and X judges them.
     """
     file.seek(0)
     steps = _Steps(file)
@@ -70,6 +74,7 @@ class _Steps:
         self._file = file
         self._buffer = b""
         self._at = 0
+        self._blocks = 0
 
     def byte(self) -> int:
         if self._at >= len(self._buffer):
@@ -86,6 +91,14 @@ class _Steps:
     def skip_sub_blocks(self) -> None:
         while count := self.byte():
             self._at += count
+            self.count_block()
+        self.count_block()
+
+    def count_block(self) -> None:
+        """Raise EOFError after BLOCKS_MAX blocks."""
+        self._blocks += 1
+        if self._blocks > BLOCKS_MAX:
+            raise EOFError
 
     def _fill(self) -> None:
         beyond = self._at - len(self._buffer)
