@@ -50,6 +50,11 @@ def configure(level: str, fmt: str, file: str | None = None) -> None:
         logging.getLogger(library).setLevel(logging.WARNING)
 
 
+def without_controls(text: str) -> str:
+    """Return a text that cannot move a terminal's cursor or change its colours. Line breaks become spaces too."""
+    return _CONTROLS.sub(" ", text)
+
+
 def safe_trace(error: BaseException) -> str:
     """Return where an error happened, without its message, which may quote a customer."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -131,4 +136,4 @@ class _TextLines(_Lines):
         name = fields.pop("logger")
         tail = " ".join(f"{k}={v}" for k, v in fields.items())
         # One record is one line and must not move a terminal's cursor. JSON escapes such characters by itself.
-        return _CONTROLS.sub(" ", _redaction.redact(f"{head} {tail} ({name})"))
+        return without_controls(_redaction.redact(f"{head} {tail} ({name})"))

@@ -45,7 +45,7 @@ def start_logging(settings: Settings, *, level: str | None = None, file: str | N
 def require_var_dir(settings: Settings) -> None:
     """Print one line and end the process if VAR_DIR has files that this user cannot use."""
     if sentence := unusable(settings.var_dir):
-        print(f"error: {sentence}", file=sys.stderr)  # noqa: T201 - for the person who starts it
+        print(f"error: {logs.without_controls(sentence)}", file=sys.stderr)  # noqa: T201 - for the person who starts it
         raise SystemExit(1)
 
 

@@ -24,6 +24,7 @@ from celery.signals import celeryd_after_setup, setup_logging, worker_ready, wor
 
 from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError, StoreUnavailable
+from twitter_connector.logs import without_controls
 from twitter_connector.queue.wakeups import BACKFILL_TASK, QUEUES, UPKEEP_QUEUE, UPKEEP_TASK, celery_app
 from twitter_connector.startup import check_store, clear_spool, discard_old_tasks, require_var_dir, start_logging
 
@@ -138,7 +139,7 @@ def _start(**_: Any) -> None:
         pass  # the broker was there a moment ago; readiness checks both all the time
     except ConnectorError as error:
         # With a wrong key, the worker would turn every message into a dead letter.
-        print(f"error: {error.detail}", file=sys.stderr)  # noqa: T201
+        print(f"error: {without_controls(error.detail)}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
     _hold_lock()
     clear_spool(settings)

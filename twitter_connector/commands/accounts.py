@@ -13,7 +13,7 @@ from twitter_connector.accounts.registration_request import Registration, load_r
 from twitter_connector.bootstrap import Services, described
 from twitter_connector.model.account import Account
 
-from .environment import fail, json_option, say, settings
+from .environment import fail, json_option, out, say, settings
 from .session import account, plainly, services, show
 
 
@@ -48,7 +48,7 @@ def account_id(username: str, account_id: str | None, source: Any, as_json: bool
     user_id = twitter.user_id(name)
     if user_id is None:
         fail(f"X knows no user @{name}, or has suspended it.")
-    click.echo(json.dumps({"username": name, "id": user_id}) if as_json else user_id)
+    out(json.dumps({"username": name, "id": user_id}) if as_json else user_id)
 
 
 @click.command("register")

@@ -13,7 +13,7 @@ from twitter_connector.accounts.grant_choice import AT_ONCE
 from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.work import Direction
 
-from .environment import fail, json_option, say
+from .environment import fail, json_option, out, say
 from .session import account, plainly, services
 
 REDIRECT_URI = "http://127.0.0.1/callback"
@@ -32,9 +32,9 @@ def authorize(account_id: str | None, client_id: str, client_secret: str, redire
     known = account(svc, account_id)
     credentials = _client(known.credentials, client_id, client_secret)
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
-    click.echo("Log in to X as the account, open this link and authorize the app:", err=True)
-    click.echo(svc.oauth2.link(credentials.client_id, redirect_uri, state, verifier), err=as_json)
-    click.echo("Then paste the address of the page X sends you to, within 30 seconds:", err=True)
+    out("Log in to X as the account, open this link and authorize the app:", err=True)
+    out(svc.oauth2.link(credentials.client_id, redirect_uri, state, verifier), err=as_json)
+    out("Then paste the address of the page X sends you to, within 30 seconds:", err=True)
     code = _code(sys.stdin.readline().strip(), state)
     pair = svc.oauth2.redeem(credentials, code, redirect_uri, verifier)
     granted = credentials.seeded(pair.refresh_token, pair.access_token)

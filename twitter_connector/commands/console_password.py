@@ -25,7 +25,7 @@ def console_password(as_json: bool) -> None:
     if not password:
         fail("an empty password protects nothing. Type one.")
     if len(password) < SHORT:
-        click.echo(f"warning: a password of at least {SHORT} characters is harder to guess.", err=True)
+        out(f"warning: a password of at least {SHORT} characters is harder to guess.", err=True)
     # With dots in place of dollar signs, which shells and compose files replace.
     hashed = generate_password_hash(password, "scrypt").replace("$", ".")
     say(hashed, as_json, hash=hashed)

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 
 from twitter_connector.store.resealing import reseal, verify_key
 
-from .environment import fail, json_option
+from .environment import fail, json_option, out
 from .session import account, plainly, services, show
 
 
@@ -21,7 +21,7 @@ def credentials() -> None:
 @credentials.command("new-key")
 def new_key() -> None:
     """Print a fresh key, to be put first in CREDENTIALS_KEY or into the key file. Nothing is changed."""
-    click.echo(Fernet.generate_key().decode())
+    out(Fernet.generate_key().decode())
 
 
 @credentials.command("check")
@@ -30,7 +30,7 @@ def check() -> None:
     """Say whether everything stored can be opened with the configured keys."""
     svc = services()
     verify_key(svc.redis, svc.vault)
-    click.echo("everything stored can be opened.")
+    out("everything stored can be opened.")
 
 
 @credentials.command("reseal")
@@ -57,4 +57,4 @@ def drop_retired(account_id: str) -> None:
     svc = services()
     known = account(svc, account_id)
     svc.accounts.change(known.id, lambda a: replace(a, retired_secrets=(), retired_until=None))
-    click.echo(f"{len(known.retired_secrets)} retired secret(s) of account {known.id} dropped; in force within 30 s.")
+    out(f"{len(known.retired_secrets)} retired secret(s) of account {known.id} dropped; in force within 30 s.")

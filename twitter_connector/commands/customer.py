@@ -48,20 +48,20 @@ def forget(account_id: str, who: str, as_json: bool) -> None:
     if as_json:
         counts = asdict(erased)
         facts = {"account_id": account_id, "customer_id": customer_id, "waiting": counts.pop("waiting")}
-        click.echo(json.dumps({**facts, "erased": counts, "not_reached": NOT_REACHED}))
+        out(json.dumps({**facts, "erased": counts, "not_reached": NOT_REACHED}))
         return
     if erased.nothing:
-        click.echo(f"Nothing is kept of customer {customer_id} of account {account_id}.")
+        out(f"Nothing is kept of customer {customer_id} of account {account_id}.")
     else:
-        click.echo(
+        out(
             f"Erased of customer {customer_id} of account {account_id}: {erased.messages} messages of the log, "
             f"{erased.dead_letters} dead letters, {erased.names} names, {erased.keys} other records."
         )
     if erased.waiting:
-        click.echo(
+        out(
             f"{erased.waiting} messages or reports wait and stay, because they are delivered first. "
             "Run the command again afterwards."
         )
-    click.echo("Not reached:")
+    out("Not reached:")
     for place in NOT_REACHED:
-        click.echo(f"- {place}")
+        out(f"- {place}")

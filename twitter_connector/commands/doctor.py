@@ -8,7 +8,7 @@ import click
 
 from twitter_connector.findings.report import all_findings
 
-from .environment import json_option
+from .environment import json_option, out
 from .session import plainly, services, show
 
 
@@ -25,7 +25,7 @@ def doctor(as_json: bool) -> None:
         show([finding.__dict__ for finding in results], True)
     else:
         for finding in results:
-            click.echo(f"{'ok ' if finding.ok else 'BAD'}  {finding.what:29}{finding.found}")
+            out(f"{'ok ' if finding.ok else 'BAD'}  {finding.what:29}{finding.found}")
             if finding.advice:
-                click.echo(f"     -> {finding.advice}")
+                out(f"     -> {finding.advice}")
     sys.exit(0 if all(finding.ok for finding in results) else 1)

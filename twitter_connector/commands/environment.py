@@ -16,14 +16,20 @@ from typing import Any, NoReturn
 import click
 
 from twitter_connector.config import BadSetting, Settings
+from twitter_connector.logs import without_controls
 from twitter_connector.startup import start_logging
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
 
+def out(line: str = "", *, err: bool = False) -> None:
+    """Print one line. Values of X, CCM and the environment may contain anything, so control characters are left out."""
+    click.echo(without_controls(line), err=err)
+
+
 def fail(sentence: str, status: int = 1) -> NoReturn:
     """End the command with one line on the error output."""
-    click.echo(f"error: {sentence}", err=True)
+    out(f"error: {sentence}", err=True)
     sys.exit(status)
 
 
@@ -56,4 +62,4 @@ def _require_folder(path: Path) -> None:
 
 def say(sentence: str, as_json: bool, **facts: Any) -> None:
     """Print what was done: a sentence, or the facts as a JSON object."""
-    click.echo(json.dumps(facts) if as_json else sentence)
+    out(json.dumps(facts) if as_json else sentence)

@@ -16,7 +16,7 @@ from twitter_connector.model.timestamps import iso, moment
 from twitter_connector.model.work import Direction
 from twitter_connector.queue.message_log import LogFilter
 
-from .environment import fail, json_option
+from .environment import fail, json_option, out
 from .session import plainly, services, show
 
 _PAGE = 500
@@ -58,13 +58,13 @@ def messages(
     if as_json:
         items = [message.shown() for message in found]
         history = [{"account_id": account, **event.shown()} for account, event in _history(svc, wanted)]
-        click.echo(json.dumps({"items": items, "next": more, "history": history}))
+        out(json.dumps({"items": items, "next": more, "history": history}))
         return
     show([_row(message) for message in found], as_json)
     if not found:
         _explain(svc, wanted)
     elif more:
-        click.echo(f"There are more. Show them with --limit {2 * limit}, or with a shorter time.")
+        out(f"There are more. Show them with --limit {2 * limit}, or with a shorter time.")
 
 
 @click.command("trace")
@@ -82,18 +82,16 @@ def trace(any_id: str, as_json: bool) -> None:
             "`twitter-connector messages --customer ID --since TIME` lists what came from a customer."
         )
     if as_json:
-        click.echo(json.dumps(message.with_journey()))
+        out(json.dumps(message.with_journey()))
         return
     show(message.shown(), as_json)
-    click.echo()
+    out()
     for step in message.journey:
         shown = step.shown()
-        click.echo(f"{shown['at']}  {shown['event']:14} {shown['detail']}".rstrip())
+        out(f"{shown['at']}  {shown['event']:14} {shown['detail']}".rstrip())
     pause = _pause(svc, message) if message.state == WAITING else None
     if pause:
-        click.echo(
-            f"It waits because the account is paused until {iso(moment(int(pause['until'])))}: {pause['reason']}."
-        )
+        out(f"It waits because the account is paused until {iso(moment(int(pause['until'])))}: {pause['reason']}.")
 
 
 def _pause(svc: Services, message: LoggedMessage) -> Mapping[str, str] | None:
@@ -124,17 +122,17 @@ def _explain(svc: Services, wanted: LogFilter) -> None:
     """Print what else is known of the time in which no message came."""
     if not svc.settings.message_log_days:
         fail("MESSAGE_LOG_DAYS is 0, so no messages are kept.")
-    click.echo("No message in the log. The accounts in that time:")
+    out("No message in the log. The accounts in that time:")
     for account_id, event in _history(svc, wanted):
         shown = event.shown()
-        click.echo(f"{shown['at']}  {account_id:20} {event.event:20} {event.detail}".rstrip())
+        out(f"{shown['at']}  {account_id:20} {event.event:20} {event.detail}".rstrip())
     status = {account.id: svc.accounts.account_status(account.id) for account in svc.accounts.all()}
     for account_id in [wanted.account_id] if wanted.account_id else status:
         last = status.get(account_id, {}).get("last_event_at")
         gap = status.get(account_id, {}).get("gap_since")
-        click.echo(f"{account_id}: last event {iso(moment(last)) if last else 'never'}.")
+        out(f"{account_id}: last event {iso(moment(last)) if last else 'never'}.")
         if gap:
-            click.echo(f"{account_id}: messages from {iso(moment(gap))} on may be missing; they will be read back.")
+            out(f"{account_id}: messages from {iso(moment(gap))} on may be missing; they will be read back.")
 
 
 def _moment(svc: Services, text: str | None, read: Callable[[str, datetime], datetime]) -> datetime | None:

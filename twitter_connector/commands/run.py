@@ -15,14 +15,14 @@ from twitter_connector.processes.supervisor import Supervisor
 from twitter_connector.startup import check_store
 from twitter_connector.var_dir import unusable
 
-from .environment import fail, settings
+from .environment import fail, out, settings
 
 
 @click.command()
 def up() -> None:
     """Start everything in the foreground: embedded broker, web, worker, scheduler, sandbox."""
     try:
-        status = Supervisor(settings(), click.echo).run()
+        status = Supervisor(settings(), out).run()
     except embedded_broker.NoBroker as error:
         fail(str(error))
     sys.exit(status)
@@ -78,7 +78,7 @@ def run_broker() -> None:
     """Run the embedded broker. If REDIS_URL is set, only wait, so that `honcho start` goes on."""
     configured = settings(needs_ccm=False)
     if not configured.embedded_broker:
-        click.echo("broker: REDIS_URL is set, so the embedded broker is not started.", err=True)
+        out("broker: REDIS_URL is set, so the embedded broker is not started.", err=True)
         _wait_for_signal()
     try:
         _become(embedded_broker.command(configured))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-import click
 from marshmallow import ValidationError
 
 from twitter_connector.accounts.registration_steps import StepFailed
@@ -16,7 +15,7 @@ from twitter_connector.bootstrap import Services, build_services
 from twitter_connector.errors import ConnectorError, StoreRefused, StoreUnavailable
 from twitter_connector.model.account import Account
 
-from .environment import fail, settings
+from .environment import fail, out, settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,13 +72,13 @@ def show(value: Any, as_json: bool, columns: Sequence[str] = ()) -> None:
     columns: the fields of the table; none means all.
     """
     if as_json:
-        click.echo(json.dumps(value))
+        out(json.dumps(value))
     elif isinstance(value, list):
         names = columns or tuple(value[0] if value else ())
         table = [[name.upper() for name in names], *([str(row[name]) for name in names] for row in value)]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         for cells in table if value else ():
-            click.echo("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+            out("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
     else:
         for key, item in value.items():
-            click.echo(f"{key + ':':16}{json.dumps(item) if isinstance(item, dict | list) else item}")
+            out(f"{key + ':':16}{json.dumps(item) if isinstance(item, dict | list) else item}")
