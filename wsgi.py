@@ -2,9 +2,9 @@
 
 from twitter_connector import create_app
 from twitter_connector.config import Settings
-from twitter_connector.startup import require_var_dir, start_logging
+from twitter_connector.startup import require_surroundings, start_logging
 
 settings = Settings.from_env_or_exit()
 start_logging(settings)
-require_var_dir(settings)
+require_surroundings(settings)
 app = create_app(settings)

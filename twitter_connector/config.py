@@ -27,6 +27,16 @@ _REMOVED = {"NATIVE_REPLIES": ("", "ignore")}
 _SUPERVISED = "TWITTER_CONNECTOR_SUPERVISED"
 
 
+# Values of HOST with the loopback address that reaches each.
+_REACHED_BY_LOOPBACK = {
+    "0.0.0.0": "127.0.0.1",  # noqa: S104
+    "::": "::1",
+    "127.0.0.1": "127.0.0.1",
+    "::1": "::1",
+    "localhost": "localhost",
+}
+
+
 class BadSetting(Exception):
     """A variable has a value that cannot be used. The text is one line that names the variable. It quotes the value
     only where that cannot be a secret."""
@@ -183,9 +193,19 @@ class Settings:
         return _base_url(self.host, self.port)
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """Return the addresses to listen on.
+
+        The sandbox reaches the service by loopback: calls from another address of this machine may count as external.
+        """
+        if self.use_sandbox and self.host not in _REACHED_BY_LOOPBACK:
+            return (self.host, "127.0.0.1")
+        return (self.host,)
+
+    @property
     def local_url(self) -> str:
         """Return the service's base URL for callers on this machine."""
-        return _base_url({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host), self.port)  # noqa: S104
+        return _base_url(_REACHED_BY_LOOPBACK.get(self.host, self.hosts[-1]), self.port)
 
 
 def _below(lower: Decimal | None, upper: Decimal | None) -> bool:
@@ -234,7 +254,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "SANDBOX": "1" if settings.use_sandbox else "0",
         _SUPERVISED: "1",
     }
-    proxy = {"NO_PROXY": "127.0.0.1,localhost"} if settings.use_sandbox else {}
+    proxy = {"NO_PROXY": "127.0.0.1,::1,localhost"} if settings.use_sandbox else {}
     return {**os.environ, **decided, **proxy}
 
 

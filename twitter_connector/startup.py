@@ -17,6 +17,7 @@ from twitter_connector.broker.safety import BrokerSafety
 from twitter_connector.config import Settings
 from twitter_connector.errors import Permanent, StoreUnavailable
 from twitter_connector.media.spool import sweep
+from twitter_connector.open_files import too_few_files
 from twitter_connector.queue.clock import BrokerClock
 from twitter_connector.store.heartbeats import Heartbeats
 from twitter_connector.store.installation import Installation
@@ -42,9 +43,9 @@ def start_logging(settings: Settings, *, level: str | None = None, file: str | N
         log.warning("variable_has_no_effect", extra={"detail": warning})
 
 
-def require_var_dir(settings: Settings) -> None:
-    """Print one line and end the process if VAR_DIR has files that this user cannot use."""
-    if sentence := unusable(settings.var_dir):
+def require_surroundings(settings: Settings) -> None:
+    """Print one line and end the process if VAR_DIR cannot be used, or too few files may be open."""
+    if sentence := unusable(settings.var_dir) or too_few_files(settings.worker_concurrency):
         print(f"error: {logs.without_controls(sentence)}", file=sys.stderr)  # noqa: T201 - for the person who starts it
         raise SystemExit(1)
 

@@ -26,7 +26,7 @@ from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.logs import without_controls
 from twitter_connector.queue.wakeups import BACKFILL_TASK, QUEUES, UPKEEP_QUEUE, UPKEEP_TASK, celery_app
-from twitter_connector.startup import check_store, clear_spool, discard_old_tasks, require_var_dir, start_logging
+from twitter_connector.startup import check_store, clear_spool, discard_old_tasks, require_surroundings, start_logging
 
 if TYPE_CHECKING:
     from twitter_connector.bootstrap import Services
@@ -132,7 +132,7 @@ def _discard_old_tasks(**_: Any) -> None:
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
-    require_var_dir(settings)
+    require_surroundings(settings)
     try:
         check_store(settings, patient=True)
     except StoreUnavailable:

@@ -10,6 +10,7 @@ import click
 
 from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError, StoreRefused, StoreUnavailable
+from twitter_connector.open_files import too_few_files
 from twitter_connector.processes import command_lines, embedded_broker
 from twitter_connector.processes.supervisor import Supervisor
 from twitter_connector.startup import check_store
@@ -38,7 +39,7 @@ def _settings_if_the_store_is_fine() -> Settings:
     If the broker is away, the process itself waits for it and checks both later.
     """
     configured = settings(one_process=True)
-    if sentence := unusable(configured.var_dir):
+    if sentence := unusable(configured.var_dir) or too_few_files(configured.worker_concurrency):
         fail(sentence)
     try:
         check_store(configured, patient=False)

@@ -8,6 +8,7 @@ from twitter_connector import var_dir
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.timestamps import moment
+from twitter_connector.open_files import too_few_files
 from twitter_connector.queue.clock import DIFFERENCE_SECONDS
 from twitter_connector.startup import now
 from twitter_connector.store.status import Snapshot
@@ -23,6 +24,8 @@ def environment(svc: Services) -> Iterator[Finding]:
     yield Finding("environment", not settings.warnings, summary, " ".join(settings.warnings))
     if sentence := var_dir.unusable(settings.var_dir, var_dir.service_user(settings.var_dir)):
         yield Finding("VAR_DIR", False, "has files that the service cannot use", sentence)
+    if sentence := too_few_files(settings.worker_concurrency):
+        yield Finding("open files", False, "too few are allowed", sentence)
     free, advice = var_dir.disk_space(settings.var_dir)
     yield Finding("disk", not advice, free, advice)
 

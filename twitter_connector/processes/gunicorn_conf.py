@@ -18,6 +18,7 @@ from twitter_connector.broker import keys
 from twitter_connector.broker.subscription import Subscription
 from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError
+from twitter_connector.open_files import connections
 from twitter_connector.queue.wakeups import CHANNELS
 
 from .broker_watch import BrokerWatch
@@ -28,7 +29,7 @@ from .parent_death import signal_at_parents_death
 __all__ = [
     "bind", "control_socket_disable", "forwarded_allow_ips", "forwarder_headers", "graceful_timeout", "keepalive",
     "logger_class", "loglevel", "post_fork", "post_worker_init", "preload_app", "secure_scheme_headers", "threads",
-    "timeout", "when_ready", "worker_class", "worker_tmp_dir", "workers",
+    "timeout", "when_ready", "worker_class", "worker_connections", "worker_tmp_dir", "workers",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -40,9 +41,10 @@ ACCOUNTS_REFRESH_SECONDS = 20.0
 BUSY_SECONDS = 2.0
 _settings = Settings.from_env_or_exit()
 
-bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+bind = [f"[{host}]:{_settings.port}" if ":" in host else f"{host}:{_settings.port}" for host in _settings.hosts]
 workers = _settings.web_workers
 threads = _settings.web_threads
+worker_connections = connections(threads)
 worker_class = "twitter_connector.processes.gunicorn_worker.Worker"
 logger_class = "twitter_connector.processes.gunicorn_worker.Lines"
 # Requests are counted, not logged: the query of a challenge contains a token.

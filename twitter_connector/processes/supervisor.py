@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -25,6 +26,7 @@ import redis
 from twitter_connector.broker.connection import connect, unavailable
 from twitter_connector.config import Settings, child_environment
 from twitter_connector.errors import ConnectorError, StoreRefused
+from twitter_connector.open_files import too_few_files
 from twitter_connector.startup import check_store
 from twitter_connector.var_dir import unusable
 
@@ -137,7 +139,7 @@ class Supervisor:
         # The broker's files and the journal contain what people wrote. Only this user may read them.
         os.umask(0o077)
         self._settings.var_dir.mkdir(parents=True, exist_ok=True)
-        if sentence := unusable(self._settings.var_dir):
+        if sentence := unusable(self._settings.var_dir) or too_few_files(self._settings.worker_concurrency):
             raise CannotStart(sentence)
         self._lock = (self._settings.var_dir / "up.lock").open("w")
         try:
@@ -146,7 +148,8 @@ class Supervisor:
             raise CannotStart(
                 f"another instance runs on {self._settings.var_dir}. Stop it, or give this one its own VAR_DIR."
             ) from None
-        self._port_is_free(self._settings.host, self._settings.port, "PORT")
+        for host in self._settings.hosts:
+            self._port_is_free(host, self._settings.port, "PORT")
         if self._settings.use_sandbox:
             self._port_is_free("127.0.0.1", self._settings.sandbox_port, "SANDBOX_PORT")
         # Counters of an earlier run would be added to this one's. Prometheus expects a restart to reset them.
@@ -155,14 +158,15 @@ class Supervisor:
 
     def _port_is_free(self, host: str, port: int, variable: str) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+        try:
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((host, port))
-            except OSError as error:
-                raise CannotStart(
-                    f"{variable}: {host}:{port} cannot be listened on ({error.strerror}). Choose another."
-                ) from None
+        except OSError as error:
+            name = variable if error.errno in (errno.EADDRINUSE, errno.EACCES) else "HOST"
+            raise CannotStart(
+                f"{name}: {host}:{port} cannot be listened on ({error.strerror}). Choose another."
+            ) from None
 
     def _add(self, name: str, command: list[str]) -> None:
         if self._stop:
