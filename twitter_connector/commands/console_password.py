@@ -7,7 +7,7 @@ import sys
 import click
 from werkzeug.security import generate_password_hash
 
-from .environment import fail, json_option, say
+from .environment import fail, json_option, out, say
 
 SHORT = 12
 
