@@ -10,7 +10,7 @@ import click
 from twitter_connector.delivery.intake import READ_MARKS, REPORTS
 from twitter_connector.queue.personal_data import PersonalData
 
-from .environment import fail, json_option
+from .environment import fail, json_option, out
 from .session import plainly, services
 
 # Where the person may still be named, and what to do about it.
