@@ -22,4 +22,4 @@ def test_the_list_says_what_the_route_says(broker_process: Broker, services: Ser
     assert [json.loads(line) for line in printed(broker_process, "accounts", "--json")] == [items]
     heading, line = printed(broker_process, "accounts")
     assert heading.split() == ["ACCOUNT_ID", "SCREEN_NAME", "API", "INBOUND", "STATE", "ATTENTION"]
-    assert line.split(maxsplit=5) == ["732739706", "acme", "v1.1", "aaa", "attention", "Log in at x.com."]
+    assert line.split(maxsplit=5) == ["732739706", "acme", "v1.1", "aaa", "paused", "Log in at x.com."]
