@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -20,7 +20,8 @@ from twitter_connector.model.work import Direction
 from .log_lines import EVENT_PREFIX, is_screen_name, named
 from .log_record import message_of
 
-_BATCH = 1000
+_BATCH = 5000
+_READ_AT_ONCE = 1000
 # One page reads at most so many records. A rare state has more pages, some of them short.
 _EXAMINED_MAX = 20_000
 
@@ -62,7 +63,8 @@ class MessageLog:
         places = self._places(wanted, _place(after) if after else None)
         found: list[LoggedMessage] = []
         examined = 0
-        while chunk := list(islice(places, min(_BATCH, limit + 1))):
+        at_once = limit + 1 if wanted.state is None else _READ_AT_ONCE
+        while chunk := list(islice(places, at_once)):
             for place, message in zip(chunk, self._read([name_of(member) for _, member in chunk]), strict=True):
                 if message is None or wanted.state not in (None, message.state):
                     last = place
@@ -136,7 +138,7 @@ class MessageLog:
         most = "+inf" if wanted.until is None else str(epoch_ms(wanted.until))
         if after is not None and (wanted.until is None or after[0] < int(most)):
             most = str(after[0])
-        skip = 0
+        fits, skip = _selection(wanted), 0
         while True:
             with store_errors():
                 rows: list[tuple[str, float]] = self._client.zrevrangebyscore(  # type: ignore[assignment]
@@ -144,7 +146,7 @@ class MessageLog:
                 )
             for member, score in rows:
                 place = (int(score), member)
-                if (after is None or place < after) and _fits(member, wanted):
+                if (after is None or place < after) and fits(member):
                     yield place
             if len(rows) < _BATCH:
                 return
@@ -160,11 +162,17 @@ def name_of(member: str) -> str:
     return member.rpartition(" ")[0]
 
 
-def _fits(member: str, wanted: LogFilter) -> bool:
-    record, _, customer = member.rpartition(" ")
-    if wanted.customer_ids is not None and unquote(customer) not in wanted.customer_ids:
-        return False
-    return wanted.account_id is None or record.split(":", 2)[1] == quote(wanted.account_id, safe="")
+def _selection(wanted: LogFilter) -> Callable[[str], bool]:
+    """Return whether a member of the index is of the account and customers that are asked for."""
+    customers = None if wanted.customer_ids is None else {quote(one, safe="") for one in wanted.customer_ids}
+    account = None if wanted.account_id is None else quote(wanted.account_id, safe="")
+
+    def fits(member: str) -> bool:
+        if customers is not None and member.rpartition(" ")[2] not in customers:
+            return False
+        return account is None or member.split(":", 2)[1] == account
+
+    return fits
 
 
 def _without_letter(message: LoggedMessage, gone: Iterable[str]) -> LoggedMessage:
