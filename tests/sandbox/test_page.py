@@ -1,6 +1,5 @@
 """The page, used as a person would: in a headless Chromium, with a connector that relays just enough."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,17 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from sample_files import GIF, MP4, png
 from sandbox_process import ACCOUNT, PAIR, V2_ACCOUNT, Sandbox, running_sandbox, until
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.chromium import ARGUMENTS, CHROMIUM
 
 pytestmark = [
     pytest.mark.browser,

@@ -1,0 +1,94 @@
+"""The console in a real browser: log-in, the keyboard, a phone's width, dark, and axe-core on every page."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from tests.chromium import ARGUMENTS, CHROMIUM
+from tests.console.conftest import ACCOUNT, PASSWORD
+from tests.console.test_console_access import PAGES
+from twitter_connector import create_app
+from twitter_connector.bootstrap import Services
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found: chromium, chromium-browser, google-chrome"),
+]
+
+
+@pytest.fixture
+def address(services: Services) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, create_app(services.settings, services), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}/twitter-connector"
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def log_in(page: Page, address: str) -> None:
+    page.goto(f"{address}/console/login")
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+
+
+def test_axe_finds_nothing_on_any_page_in_light_and_dark_and_on_a_phone(chromium: Browser, address: str) -> None:
+    for scheme, width in (("light", 1280), ("dark", 390)):
+        # axe-core is a script of ours in this test only.
+        context = chromium.new_context(
+            color_scheme=scheme,  # type: ignore[arg-type]
+            viewport={"width": width, "height": 800},
+            bypass_csp=True,
+        )
+        page = context.new_page()
+        page.goto(f"{address}/console/login")
+        assert Axe().run(page).violations_count == 0
+        log_in(page, address)
+        for path in PAGES:
+            page.goto(f"{address}{path.removeprefix('/twitter-connector')}")
+            result = Axe().run(page)
+            # The findings are a part of a page, without a title and a landmark of its own.
+            wrong = [] if path == "/console/findings" else result.response["violations"]
+            assert [(v["id"], v["nodes"][0]["html"]) for v in wrong] == [], path
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        context.close()
+
+
+def test_a_person_logs_in_reads_the_findings_and_ends_a_pause_with_the_keyboard(
+    chromium: Browser, address: str, services: Services
+) -> None:
+    services.lanes.pause("out", ACCOUNT.id, 4_000_000_000_000, "account_locked", "Log in at x.com.")  # type: ignore[arg-type]
+    context = chromium.new_context()
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    log_in(page, address)
+    # htmx loads them. CCM and X do not answer here.
+    expect(page.locator("#findings li").first).to_be_visible(timeout=30_000)
+    page.get_by_role("link", name="@acme").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="End the pauses").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("The pauses were ended")
+    assert services.lanes.pauses(ACCOUNT.id) == {}
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    assert complaints == []
+    context.close()
