@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -9,12 +10,19 @@ from celery import beat
 
 from .app import settings
 
+# Several ticks come at once. Each touch is a write to the disk.
+_TOUCH_SECONDS = 30.0
+
 
 class Scheduler(beat.Scheduler):  # type: ignore[misc]
     """Touches Settings.beat_file about once a minute, for `twitter-connector alive --beat`."""
 
+    _touched_at = -_TOUCH_SECONDS
+
     def tick(self, *args: Any, **kwargs: Any) -> Any:
         # Without space on the disk, the schedule goes on and the probe fails.
-        with suppress(OSError):
-            settings.beat_file.touch()
+        if time.monotonic() - self._touched_at >= _TOUCH_SECONDS:
+            with suppress(OSError):
+                settings.beat_file.touch()
+                self._touched_at = time.monotonic()
         return super().tick(*args, **kwargs)
