@@ -188,11 +188,6 @@ class Settings:
         return self.var_dir / "beat"
 
     @property
-    def listening_url(self) -> str:
-        """Return the service's base URL with the address that it listens on."""
-        return _base_url(self.host, self.port)
-
-    @property
     def hosts(self) -> tuple[str, ...]:
         """Return the addresses to listen on.
 

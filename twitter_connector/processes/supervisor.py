@@ -120,7 +120,7 @@ class Supervisor:
                 self._register_demo()
             if not self._stop:
                 word = "not ready, the broker lost data" if self._lost_data else "ready"
-                self._say(f"{word}: {self._settings.listening_url}")
+                self._say(f"{word}: {self._settings.local_url}")
             while not self._stop:
                 self._restart_dead()
                 self._signals.wait(self._next_start())
