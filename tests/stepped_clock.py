@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-# A server looks at its clock ten times a second at least, and in between it may use what it saw.
+# A server looks at its clock with each command, and in between it may use what it saw.
 CACHED_SECONDS = 0.25
 SOURCE = Path(__file__).with_suffix(".c")
 

@@ -4,7 +4,8 @@ Forty conversations, two hundred in the long form, exchange messages both ways: 
 v2, whose events come by the X Activity API, and half with two accounts of API v1.1. Meanwhile web, workers, scheduler
 and broker are killed with kill -9, one after another, a worker is stopped for longer than its leases last and then
 woken, and CCM and X refuse, limit, delay, and lose answers. A second worker, as of a second replica, runs all the time
-and is killed by nobody.
+and is killed by nobody. All the time foreign bytes get between the records of the journal, fifty callers send a request
+a byte at a time, and the disk is full now and then (lasting_faults/).
 
 X delivers an event of either API again until it is acknowledged, and one in ten of API v2 twice. X documents no such
 retries for API v2. What an account misses without them is read by lookup, behind newer messages (accounts/backfill.py).
@@ -26,6 +27,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 from tree import Tree
@@ -33,6 +35,9 @@ from tree import Tree
 from tests.integration.chaos_counts import FAULTS, details, inversions, settled, total
 from tests.integration.conversations import Account
 from tests.integration.crowd import Crowd
+from tests.integration.lasting_faults.damaged_journal import damaged_journal
+from tests.integration.lasting_faults.full_disk import full_disk, small_disk
+from tests.integration.lasting_faults.slow_senders import slow_senders
 from tests.integration.troubles import Troubles, another_worker
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "15"))
@@ -60,18 +65,31 @@ PATIENT_X = {
 def test_chaos_loses_doubles_and_misorders_nothing(new_tree: Callable[..., Tree]) -> None:
     print(f"seed {SEED}: CHAOS_SEED={SEED} CHAOS_SECONDS={SECONDS:g} repeats this")
     tree = new_tree(LOG_LEVEL="WARNING")
-    tree.start()
+    with small_disk(tree) as small:
+        tree.start()
+        _chaos(tree, small=small)
+
+
+def _chaos(tree: Tree, *, small: bool) -> None:
     tree.sandbox.post("settings", **PATIENT_X)
     accounts = [Account.registered(tree, api=api) for api in APIS]
     crowd = Crowd(tree, [c for a in accounts for c in a.customers(CONVERSATIONS)], MESSAGES, TALK_PAUSE)
     troubles = Troubles(tree, SEED, TROUBLE_PAUSE)
+    lasting: Counter[str] = Counter()
     with another_worker(tree) as second:
         crowd.start()
-        troubles.run(SECONDS)
+        with (
+            damaged_journal(tree, SEED, lasting),
+            slow_senders(tree, lasting),
+            full_disk(tree, lasting) if small else nullcontext(),
+        ):
+            troubles.run(SECONDS)
         calm_at = time.monotonic()
         crowd.finish(SETTLE_SECONDS)
         counts = settled(tree, accounts, crowd.talks, troubles.woken, SETTLE_SECONDS)
-        print(*Counter(troubles.done).items(), sep="\n")
+        if not small:
+            print("the disk was never full: mounting a small one needs root on Linux")
+        print(*Counter(troubles.done).items(), *lasting.items(), sep="\n")
         print(f"{time.monotonic() - calm_at:.0f} seconds until all was settled")
         for account in accounts:
             print(f"{account.id} ({account.shown()['api']}): {dict(counts[account.id])}")
