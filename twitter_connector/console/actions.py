@@ -15,13 +15,13 @@ from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.queue.replay import replay
 from twitter_connector.web.context import services
 
-from .errors import show_error
+from .answers import prepare
 from .links import link
 from .sessions import action, page
 
 bp = Blueprint("console_actions", __name__, url_prefix="/console")
 
-bp.register_error_handler(Exception, show_error)
+prepare(bp)
 
 # One click replays or discards at most so many, so that it ends.
 LETTERS_MAX = 1_000

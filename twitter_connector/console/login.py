@@ -6,12 +6,12 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 
 from twitter_connector.web.context import services
 
-from .errors import show_error
+from .answers import prepare
 from .links import link
 from .sessions import log_in, log_out, person, same_site
 
 bp = Blueprint("console_login", __name__, url_prefix="/console")
-bp.register_error_handler(Exception, show_error)
+prepare(bp)
 
 
 @bp.get("/login")

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from itertools import islice
 from typing import Any
 
-from flask import Blueprint, Response, abort, g, render_template, request
+from flask import Blueprint, abort, g, render_template, request
 
 from twitter_connector.bootstrap import Services, described
 from twitter_connector.findings.finding import Finding, age
@@ -21,7 +21,7 @@ from twitter_connector.model.work import Direction
 from twitter_connector.queue.message_log import LogFilter
 from twitter_connector.web.context import services
 
-from .errors import show_error
+from .answers import prepare
 from .links import link
 from .sessions import csrf_token, page
 
@@ -38,29 +38,11 @@ ROWS = 50
 WAITING_MAX = 200
 # Findings ask X, which allows fifteen calls in fifteen minutes.
 FINDINGS_SECONDS = 300.0
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 _looked: dict[str, Any] = {}
 _looking = threading.Lock()
 
 
-bp.register_error_handler(Exception, show_error)
-
-
-@bp.after_app_request
-def _secure(response: Response) -> Response:
-    if request.path.startswith("/console"):
-        response.headers.update(
-            {
-                "Content-Security-Policy": _POLICY,
-                "Cache-Control": "no-store",
-                "Referrer-Policy": "no-referrer",
-                "X-Content-Type-Options": "nosniff",
-            }
-        )
-    return response
+prepare(bp)
 
 
 @bp.app_context_processor

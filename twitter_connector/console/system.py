@@ -16,11 +16,11 @@ from twitter_connector.queue.wakeups import QUEUES, UPKEEP_QUEUE
 from twitter_connector.var_dir import disk_space
 from twitter_connector.web.context import services
 
-from .errors import show_error
+from .answers import prepare
 from .sessions import page
 
 bp = Blueprint("console_system", __name__, url_prefix="/console")
-bp.register_error_handler(Exception, show_error)
+prepare(bp)
 
 
 @bp.get("/system")

@@ -1,16 +1,39 @@
-"""The page for a failure that a person met."""
+"""What all answers of the console have: the headers, and a page for each failure that a person meets."""
 
 from __future__ import annotations
 
 import logging
 from http import HTTPStatus
 
-from flask import Response, g, make_response, render_template
+from flask import Blueprint, Response, g, make_response, render_template
 from werkzeug.exceptions import HTTPException
 
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 
 log = logging.getLogger(__name__)
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def prepare(blueprint: Blueprint) -> None:
+    """Give the answers of a blueprint the headers and the error page."""
+    blueprint.after_request(_secure)
+    blueprint.register_error_handler(Exception, show_error)
+
+
+def _secure(response: Response) -> Response:
+    response.headers.update(
+        {
+            "Content-Security-Policy": _POLICY,
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+    )
+    return response
 
 
 def show_error(error: Exception) -> Response:
