@@ -356,10 +356,11 @@ class TestBounds:
 
 class TestLogLines:
     def test_log_lines_about_a_message_name_the_customer(
-        self, fakes: FakeDeliveries, caplog: pytest.LogCaptureFixture
+        self, fakes: FakeDeliveries, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         caplog.set_level(logging.INFO)
-        caplog.handler.setFormatter(logs._JsonLines())
+        # pytest has one such handler for all tests.
+        monkeypatch.setattr(caplog.handler, "formatter", logs._JsonLines())
         fakes.cim.failures = [failing(Retryable, "ccm_unavailable"), failing(Permanent, "ccm_refused")]
         fakes.customer_writes("1201956294212771840", "Hi")
         fakes.serve(IN)

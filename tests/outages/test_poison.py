@@ -84,5 +84,5 @@ def _the_log_tells_where_it_went_wrong(tree: Tree, account: Account) -> None:
         assert len(faults) >= 4 if reason == OURS else len(faults) <= 1, (number, faults)
         for fault in faults:
             assert (fault["level"], fault["direction"]) == ("error", direction.word)
-            assert "payload.py:" in fault["trace"]
+            assert "intake.py:" in fault["trace"]
             assert fault["error"].isidentifier()

@@ -89,7 +89,7 @@ def test_the_former_secret_ends_a_day_after_the_new_one_was_seen_to_work(
     account = services.accounts.get(ACCOUNT.id, max_age=0)
     assert account is not None
     assert account.retired_until is not None
-    in_hours = (account.retired_until - datetime.now(UTC)) / timedelta(hours=1)
+    in_hours = (account.retired_until - services.clock()) / timedelta(hours=1)
     assert 23.9 < in_hours <= 24
     # A day later it verifies nothing any more, even though nobody has tidied up.
     day = Day()
