@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Most tests of the running service wait rather than compute. 0 runs everything in one process, and shows the order.
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 4
 STAMP := $(VENV)/.installed
 
 help: ## list every target
