@@ -61,7 +61,7 @@ class _RemoteControl(gPidbox):  # type: ignore[misc]
     def _run(self, c: CelerysConsumer) -> None:
         try:
             self.loop(c)
-        except Exception as error:
+        except Exception as error:  # Celery starts it again once it has reconnected
             log.warning("remote_control_stopped", exc_info=error)
 
 

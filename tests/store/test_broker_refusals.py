@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import socketserver
 import ssl
 import subprocess
@@ -15,12 +14,10 @@ from pathlib import Path
 
 import pytest
 import redis
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from tree import COMMAND, ROOT, environment, eventually, free_ports
 
 from tests.brokers import services_of, settings_in
+from tests.certificates import self_signed
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import Permanent, StoreRefused
@@ -133,31 +130,13 @@ def serving(handler: type[socketserver.BaseRequestHandler]) -> Iterator[int]:
 @pytest.fixture
 def authority(tmp_path: Path) -> Path:
     """The file of a self-signed certificate for "localhost", its key beside it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (tmp_path / "key.pem").write_bytes(key.private_bytes(*plain))
-    path = tmp_path / "authority.pem"
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return path
+    return self_signed(tmp_path, "localhost")[0]
 
 
 @pytest.fixture
 def tls_port(authority: Path) -> Iterator[int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority, authority.with_name("key.pem"))
+    context.load_cert_chain(authority, authority.with_name("private.pem"))
     with serving(_tls(context)) as port:
         yield port
 

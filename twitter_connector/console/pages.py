@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import islice
 from typing import Any
 
-from flask import Blueprint, abort, g, render_template, request
+from flask import Blueprint, abort, current_app, g, render_template, request
 
 from twitter_connector.bootstrap import Services, described
 from twitter_connector.findings.finding import Finding, age
@@ -38,8 +39,6 @@ ROWS = 50
 WAITING_MAX = 200
 # Findings ask X, which allows fifteen calls in fifteen minutes.
 FINDINGS_SECONDS = 300.0
-_looked: dict[str, Any] = {}
-_looking = threading.Lock()
 
 
 prepare(bp)
@@ -165,12 +164,24 @@ def _filter(svc: Services, query: Mapping[str, str]) -> LogFilter:
     )
 
 
+@dataclass
+class _Looked:
+    """The findings of one application, and when they were looked for. One look serves all viewers of this process."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    results: list[Finding] = field(default_factory=list)
+    seconds: float = -FINDINGS_SECONDS
+    at: str = ""
+
+
 def _findings(svc: Services, *, fresh: bool) -> tuple[list[Finding], str]:
-    """Return the findings and when they were looked for. One look serves all viewers of this process."""
-    with _looking:
-        if fresh or time.monotonic() - _looked.get("at", -FINDINGS_SECONDS) >= FINDINGS_SECONDS:
-            _looked.update(results=list(all_findings(svc)), at=time.monotonic(), moment=iso(svc.clock()))
-        return _looked["results"], _looked["moment"]
+    """Return the findings, and when they were looked for."""
+    looked: _Looked = current_app.extensions.setdefault("console_findings", _Looked())
+    with looked.lock:
+        if fresh or time.monotonic() - looked.seconds >= FINDINGS_SECONDS:
+            looked.results, looked.at = list(all_findings(svc)), iso(svc.clock())
+            looked.seconds = time.monotonic()
+        return looked.results, looked.at
 
 
 def _version() -> str:
