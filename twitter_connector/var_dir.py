@@ -25,19 +25,19 @@ def unusable(var_dir: Path, user: int | None = None) -> str:
     user: a user id; None: the user of this process. A missing VAR_DIR is created by the start.
     """
     uid = os.getuid() if user is None else user
-    for path, wanted in _entries(var_dir):
+    for path, access in _entries(var_dir):
         try:
-            found = path.stat()
+            status = path.stat()
         except FileNotFoundError:
             continue  # deleted a moment ago
         except OSError as error:
             return f"VAR_DIR: {path} cannot be read ({error.strerror}). Correct its access rights, or name another."
-        if (user is None and os.access(path, wanted)) or (user is not None and _may(found, user, wanted)):
+        if (user is None and os.access(path, access)) or (user is not None and _may(status, user, access)):
             continue
-        doing = "written" if wanted & os.W_OK else "read"
-        mode = stat.S_IMODE(found.st_mode)
+        doing = "written" if access & os.W_OK else "read"
+        mode = stat.S_IMODE(status.st_mode)
         return (
-            f"VAR_DIR: {path} cannot be {doing} by user {uid}: it belongs to user {found.st_uid} (mode {mode:o}). Run "
+            f"VAR_DIR: {path} cannot be {doing} by user {uid}: it belongs to user {status.st_uid} (mode {mode:o}). Run "
             f"`chown -R {uid} {var_dir}` as root, or name another folder."
         )
     return ""
@@ -69,12 +69,12 @@ def _entries(var_dir: Path) -> Iterator[tuple[Path, int]]:
                 yield Path(folder, entry), whole if entry in folders else os.R_OK | os.W_OK
 
 
-def _may(found: os.stat_result, user: int, wanted: int) -> bool:
+def _may(status: os.stat_result, user: int, access: int) -> bool:
     """Return whether a user may do this by owner and mode. Groups are not known here."""
     if user == 0:
         return True
-    shift = 6 if found.st_uid == user else 0
-    return (found.st_mode >> shift) & wanted == wanted
+    shift = 6 if status.st_uid == user else 0
+    return (status.st_mode >> shift) & access == access
 
 
 def disk_space(var_dir: Path) -> tuple[str, str]:

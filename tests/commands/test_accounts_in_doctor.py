@@ -14,4 +14,4 @@ def test_a_polled_account_needs_neither_webhook_nor_subscription(services: Servi
     services.accounts.save(account)
     (finding,) = (finding for finding in all_findings(services) if finding.what == f"account {account.id}")
     assert (finding.ok, finding.advice) == (True, "")
-    assert "poll" in finding.found
+    assert "poll" in finding.detail

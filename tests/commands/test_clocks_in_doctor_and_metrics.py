@@ -29,7 +29,7 @@ def test_a_worker_whose_clock_differs_is_named(services: Services) -> None:
     services.heartbeats.beat("two", difference=-660.2)
     finding = clocks(services)
     assert not finding.ok
-    assert finding.found == "two 660 s behind"
+    assert finding.detail == "two 660 s behind"
     assert "NTP" in finding.advice
     assert metric(services) == 660
     services.heartbeats.beat("two")

@@ -338,7 +338,7 @@ FAULTS: dict[str, tuple[Callable[[Surroundings], None], str, str, str]] = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_is_named_with_its_object_and_what_to_do(around: Surroundings, name: str) -> None:
-    plant, what, found, advice = FAULTS[name]
+    plant, what, detail, advice = FAULTS[name]
     policy, append = (around.client.config_get(n)[n] for n in ("maxmemory-policy", "appendonly"))  # type: ignore[index]
     try:
         plant(around)
@@ -346,7 +346,7 @@ def test_a_planted_fault_is_named_with_its_object_and_what_to_do(around: Surroun
     finally:
         around.client.config_set("maxmemory-policy", policy)
         around.client.config_set("appendonly", append)
-    assert [f for f in findings if f.what == what and found in f.found and advice in f.advice], findings
+    assert [f for f in findings if f.what == what and detail in f.detail and advice in f.advice], findings
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def stopped(command: str, folder: Path, url: str) -> tuple[str, float]:
 
 
 def findings(services: Services) -> str:
-    return "\n".join(f"{f.what}: {f.found} {f.advice}" for f in all_findings(services) if not f.ok)
+    return "\n".join(f"{f.what}: {f.detail} {f.advice}" for f in all_findings(services) if not f.ok)
 
 
 @pytest.mark.parametrize("command", ["up", "web"])

@@ -121,7 +121,7 @@ def test_doctor_judges_the_policy_and_the_append_only_file(broker: Broker, clien
     client.config_set("maxmemory-policy", "allkeys-lru")
     client.config_set("appendonly", "no")
     findings = [finding for finding in all_findings(services_of(broker.settings)) if finding.what == "broker safety"]
-    assert [(finding.ok, finding.found) for finding in findings] == [(False, "eviction"), (False, "append only off")]
+    assert [(finding.ok, finding.detail) for finding in findings] == [(False, "eviction"), (False, "append only off")]
 
 
 def test_each_problem_is_logged_when_it_appears_and_when_it_ends(

@@ -69,7 +69,7 @@ def test_attention_and_doctor_name_the_limit_that_is_reached(
     for number in range(received):
         assert post_event(client, dm(str(number + 1))).status_code == 200, "events are taken in at any price"
     attention = shown(limited)["attention"]
-    findings = [f.advice for f in all_findings(limited) if f.found == "limit of spending reached"]
+    findings = [f.advice for f in all_findings(limited) if f.detail == "limit of spending reached"]
     if said is None:
         assert (attention, findings) == (None, [])
     else:

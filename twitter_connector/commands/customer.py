@@ -40,10 +40,10 @@ def forget(account_id: str, who: str, as_json: bool) -> None:
     CUSTOMER: X's id, or the @name if X has given it. Messages that wait are not erased: they are delivered first.
     """
     svc = services()
-    found = svc.message_log.customers(who)
-    if len(found) != 1:
+    customers = svc.message_log.customers(who)
+    if len(customers) != 1:
         fail(f"{who} is no customer that is known by this name. Use the customer's numeric id.")
-    (customer_id,) = found
+    (customer_id,) = customers
     erased = PersonalData(svc.redis, ("", REPORTS, READ_MARKS)).erase(account_id, customer_id)
     if as_json:
         counts = asdict(erased)

@@ -25,7 +25,7 @@ def doctor(as_json: bool) -> None:
         show([finding.__dict__ for finding in results], True)
     else:
         for finding in results:
-            out(f"{'ok ' if finding.ok else 'BAD'}  {finding.what:29}{finding.found}")
+            out(f"{'ok ' if finding.ok else 'BAD'}  {finding.what:29}{finding.detail}")
             if finding.advice:
                 out(f"     -> {finding.advice}")
     sys.exit(0 if all(finding.ok for finding in results) else 1)

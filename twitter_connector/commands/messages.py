@@ -47,22 +47,22 @@ def messages(
     customers = None if customer is None else svc.message_log.customers(customer)
     if customers == []:
         fail(f"X has given the name {customer} for no customer of the last days. Use the customer's numeric id.")
-    wanted = LogFilter(
+    log_filter = LogFilter(
         account_id=account_id,
         customer_ids=None if customers is None else frozenset(customers),
         since=_moment(svc, since, begin_of),
         until=_moment(svc, until, end_of),
         state=state,
     )
-    found, more = _listed(svc, wanted, limit)
+    messages, more = _listed(svc, log_filter, limit)
     if as_json:
-        items = [message.shown() for message in found]
-        history = [{"account_id": account, **event.shown()} for account, event in _history(svc, wanted)]
+        items = [message.shown() for message in messages]
+        history = [{"account_id": account, **event.shown()} for account, event in _history(svc, log_filter)]
         out(json.dumps({"items": items, "next": more, "history": history}))
         return
-    show([_row(message) for message in found], as_json)
-    if not found:
-        _explain(svc, wanted)
+    show([_row(message) for message in messages], as_json)
+    if not messages:
+        _explain(svc, log_filter)
     elif more:
         out(f"There are more. Show them with --limit {2 * limit}, or with a shorter time.")
 
@@ -100,34 +100,34 @@ def _pause(svc: Services, message: LoggedMessage) -> Mapping[str, str] | None:
     return svc.lanes.pauses(message.account_id).get(direction)
 
 
-def _listed(svc: Services, wanted: LogFilter, limit: int) -> tuple[list[LoggedMessage], str | None]:
+def _listed(svc: Services, log_filter: LogFilter, limit: int) -> tuple[list[LoggedMessage], str | None]:
     """Return up to `limit` messages, and the mark of the next page if there are more."""
-    found: list[LoggedMessage] = []
+    messages: list[LoggedMessage] = []
     after: str | None = None
     while True:
-        page, after = svc.message_log.page(wanted, min(_PAGE, limit - len(found)), after)
-        found += page
-        if after is None or len(found) >= limit:
-            return found, after
+        page, after = svc.message_log.page(log_filter, min(_PAGE, limit - len(messages)), after)
+        messages += page
+        if after is None or len(messages) >= limit:
+            return messages, after
 
 
-def _history(svc: Services, wanted: LogFilter) -> Iterator[tuple[str, AccountEvent]]:
+def _history(svc: Services, log_filter: LogFilter) -> Iterator[tuple[str, AccountEvent]]:
     """Yield account id and event for what is known of the accounts in that time."""
-    for account_id in [wanted.account_id] if wanted.account_id else [known.id for known in svc.accounts.all()]:
-        for event in concerning(svc.history.all(account_id), wanted.since, wanted.until):
+    for account_id in [log_filter.account_id] if log_filter.account_id else [known.id for known in svc.accounts.all()]:
+        for event in concerning(svc.history.all(account_id), log_filter.since, log_filter.until):
             yield account_id, event
 
 
-def _explain(svc: Services, wanted: LogFilter) -> None:
+def _explain(svc: Services, log_filter: LogFilter) -> None:
     """Print what else is known of the time in which no message came."""
     if not svc.settings.message_log_days:
         fail("MESSAGE_LOG_DAYS is 0, so no messages are kept.")
     out("No message in the log. The accounts in that time:")
-    for account_id, event in _history(svc, wanted):
+    for account_id, event in _history(svc, log_filter):
         shown = event.shown()
         out(f"{shown['at']}  {account_id:20} {event.event:20} {event.detail}".rstrip())
     status = {account.id: svc.accounts.account_status(account.id) for account in svc.accounts.all()}
-    for account_id in [wanted.account_id] if wanted.account_id else status:
+    for account_id in [log_filter.account_id] if log_filter.account_id else status:
         last = status.get(account_id, {}).get("last_event_at")
         gap = status.get(account_id, {}).get("gap_since")
         out(f"{account_id}: last event {iso(moment(last)) if last else 'never'}.")

@@ -28,8 +28,8 @@ def account(svc: Services, account: Account, state: AccountSnapshot, now_ms: int
         yield Finding(name, False, "limit of spending reached", advice)
     yield from _waits(name, state)
     if since := state.status.get("gap_since"):
-        found = f"customers' messages of the last {age((now_ms - since) / 1000)} may be missing"
-        yield Finding(name, False, found, f"`twitter-connector check {account.id}` reads them back.")
+        detail = f"customers' messages of the last {age((now_ms - since) / 1000)} may be missing"
+        yield Finding(name, False, detail, f"`twitter-connector check {account.id}` reads them back.")
     try:
         registration_status = svc.registration.status(account)
     except StepFailed as error:
@@ -90,5 +90,5 @@ def _public_address(svc: Services, account: Account, url: str) -> Iterator[Findi
         return
     left = seconds_left(url)
     if left is not None and left < CERTIFICATE_SECONDS:
-        found = f"the certificate of WEBHOOK-URL ends in {age(left)}"
-        yield Finding(name, False, found, "Renew the certificate at the gateway. X refuses an expired one.")
+        detail = f"the certificate of WEBHOOK-URL ends in {age(left)}"
+        yield Finding(name, False, detail, "Renew the certificate at the gateway. X refuses an expired one.")

@@ -48,14 +48,14 @@ def _waiting(
     svc: Services, account: Account, direction: Direction, count: int, state: AccountSnapshot, now_ms: int
 ) -> Finding:
     side = "CCM" if direction is Direction.IN else "X"
-    found = f"{count} {'conversation waits' if count == 1 else 'conversations wait'} for {side}"
+    detail = f"{count} {'conversation waits' if count == 1 else 'conversations wait'} for {side}"
     first = next(iter(svc.waiting.first(account.id, direction, _EXAMINED)), None)
     if first is None:
-        return Finding(f"account {account.id}", True, found)
+        return Finding(f"account {account.id}", True, detail)
     seconds = (moment(now_ms) - first.accepted_at).total_seconds()
-    found += f", the longest for {age(seconds)}"
+    detail += f", the longest for {age(seconds)}"
     if seconds < WAIT_SECONDS:
-        return Finding(f"account {account.id}", True, found)
+        return Finding(f"account {account.id}", True, detail)
     if pause := state.pauses.get(direction):
         advice = pause["detail"]
     elif direction in state.probes:
@@ -66,7 +66,7 @@ def _waiting(
             f"The message of customer {customer} was tried {first.tries} times. "
             f"`twitter-connector messages --customer {customer}` says why."
         )
-    return Finding(f"account {account.id}", False, found, advice)
+    return Finding(f"account {account.id}", False, detail, advice)
 
 
 def dead_letters(svc: Services, count: int) -> Iterator[Finding]:
@@ -81,11 +81,11 @@ def dead_letters(svc: Services, count: int) -> Iterator[Finding]:
         counts[letter.reason] += 1
     more = f" (of the newest {_LETTERS_EXAMINED})" if count > _LETTERS_EXAMINED else ""
     for reason, number in counts.most_common():
-        found = f"{number}{more}: {reason}"
+        detail = f"{number}{more}: {reason}"
         if reason in NOT_OURS:
             yield Finding(
-                "dead letters", True, f"{found}. This is the customer's or the agent's affair: nothing to correct"
+                "dead letters", True, f"{detail}. This is the customer's or the agent's affair: nothing to correct"
             )
         else:
             commands = f"`twitter-connector dead-letters list --reason {reason}` shows them, `replay` sends them again."
-            yield Finding("dead letters", False, found, f"{newest[reason].detail} {commands}".lstrip())
+            yield Finding("dead letters", False, detail, f"{newest[reason].detail} {commands}".lstrip())

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """One part that was checked. found: what was seen. advice: what a person has to do; "" if nobody has to act."""
+    """One part that was checked. detail: what was seen. advice: what a person has to do; "" if nobody has to act."""
 
     what: str
     ok: bool
-    found: str
+    detail: str
     advice: str = ""
 
 

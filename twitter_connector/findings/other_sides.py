@@ -68,5 +68,7 @@ def x(svc: Services, api_url: str) -> Finding:
     difference = round((sent - theirs).total_seconds())
     if abs(difference) <= max(DIFFERENCE_SECONDS, _SIGNATURE_SECONDS):
         return Finding("X", True, f"answers (HTTP {answer.status}), its clock agrees with ours")
-    found = f"this machine's clock is {abs(difference)} s {'ahead of' if difference > 0 else 'behind'} X's"
-    return Finding("X", False, found, "Synchronise this machine's clock (NTP): X refuses signatures with a wrong time.")
+    detail = f"this machine's clock is {abs(difference)} s {'ahead of' if difference > 0 else 'behind'} X's"
+    return Finding(
+        "X", False, detail, "Synchronise this machine's clock (NTP): X refuses signatures with a wrong time."
+    )

@@ -60,16 +60,16 @@ def clocks(snapshot: Snapshot) -> Finding:
     wrong = {name: seconds for name, seconds in differences.items() if abs(seconds) > DIFFERENCE_SECONDS}
     if not wrong:
         return Finding("clocks", True, "agree with the broker's")
-    found = ", ".join(f"{name} {abs(n)} s {'ahead' if n > 0 else 'behind'}" for name, n in wrong.items())
+    detail = ", ".join(f"{name} {abs(n)} s {'ahead' if n > 0 else 'behind'}" for name, n in wrong.items())
     advice = (
         "Synchronise the clocks of these machines and of the broker's (NTP): X refuses signatures with a wrong time."
     )
-    return Finding("clocks", False, found, advice)
+    return Finding("clocks", False, detail, advice)
 
 
-def _tried(what: str, call: Callable[[], object], found: str, advice: str) -> Finding:
+def _tried(what: str, call: Callable[[], object], detail: str, advice: str) -> Finding:
     try:
         call()
     except ConnectorError as error:
         return Finding(what, False, error.detail, advice)
-    return Finding(what, True, found)
+    return Finding(what, True, detail)

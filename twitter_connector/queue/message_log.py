@@ -55,32 +55,34 @@ class MessageLog:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
-    def page(self, wanted: LogFilter, limit: int, after: str | None = None) -> tuple[list[LoggedMessage], str | None]:
+    def page(
+        self, log_filter: LogFilter, limit: int, after: str | None = None
+    ) -> tuple[list[LoggedMessage], str | None]:
         """Return at most `limit` messages, the newest first, and what to give as `after` for the next page.
 
         A page may be short or empty and still have a next one. Raises ValueError for an `after` that is none.
         """
-        places = self._places(wanted, _place(after) if after else None)
-        found: list[LoggedMessage] = []
+        places = self._places(log_filter, _place(after) if after else None)
+        messages: list[LoggedMessage] = []
         examined = 0
-        at_once = limit + 1 if wanted.state is None else _READ_AT_ONCE
+        at_once = limit + 1 if log_filter.state is None else _READ_AT_ONCE
         while chunk := list(islice(places, at_once)):
             for place, message in zip(chunk, self._read([name_of(member) for _, member in chunk]), strict=True):
-                if message is None or wanted.state not in (None, message.state):
+                if message is None or log_filter.state not in (None, message.state):
                     last = place
                     continue
-                if len(found) == limit:
-                    return found, _mark(last)
-                found.append(message)
+                if len(messages) == limit:
+                    return messages, _mark(last)
+                messages.append(message)
                 last = place
             examined += len(chunk)
             if examined >= _EXAMINED_MAX:
-                return found, _mark(last)
-        return found, None
+                return messages, _mark(last)
+        return messages, None
 
-    def members(self, wanted: LogFilter) -> Iterator[str]:
+    def members(self, log_filter: LogFilter) -> Iterator[str]:
         """Yield "record customer" for each message of the account, customer and period that are asked for."""
-        return (member for _, member in self._places(wanted, None))
+        return (member for _, member in self._places(log_filter, None))
 
     def find(self, any_id: str) -> LoggedMessage | None:
         """Return the message with this id of X, CIM or a dead letter; None if the log has none."""
@@ -132,13 +134,13 @@ class MessageLog:
         gone = {letter for letter, row in zip(letters, letter_rows, strict=True) if row is None}
         return [message and _without_letter(message, gone) for message in messages]
 
-    def _places(self, wanted: LogFilter, after: Place | None) -> Iterator[Place]:
+    def _places(self, log_filter: LogFilter, after: Place | None) -> Iterator[Place]:
         """Yield (moment, member) of the index, newest first, of the account and customer that are asked for."""
-        least = "-inf" if wanted.since is None else str(epoch_ms(wanted.since))
-        most = "+inf" if wanted.until is None else str(epoch_ms(wanted.until))
-        if after is not None and (wanted.until is None or after[0] < int(most)):
+        least = "-inf" if log_filter.since is None else str(epoch_ms(log_filter.since))
+        most = "+inf" if log_filter.until is None else str(epoch_ms(log_filter.until))
+        if after is not None and (log_filter.until is None or after[0] < int(most)):
             most = str(after[0])
-        fits, skip = _selection(wanted), 0
+        fits, skip = _selection(log_filter), 0
         while True:
             with store_errors():
                 rows: list[tuple[str, float]] = self._client.zrevrangebyscore(  # type: ignore[assignment]
@@ -162,10 +164,10 @@ def name_of(member: str) -> str:
     return member.rpartition(" ")[0]
 
 
-def _selection(wanted: LogFilter) -> Callable[[str], bool]:
+def _selection(log_filter: LogFilter) -> Callable[[str], bool]:
     """Return whether a member of the index is of the account and customers that are asked for."""
-    customers = None if wanted.customer_ids is None else {quote(one, safe="") for one in wanted.customer_ids}
-    account = None if wanted.account_id is None else quote(wanted.account_id, safe="")
+    customers = None if log_filter.customer_ids is None else {quote(one, safe="") for one in log_filter.customer_ids}
+    account = None if log_filter.account_id is None else quote(log_filter.account_id, safe="")
 
     def fits(member: str) -> bool:
         if customers is not None and member.rpartition(" ")[2] not in customers:

@@ -95,15 +95,15 @@ class PersonalData:
         records = [keys.stem(keys.LOG_RECORD) + name_of(member) for member in members]
         with store_errors():
             texts: list[str | None] = self._client.mget(records)  # type: ignore[assignment]
-        found = set(records)
+        personal_keys = set(records)
         for member, text in zip(members, texts, strict=True):
             name = name_of(member)
-            found.update(_of_message(account, Record.named(name).entry_id))
+            personal_keys.update(_of_message(account, Record.named(name).entry_id))
             if text:
                 message = message_of(name, text)
                 for any_id in (*message.x_ids, *message.cim_ids, *letters_of(text)):
-                    found |= {keys.LOG_LOOKUP.format(id=any_id), *_of_message(account, any_id)}
-        return found
+                    personal_keys |= {keys.LOG_LOOKUP.format(id=any_id), *_of_message(account, any_id)}
+        return personal_keys
 
     def _waiting(self, account_id: str, customer_id: str) -> int:
         """Return how many messages of the customer and to it wait in lanes, reports included."""

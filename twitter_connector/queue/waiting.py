@@ -55,12 +55,12 @@ class WaitingConversations:
                 pipe.hget(keys.MESSAGES.format(**names), member)
                 pipe.hget(keys.STATE.format(**names), f"a:{member}")
             rows = pipe.execute()
-        found = []
+        conversations = []
         for (lane, at), count, message, tries in zip(due, heads[1::2], rows[::2], rows[1::2], strict=True):
             if message:  # otherwise the lane was finished between the two looks
                 accepted = moment(int(message.partition(" ")[0]))
                 lane_id, number = unquote(lane), int(tries or 0)
-                found.append(
+                conversations.append(
                     WaitingConversation(direction, account_id, lane_id, count, accepted, number, moment(int(at)))
                 )
-        return sorted(found, key=lambda conversation: conversation.accepted_at)
+        return sorted(conversations, key=lambda conversation: conversation.accepted_at)

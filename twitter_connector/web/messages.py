@@ -38,13 +38,13 @@ class MessageListSchema(PeriodSchema):
 def list_messages() -> Response:
     """List the newest first. `next` is what to give as `after` for the following page; null on the last."""
     svc, query = services(), MessageListSchema().load(request.args.to_dict())
-    wanted = _filter(svc, query)
+    log_filter = _filter(svc, query)
     if query["id"]:
         message = svc.message_log.find(query["id"])
-        fits = message is not None and wanted.fits(message)
+        fits = message is not None and log_filter.fits(message)
         return jsonify({"items": [message.shown()] if message is not None and fits else [], "next": None})
     try:
-        page, after = svc.message_log.page(wanted, query["limit"], query["after"])
+        page, after = svc.message_log.page(log_filter, query["limit"], query["after"])
     except ValueError:
         raise ValidationError({"after": ["Give what `next` said."]}) from None
     return jsonify({"items": [message.shown() for message in page], "next": after})
