@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.account import POLL, STREAM, Account
@@ -67,17 +68,11 @@ class Readers:
                 self._wait_for_change(LOOK_AT_ACCOUNTS_SECONDS)
             except StoreUnavailable:
                 self._stopping.wait(LOOK_SECONDS)
-            try:
+            with _logged("polling_stopped"):
                 accounts = self._accounts.all()
                 _set(self._polled, any(account.inbound == POLL for account in accounts))
                 _set(self._streamed, any(account.inbound == STREAM for account in accounts))
                 _set(self._granted, any(account.credentials.oauth2_refresh_token for account in accounts))
-            except StoreUnavailable as error:
-                log.warning("polling_stopped", extra={"reason": error.reason})
-                self._stopping.wait(LOOK_SECONDS)
-            except Exception as error:
-                log.error("internal_error", exc_info=error)
-                self._stopping.wait(LOOK_SECONDS)
 
     def _wait(self, needed: threading.Event, seconds: float) -> bool:
         """Wait for the next look. Return False once the process is to end."""
@@ -89,7 +84,7 @@ class Readers:
             wait = LOOK_SECONDS
             while self._wait(self._polled, wait):
                 wait = LOOK_SECONDS
-                try:
+                with _logged("polling_stopped"):
                     for account, seconds in self._polling.upcoming():
                         if seconds > 0:
                             # Not up to a second late: a customer waits.
@@ -97,54 +92,48 @@ class Readers:
                         elif account.id not in self._at_work:
                             self._at_work.add(account.id)
                             pool.submit(self._poll_one, account)
-                except StoreUnavailable as error:
-                    log.warning("polling_stopped", extra={"reason": error.reason})
-                    self._stopping.wait(LOOK_SECONDS)
-                except Exception as error:
-                    log.error("internal_error", exc_info=error)
-                    self._stopping.wait(LOOK_SECONDS)
 
     def _poll_one(self, account: Account) -> None:
-        try:
-            self._polling.poll(account)
-        except StoreUnavailable as error:
-            log.warning("polling_stopped", extra={"reason": error.reason, "account": account.id})
-        except Exception as error:
-            log.error("internal_error", exc_info=error, extra={"account": account.id})
-        finally:
-            self._at_work.discard(account.id)
+        with _logged("polling_stopped", account=account.id):
+            try:
+                self._polling.poll(account)
+            finally:
+                self._at_work.discard(account.id)
 
     def _stream(self) -> None:
         """Try every app's stream; the process that gets the lock reads it, in a thread of its own."""
         while self._wait(self._streamed, LOOK_AT_STREAMS_SECONDS):
-            try:
+            with _logged("streaming_stopped"):
                 for app in self._streaming.due():
                     if app not in self._streams:
                         self._streams.add(app)
                         threading.Thread(target=self._read, args=(app,), name="stream", daemon=True).start()
-            except StoreUnavailable as error:
-                log.warning("streaming_stopped", extra={"reason": error.reason})
-            except Exception as error:
-                log.error("internal_error", exc_info=error)
+
+    def _read(self, app: str) -> None:
+        with _logged("streaming_stopped"):
+            try:
+                self._streaming.serve(app, self._stopping)
+            finally:
+                self._streams.discard(app)
 
     def _refresh(self) -> None:
         while self._wait(self._granted, LOOK_AT_TOKENS_SECONDS):
-            try:
+            with _logged("token_refresh_stopped"):
                 self._tokens.refresh_due()
-            except StoreUnavailable as error:
-                log.warning("token_refresh_stopped", extra={"reason": error.reason})
-            except Exception as error:
-                log.error("internal_error", exc_info=error)
 
-    def _read(self, app: str) -> None:
-        try:
-            self._streaming.serve(app, self._stopping)
-        except StoreUnavailable as error:
-            log.warning("streaming_stopped", extra={"reason": error.reason})
-        except Exception as error:
-            log.error("internal_error", exc_info=error)
-        finally:
-            self._streams.discard(app)
+
+@contextmanager
+def _logged(event: str, **facts: str) -> Iterator[None]:
+    """Log the failure of one look. The thread goes on: the next look tries again.
+
+    event: of the line if the broker does not answer.
+    """
+    try:
+        yield
+    except StoreUnavailable as error:
+        log.warning(event, extra={"reason": error.reason, **facts})
+    except Exception as error:
+        log.error("internal_error", exc_info=error, extra=facts)
 
 
 def _set(event: threading.Event, value: bool) -> None:
