@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flask import Blueprint, Response, jsonify, send_from_directory
+from flask import Blueprint, Response, jsonify, request, send_from_directory
 from flask.typing import ResponseReturnValue
 
 from sandbox.state import the_sandbox
@@ -35,9 +35,11 @@ def favicon() -> ResponseReturnValue:
 
 @page.get("/_sandbox/connector")
 def connector() -> ResponseReturnValue:
-    """Return the URL of the connector and whether it answers."""
-    sandbox = the_sandbox()
-    return jsonify(url=sandbox.connector.url, reachable=sandbox.connector.alive())
+    """Return the connector's URL, whether it answers, and why it sends nothing for the account `account_id`."""
+    connector = the_sandbox().connector
+    reachable, account_id = connector.alive(), request.args.get("account_id")
+    pause = connector.pause(account_id) if reachable and account_id else ""
+    return jsonify(url=connector.url, reachable=reachable, pause=pause)
 
 
 @page.get("/health")

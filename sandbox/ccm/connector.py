@@ -33,12 +33,13 @@ class Connector:
 
     def journey(self, any_id: str) -> dict[str, Any] | None:
         """Return what the connector's message log has about a message; None if it has nothing, or has no log."""
-        try:
-            answer = self._request("GET", f"/messages/{quote(any_id, safe='')}", _PROBE_SECONDS)
-            body: Any = answer.json() if answer.status_code == 200 else None
-        except (Unreachable, ValueError):
-            return None
-        return body if isinstance(body, dict) and "journey" in body else None
+        body = self._read(f"/messages/{quote(any_id, safe='')}")
+        return body if "journey" in body else None
+
+    def pause(self, account_id: str) -> str:
+        """Return why the connector sends nothing for an account now; "" if it sends."""
+        pauses = self._read(f"/accounts/{quote(account_id, safe='')}").get("pauses") or {}
+        return str(pauses["outbound"]["detail"]) if "outbound" in pauses else ""
 
     def alive(self) -> bool:
         """Whether the connector answers."""
@@ -46,6 +47,15 @@ class Connector:
             return self._request("GET", "/health/live", _PROBE_SECONDS).status_code < 500
         except Unreachable:
             return False
+
+    def _read(self, path: str) -> dict[str, Any]:
+        """Return the object at a path of the connector; an empty one if there is none."""
+        try:
+            answer = self._request("GET", path, _PROBE_SECONDS)
+            body: Any = answer.json() if answer.status_code == 200 else None
+        except (Unreachable, ValueError):
+            return {}
+        return body if isinstance(body, dict) else {}
 
     def _request(self, method: str, path: str, seconds: float, **more: Any) -> requests.Response:
         session: requests.Session | None = getattr(self._local, "session", None)

@@ -23,7 +23,7 @@ async function ask(method, path, payload) {
 }
 
 export const people = () => ask("GET", "/_sandbox/people?limit=200");
-export const connector = () => ask("GET", "/_sandbox/connector");
+export const connector = (accountId) => ask("GET", `/_sandbox/connector?${new URLSearchParams({ account_id: accountId })}`);
 export const conversation = (pair) => ask("GET", `/_sandbox/conversation?${new URLSearchParams(pair)}`);
 export const register = (accountId) => ask("POST", "/_sandbox/register", { account_id: accountId });
 export const agentSays = (pair, body) => ask("POST", "/_sandbox/agent/messages", { ...pair, body });

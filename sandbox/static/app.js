@@ -162,36 +162,47 @@ for (const tab of document.querySelectorAll("[data-show]")) {
 
 for (const select of [accounts, customers]) {
   select.addEventListener("change", () => {
-    find("#register-problem").textContent = "";
+    for (const words of document.querySelectorAll(".banner .problem")) words.textContent = "";
     choose();
     loadConversation();
+    look();
   });
 }
 
-find("#register").addEventListener("click", async () => {
-  const button = find("#register");
-  const words = find("#register-problem");
-  button.disabled = true;
-  words.textContent = "Registering…";
-  try {
-    const { status, body } = await api.register(here.account.id);
-    if (status !== 200) throw new Error(`The connector answered ${status}: ${body?.detail ?? JSON.stringify(body)}`);
-    words.textContent = "";
-    await loadPeople();
-  } catch (problem) {
-    words.textContent = problem.message;
-  }
-  button.disabled = false;
-});
+for (const button of document.querySelectorAll("button.register")) {
+  button.addEventListener("click", async () => {
+    const words = button.closest(".banner").querySelector(".problem");
+    button.disabled = true;
+    words.textContent = "Registering…";
+    try {
+      const { status, body } = await api.register(here.account.id);
+      if (status !== 200) throw new Error(`The connector answered ${status}: ${body?.detail ?? JSON.stringify(body)}`);
+      words.textContent = "";
+      await loadPeople();
+      await look();
+    } catch (problem) {
+      words.textContent = problem.message;
+    }
+    button.disabled = false;
+  });
+}
 
-async function probe() {
+async function look() {
+  const asked = here.account.id;
   try {
-    const { url, reachable } = await api.connector();
+    const { url, reachable, pause } = await api.connector(asked);
+    if (asked !== here.account.id) return;
     find("#connector-url").textContent = url;
     find("#banner-connector").hidden = reachable;
+    find("#banner-pause").hidden = !pause;
+    if (find("#pause-reason").textContent !== pause) find("#pause-reason").textContent = pause;
     find("#health").textContent = reachable ? "Connector up" : "Connector down";
     find("#health").classList.toggle("down", !reachable);
   } catch { /* the feed shows that the sandbox has stopped */ }
+}
+
+async function probe() {
+  await look();
   setTimeout(probe, PROBE_MS);
 }
 

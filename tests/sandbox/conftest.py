@@ -26,6 +26,7 @@ def connector(_running: tuple[Sandbox, FakeConnector]) -> FakeConnector:
     connector.event_statuses.clear()
     connector.crc_requests.clear()
     connector.journeys.clear()
+    connector.pauses = {}
     connector.crc = connector.prove
     connector.message_status = 202
     connector.before_event = lambda: None

@@ -34,6 +34,8 @@ class FakeConnector:
         self.on_register: Callable[[dict[str, str]], int] = lambda body: 200
         # What GET /messages/{id} answers; 404 for other ids.
         self.journeys: dict[str, dict[str, Any]] = {}
+        # What GET /accounts/{id} has as `pauses`.
+        self.pauses: dict[str, Any] = {}
         self.crc_requests: list[tuple[str, dict[str, str]]] = []
         handler = type("Bound", (_Handler,), {"owner": self})
         self._server = _Server(("127.0.0.1", 0), handler)
@@ -75,6 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
         if "/messages/" in parts.path:
             journey = self.owner.journeys.get(parts.path.rpartition("/")[2])
             self._answer(200 if journey else 404, json.dumps(journey))
+            return
+        if "/accounts/" in parts.path:
+            self._answer(200, json.dumps({"pauses": self.owner.pauses}))
             return
         self.owner.crc_requests.append((parts.query, dict(self.headers)))
         token = parse_qs(parts.query)["crc_token"][0]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from fake_connector import FakeConnector
 from message_relay import Relay
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
@@ -420,6 +421,49 @@ def test_an_account_that_is_not_registered_can_be_registered(
     connector.on_register = register
     page.get_by_role("button", name="Register it now").click()
     expect(page.get_by_role("button", name="Register it now")).to_be_hidden()
+
+
+def test_a_paused_account_says_why_and_registering_again_ends_it(chat: Page, connector: FakeConnector) -> None:
+    def register(body: dict[str, str]) -> int:
+        connector.pauses = {}
+        return 200
+
+    banner = chat.locator("#banner-pause")
+    expect(banner).to_be_hidden()
+    connector.on_register = register
+    connector.pauses = {"outbound": {"reason": "credits_depleted", "detail": "The app has no credit left at X."}}
+    expect(banner).to_contain_text("The app has no credit left at X.")
+    banner.get_by_role("button", name="Register it again").click()
+    expect(banner).to_be_hidden()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_axe_finds_nothing(browser: Browser, sandbox: Sandbox, relay: Relay, scheme: str, width: int) -> None:
+    relay.refuse = "X is over capacity."
+    # axe-core is a script of another origin for the page.
+    with browser.new_context(
+        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport={"width": width, "height": 800},
+        bypass_csp=True,
+    ) as context:
+        page = context.new_page()
+        page.goto(sandbox.url)
+        customer_writes(page, "Where is it?")
+        if width < 760:
+            page.get_by_role("navigation", name="Side").get_by_role("button", name="Desk").click()
+        agent_writes(page, "Hello?")
+        expect(message(desk(page), "Hello?").locator(".state")).to_contain_text("Failed")
+        page.locator("#troubles summary").click()
+        assert violations(page) == []
+        page.keyboard.press("Escape")
+        message(desk(page), "Hello?").get_by_role("button", name="Details").click()
+        expect(page.get_by_role("dialog").locator("pre")).to_have_count(1)
+        assert violations(page) == []
+
+
+def violations(page: Page) -> list[tuple[str, str]]:
+    """Return rule and element of each finding of axe-core."""
+    return [(each["id"], each["nodes"][0]["html"]) for each in Axe().run(page).response["violations"]]
 
 
 def test_a_connector_that_is_away_is_named_with_what_to_do(browser: Browser, tmp_path: Path) -> None:
