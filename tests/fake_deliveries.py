@@ -28,6 +28,7 @@ from twitter_connector.delivery.retry_policy import RetryPolicy
 from twitter_connector.errors import ConnectorError
 from twitter_connector.messages.to_cim import media_message
 from twitter_connector.model.account import V1, Account, Credentials
+from twitter_connector.model.chat import CHAT_FLAVOUR
 from twitter_connector.model.event import Activity
 from twitter_connector.model.message import CimMessage, MediaPart, StoredFile
 from twitter_connector.model.plan import MediaRef, Upload
@@ -35,6 +36,7 @@ from twitter_connector.model.timestamps import first_id_at
 from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.queue.send_ledger import SendRecord
 from twitter_connector.twitter.account_activity import load, raw_events
+from twitter_connector.twitter.chat_objects import load as load_chat
 
 IN, OUT = Direction.IN, Direction.OUT
 ACME, OTHER = "732739706", "2975699229"
@@ -213,6 +215,8 @@ class FakeDeliveries:
 
 def read_event(envelope: Mapping[str, Any], flavour: str) -> Activity:
     """Read a stored event, as twitter/flavours does."""
+    if flavour == CHAT_FLAVOUR:
+        return load_chat(envelope)
     assert flavour == V1
     return load(envelope)
 

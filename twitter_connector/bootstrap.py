@@ -39,6 +39,7 @@ from twitter_connector.cim.client import CcmClient
 from twitter_connector.cim.files import Files
 from twitter_connector.config import Settings
 from twitter_connector.delivery.app_share import AppShare
+from twitter_connector.delivery.chat_inbound import ChatInbound
 from twitter_connector.delivery.concurrency import Concurrency, places
 from twitter_connector.delivery.consumer import Consumer, Route
 from twitter_connector.delivery.customer_names import CustomerNames
@@ -72,6 +73,7 @@ from twitter_connector.store import account_view
 from twitter_connector.store.account_history import AccountHistory, RecordedAccounts
 from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.app_sends import AppSends
+from twitter_connector.store.chat_notices import ChatNotices
 from twitter_connector.store.conversations import Conversations
 from twitter_connector.store.enquiries import Enquiries
 from twitter_connector.store.heartbeats import Heartbeats
@@ -422,6 +424,7 @@ def _inbound_route(services: Services, skipped: Callable[[str], None], renewal: 
         skipped=skipped,
         lease_is_valid=renewal.is_valid,
         names=CustomerNames(NamesStore(services.redis), services.twitter.person, may_look_up(services), services.clock),
+        chat=ChatInbound(ChatNotices(services.redis)),
     )
 
 

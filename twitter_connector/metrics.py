@@ -90,6 +90,7 @@ _FAMILIES = frozenset(
         "favorite_events",
         "follow_events",
         "block_events",
+        "chat.received",
         "mute_events",
         "revoke",
         "user_event",

@@ -12,7 +12,8 @@ import redis
 from tests.clocked_store import Store
 from twitter_connector.bootstrap import Services
 from twitter_connector.delivery.intake import take_in_activities
-from twitter_connector.model.event import CHAT, DM, READ, TYPING, RawEvent
+from twitter_connector.model.chat import CHAT
+from twitter_connector.model.event import DM, READ, TYPING, RawEvent
 from twitter_connector.model.usage import DM_READ, DM_RECEIVED, DM_SENT, USER_READ
 from twitter_connector.model.work import Direction, Entry
 from twitter_connector.queue.accept import Inbox

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from twitter_connector.model.event import CHAT, DM, READ, TYPING, AccessRevoked, DmEchoed, DmRead, DmReceived
+from twitter_connector.model.chat import CHAT
+from twitter_connector.model.event import DM, READ, TYPING, AccessRevoked, DmEchoed, DmRead, DmReceived
 from twitter_connector.twitter.account_activity import load
 from twitter_connector.twitter.v2.dm_events import page_events
 from twitter_connector.twitter.v2.webhook_body import raw_events
@@ -89,14 +90,14 @@ class TestActivityApi:
         assert (event.family, event.account_id) == ("revoke", "1111111111111111111")
         assert load(event.envelope) == AccessRevoked("1111111111111111111", "29820954")
 
-    def test_an_encrypted_message_names_its_sender_and_no_more(self) -> None:
+    def test_an_encrypted_message_goes_into_the_lane_of_its_sender(self) -> None:
         event = only(sample("xaa_chat_received"))
         assert (event.family, event.account_id, event.customer_id) == (
             CHAT,
             "1111111111111111111",
             "2222222222222222222",
         )
-        assert event.envelope == {}
+        assert event.flavour == "chat"
 
     @pytest.mark.parametrize("name", ["xaa_post_mention_create", "xaa_profile_update_bio_no_uuid"])
     def test_other_kinds_are_only_counted(self, name: str) -> None:

@@ -25,6 +25,8 @@ ENDPOINT_PAUSES_SECONDS = 25 * 3600
 USAGE_SECONDS = 40 * 86400
 # X bills a profile once a day.
 NAME_SECONDS = 86400
+# The notice of one day must not come again on the next one, for a message that arrives late.
+CHAT_NOTICED_SECONDS = 2 * 86400
 # X replays events of the last 24 hours.
 REPLAY_SECONDS = 86400
 # Ids that X billed on a day are of no use after it.
@@ -97,6 +99,8 @@ LOG_RECORD = PREFIX + "log:{direction}:{account}:{id}"  # lines, see queue/log_l
 LOG_LOOKUP = PREFIX + "log-id:{id}"  # id of X, CIM or a dead letter -> record, where the record's own id is another one
 LOG_ACCOUNTS = PREFIX + "log-accounts"  # ZSET account -> ms of a message in the log
 LOG_NAMES = PREFIX + "log-names"  # ZSET "screen name in lower case, customer id" -> ms when X last named it so
+CHAT_NOTICED = PREFIX + "xchat-noticed:{account}:{customer}"  # last day on which the agent was told of X Chat messages
+CHAT_COUNTS = PREFIX + "xchat:{account}:{day}"  # HASH outcome -> encrypted messages of that day, counted like USAGE
 BUDGETS = PREFIX + "budgets:{account}"  # HASH endpoint -> JSON limit, remaining, reset
 USAGE = PREFIX + "usage:{account}:{day}"  # HASH kind -> units that X bills; day: number of days since 1970
 REPLAY = PREFIX + "replay:{account}"  # JSON id, since, until, started (ms), tries, state of a replay job

@@ -13,6 +13,7 @@ from twitter_connector.errors import ConnectorError, LeaseLost
 from twitter_connector.messages.kinds.read_receipt import read_reports
 from twitter_connector.messages.to_cim import may_be_choice, message_id, named_question, to_cim, typing_notice
 from twitter_connector.model.account import Account
+from twitter_connector.model.chat import ChatReceived
 from twitter_connector.model.event import Activity, CustomerTyping, DmRead, DmReceived
 from twitter_connector.model.message import CimMessage, MediaPart
 from twitter_connector.model.message_log import DELIVERED, READ, LogLine, NameSeen, NotLogged
@@ -29,6 +30,7 @@ from twitter_connector.model.work import (
     TwitterEvent,
 )
 
+from .chat_inbound import ChatInbound
 from .consumer import Attempt, log_line
 from .customer_names import CustomerNames
 from .intake import REPORTS, report_entry
@@ -47,7 +49,7 @@ class InboundRoute:
 
     skipped: called with the reason if an event becomes no message. lease_is_valid: asked right before each post; a
     process that was suspended in between would otherwise post behind later messages. names: of customers whose events
-    have none.
+    have none. chat: reads encrypted messages.
     """
 
     cim: CimPort
@@ -60,6 +62,7 @@ class InboundRoute:
     skipped: Callable[[str], None]
     lease_is_valid: Callable[[Lease], bool] = lambda _: True
     names: CustomerNames | None = None
+    chat: ChatInbound | None = None
 
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
         lease, work = attempt.lease, attempt.work
@@ -67,15 +70,15 @@ class InboundRoute:
             self._post(lease, work.message)
             return ()
         assert isinstance(work, TwitterEvent)
-        activity = work.activity
-        if isinstance(activity, DmRead):
-            return self._read(activity)
+        if isinstance(work.activity, DmRead):
+            return self._read(work.activity)
+        activity, effects = self._opened(work.activity)
+        if isinstance(activity, Skip):
+            return (*self._skipped(lease, activity), *effects)
         named, seen = self._named(activity, lease)
         made = to_cim(named, self._asked(activity))
         if isinstance(made, Skip):
-            self.skipped(made.reason)
-            log.info("message_skipped", extra={"reason": made.reason})
-            return (NotLogged(lease.direction, lease.account_id, lease.customer_id, lease.entry_id),)
+            return self._skipped(lease, made)
         assert isinstance(activity, DmReceived)
         attempt.kind = _kind_of(made[-1])
         self._post_all(attempt, activity, made)
@@ -84,7 +87,7 @@ class InboundRoute:
         links = [Link(lease.account_id, cim_id, activity.event_id) for cim_id in cim_ids]
         line = replace(log_line(attempt, DELIVERED), kind=attempt.kind, cim_ids=cim_ids)
         name = NameSeen(lease.account_id, activity.customer_id, activity.sender.screen_name)
-        return (*links, QuestionClosed(lease.account_id, activity.customer_id), *seen, line, name)
+        return (*links, QuestionClosed(lease.account_id, activity.customer_id), *seen, line, name, *effects)
 
     def deliver_typing(self, activity: Activity) -> None:
         """Show the agent that the customer is typing. Raises a ConnectorError if CCM does not take it."""
@@ -108,6 +111,17 @@ class InboundRoute:
         # By the entry's id: a dead letter may be unreadable.
         kind, _, entry_id = attempt.lease.entry_id.partition(":")
         return entry_id if kind == "report" else message_id(attempt.lease.account_id, entry_id)
+
+    def _opened(self, activity: Activity) -> tuple[Activity | Skip, Sequence[Effect]]:
+        """Return the event, an encrypted message as what it becomes, and the effects of settling that."""
+        if self.chat is None or not isinstance(activity, ChatReceived):
+            return activity, ()
+        return self.chat.opened(activity)
+
+    def _skipped(self, lease: Lease, skip: Skip) -> Sequence[Effect]:
+        self.skipped(skip.reason)
+        log.info("message_skipped", extra={"reason": skip.reason})
+        return (NotLogged(lease.direction, lease.account_id, lease.customer_id, lease.entry_id),)
 
     def _named(self, activity: Activity, lease: Lease) -> tuple[Activity, Sequence[Effect]]:
         """Return the event with the customer's name, and what stores a name that the event has itself."""

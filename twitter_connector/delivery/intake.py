@@ -17,7 +17,8 @@ from twitter_connector.messages.registry import IGNORED
 from twitter_connector.messages.text import fingerprint
 from twitter_connector.messages.to_twitter import to_plan
 from twitter_connector.model.account import V1
-from twitter_connector.model.event import CHAT, DM, READ, TYPING, Activity, RawEvent, order_of
+from twitter_connector.model.chat import CHAT
+from twitter_connector.model.event import DM, READ, TYPING, Activity, RawEvent, order_of
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.message_log import Arrival
 from twitter_connector.model.plan import ShowTyping
@@ -78,7 +79,7 @@ def take_in_activities(
         if item is None:
             count(raw_event.family, "ignored")
             if raw_event.family == CHAT and raw_event.id and not raw_event.own:
-                # X bills encrypted messages too, which become no message here.
+                # X bills encrypted messages of groups too, which become no message here.
                 billed.append(Used(raw_event.account_id, DM_RECEIVED, raw_event.id))
         else:
             items.append(item)
@@ -96,7 +97,7 @@ def _effect(raw_event: RawEvent, by: str, *, looked_up: bool) -> Effect | None:
         return _entry(raw_event, UNREADABLE, f"{raw_event.family}:{raw_event.id}", arrival)
     if raw_event.family == DM and raw_event.own:
         return _echo(raw_event)
-    if raw_event.family == DM:
+    if raw_event.family == DM or (raw_event.family == CHAT and raw_event.customer_id and not raw_event.own):
         arrival = _arrival(raw_event, by)
         return _entry(raw_event, raw_event.customer_id, dm_entry_id(raw_event.id), arrival, looked_up=looked_up)
     if raw_event.family == TYPING and not raw_event.own:

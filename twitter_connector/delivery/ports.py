@@ -116,6 +116,12 @@ class ConversationsPort(Protocol):
     def event_of(self, account_id: str, message_id: str) -> str | None: ...
 
 
+class ChatNoticesPort(Protocol):
+    """See store/chat_notices.py."""
+
+    def noticed(self, account_id: str, customer_id: str, day: str) -> bool: ...
+
+
 class CimPort(Protocol):
     def post_message(self, message: Mapping[str, Any], *, seconds: float = ...) -> None:
         """Deliver one CIM message to CCM. Returns when CCM has it; raises an error of one of the families."""

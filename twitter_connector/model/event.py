@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from .account import V1
+from .chat import ChatReceived
 from .timestamps import first_id_at
 
 DM = "direct_message_events"
 TYPING = "direct_message_indicate_typing_events"
 READ = "direct_message_mark_read_events"
-# An encrypted message of X Chat.
-CHAT = "chat.received"
 
 _ID_MAX_DIGITS = 20
 
@@ -142,7 +141,7 @@ class UnknownActivity:
     key: str
 
 
-Activity = DmReceived | DmEchoed | DmRead | CustomerTyping | AccessRevoked | UnknownActivity
+Activity = DmReceived | DmEchoed | DmRead | CustomerTyping | ChatReceived | AccessRevoked | UnknownActivity
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ class RawEvent:
 
     family: the payload's key. own: the account itself did it. app_id: the app it was written with; "" if X does not
     say. text, links: of the account's own messages only. readable: False if even the ids are missing. flavour: the
-    API that sent it and reads the envelope in full.
+    API that sent it and reads the envelope in full. order_id: the X id by which its lane is ordered, if not its own id.
     """
 
     family: str
@@ -166,6 +165,7 @@ class RawEvent:
     links: tuple[Link, ...] = field(default=(), repr=False)
     envelope: Mapping[str, Any] = field(default_factory=dict, repr=False)
     flavour: str = V1
+    order_id: str = ""
 
 
 def is_id(value: object) -> bool:
@@ -182,5 +182,6 @@ def id_text(value: object) -> str:
 
 def order_of(raw_event: RawEvent) -> str:
     """Return sortable text that orders activities within a lane by X's ids."""
-    event_id = raw_event.id if raw_event.family == DM else first_id_at(raw_event.created_ms)
+    own_id = raw_event.id if raw_event.family == DM else ""
+    event_id = raw_event.order_id or own_id or first_id_at(raw_event.created_ms)
     return f"0{event_id:0>20}"

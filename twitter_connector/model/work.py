@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from .chat import ChatCounted, ChatNoticed
 from .event import Activity, Person
 from .message import CimMessage
 from .message_log import Arrival, LogEffect
@@ -164,6 +165,8 @@ Effect = (
     | CustomerNamed
     | Used
     | DeadLetter
+    | ChatNoticed
+    | ChatCounted
     | LogEffect
 )
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Literal, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from twitter_connector.broker import keys
+from twitter_connector.model.chat import ChatCounted, ChatNoticed
 from twitter_connector.model.message_log import LogLine, NameSeen, NotLogged
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.usage import DM_RECEIVED
@@ -29,28 +30,13 @@ from twitter_connector.model.work import (
     Used,
 )
 
+from .change import Change
+from .chat_change import chat_change
 from .log_arguments import arrival_arguments, log_arguments
 from .timings import QueueTimings
 
 _SEEN_MS = keys.SEEN_SECONDS * 1000
 _USAGE_MS = keys.USAGE_SECONDS * 1000
-
-
-class Change(NamedTuple):
-    """One operation on one key.
-
-    set stores a value, del removes the key. hset and hdel change a field (member). zadd stores a member with a score
-    (value; "" for now) and keeps the highest `most`. lpush stores a value and keeps the newest `most`;
-    lpush_at writes the present moment and a space before the value. count adds one to the field (member) of the present
-    UTC day's key, whose name is the key, a colon and the day. A tuple, because it is fast to create.
-    """
-
-    operation: Literal["set", "del", "hset", "hdel", "zadd", "lpush", "lpush_at", "count"]
-    key: str
-    member: str = ""
-    value: str | int = ""
-    lifetime_ms: int | str = ""
-    most: int | str = ""
 
 
 def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]:
@@ -104,6 +90,8 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
                 seen = keys.SEEN.format(direction=item.kind, account=account, id=quote(item.id, safe=""))
                 stem = keys.USAGE.format(account=account, day="").removesuffix(":")
                 _once(flat, seen, _SEEN_MS, Change("count", stem, item.kind, lifetime_ms=_USAGE_MS))
+            case ChatNoticed() | ChatCounted():
+                _always(flat, chat_change(item))
             case DeadLetter():
                 _always(
                     flat,

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from twitter_connector.errors import AWAITS_A_PERSON
-from twitter_connector.model.account import Account
+from twitter_connector.model.account import V1, Account
 from twitter_connector.model.capabilities import Capabilities
+from twitter_connector.model.chat import NOTICE, UNREAD
 from twitter_connector.model.oauth2 import ENDED_AT, GRANT_LASTS, NEXT_AT, REFRESHED_AT, UNTIL
 from twitter_connector.model.timestamps import iso, moment
 from twitter_connector.model.work import Direction
@@ -59,6 +60,7 @@ def described(
         "gap_since": _iso(account_status.get("gap_since") or None),
         "twitter_limits": snapshot.limits,
         "usage": usage,
+        "x_chat": _x_chat(snapshot) if account.flavour != V1 else None,
         "unreachable": {
             d.word: {"side": "CCM" if d is Direction.IN else "Twitter", "probed_at": _iso(until)}
             for d, until in probes.items()
@@ -73,6 +75,11 @@ def described(
 def attention_of(account: Account, snapshot: AccountSnapshot, loss: Loss | None, limit_reached: str) -> str:
     """Return the sentence that says what a person has to do for an account; "" for nothing. See described."""
     return account.attention or snapshot.attention or (loss.detail if loss is not None else limit_reached)
+
+
+def _x_chat(snapshot: AccountSnapshot) -> dict[str, Any]:
+    """Return how many encrypted messages of today the agent could not read, and how many notices told them so."""
+    return {"unread_today": snapshot.chat.get(UNREAD, 0), "notices_today": snapshot.chat.get(NOTICE, 0)}
 
 
 def _pause(pause: Mapping[str, str]) -> dict[str, Any]:

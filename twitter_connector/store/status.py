@@ -32,7 +32,8 @@ class AccountSnapshot:
     which the lane that is due longest has been waiting for a worker. pauses: until (epoch ms), reason, detail, since.
     probes: when the other side is probed next (epoch ms), where it could not be reached. limits: endpoint -> limit,
     remaining, reset (epoch seconds), as X's last answer said. endpoint_pauses: until (epoch ms), reason and detail, of
-    the endpoints that only their own messages wait for. usage: what the account has used today.
+    the endpoints that only their own messages wait for. usage: what the account has used today. chat: encrypted
+    messages of today by outcome.
     """
 
     status: Mapping[str, int]
@@ -43,6 +44,7 @@ class AccountSnapshot:
     limits: Mapping[str, Mapping[str, int]]
     endpoint_pauses: Mapping[str, Mapping[str, str]]
     usage: Usage
+    chat: Mapping[str, int]
 
     @property
     def attention(self) -> str:
@@ -107,6 +109,7 @@ class Status:
         pipe.hgetall(keys.BUDGETS.format(account=account_id))
         pipe.hgetall(keys.ENDPOINT_PAUSES.format(account=account))
         pipe.hgetall(usage_key(account_id, day))
+        pipe.hgetall(keys.CHAT_COUNTS.format(account=account, day=day))
         for direction in _DIRECTIONS:
             due = keys.DUE.format(direction=direction, account=account)
             pipe.zcard(due)
@@ -121,7 +124,7 @@ class Status:
             for endpoint, row in next(answers).items()
         }
         endpoint_pauses = active(next(answers), now_ms)
-        usage = Usage(today, counts_in(next(answers)))
+        usage, chat = Usage(today, counts_in(next(answers))), counts_in(next(answers))
         waiting: dict[Direction, int] = {}
         lag: dict[Direction, float] = {}
         pauses: dict[Direction, Mapping[str, str]] = {}
@@ -136,4 +139,4 @@ class Status:
                 pauses[direction] = unshifted(pause, shift_ms)
             if until := next(answers):
                 probes[direction] = int(until) - shift_ms
-        return AccountSnapshot(status, waiting, lag, pauses, probes, limits, endpoint_pauses, usage)
+        return AccountSnapshot(status, waiting, lag, pauses, probes, limits, endpoint_pauses, usage, chat)

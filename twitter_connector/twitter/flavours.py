@@ -10,6 +10,7 @@ from twitter_connector.config import Settings
 from twitter_connector.errors import Permanent
 from twitter_connector.model.account import V1, V2, Account, Credentials
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
+from twitter_connector.model.chat import CHAT_FLAVOUR
 from twitter_connector.model.event import Activity, Person, RawEvent
 from twitter_connector.model.flavour import Events, Flavour, Messages, Registration, Uploads
 from twitter_connector.model.lookup import Lookups
@@ -18,6 +19,7 @@ from twitter_connector.net.http_client import HttpClient
 from .account_activity import load
 from .account_activity import raw_events as account_activity_events
 from .account_messages import AppSend
+from .chat_objects import load as load_chat
 from .http import TwitterHttp
 from .v1.media import V1Uploads
 from .v1.messages import V1Messages
@@ -131,6 +133,8 @@ class Flavours:
     def load(self, envelope: Mapping[str, Any], flavour: str) -> Activity:
         """Return one stored event, read in full. Raises Permanent(unreadable_event), and Permanent(flavour_unknown)
         for an event of a later version."""
+        if flavour == CHAT_FLAVOUR:
+            return load_chat(envelope)
         if flavour not in self._by_name:
             raise Permanent(
                 "flavour_unknown", f"The event is of X's API {flavour!r}, which this version does not know.", ours=True

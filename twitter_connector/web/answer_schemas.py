@@ -188,6 +188,13 @@ class UsageSchema(_Answer):
     )
 
 
+class XChatSchema(_Answer):
+    unread_today = _number(metadata={"description": "Encrypted messages of today that the agent cannot read here."})
+    notices_today = _number(
+        metadata={"description": "Notices to agents about them: one for each conversation and day."}
+    )
+
+
 class AccountSchema(_Answer):
     account_id = _text()
     screen_name = _text()
@@ -210,6 +217,7 @@ class AccountSchema(_Answer):
     twitter_limits = fields.Dict(keys=fields.String(), values=fields.Nested(LimitSchema), required=True)
     unreachable = fields.Nested(UnreachableByDirectionSchema, required=True)
     usage = fields.Nested(UsageSchema, required=True)
+    x_chat = fields.Nested(XChatSchema, required=True, allow_none=True)
     pauses = fields.Dict(
         keys=fields.String(),
         values=fields.Nested(PauseSchema),

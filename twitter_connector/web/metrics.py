@@ -99,6 +99,11 @@ class StatusCollector(Collector):
             "What an account has used at X since 00:00 UTC, by kind.",
             labels=["account", "kind"],
         )
+        chat = GaugeMetricFamily(
+            "twitter_connector_x_chat_today",
+            "Encrypted messages (X Chat) since 00:00 UTC, by outcome.",
+            labels=["account", "outcome"],
+        )
         usd = GaugeMetricFamily(
             "twitter_connector_usage_usd_today",
             "The price of what an account has used at X since 00:00 UTC, in USD.",
@@ -112,6 +117,8 @@ class StatusCollector(Collector):
             for kind, units in usage.items():
                 if isinstance(units, int):
                     used.add_metric([account_id, kind], units)
+            for outcome, count in account.chat.items():
+                chat.add_metric([account_id, outcome], count)
             # Prometheus knows no exact numbers.
             usd.add_metric([account_id], float(usage["usd"]))
             for direction, count in account.waiting.items():
@@ -125,4 +132,4 @@ class StatusCollector(Collector):
                 valid.add_metric([account_id], account.status["webhook_valid"])
             for endpoint, limit in account.limits.items():
                 remaining.add_metric([account_id, endpoint], limit["remaining"])
-        return [workers, unsafe, difference, dead, lanes, lag, paused, valid, attention, remaining, used, usd]
+        return [workers, unsafe, difference, dead, lanes, lag, paused, valid, attention, remaining, used, usd, chat]

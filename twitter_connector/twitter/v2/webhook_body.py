@@ -1,6 +1,7 @@
 """Webhook bodies and stream lines of API v2: the envelope of the X Activity API, and bodies of Account Activity.
 
-Every event becomes a `RawEvent` whose envelope has the form of Account Activity, so that one reader loads them all.
+Every unencrypted event becomes a `RawEvent` whose envelope has the form of Account Activity, so that one reader loads
+them all.
 
 https://docs.x.com/x-api/activity/introduction
 """
@@ -10,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from twitter_connector.model.event import CHAT, DM, READ, TYPING, RawEvent, id_text
+from twitter_connector.model.chat import CHAT
+from twitter_connector.model.event import DM, READ, TYPING, RawEvent, id_text
 from twitter_connector.model.json_fields import mapping_of
 
 from .. import account_activity
+from ..chat_objects import chat_event
 from ..dm_objects import raw_event
 
 # X names its arrays differently in its documents than in its bodies, and has published no body of the last two.
@@ -38,9 +41,12 @@ def raw_events(payload: Mapping[str, Any], path_account_id: str) -> Iterator[Raw
         envelope = {"user_event": {"revoke": {"source": source, "target": {"app_id": id_text(body.get("app_id"))}}}}
         yield RawEvent("revoke", user_id or account_id or path_account_id, envelope=envelope)
         return
+    if event_type == CHAT:
+        yield chat_event(body, account_id, path_account_id)
+        return
     families = [family for family in _FAMILIES if family in body]
     if not families:
-        yield _other(str(event_type or "unknown"), body, account_id or path_account_id)
+        yield RawEvent(str(event_type or "unknown"), account_id or path_account_id)
     for family in families:
         events = body[family]
         for event in events if isinstance(events, list) else [events]:
@@ -48,16 +54,6 @@ def raw_events(payload: Mapping[str, Any], path_account_id: str) -> Iterator[Raw
                 family, event, account_id or _participant(family, event, path_account_id), _users(body)
             )
             yield event_read if event_read.readable else RawEvent(INCOMPLETE, event_read.account_id)
-
-
-def _other(event_type: str, body: Mapping[str, Any], account_id: str) -> RawEvent:
-    """Return an encrypted message as far as it names its sender, or an event that is only counted."""
-    sender = id_text(body.get("sender_id"))
-    if event_type == CHAT and sender:
-        created = str(body.get("created_at_msec") or "")
-        created_ms = int(created) if created.isascii() and created.isdecimal() and len(created) < 16 else 0
-        return RawEvent(CHAT, account_id, sender, str(body.get("id") or ""), created_ms, own=sender == account_id)
-    return RawEvent(event_type, account_id)
 
 
 def _participant(family: str, event: object, path_account_id: str) -> str:
