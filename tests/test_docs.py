@@ -96,6 +96,10 @@ DEFAULT_WORDS = {
     "USAGE_HARD_LIMIT": "unset",
     "NOTIFY_URL": "unset",
     "CONSOLE_USERS": "unset",
+    "CONSOLE_OIDC_ISSUER": "unset",
+    "CONSOLE_OIDC_CLIENT_ID": "unset",
+    "CONSOLE_OIDC_CLIENT_SECRET": "unset",
+    "CONSOLE_OIDC_OPERATORS": "unset",
 }
 
 

@@ -197,7 +197,12 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     patient: for workers, which may wait for a broker that is away for a moment. wakeups: in place of Celery tasks.
     """
     keys = keys_of(settings.credentials_keys, settings.var_dir)
-    logs.hide("settings", *keys, *settings.api_tokens, *filter(None, [settings.notify_url]))
+    logs.hide(
+        "settings",
+        *keys,
+        *settings.api_tokens,
+        *filter(None, [settings.notify_url, settings.console_oidc_client_secret]),
+    )
     client = connect(settings.redis_url, patient=patient)
     vault = Vault(keys)
     replicas = Replicas(settings.broker_replicas, _count_not_replicated) if settings.broker_replicas else None

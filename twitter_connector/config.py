@@ -76,6 +76,10 @@ class Settings:
     usage_soft_limit: Decimal | None = None
     usage_hard_limit: Decimal | None = None
     console_users: tuple[ConsoleUser, ...] = field(default=(), repr=False)
+    console_oidc_issuer: str | None = None
+    console_oidc_client_id: str | None = None
+    console_oidc_client_secret: str | None = field(default=None, repr=False)
+    console_oidc_operators: str | None = None
     notify_url: str | None = field(default=None, repr=False)
     message_log_days: int = 7
     message_log_max: int = 200_000
@@ -144,6 +148,10 @@ class Settings:
             usage_soft_limit=read("USAGE_SOFT_LIMIT", parse.usd),
             usage_hard_limit=read("USAGE_HARD_LIMIT", parse.usd),
             console_users=read("CONSOLE_USERS", parse.console_users, cls.console_users),
+            console_oidc_issuer=read("CONSOLE_OIDC_ISSUER", parse.issuer),
+            console_oidc_client_id=read("CONSOLE_OIDC_CLIENT_ID", str),
+            console_oidc_client_secret=read("CONSOLE_OIDC_CLIENT_SECRET", str),
+            console_oidc_operators=read("CONSOLE_OIDC_OPERATORS", str),
             notify_url=read("NOTIFY_URL", parse.any_http_url),
             message_log_days=read("MESSAGE_LOG_DAYS", parse.at_least(0), cls.message_log_days),
             message_log_max=read("MESSAGE_LOG_MAX", parse.at_least(1), cls.message_log_max),
@@ -154,6 +162,7 @@ class Settings:
             use_sandbox=use_sandbox,
             warnings=read.warnings(),
         )
+        _require_whole_client(settings)
         if not _below(settings.usage_soft_limit, settings.usage_hard_limit):
             sentence = "USAGE_SOFT_LIMIT has no effect: it is not below USAGE_HARD_LIMIT."
             settings = replace(settings, warnings=(*settings.warnings, sentence))
@@ -172,6 +181,11 @@ class Settings:
         except BadSetting as error:
             print(f"error: {error}", file=sys.stderr)  # noqa: T201 - before logging is set up
             raise SystemExit(2) from None
+
+    @property
+    def console_has_login(self) -> bool:
+        """Whether somebody can log in to the console."""
+        return bool(self.console_users or self.console_oidc_issuer)
 
     @property
     def metrics_dir(self) -> Path:
@@ -201,6 +215,20 @@ class Settings:
     def local_url(self) -> str:
         """Return the service's base URL for callers on this machine."""
         return _base_url(_REACHED_BY_LOOPBACK.get(self.host, self.hosts[-1]), self.port)
+
+
+def _require_whole_client(settings: Settings) -> None:
+    """Raise BadSetting if a variable of the console's OpenID Connect client is set and one that it needs is not."""
+    values = {
+        "CONSOLE_OIDC_ISSUER": settings.console_oidc_issuer,
+        "CONSOLE_OIDC_CLIENT_ID": settings.console_oidc_client_id,
+        "CONSOLE_OIDC_CLIENT_SECRET": settings.console_oidc_client_secret,
+        "CONSOLE_OIDC_OPERATORS": settings.console_oidc_operators,
+    }
+    given = [name for name, value in values.items() if value]
+    for needed in ("CONSOLE_OIDC_ISSUER", "CONSOLE_OIDC_CLIENT_ID"):
+        if given and needed not in given:
+            raise BadSetting(f"{needed} is not set, and {given[0]} is. Set both, or neither.")
 
 
 def _below(lower: Decimal | None, upper: Decimal | None) -> bool:

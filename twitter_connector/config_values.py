@@ -41,6 +41,15 @@ def http_url(raw: str) -> str:
     return raw.rstrip("/")
 
 
+def issuer(raw: str) -> str:
+    """Return the address of an OpenID Connect provider. Its answers are trusted, so only loopback needs no https."""
+    url = http_url(raw)
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("an https:// URL is needed, such as https://keycloak.example.com/realms/cx")
+    return url
+
+
 def any_http_url(raw: str) -> str:
     """Return an address as it is, with its query: it may contain a secret, so no error quotes it."""
     parts = urlsplit(raw)

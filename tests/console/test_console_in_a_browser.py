@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -12,7 +13,9 @@ from werkzeug.serving import make_server
 
 from tests.chromium import ARGUMENTS, CHROMIUM
 from tests.console.conftest import ACCOUNT, PASSWORD
+from tests.console.openid_provider import running
 from tests.console.test_console_access import PAGES
+from tests.console.test_console_single_sign_on import with_provider
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
 
@@ -22,8 +25,8 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def address(services: Services) -> Iterator[str]:
+@contextmanager
+def served(services: Services) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, create_app(services.settings, services), threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -31,6 +34,12 @@ def address(services: Services) -> Iterator[str]:
     server.shutdown()
     thread.join(10)
     server.server_close()
+
+
+@pytest.fixture
+def address(services: Services) -> Iterator[str]:
+    with served(services) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +101,23 @@ def test_a_person_logs_in_reads_the_findings_and_ends_a_pause_with_the_keyboard(
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     assert complaints == []
     context.close()
+
+
+def test_a_person_comes_back_from_a_provider_of_another_site_and_is_logged_in(
+    chromium: Browser, services: Services
+) -> None:
+    # For a browser, localhost and 127.0.0.1 are two sites: it sends no Strict cookie with the way back.
+    with running("localhost") as provider, served(with_provider(services, provider)) as address:
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(f"{address}/console/messages")
+        assert Axe().run(page).violations_count == 0
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+        expect(page.get_by_text("ada.l (operator)")).to_be_visible()
+        page.get_by_role("button", name="Log out").click()
+        page.get_by_role("link", name="log out there too").click()
+        assert page.url.startswith(f"{provider.address}/logout?")
+        context.close()

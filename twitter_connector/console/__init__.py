@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def install(app: Flask, settings: Settings) -> None:
     """Add the pages to the application, if the settings turn them on."""
-    if not settings.console_users and not settings.use_sandbox:
+    if not settings.console_has_login and not settings.use_sandbox:
         return
     # Imported here: most installations start their processes without the pages.
     from . import actions, login, pages, sessions, system
@@ -22,3 +22,7 @@ def install(app: Flask, settings: Settings) -> None:
     app.register_blueprint(login.bp)
     app.register_blueprint(system.bp)
     app.register_blueprint(actions.bp)
+    if settings.console_oidc_issuer:
+        from . import single_sign_on
+
+        single_sign_on.install(app, settings)

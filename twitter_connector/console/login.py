@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request
+from math import ceil
+from typing import TYPE_CHECKING
 
+from flask import Blueprint, Response, abort, current_app, make_response, redirect, render_template, request, session
+
+from twitter_connector.errors import ConnectorError
 from twitter_connector.web.context import services
 
 from .answers import prepare
-from .links import link
-from .sessions import log_in, log_out, person, same_site
+from .links import link, own_address
+from .passwords import right_user
+from .sessions import begin, person, same_site
+
+if TYPE_CHECKING:
+    from .openid import OpenIdProvider
+
+# The extension that is the OpenIdProvider, if the settings name one.
+PROVIDER = "console_openid_provider"
 
 bp = Blueprint("console_login", __name__, url_prefix="/console")
 prepare(bp)
@@ -16,12 +27,13 @@ prepare(bp)
 
 @bp.get("/login")
 def show_login() -> Response:
-    """Show the form."""
-    if not services().settings.console_users:
+    """Show the ways to log in."""
+    if not services().settings.console_has_login:
         abort(404)
     if person() is not None:
         return _overview()
-    return make_response(render_template("login.html", wait=0, wrong=False))
+    # After the log-out of somebody who came by the provider, which may still know them.
+    return make_response(_form(logout_link=_logout_link() if request.args.get("out") else None))
 
 
 @bp.post("/login")
@@ -31,21 +43,46 @@ def send_login() -> Response:
         abort(404)
     if not same_site():
         abort(403, "Open the login page itself, and log in there.")
-    name, password = request.form.get("username", ""), request.form.get("password", "")
-    wait = log_in(name, password)
-    if wait is None:
+    user, wait = right_user(request.form.get("username", ""), request.form.get("password", ""))
+    if user is not None:
+        begin(user)
         return _overview()
-    answer = make_response(render_template("login.html", wait=round(wait + 0.5) if wait else 0, wrong=not wait))
-    answer.status_code = 429 if wait else 401
+    answer = make_response(_form(wait=ceil(wait), wrong=not wait), 429 if wait else 401)
     if wait:
-        answer.headers["Retry-After"] = str(max(1, round(wait + 0.5)))
+        answer.headers["Retry-After"] = str(ceil(wait))
     return answer
 
 
 @bp.post("/logout")
 def send_logout() -> Response:
     """End the session."""
-    return log_out()
+    by_provider = "1" if session.get("subject") else None
+    session.clear()
+    answer: Response = redirect(link("console/login", out=by_provider), 303)  # type: ignore[assignment]
+    return answer
+
+
+def _provider() -> OpenIdProvider | None:
+    return current_app.extensions.get(PROVIDER)
+
+
+def _form(*, wait: int = 0, wrong: bool = False, logout_link: str | None = None) -> str:
+    return render_template(
+        "login.html",
+        wait=wait,
+        wrong=wrong,
+        logout_link=logout_link,
+        provider=_provider(),
+        by_password=bool(services().settings.console_users),
+    )
+
+
+def _logout_link() -> str | None:
+    chosen = _provider()
+    try:
+        return chosen.logout_link(own_address("console/login")) if chosen is not None else None
+    except ConnectorError:
+        return None  # the session here has ended all the same
 
 
 def _overview() -> Response:

@@ -9,14 +9,14 @@ import hashlib
 import hmac
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache, wraps
-from typing import Any, TypeVar, cast
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from flask import Flask, Response, abort, g, redirect, request, session
-from werkzeug.security import check_password_hash, generate_password_hash
+from flask import Flask, abort, g, redirect, request, session
 
 from twitter_connector.config import ConsoleUser, Settings
 from twitter_connector.store.vault import keys_of
@@ -24,10 +24,16 @@ from twitter_connector.web.context import services
 from twitter_connector.web.forwarded import ALSO_NAMING, is_on_this_machine
 
 from .links import link
+from .passwords import proof_of, user_named
+
+if TYPE_CHECKING:
+    from .openid import Identity
 
 log = logging.getLogger(__name__)
 
 SESSION_LASTS = timedelta(hours=12)
+# Then the provider is asked again who the person is and which groups they are in.
+PROVIDER_SESSION_LASTS = timedelta(hours=1)
 VIEWER, OPERATOR = "viewer", "operator"
 # Whoever looks at the sandbox's console on loopback.
 _ANYONE = "sandbox"
@@ -37,14 +43,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Person:
-    """Who asks. role: VIEWER or OPERATOR."""
+    """Who asks. role: VIEWER or OPERATOR. subject: the id at the provider that they logged in by; "" for a password."""
 
     name: str
     role: str
+    subject: str = ""
 
     @property
     def may_act(self) -> bool:
         return self.role == OPERATOR
+
+    @property
+    def logged(self) -> dict[str, str]:
+        """The fields that name the person in the log. A name at a provider may be chosen by its owner."""
+        return {"user": self.name, **({"subject": self.subject} if self.subject else {})}
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -64,16 +76,41 @@ def install(app: Flask, settings: Settings) -> None:
     )
 
 
+def begin(user: ConsoleUser) -> None:
+    """Begin the session of somebody whose password was right."""
+    _begin(Person(user.name, user.role), proof_of(user), SESSION_LASTS)
+
+
+def begin_by_provider(identity: Identity) -> None:
+    """Begin the session of somebody who logged in at the provider."""
+    settings = services().settings
+    role = OPERATOR if identity.is_in(settings.console_oidc_operators) else VIEWER
+    if identity.groups is None:
+        log.warning("console_login_without_groups", extra={"subject": identity.subject})
+    _begin(Person(identity.name, role, identity.subject), _client_proof(settings), PROVIDER_SESSION_LASTS)
+
+
+def _begin(who: Person, proof: str, lasts: timedelta) -> None:
+    session.clear()
+    session.permanent = True
+    session.update(user=who.name, role=who.role, subject=who.subject, proof=proof)
+    session["until"] = int(time.time() + lasts.total_seconds())
+    log.info("console_login", extra={**who.logged, "role": who.role})
+
+
 def person() -> Person | None:
     """Return who is logged in, or None."""
-    users = services().settings.console_users
-    if not users:
+    settings = services().settings
+    if not settings.console_has_login:
         return Person(_ANYONE, VIEWER) if _on_this_machine() else None
-    user = _user(users, str(session.get("user", "")))
-    # Another password ends the sessions of the former one.
-    if user is None or not hmac.compare_digest(str(session.get("proof", "")), _proof(user)):
+    name, subject = str(session.get("user", "")), str(session.get("subject", ""))
+    if not name or time.time() > int(session.get("until", 0)):
         return None
-    return Person(user.name, user.role)
+    # Another password, or another client at the provider, ends the sessions of the former one.
+    if subject:
+        return Person(name, str(session["role"]), subject) if _is_proof(_client_proof(settings)) else None
+    user = user_named(settings.console_users, name)
+    return Person(user.name, user.role) if user is not None and _is_proof(proof_of(user)) else None
 
 
 def page(view: F) -> F:
@@ -83,7 +120,7 @@ def page(view: F) -> F:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         g.person = person()
         if g.person is None:
-            if not services().settings.console_users:
+            if not services().settings.console_has_login:
                 abort(404)
             return redirect(link("console/login"), 303)
         return view(*args, **kwargs)
@@ -104,7 +141,7 @@ def action(view: F) -> F:
         if not from_own_page():
             abort(403, "This request did not come from a page of the console. Load the page again, then try again.")
         names = {name: value for name, value in (*kwargs.items(), *request.form.items()) if name in _AUDITED}
-        log.info("console_action", extra={"user": g.person.name, "action": request.endpoint, **names})
+        log.info("console_action", extra={**g.person.logged, "action": request.endpoint, **names})
         return view(*args, **kwargs)
 
     return cast(F, guarded)
@@ -133,47 +170,13 @@ def csrf_token() -> str:
     return str(session["csrf"])
 
 
-def log_in(name: str, password: str) -> float | None:
-    """Begin a session if the password is right.
-
-    Return None then, and otherwise the seconds to wait before the next attempt, 0 for none. Raises StoreUnavailable.
-    """
-    svc = services()
-    wait = svc.logins.wait(name)
-    if wait:
-        log.warning("console_login_slowed", extra={"seconds": round(wait)})
-        return wait
-    user = _user(svc.settings.console_users, name)
-    # An unknown name costs the same time as a known one.
-    right = check_password_hash(user.hash if user else _nobody(), password)
-    if user is None or not right:
-        log.warning("console_login_failed", extra={"known": user is not None})
-        svc.logins.failed(name)
-        return 0.0
-    svc.logins.succeeded(name)
-    session.clear()
-    session.permanent = True
-    session["user"], session["proof"] = user.name, _proof(user)
-    log.info("console_login", extra={"user": user.name, "role": user.role})
-    return None
+def _is_proof(proof: str) -> bool:
+    return hmac.compare_digest(str(session.get("proof", "")), proof)
 
 
-def log_out() -> Response:
-    session.clear()
-    return cast(Response, redirect(link("console/login"), 303))
-
-
-@cache
-def _nobody() -> str:
-    return generate_password_hash(secrets.token_urlsafe(24), "scrypt")
-
-
-def _user(users: Sequence[ConsoleUser], name: str) -> ConsoleUser | None:
-    return next((user for user in users if hmac.compare_digest(user.name.encode(), name.encode())), None)
-
-
-def _proof(user: ConsoleUser) -> str:
-    return hashlib.sha256(f"{user.name}:{user.hash}".encode()).hexdigest()[:32]
+def _client_proof(settings: Settings) -> str:
+    parts = (settings.console_oidc_issuer, settings.console_oidc_client_id, settings.console_oidc_operators)
+    return hashlib.sha256("\n".join(part or "" for part in parts).encode()).hexdigest()[:32]
 
 
 def _session_key(key: str) -> str:
