@@ -12,6 +12,7 @@ from sandbox.control.faults_and_settings import faults_and_settings
 from sandbox.control.message_details import message_details
 from sandbox.control.records import records
 from sandbox.control.troubles import troubles
+from sandbox.control.x_chat import x_chat
 from sandbox.control.x_v2 import x_v2
 from sandbox.files.routes import files
 from sandbox.page import page
@@ -24,6 +25,9 @@ from sandbox.twitter.routes_activity import activity
 from sandbox.twitter.routes_downloads import downloads
 from sandbox.twitter.routes_messages import messages
 from sandbox.twitter.routes_uploads import uploads
+from sandbox.x_chat.routes_conversations import chats
+from sandbox.x_chat.routes_keys import chat_keys
+from sandbox.x_chat.routes_media import chat_media
 from sandbox.x_v2.routes_account_activity import account_activity
 from sandbox.x_v2.routes_lookups import lookups
 from sandbox.x_v2.routes_media import media
@@ -36,6 +40,7 @@ from sandbox.x_v2.routes_webhooks import webhooks
 
 _V1 = (accounts, activity, messages, uploads, downloads)
 _V2 = (webhooks, subscriptions, account_activity, stream, v2_messages, lookups, media, oauth2, users)
+_CHAT = (chat_keys, chats, chat_media, x_chat)
 _PAGE = (people, conversation, records, faults_and_settings, x_v2, page, troubles, message_details)
 
 
@@ -51,7 +56,7 @@ def create_app(sandbox: Sandbox) -> Flask:
     app.register_error_handler(404, _unknown_path)
     app.register_error_handler(405, _unknown_path)
     fault_middleware.install(app, sandbox)
-    for part in (*_V1, *_V2, ccm, files, *_PAGE):
+    for part in (*_V1, *_V2, *_CHAT, ccm, files, *_PAGE):
         app.register_blueprint(part)
     return app
 

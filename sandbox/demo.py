@@ -10,6 +10,8 @@ from sandbox.people import App, Directory, Token, User
 ACCOUNT_ID = "732739706"
 V2_ACCOUNT_ID = "1750214466953510912"
 CUSTOMER_ID = "210375291"
+# The version of the first X Chat keys of the account of API v2.
+V2_CHAT_KEY_VERSION = "1768236281331"
 
 _JOINED = "1326931200000"
 

@@ -12,7 +12,7 @@ from sandbox.server import caller_has_gone, reset
 from sandbox.state import Sandbox
 
 _HANG_SECONDS = 120.0
-_PARTICIPANT = re.compile(r"^/2/dm_conversations/(?:with/(\d+)|(\d+)-(\d+))/")
+_PARTICIPANT = re.compile(r"^/2/(?:dm_conversations/with|chat/conversations|dm_conversations)/(\d+)(?:-(\d+))?/")
 _TOKEN = re.compile(r'oauth_token="([^"]+)"')
 
 

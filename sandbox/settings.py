@@ -82,6 +82,10 @@ class Settings:
     # "none", "expansion" (a user) or "event" (the newest message of the page).
     lookup_sender_id: bool = True
     lookup_partial_error: str = "none"
+    # X Chat: whether an event has the change that brought its key, and the form of events: "full" or "short" (fewer
+    # fields, no filter). Both are published.
+    chat_key_changes_in_events: bool = True
+    chat_event_form: str = "full"
     # Media v2: forms of a one-shot upload that X takes.
     one_shot_forms: list[str] = field(default_factory=lambda: ["multipart", "json"])
     # OAuth 2.0: lifetimes in seconds, and what a used refresh token does: "revoke" the grant, "refuse", or "repeat"

@@ -28,6 +28,7 @@ from sandbox.twitter.limits import RateLimits
 from sandbox.twitter.mailbox import Mailbox
 from sandbox.twitter.media_store import MediaStore
 from sandbox.twitter.webhooks import Webhooks
+from sandbox.x_chat.parts import XChat
 from sandbox.x_v2.activity import V2Activity
 from sandbox.x_v2.parts import assemble
 from sandbox.x_v2.replay import Replays
@@ -69,6 +70,16 @@ class Sandbox:
         self.activity = Activity(
             self.directory, self.webhooks, self.sender, self.mailbox, self.bodies, self.v2_activity
         )
+        self.chat = XChat(
+            options.state_dir / "x-chat",
+            self.journal,
+            self.ids,
+            self.feed,
+            self.directory,
+            self.mailbox,
+            self.sender,
+            self.v2,
+        )
         self.switches = Switches(self.faults, self.directory, self.v2.credits)
         self.files = FileStore(options.state_dir / "files", self.settings)
         self.connector = Connector(options.connector_url, options.connector_token)
@@ -95,6 +106,7 @@ class Sandbox:
             part.clear()
         self.switches.clear()
         self.v2.clear()
+        self.chat.clear()
         self.desk.clear()
         self.configurations.clear()
         self.directory.clear()
@@ -103,10 +115,12 @@ class Sandbox:
         self.feed.publish("reset", {})
 
     def _restore(self) -> None:
-        for part in (self.directory, self.webhooks, self.v2, self.media, self.mailbox, self.inbox, self.desk):
+        stores = (self.directory, self.webhooks, self.v2, self.media, self.mailbox, self.chat, self.inbox, self.desk)
+        for part in stores:
             part.restore()
         demo.add_people(self.directory)
         self.activity.resume()
+        self.chat.delivery.resume()
 
     def _mention(self, screen_name: str) -> tuple[str, str, str] | None:
         user = self.directory.user_named(screen_name)

@@ -9,7 +9,8 @@ from flask import Response, jsonify, request, send_file
 from flask.typing import ResponseReturnValue
 
 from sandbox.ccm import desk, messages
-from sandbox.control.request_fields import Refusal, account_in, blueprint, body_fields, customer_in, integer
+from sandbox.control import x_chat
+from sandbox.control.request_fields import Refusal, account_in, blueprint, body_fields, customer_in, flag, integer
 from sandbox.state import Sandbox, the_sandbox
 from sandbox.twitter.dm import WEB_APP
 from sandbox.twitter.errors import TwitterError
@@ -25,6 +26,9 @@ def customer_writes() -> ResponseReturnValue:
     """Let a customer write: text, a file, a quick reply, a place."""
     sandbox, fields = the_sandbox(), body_fields()
     account, customer = account_in(fields), customer_in(fields)
+    delivery = {**sandbox.switches.delivery(), **fields}
+    if _is_encrypted(sandbox, fields, account.id, customer.id):
+        return jsonify(x_chat.write(sandbox, account, customer, fields, x_chat.delivery_of(delivery))), 201
     said: dict[str, Any] = {"text": str(fields.get("text") or "")}
     if "media_file" in request.files:
         media = _upload(sandbox, customer.id, fields.get("media_type"))
@@ -37,15 +41,14 @@ def customer_writes() -> ResponseReturnValue:
         said["initiated_via"] = initiated_via
     if not any(said.values()):
         raise Refusal("text, media_file or location is missing")
-    delivery = {**sandbox.switches.delivery(), **fields}
     dm = receive(
         sandbox,
         customer,
         account,
         said,
         times=integer(delivery, "repeat_delivery", 1),
-        swap=_flag(delivery, "swap", default=False),
-        deliver=_flag(delivery, "deliver", default=True),
+        swap=flag(delivery, "swap", default=False),
+        deliver=flag(delivery, "deliver", default=True),
     )
     return jsonify(sandbox.mailbox.show(dm)), 201
 
@@ -78,9 +81,12 @@ def customer_reads() -> ResponseReturnValue:
     """Let a customer read up to a message, or up to the account's latest."""
     sandbox, fields = the_sandbox(), body_fields()
     account, customer = account_in(fields), customer_in(fields)
+    x_chat.read(sandbox, account, customer)
     written = [dm for dm in sandbox.mailbox.between(account.id, customer.id) if dm.sender_id == account.id]
     dm_id = str(fields.get("event_id") or (written[-1].id if written else ""))
     if not dm_id:
+        if sandbox.chat.conversations.between(account.id, customer.id):
+            return "", 204
         raise Refusal("there is nothing to read")
     sandbox.mailbox.read_up_to(customer.id, account.id, dm_id)
     sandbox.activity.mark_read(customer.id, account.id, str(int(time.time() * 1000)), dm_id)
@@ -92,6 +98,8 @@ def brand_writes() -> ResponseReturnValue:
     """Let the brand answer in X's own app, not through the contact centre."""
     sandbox, fields = the_sandbox(), body_fields()
     account, customer = account_in(fields), customer_in(fields)
+    if _is_encrypted(sandbox, fields, account.id, customer.id):
+        return jsonify(x_chat.native_message(sandbox, account, customer, str(fields.get("text") or ""))), 201
     try:
         dm = send(sandbox, account, Draft(customer.id, str(fields.get("text") or "")), WEB_APP["id"])
     except TwitterError as problem:
@@ -112,7 +120,7 @@ def agent_writes() -> ResponseReturnValue:
     if fields.get("shape", "new") == "old":
         message = messages.in_old_shape(message_id, account, customer, body, now_ms)
     else:
-        encoded = _flag(fields, "encoded", default=False)
+        encoded = flag(fields, "encoded", default=False)
         message = messages.in_new_shape(message_id, account, customer, body, now_ms, encoded=encoded)
     message["header"].update(fields.get("header") or {})
     path = str(fields.get("path", "/cim-messages"))
@@ -126,6 +134,7 @@ def snapshot() -> ResponseReturnValue:
     sandbox = the_sandbox()
     account, customer = account_in(dict(request.args)), customer_in(dict(request.args))
     phone = [sandbox.mailbox.show(dm) for dm in sandbox.mailbox.between(account.id, customer.id)]
+    phone = sorted([*phone, *sandbox.chat.phone.entries(account.id, customer.id)], key=lambda dm: int(dm["id"]))
     replies = [
         desk.show(reply)
         for reply in sandbox.desk.conversation(account.id, customer.id)
@@ -142,7 +151,7 @@ def media(media_id: str) -> ResponseReturnValue:
     upload = sandbox.media.get(media_id)
     if upload is None or not sandbox.media.path(upload).exists():
         raise Refusal("there is no such upload", 404)
-    if _flag(dict(request.args), "uploaded", default=False):
+    if flag(dict(request.args), "uploaded", default=False):
         return send_file(sandbox.media.path(upload).resolve(), mimetype=upload.mime, conditional=True)
     return send_file(sandbox.media.shown(upload).resolve(), mimetype=upload.shown_mime, conditional=True)
 
@@ -179,6 +188,10 @@ def _location(asked_for: Any) -> dict[str, Any]:
     return {"type": "shared_coordinate", "shared_coordinate": {"coordinates": point}}
 
 
-def _flag(fields: dict[str, Any], name: str, default: bool) -> bool:
-    value = fields.get(name, default)
-    return value.lower() == "true" if isinstance(value, str) else bool(value)
+def _is_encrypted(sandbox: Sandbox, fields: dict[str, Any], account_id: str, customer_id: str) -> bool:
+    """Whether a message is one of X Chat: as X decides, or as `encrypted` asks."""
+    possible = sandbox.chat.is_encrypted(account_id, customer_id)
+    asked = flag(fields, "encrypted", default=possible)
+    if asked and not possible:
+        raise Refusal("encrypted: X Chat is not on for this customer and this account", 409)
+    return asked

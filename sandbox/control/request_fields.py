@@ -7,6 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from sandbox.people import User
 from sandbox.state import the_sandbox
+from sandbox.x_chat.library import LibraryMissing
+from sandbox.x_v2.problems import Problem
 
 
 class Refusal(Exception):
@@ -33,6 +35,14 @@ def blueprint(name: str) -> Blueprint:
     @made.errorhandler(Refusal)
     def refused(problem: Refusal) -> ResponseReturnValue:
         return jsonify(error=str(problem)), problem.status
+
+    @made.errorhandler(Problem)
+    def refused_by_x(problem: Problem) -> ResponseReturnValue:
+        return jsonify(error=f"X refused: {problem.body}"), 409
+
+    @made.errorhandler(LibraryMissing)
+    def library_missing(problem: LibraryMissing) -> ResponseReturnValue:
+        return jsonify(error=str(problem)), 503
 
     return made
 
@@ -88,3 +98,9 @@ def integer(fields: dict[str, Any], name: str, default: int) -> int:
 def query_integer(name: str, default: int = 0) -> int:
     """Return a whole number of the query."""
     return integer(dict(request.args), name, default)
+
+
+def flag(fields: dict[str, Any], name: str, default: bool) -> bool:
+    """Return a yes or no of the body; a form has it as text."""
+    value = fields.get(name, default)
+    return value.lower() == "true" if isinstance(value, str) else bool(value)

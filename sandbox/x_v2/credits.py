@@ -9,6 +9,7 @@ from sandbox.x_v2.problems import Problem, problem
 
 PRICES = {
     "dm_received": 0.010,
+    "chat_received": 0.010,
     "dm_read": 0.010,
     "dm_sent": 0.015,
     "user_read": 0.010,
