@@ -1,6 +1,6 @@
 """How long X counts a post, and a long text in posts of the length that X takes.
 
-X counts by weight: 1 for a letter of most alphabets, 2 for any other character and for an emoji of several, 23 for a link.
+X counts by weight: 1 for a letter of most alphabets, 2 for any other character and for an emoji, 23 for a link.
 https://docs.x.com/fundamentals/counting-characters
 """
 
