@@ -76,6 +76,7 @@ from twitter_connector.store.app_sends import AppSends
 from twitter_connector.store.chat_notices import ChatNotices
 from twitter_connector.store.conversations import Conversations
 from twitter_connector.store.enquiries import Enquiries
+from twitter_connector.store.group_work import GroupWork
 from twitter_connector.store.heartbeats import Heartbeats
 from twitter_connector.store.installation import Installation
 from twitter_connector.store.locks import Locks
@@ -119,6 +120,7 @@ class Services:
     challenge: OwnChallenge
     waiting: WaitingConversations
     logins: Logins
+    group_work: GroupWork
     notifications: Notifications | None
     accounts: Accounts
     dead_letters: DeadLetters
@@ -261,6 +263,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         challenge=challenge,
         waiting=WaitingConversations(client),
         logins=Logins(client),
+        group_work=GroupWork(client),
         notifications=_notifications(settings, http_client, accounts),
         redis=client,
         clock=clock,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from http.cookies import SimpleCookie
 
@@ -23,6 +24,9 @@ PAGES = [
     "/console/messages",
     "/console/messages/1",
     "/console/dead-letters",
+    "/console/dead-letters/a0",
+    "/console/dead-letters/group",
+    "/console/dead-letters/work/w",
     "/console/usage",
     "/console/system",
 ]
@@ -39,10 +43,16 @@ ACTIONS = [
 ]
 
 
+def example(rule: str) -> str:
+    """Return a path of a route."""
+    values = {"account_id": ACCOUNT.id, "any_id": "1", "letter_id": "a0", "work_id": "w"}
+    return re.sub(r"<(\w+)>", lambda name: values[name[1]], rule)
+
+
 def rules(services: Services) -> set[tuple[str, str]]:
     app = create_app(services.settings, services)
     return {
-        (method, rule.rule.replace("<account_id>", ACCOUNT.id).replace("<any_id>", "1"))
+        (method, example(rule.rule))
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
         if rule.rule.startswith("/console") and method in ("GET", "POST")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -50,18 +51,80 @@ def test_a_customers_message_is_found_and_its_journey_shown_without_its_text(
     assert "since" in operator.get("/console/messages?since=yesterdayish").text
 
 
-def test_dead_letters_are_replayed_and_discarded_one_by_one_or_by_reason(services: Services, operator: Browser) -> None:
-    for number in range(3):
-        dead_letter(services, f"a{number}", "ccm_url_wrong")
+def work_done(operator: Browser, path: str, **group: str) -> str:
+    """Begin work on a group and return its page after it has ended."""
+    answer = operator.act(path, group="1", **group)
+    assert answer.status_code == 303, answer.text
+    work = operator.client.application.extensions["console_group_work"]
+    work.join(30)
+    assert not work.is_alive()
+    return operator.get("/console/" + answer.location.split("console/", 1)[1]).text
+
+
+def test_a_dead_letter_is_shown_without_its_text_and_replayed_or_discarded(
+    services: Services, operator: Browser
+) -> None:
+    dead_letter(services, "a0", "ccm_url_wrong")
     dead_letter(services, "b", "recipient_closed")
     shown = operator.get("/console/dead-letters?reason=recipient_closed").text
-    assert "ccm_url_wrong</a> (3)" in shown
-    assert "secret text" not in shown
+    assert "<strong>1</strong> <code>ccm_url_wrong</code>" in shown
+    assert "/dead-letters/b" in shown
+    assert "/dead-letters/a0" not in shown
+    one = operator.get("/console/dead-letters/a0").text
+    assert {"ccm_url_wrong", "Correct CCM_URL.", CUSTOMER, "ma0"} <= set(re.findall(r"[\w. ]+", one))
+    assert "secret text" not in shown + one
     assert operator.said(operator.act("/console/dead-letters/replay", letter_id="a0")) == "1 replayed."
-    assert operator.said(operator.act("/console/dead-letters/replay", reason="ccm_url_wrong")) == "2 replayed."
-    assert operator.said(operator.act("/console/dead-letters/discard", reason="recipient_closed")) == "1 discarded."
+    assert "gone already" in operator.said(operator.act("/console/dead-letters/replay", letter_id="a0"))
+    assert operator.said(operator.act("/console/dead-letters/discard", letter_id="b")) == "1 discarded."
     assert services.dead_letters.count() == 0
     assert operator.act("/console/dead-letters/discard").status_code == 400
+    assert operator.get("/console/dead-letters/b").status_code == 404
+    assert operator.get("/console/dead-letters?direction=up").status_code == 400
+
+
+def test_a_group_is_previewed_then_replayed_or_discarded_with_its_progress(
+    services: Services, operator: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for number in range(60):
+        dead_letter(services, f"a{number}", "ccm_url_wrong")
+    dead_letter(services, "b", "recipient_closed")
+    preview = operator.get("/console/dead-letters/group?reason=ccm_url_wrong").text
+    assert "60 dead letters" in preview
+    assert "60 inbound" in preview
+    assert "Replay 60" in preview
+    assert "secret text" not in preview
+    page = work_done(operator, "/console/dead-letters/replay", reason="ccm_url_wrong")
+    assert "60 of 60: 60 replayed." in page
+    assert "Done." in page
+    assert "hx-get" not in page
+    assert services.dead_letters.count() == 1
+    assert "none" in operator.get("/console/dead-letters/group?reason=ccm_url_wrong").text
+    # Another customer's are not touched; an empty filter is everybody's.
+    assert "0 of 0" in work_done(operator, "/console/dead-letters/discard", customer_id="7")
+    assert "1 of 1: 1 discarded." in work_done(operator, "/console/dead-letters/discard")
+    assert services.dead_letters.count() == 0
+    logged = [record.__dict__ for record in caplog.records if record.message == "console_group_done"]
+    assert [(line["verb"], line["changed"]) for line in logged] == [("replay", 60), ("discard", 0), ("discard", 1)]
+
+
+def test_progress_is_shown_while_the_work_goes_on_and_says_so_if_its_process_has_ended(
+    services: Services, viewer: Browser
+) -> None:
+    work = services.group_work.begin("replay", "all", 200)
+    services.group_work.step(work, 50, 49)
+    page = viewer.get(f"/console/dead-letters/work/{work}").text
+    assert 'value="50"' in page
+    assert "50 of 200: 49 replayed, 1 were gone already." in page
+    assert "Load again" in page
+    assert 'hx-trigger="every 1s"' in page
+    polled = viewer.get(f"/console/dead-letters/work/{work}", headers={"HX-Request": "true"}).text
+    assert polled.startswith('<div id="progress"')
+    services.redis.hset(f"tc:group-work:{work}", "at", "1000000000")
+    page = viewer.get(f"/console/dead-letters/work/{work}").text
+    assert "It stopped. The process that did it has ended." in page
+    assert "hx-get" not in page
+    assert viewer.get("/console/dead-letters/work/unknown").status_code == 404
 
 
 def test_a_pause_is_shown_and_ended(services: Services, operator: Browser) -> None:

@@ -49,6 +49,8 @@ ENQUIRIES_MAX = 50
 # before for minutes, or for hours by its older documentation.
 # How long the wrong passwords of a name of the console are counted.
 LOGIN_SECONDS = 3600
+# How long the progress of a group of dead letters can be looked at.
+GROUP_WORK_SECONDS = 3600
 RETIRED_SECONDS = 86400
 # Which DM belongs to which CIM message, for read receipts. Customers rarely read older messages for the first time.
 SENT_SECONDS = 7 * 86400
@@ -108,6 +110,7 @@ APP_SENDS = PREFIX + "app-sends:{app}"  # HASH limit, remaining, began, reset (m
 BILLED = PREFIX + "billed:{account}:{day}:{kind}"  # SET of ids that a look-up returned on this day
 LOCK = PREFIX + "chore:{chore}"  # lock: one replica at a time
 LOGIN = PREFIX + "login:{name}"  # number of wrong passwords of a name of the console, and a mark while it waits
+GROUP_WORK = PREFIX + "group-work:{id}"  # HASH: progress of replaying or discarding a group of dead letters
 WORKERS = PREFIX + "workers"  # ZSET worker name -> ms of its last heartbeat
 PULLED = PREFIX + "pulled:{account}"  # CCM was asked for the account's configuration lately
 ENQUIRIES = PREFIX + "pulled-unknown"  # HASH account id -> until (ms), space, state: result of asking CCM about it

@@ -56,10 +56,8 @@ def list_them(
 def _matching(
     svc: Services, direction: str | None, account_id: str | None, customer_id: str | None, reason: str | None
 ) -> Iterator[DeadLetter]:
-    """Yield the dead letters that match every given filter, the newest first."""
-    for letter in svc.dead_letters.newest(_directions.get(direction or ""), account_id, reason):
-        if customer_id is None or letter.customer_id == customer_id:
-            yield letter
+    """Return the dead letters that match every given filter, the newest first."""
+    return svc.dead_letters.newest(_directions.get(direction or ""), account_id, reason, customer_id)
 
 
 @dead_letters.command("show")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, session
 from marshmallow import ValidationError
@@ -11,8 +10,7 @@ from marshmallow import ValidationError
 from twitter_connector.accounts.registration_request import load_registration
 from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.model.account import Account
-from twitter_connector.model.work import DeadLetter, Direction
-from twitter_connector.queue.replay import replay
+from twitter_connector.model.work import Direction
 from twitter_connector.web.context import services
 
 from .answers import prepare
@@ -23,8 +21,6 @@ bp = Blueprint("console_actions", __name__, url_prefix="/console")
 
 prepare(bp)
 
-# One click replays or discards at most so many, so that it ends.
-LETTERS_MAX = 1_000
 # The keys of the configuration guide, in its order.
 REGISTRATION_FIELDS = (
     "API-KEY", "API-KEY-SECRET", "ACCESS-TOKEN", "ACCESS-TOKEN-SECRET", "WEBHOOK-URL", "ENVIRONMENT-NAME", "INBOUND",
@@ -110,33 +106,6 @@ def try_now() -> Response:
     services().lanes.resume(direction, account.id)
     services().lanes.end_waits(account.id)
     return _back("console/waiting", "What waits is tried now.")
-
-
-@bp.post("/dead-letters/replay")
-@action
-def replay_letters() -> Response:
-    """Replay one dead letter, or all of a reason."""
-    svc = services()
-    letters = sorted(_letters(), key=lambda letter: (letter.accepted_at, letter.entry_id))
-    return _back("console/dead-letters", f"{replay(letters, svc.lanes)} replayed.")
-
-
-@bp.post("/dead-letters/discard")
-@action
-def discard_letters() -> Response:
-    """Delete one dead letter, or all of a reason."""
-    svc = services()
-    return _back("console/dead-letters", f"{sum(svc.dead_letters.discard(x.id) for x in _letters())} discarded.")
-
-
-def _letters() -> list[DeadLetter]:
-    svc, letter_id, reason = services(), request.form.get("letter_id"), request.form.get("reason")
-    if letter_id:
-        letter = svc.dead_letters.get(letter_id)
-        return [letter] if letter else []
-    if not reason:
-        abort(400, "Name a dead letter or a reason.")
-    return list(islice(svc.dead_letters.newest(reason=reason), LETTERS_MAX))
 
 
 def _fields() -> dict[str, str]:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from itertools import islice
 from typing import Any
 
 from flask import Blueprint, abort, current_app, g, render_template, request
@@ -125,19 +124,6 @@ def message(any_id: str) -> str:
     if found is None:
         abort(404, "The message log has no message with this id.")
     return render_template("message.html", message=found.with_journey())
-
-
-@bp.get("/dead-letters")
-@page
-def dead_letters() -> str:
-    """Show the dead letters by reason, and the newest of one reason."""
-    svc, reason = services(), request.args.get("reason") or None
-    newest = list(islice(svc.dead_letters.newest(), 5_000))
-    counts: dict[str, int] = {}
-    for letter in newest:
-        counts[letter.reason] = counts.get(letter.reason, 0) + 1
-    rows = [letter.shown() for letter in newest if reason in (None, letter.reason)][:ROWS]
-    return render_template("dead_letters.html", rows=rows, counts=counts, reason=reason)
 
 
 @bp.get("/usage")

@@ -33,7 +33,11 @@ class DeadLetters:
             return int(self._client.zcard(keys.DEAD))
 
     def newest(
-        self, direction: Direction | None = None, account_id: str | None = None, reason: str | None = None
+        self,
+        direction: Direction | None = None,
+        account_id: str | None = None,
+        reason: str | None = None,
+        customer_id: str | None = None,
     ) -> Iterator[DeadLetter]:
         """Yield the dead letters that match, the latest failure first."""
         start = 0
@@ -49,6 +53,7 @@ class DeadLetters:
                     (direction is None or letter.direction is direction)
                     and (account_id is None or letter.account_id == account_id)
                     and (reason is None or letter.reason == reason)
+                    and (customer_id is None or letter.customer_id == customer_id)
                 )
                 if fits:
                     yield letter

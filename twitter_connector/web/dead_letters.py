@@ -101,8 +101,7 @@ def discard(letter_id: str) -> Response:
 
 def _matching(query: dict[str, Any]) -> Iterator[DeadLetter]:
     direction = _directions[query["direction"]] if query["direction"] else None
-    letters = services().dead_letters.newest(direction, query["account_id"], query["reason"])
-    return (x for x in letters if query["customer_id"] in (None, x.customer_id))
+    return services().dead_letters.newest(direction, query["account_id"], query["reason"], query["customer_id"])
 
 
 def _mark(letter: DeadLetter) -> str:
