@@ -6,21 +6,31 @@ BIN := $(VENV)/bin
 # Most tests of the running service wait rather than compute. 0 runs everything in one process, and shows the order.
 TEST_PROCESSES ?= 4
 STAMP := $(VENV)/.installed
+# The library of X Chat is apart from the other locks: not every machine has a wheel of it, and the service runs without it.
+XCHAT_LOG := $(VENV)/xchat.log
+INSTALL_XCHAT = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+  -r requirements-xchat.lock 2>$(XCHAT_LOG)
+XCHAT_MISSING := The library of X Chat could not be installed: there is no wheel for this machine, or no package index was reached \
+  ($(XCHAT_LOG)). Everything but encrypted messages works. `make xchat` tries again.
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
-install: $(STAMP) ## create .venv and install the exact versions of both locks
+install: $(STAMP) ## create .venv and install the exact versions of the locks
 
-$(STAMP): requirements.lock requirements-dev.lock setup.cfg pyproject.toml
+$(STAMP): requirements.lock requirements-dev.lock requirements-xchat.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements.lock -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(INSTALL_XCHAT) || echo '$(XCHAT_MISSING)'
 	@# Some environments forbid Python to keep compiled modules. Every process would then compile the project again.
 	$(BIN)/python -m compileall -q twitter_connector workers sandbox
 	@touch $(STAMP)
+
+xchat: $(STAMP) ## install the library of X Chat, where there is a wheel of it
+	@$(INSTALL_XCHAT) || { echo '$(XCHAT_MISSING)'; exit 1; }
 
 run: $(STAMP) ## start everything in the foreground (Ctrl-C stops it)
 	@exec $(BIN)/twitter-connector up
@@ -44,7 +54,8 @@ audit: $(STAMP) ## look every locked package up in the public list of known vuln
 	@test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && \
 	  $(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; } || \
 	  { echo "audit: pip-audit could not be installed, which needs the network. Nothing was looked up."; exit 1; }
-	@$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock --requirement requirements-dev.lock || \
+	@$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock --requirement requirements-dev.lock \
+	  --requirement requirements-xchat.lock || \
 	  { echo "audit: failed. A table above lists vulnerable packages; without one, the public list was not reached."; exit 1; }
 
 # What the image installs, and nothing of the tools: the list is made from an environment of its own.
@@ -78,11 +89,13 @@ UPGRADE ?= --upgrade
 COMPILE = $(BIN)/uv pip compile --quiet --universal $(UPGRADE) --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command "make lock" --python-version 3.11
 
-lock: $(STAMP) ## write the newest allowed versions into requirements.lock (what runs) and requirements-dev.lock (the rest)
+WITHOUT_LOCKED = $$(sed -nE 's/^([a-zA-Z0-9._-]+)==.*/--no-emit-package \1/p' requirements.lock)
+
+lock: $(STAMP) ## write the newest allowed versions into requirements.lock (what runs), -dev.lock (the rest) and -xchat.lock
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) setup.cfg -o requirements.lock
-	$(COMPILE) --extra dev setup.cfg -c requirements.lock -o requirements-dev.lock \
-	  $$(sed -nE 's/^([a-zA-Z0-9._-]+)==.*/--no-emit-package \1/p' requirements.lock)
+	$(COMPILE) --extra dev setup.cfg -c requirements.lock -o requirements-dev.lock $(WITHOUT_LOCKED)
+	$(COMPILE) --extra xchat setup.cfg -c requirements.lock -o requirements-xchat.lock $(WITHOUT_LOCKED)
 
 MANIFESTS := deploy/kubernetes
 INDENT = sed 's/^\(.\)/    \1/'
@@ -98,4 +111,4 @@ manifests: ## write alarms and dashboard into the manifests of deploy/kubernetes
 clean: ## remove .venv and caches, keep var/
 	rm -rf $(VENV) .venv-newest *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help install run test test-fast bench chaos fuzz audit sbom image-digests lint format lock manifests clean
+.PHONY: help install xchat run test test-fast bench chaos fuzz audit sbom image-digests lint format lock manifests clean

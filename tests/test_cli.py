@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from tests.tree import ROOT, environment
 from twitter_connector.cli import main
+from twitter_connector.commands import run
 
 # They run a process, print a key, or are told of in docs/security.md alone.
 WITHOUT_JSON = {"up", "web", "worker", "beat", "broker", "credentials new-key", "credentials check"} | {
@@ -70,6 +71,17 @@ def test_what_starts_processes_and_probes_imports_no_services(module: str, tmp_p
     env = environment(VAR_DIR=str(tmp_path), CCM_URL="http://127.0.0.1:9/ccm")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(("installed", "says"), [(True, False), (False, True)])
+def test_up_says_that_the_library_of_x_chat_is_missing(
+    installed: bool, says: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "find_spec", lambda name: object() if installed else None)
+    monkeypatch.setattr(run.Supervisor, "run", lambda self: 0)
+    done = CliRunner().invoke(main, ["up"])
+    assert done.exit_code == 0, done.output
+    assert ("the package chatxdk is not installed" in done.output) is says
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many"])

@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 from typing import Any
 
-MISSING = "X Chat needs the package chatxdk 0.5.2, which is not installed. Run `make xchat`, then start again."
+MISSING = "X Chat needs the package chatxdk, which is not installed. Run `make xchat`, then start again."
 
 
 class LibraryMissing(Exception):

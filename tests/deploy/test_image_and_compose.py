@@ -121,3 +121,14 @@ def test_processes_with_equal_numbers_on_two_hosts_count_in_files_of_their_own(t
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(tmp_path))  # type: ignore[no-untyped-call]
     assert registry.get_sample_value("twitter_connector_native_replies_total") == 2
+
+
+def test_the_lock_of_x_chat_pins_what_the_extra_names_and_the_image_takes_both_on_demand() -> None:
+    extra = re.search(r"^xchat =\n    chatxdk ==([\d.]+)$", (ROOT / "setup.cfg").read_text("utf-8"), re.MULTILINE)
+    assert extra is not None
+    lock = (ROOT / "requirements-xchat.lock").read_text("utf-8")
+    assert re.findall(r"^(\S+) \\\n    --hash=sha256:", lock, re.MULTILINE) == [f"chatxdk=={extra[1]}"]
+    image = (DEPLOY / "Dockerfile").read_text("utf-8")
+    assert "ARG XCHAT=false" in image
+    assert "requirements-xchat.lock" in image
+    assert "!requirements-xchat.lock" in (DEPLOY / "Dockerfile.dockerignore").read_text("utf-8")

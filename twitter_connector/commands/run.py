@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from importlib.util import find_spec
 
 import click
 
@@ -22,6 +23,8 @@ from .environment import fail, out, settings
 @click.command()
 def up() -> None:
     """Start everything in the foreground: embedded broker, web, worker, scheduler, sandbox."""
+    if find_spec("chat_xdk") is None:
+        out("X Chat: the package chatxdk is not installed, so encrypted messages cannot be read (docs/x-chat.md)")
     try:
         status = Supervisor(settings(), out).run()
     except embedded_broker.NoBroker as error:
