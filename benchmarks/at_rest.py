@@ -55,7 +55,12 @@ def main() -> None:
         for name in ("REDIS_URL", "CCM_URL"):
             env.pop(name, None)
         process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("twitter-connector")), "up"], env=env, stdout=subprocess.PIPE, text=True
+            [str(Path(sys.executable).with_name("twitter-connector")), "up"],
+            env=env,
+            stdout=subprocess.PIPE,
+            # The log costs what its reader makes of it: here it is not written to a disk.
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         try:
             assert process.stdout is not None
