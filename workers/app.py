@@ -40,7 +40,12 @@ settings = Settings.from_env_or_exit()
 app: Celery = celery_app(settings, patient=True)
 app.conf.update(
     include=["workers.tasks"],
-    task_queues={name: {"exchange": name, "routing_key": name} for name in (*QUEUES.values(), UPKEEP_QUEUE)},
+    task_queues={
+        **{name: {"exchange": name, "routing_key": name} for name in QUEUES.values()},
+        # Without acknowledgements, which are writes to the broker's disk: what a dying worker loses of this queue comes
+        # again within a minute, or when its successor starts.
+        UPKEEP_QUEUE: {"exchange": UPKEEP_QUEUE, "routing_key": UPKEEP_QUEUE, "no_ack": True},
+    },
     # Threads: every delivery waits for another side's answer.
     worker_pool="threads",
     worker_concurrency=settings.worker_concurrency,
