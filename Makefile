@@ -35,6 +35,9 @@ xchat: $(STAMP) ## install the library of X Chat, where there is a wheel of it
 run: $(STAMP) ## start everything in the foreground (Ctrl-C stops it)
 	@exec $(BIN)/twitter-connector up
 
+# Tests may keep their compiled modules too: every process imports all of them, and compiling takes longer than that.
+test test-fast: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(STAMP) ## run the whole test suite
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 

@@ -7,6 +7,39 @@ import pytest
 from flask import Flask
 from tree import Tree, can_look_at_processes, running_tree
 
+# The files whose tests take longest, the longest first. Processes take file after file, so a long one comes early.
+LONG_FILES = (
+    "tests/integration/test_lifecycle.py",
+    "tests/integration/test_ordinary_commands.py",
+    "tests/outages/test_replicas.py",
+    "tests/integration/test_v2_oauth2.py",
+    "tests/outages/test_webhook_repair.py",
+    "tests/sandbox/test_page.py",
+    "tests/upgrade/test_a_broker_of_0_1_0.py",
+    "tests/integration/test_registration.py",
+    "tests/integration/test_chaos.py",
+    "tests/outages/test_broker_away.py",
+    "tests/security/test_planted_secrets.py",
+    "tests/integration/test_changes_under_traffic.py",
+    "tests/integration/test_relay.py",
+    "tests/outages/test_broker_data_lost.py",
+    "tests/integration/test_v2_kills.py",
+    "tests/outages/test_ages_and_replay.py",
+    "tests/queue/test_a_broker_whose_clock_steps.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put long files first, then the others that start the service, then the rest."""
+    places = {name: place for place, name in enumerate(LONG_FILES)}
+
+    def place(item: pytest.Item) -> int:
+        rest = len(places) + (item.get_closest_marker("integration") is None)
+        return places.get(item.nodeid.partition("::")[0], rest)
+
+    items.sort(key=place)
+
 
 def _needs_processes() -> None:
     if not can_look_at_processes():

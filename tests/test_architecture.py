@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -153,9 +154,14 @@ def package_of(module: str) -> str:
     return inner if inner in PURE_MODULES else (parts[0] if parts else "")
 
 
+@cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
 def imports_of(path: Path) -> Iterator[Import]:
     package = own_name(path) if path.name == "__init__.py" else own_name(path).rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(path, node.lineno, alias.name)
@@ -177,19 +183,26 @@ def is_module(name: str) -> bool:
     )
 
 
-ALL = [found for path in FILES for found in imports_of(path)]
-OURS = [i for i in ALL if i.module.split(".")[0] in PACKAGES]
+@cache
+def all_imports() -> list[Import]:
+    return [one for path in FILES for one in imports_of(path)]
+
+
+@cache
+def our_imports() -> list[Import]:
+    """Return the imports of our own modules."""
+    return [i for i in all_imports() if i.module.split(".")[0] in PACKAGES]
 
 
 def test_there_is_something_to_read() -> None:
     assert len(FILES) > 50
-    assert len(OURS) > 200
+    assert len(our_imports()) > 200
 
 
 def steps_of(package: str) -> set[str]:
     """Return the imports of a package that its rule forbids, as "module -> module"."""
     steps = set()
-    for found in OURS:
+    for found in our_imports():
         if package_of(own_name(found.path)) != package:
             continue
         target, inner = package_of(found.module), ".".join(found.module.split(".")[1:3])
@@ -215,13 +228,21 @@ def test_every_file_is_in_a_package_the_table_knows() -> None:
 @pytest.mark.parametrize("package", sorted(FROM_OUTSIDE), ids=lambda r: r or "the package itself")
 def test_a_package_uses_only_its_own_libraries(package: str) -> None:
     allowed = set(sys.stdlib_module_names) | set(PACKAGES) | FROM_OUTSIDE[package]
-    steps = [str(i) for i in ALL if package_of(own_name(i.path)) == package and i.module.split(".")[0] not in allowed]
+    steps = [
+        str(i)
+        for i in all_imports()
+        if package_of(own_name(i.path)) == package and i.module.split(".")[0] not in allowed
+    ]
     assert steps == []
 
 
 def test_the_package_never_imports_the_workers_or_the_sandbox() -> None:
-    steps = [str(i) for i in ALL if own_name(i.path).startswith("twitter_connector") and i.module.startswith("workers")]
-    steps += [str(i) for i in ALL if i.module.split(".")[0] in ("sandbox", "tests", "benchmarks")]
+    steps = [
+        str(i)
+        for i in all_imports()
+        if own_name(i.path).startswith("twitter_connector") and i.module.startswith("workers")
+    ]
+    steps += [str(i) for i in all_imports() if i.module.split(".")[0] in ("sandbox", "tests", "benchmarks")]
     assert steps == []
 
 
@@ -234,7 +255,7 @@ def test_the_sandbox_imports_neither_package() -> None:
 def test_the_edges_never_import_one_another() -> None:
     edges = {"twitter", "cim", "queue", "store", "media"}
     steps = []
-    for found in OURS:
+    for found in our_imports():
         one, other = package_of(own_name(found.path)).split(".")[0], package_of(found.module).split(".")[0]
         if one in edges and other in edges and one != other:
             steps.append(str(found))
@@ -251,7 +272,7 @@ def flavour_of(module: str) -> str:
 def test_a_flavours_folder_is_imported_by_flavours_alone_and_imports_no_other() -> None:
     strangers = {
         f"{own_name(i.path)} -> {i.module}"
-        for i in OURS
+        for i in our_imports()
         if flavour_of(i.module)
         and flavour_of(own_name(i.path)) != flavour_of(i.module)
         and own_name(i.path) != "twitter_connector.twitter.flavours"
@@ -266,17 +287,16 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert vague == set()
 
 
-def calls(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line, dotted name) of everything that is called, as far as it has a plain name."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Call):
-            yield node.lineno, ast.unparse(node.func)
+@cache
+def calls(path: Path) -> list[tuple[int, str]]:
+    """Return (line, dotted name) of everything that is called, as far as it has a plain name."""
+    return [(node.lineno, ast.unparse(node.func)) for node in nodes_of(path) if isinstance(node, ast.Call)]
 
 
 def test_only_config_touches_the_environment() -> None:
     touching = []
     for path in [*FILES, ROOT / "wsgi.py"]:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes_of(path):
             named = isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv", "putenv")
             of_os = named and isinstance(node, ast.Attribute) and ast.unparse(node.value) == "os"
             imported = (
@@ -321,7 +341,7 @@ def test_clients_are_constructed_in_one_place(maker: str) -> None:
 def test_the_web_makes_no_outgoing_request_of_its_own() -> None:
     steps = [
         str(i)
-        for i in ALL
+        for i in all_imports()
         if package_of(own_name(i.path)) == "web"
         and i.module.split(".")[0] in ("requests", "urllib", "urllib3", "http", "socket")
         and i.module not in ("urllib.parse", "http")
@@ -346,7 +366,7 @@ def test_the_pure_packages_know_neither_clock_nor_chance_nor_network() -> None:
     }
     steps = [
         str(i)
-        for i in ALL
+        for i in all_imports()
         if package_of(own_name(i.path)) in ("messages", "model", *PURE_MODULES) and i.module.split(".")[0] in impure
     ]
     for path in FILES:
@@ -378,7 +398,7 @@ def test_inside_a_package_imports_are_relative_so_that_a_step_outside_is_seen_in
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in FILES
         if folder(path) != "twitter_connector" and path.suffix == ".py"
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes_of(path)
         if isinstance(node, ast.ImportFrom) and not node.level and f"{node.module}.".startswith(f"{folder(path)}.")
     ]
     assert strangers == []
@@ -388,7 +408,7 @@ def test_no_dependency_is_declared_that_nothing_imports() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     declared = re.findall(r"^[A-Za-z0-9_-]+", config["options"]["install_requires"], re.MULTILINE)
-    imported = {i.module.split(".")[0] for i in ALL}
+    imported = {i.module.split(".")[0] for i in all_imports()}
     assert declared
     assert [name for name in declared if name.replace("-", "_") not in imported] == []
 

@@ -11,6 +11,7 @@ import re
 import subprocess
 import tokenize
 from collections.abc import Iterator
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pytest
@@ -118,14 +119,20 @@ def tracked() -> list[Path]:
     ]
 
 
+@cache
 def words_of(name: str) -> set[str]:
     """Return the words of an identifier in lower case, split at underscores and capitals."""
     return {word.lower() for part in name.split("_") for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", part)}
 
 
+@lru_cache(maxsize=1)
+def tokens_of(source: str) -> list[tokenize.TokenInfo]:
+    return list(tokenize.generate_tokens(io.StringIO(source).readline))
+
+
 def names_in(source: str) -> Iterator[tuple[int, int, str]]:
     """Yield line, column and identifier of each name in Python source. Lines start at 1."""
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    for token in tokens_of(source):
         if token.type == tokenize.NAME:
             yield *token.start, token.string
 
@@ -133,7 +140,7 @@ def names_in(source: str) -> Iterator[tuple[int, int, str]]:
 def text_in(source: str) -> str:
     """Return Python source with its comments and strings in their places, and spaces instead of code."""
     lines = [" " * len(line) for line in source.splitlines()]
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    for token in tokens_of(source):
         if token.type in _TEXT_TOKENS:
             row, column = token.start
             for number, part in enumerate(token.string.splitlines(), start=row - 1):

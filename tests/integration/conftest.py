@@ -10,9 +10,9 @@ from tests.integration.conversations import Account, Conversation
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test below this folder as one that starts the service."""
-    here = Path(__file__).parent
+    here = f"{Path(__file__).parent}/"
     for item in items:
-        if here in item.path.parents:
+        if str(item.path).startswith(here):
             item.add_marker(pytest.mark.integration)
 
 

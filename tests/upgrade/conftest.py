@@ -16,9 +16,9 @@ COMMIT_OF_0_1_0 = "0b309d26b8a22ed59163a6aeebf68d552286179f"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test below this folder as one that starts the service."""
-    here = Path(__file__).parent
+    here = f"{Path(__file__).parent}/"
     for item in items:
-        if here in item.path.parents:
+        if str(item.path).startswith(here):
             item.add_marker(pytest.mark.integration)
 
 
