@@ -226,6 +226,8 @@ class FakeTwitter:
         self.typed_to: list[str] = []
         self.before_send: Callable[[], None] = lambda: None
         self._next_id = 1_750_000_000_000_000_000
+        # By how much our clock is ahead of its own.
+        self.sent_ahead = timedelta()
 
     def fail_next(self, *errors: Exception) -> None:
         self.failures += errors
@@ -238,7 +240,9 @@ class FakeTwitter:
         if self.failures:
             raise self.failures.pop(0)
         self._next_id += 1
-        self.sent.append(Sent(self._account_id, recipient_id, step, str(self._next_id), self._clock()))
+        self.sent.append(
+            Sent(self._account_id, recipient_id, step, str(self._next_id), self._clock() - self.sent_ahead)
+        )
         if self.swallowed:
             raise self.swallowed.pop(0)
         return str(self._next_id)

@@ -1,9 +1,12 @@
 /* Adds an offset to the clock of a process, so that a test can step it. Steady clocks stay as they are.
-   CLOCK_OFFSET_FILE: eight bytes, the offset in microseconds. It counts from the moment it is written. */
+   CLOCK_OFFSET_FILE: eight bytes, the offset in microseconds. It counts from the moment it is written.
+   CLOCK_OFFSET_ONLY: the end of the name of the only program that it is for; without it, it is for any. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <time.h>
@@ -14,7 +17,9 @@ static const volatile long long *offset = &zero;
 static int (*real_clock)(clockid_t, struct timespec *);
 
 __attribute__((constructor)) static void attach(void) {
-  const char *path = getenv("CLOCK_OFFSET_FILE");
+  const char *path = getenv("CLOCK_OFFSET_FILE"), *only = getenv("CLOCK_OFFSET_ONLY");
+  size_t name = strlen(program_invocation_short_name), end = only ? strlen(only) : 0;
+  if (only && (name < end || strcmp(program_invocation_short_name + name - end, only))) return;
   int file = path ? open(path, O_RDONLY) : -1;
   if (file >= 0) {
     void *page = mmap(NULL, sizeof(long long), PROT_READ, MAP_SHARED, file, 0);

@@ -30,12 +30,18 @@ def _library() -> str:
 
 
 class SteppedClock:
-    """The clock of the processes that get its environment. Starts at the machine's time."""
+    """The clock of the processes that get its environment. Starts at the machine's time.
 
-    def __init__(self, directory: Path) -> None:
+    only: the end of the name of the only program whose clock it is, e.g. "-server".
+    """
+
+    def __init__(self, directory: Path, *, only: str = "") -> None:
         self._file = directory / "clock-offset"
         self._file.write_bytes(struct.pack("=q", 0))
-        self.env = {**os.environ, "LD_PRELOAD": _library(), "CLOCK_OFFSET_FILE": str(self._file)}
+        self.variables = {"LD_PRELOAD": _library(), "CLOCK_OFFSET_FILE": str(self._file)}
+        if only:
+            self.variables["CLOCK_OFFSET_ONLY"] = only
+        self.env = {**os.environ, **self.variables}
 
     def set(self, seconds: float) -> None:
         """Set the difference from the machine's clock."""

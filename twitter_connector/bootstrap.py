@@ -235,6 +235,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     backfill = Backfill(
         accounts, inbox, twitter.messages, clock, lanes.endpoint_pauses, spending.limit, replays, history.add
     )
+    backfill.service_ahead = twitter.x_clock.service_ahead
     challenge = OwnChallenge(http_client)
     registration = AccountRegistration(
         accounts,
@@ -465,4 +466,5 @@ def _outbound_route(services: Services, skipped: Callable[[str], None]) -> Outbo
         failovers=services.failovers.since,
         may_look_up=may_look_up(services),
         app_share=AppShare(services.app_sends, services.accounts.all, services.clock),
+        service_ahead=services.twitter.x_clock.service_ahead,
     )

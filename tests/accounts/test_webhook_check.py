@@ -123,6 +123,24 @@ def office() -> Office:
     return office
 
 
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_a_gap_is_read_from_its_begin_by_x_s_clock(office: Office, seconds: int) -> None:
+    ahead = timedelta(seconds=seconds)
+    office.backfill.service_ahead = lambda: ahead
+    office.accounts.note(ACME, gap_since=office.clock.ms)
+    office.clock.advance(30)
+    at_x = office.clock() - ahead
+    office.history.texts.setdefault(ACME, []).append((at_x, "hello?"))
+    office.clock.advance(600)
+    assert office.backfill.read(office.accounts.rows[ACME], at_once=True) == (1, 1)
+
+
+def test_a_gap_that_begins_in_the_future_is_read_from_now_on(office: Office) -> None:
+    office.accounts.note(ACME, gap_since=office.clock.ms + 3_600_000)
+    office.missed("hello?")
+    assert office.backfill.read(office.accounts.rows[ACME], at_once=True) == (1, 1)
+
+
 def test_what_a_broken_webhook_did_not_bring_is_read_back(office: Office) -> None:
     office.heard()
     office.switch_off()

@@ -22,6 +22,7 @@ from twitter_connector.errors import (
     ServiceUnavailable,
 )
 from twitter_connector.model.capabilities import Capabilities
+from twitter_connector.model.plan import SendDm
 from twitter_connector.model.timestamps import first_id_at
 from twitter_connector.model.work import TYPING_INDICATOR
 from twitter_connector.queue.timings import QueueTimings
@@ -434,6 +435,23 @@ class TestOpenOutcomes:
         for _ in range(10):
             fakes.later(FIRST)
         assert fakes.twitter.texts() == ["Hello", "another"]
+
+    @pytest.mark.parametrize("seconds", [3600, -3600])
+    def test_a_send_is_found_whatever_x_s_clock_says(self, fakes: FakeDeliveries, seconds: int) -> None:
+        """A message in X's list has a moment of X's clock. The list also has an older one of the same text."""
+        ahead = timedelta(seconds=seconds)
+        fakes.outbound.service_ahead = lambda: ahead
+        fakes.twitter.sent_ahead = ahead
+        fakes.twitter.send_dm(ADA, SendDm("Hello"))
+        fakes.clock.advance(600)
+        fakes.twitter.swallow_next(unknown())
+        fakes.send("m-1")
+        fakes.serve()
+        for _ in range(10):
+            fakes.later(FIRST)
+        assert fakes.twitter.texts() == ["Hello", "Hello"]
+        (done,) = fakes.ledger.steps(ACME, "m-1").values()
+        assert done.dm_id == fakes.twitter.sent[-1].id
 
     def test_only_the_open_part_of_a_series_is_looked_for(self, fakes: FakeDeliveries) -> None:
         fakes.send("m-1", "a" * 10_000 + "b" * 5)

@@ -5,7 +5,8 @@ v2, whose events come by the X Activity API, and half with two accounts of API v
 and broker are killed with kill -9, one after another, a worker is stopped for longer than its leases last and then
 woken, and CCM and X refuse, limit, delay, and lose answers. A second worker, as of a second replica, runs all the time
 and is killed by nobody. All the time foreign bytes get between the records of the journal, fifty callers send a request
-a byte at a time, and the disk is full now and then (lasting_faults/).
+a byte at a time, the broker's clock is put back and forward by up to an hour, and the disk is full now and then
+(lasting_faults/).
 
 X delivers an event of either API again until it is acknowledged, and one in ten of API v2 twice. X documents no such
 retries for API v2. What an account misses without them is read by lookup, behind newer messages (accounts/backfill.py).
@@ -28,6 +29,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 from tree import Tree
@@ -38,7 +40,9 @@ from tests.integration.crowd import Crowd
 from tests.integration.lasting_faults.damaged_journal import damaged_journal
 from tests.integration.lasting_faults.full_disk import full_disk, small_disk
 from tests.integration.lasting_faults.slow_senders import slow_senders
+from tests.integration.lasting_faults.stepped_clock_of_the_broker import stepped_clock_of_the_broker
 from tests.integration.troubles import Troubles, another_worker
+from tests.stepped_clock import SteppedClock
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "15"))
 SEED = int(os.environ.get("CHAOS_SEED", random.randrange(1_000_000)))
@@ -62,15 +66,16 @@ PATIENT_X = {
 }
 
 
-def test_chaos_loses_doubles_and_misorders_nothing(new_tree: Callable[..., Tree]) -> None:
+def test_chaos_loses_doubles_and_misorders_nothing(new_tree: Callable[..., Tree], tmp_path: Path) -> None:
     print(f"seed {SEED}: CHAOS_SEED={SEED} CHAOS_SECONDS={SECONDS:g} repeats this")
-    tree = new_tree(LOG_LEVEL="WARNING")
+    clock = SteppedClock(tmp_path, only="-server")
+    tree = new_tree(LOG_LEVEL="WARNING", **clock.variables)
     with small_disk(tree) as small:
         tree.start()
-        _chaos(tree, small=small)
+        _chaos(tree, clock, small=small)
 
 
-def _chaos(tree: Tree, *, small: bool) -> None:
+def _chaos(tree: Tree, clock: SteppedClock, *, small: bool) -> None:
     tree.sandbox.post("settings", **PATIENT_X)
     accounts = [Account.registered(tree, api=api) for api in APIS]
     crowd = Crowd(tree, [c for a in accounts for c in a.customers(CONVERSATIONS)], MESSAGES, TALK_PAUSE)
@@ -81,6 +86,7 @@ def _chaos(tree: Tree, *, small: bool) -> None:
         with (
             damaged_journal(tree, SEED, lasting),
             slow_senders(tree, lasting),
+            stepped_clock_of_the_broker(clock, SEED, lasting),
             full_disk(tree, lasting) if small else nullcontext(),
         ):
             troubles.run(SECONDS)

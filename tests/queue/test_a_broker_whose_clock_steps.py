@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction, Entry, Lease
 from twitter_connector.queue.clock import BrokerClock
 from twitter_connector.queue.lanes import Lanes
+from twitter_connector.queue.scripts import LaneScripts
 from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.store.status import Status
 
@@ -98,7 +101,7 @@ def test_work_that_waits_is_taken_at_once(lanes: Lanes, clock: SteppedClock, sec
     assert lanes.claim(IN)
 
 
-@pytest.mark.parametrize("seconds", STEPS_BACK)
+@pytest.mark.parametrize("seconds", [*STEPS_BACK, 30.0, 3600.0])
 def test_a_pause_keeps_its_length_and_is_shown_no_longer(
     lanes: Lanes, broker: Broker, clock: SteppedClock, broker_clock: BrokerClock, seconds: float
 ) -> None:
@@ -181,6 +184,69 @@ def test_what_was_scheduled_between_a_step_and_its_discovery_does_not_wait_for_i
     assert lease is not None
     assert lanes.postpone(lease, 500, spend=False)
     broker_clock.measure()
+    soon(lambda: lanes.claim(IN))
+
+
+def test_what_waits_does_not_wait_longer_after_a_step_back_and_one_forward(
+    lanes: Lanes, clock: SteppedClock, broker_clock: BrokerClock
+) -> None:
+    """The shift of the step back must not dwindle by the length of the step forward."""
+    for id_ in "12":
+        lanes.accept([replace(entry(id_), lane=id_)])
+    step(clock, broker_clock, -3600)
+    before = lanes.claim(IN)
+    assert before is not None
+    assert lanes.postpone(before, 500, spend=False)
+    broker_clock.measure()
+    clock.set(0)
+    since = lanes.claim(IN)
+    assert since is not None
+    assert lanes.postpone(since, 500, spend=False)
+    broker_clock.measure()
+    assert {soon(lambda: lanes.claim(IN)).entry_id, soon(lambda: lanes.claim(IN)).entry_id} == {"1", "2"}
+
+
+def test_a_pause_between_a_step_and_its_discovery_does_not_wait_for_it(
+    broker: Broker, clock: SteppedClock, broker_clock: BrokerClock
+) -> None:
+    now = epoch_ms(broker_clock())
+    with broker.client() as client:
+        lanes = Lanes(client, Line(client, patient=False), RecordedWakeups(), SHORT, process_clock=broker_clock)
+        clock.set(3600)
+        lanes.accept([entry()])
+        lanes.pause(IN, "acme", now + 1_500, "rate_limited", "")
+        broker_clock.measure()
+        assert lanes.claim(IN) is None
+        soon(lambda: lanes.claim(IN))
+
+
+@pytest.mark.parametrize("seconds", STEPS)
+def test_a_lease_outlives_a_step_that_nobody_has_noticed(
+    broker: Broker, clock: SteppedClock, broker_clock: BrokerClock, seconds: float
+) -> None:
+    """Otherwise a second worker would do what the first one is doing."""
+    broker_clock.measure()
+    with broker.client() as client:
+        lanes = Lanes(client, Line(client, patient=False), RecordedWakeups(), process_clock=broker_clock)
+        lanes.accept([entry()])
+        lease = lanes.claim(IN)
+        assert lease is not None
+        clock.set(seconds)
+        assert lanes.claim(IN) is None
+        assert lanes.renew(lease)
+
+
+def test_a_step_that_was_taken_back_before_its_correction_leaves_time_as_it_was(
+    broker: Broker, lanes: Lanes, clock: SteppedClock, broker_clock: BrokerClock
+) -> None:
+    lanes.accept([entry()])
+    before = broker_clock()
+    with broker.client() as client:
+        step_forward = LaneScripts(Line(client, patient=False))("step_forward")
+    assert step_forward(3_600_000, 0, epoch_ms(before)) == 1
+    broker_clock.measure()
+    # The middle between question and answer is taken for the moment of the answer.
+    assert timedelta(milliseconds=-500) <= broker_clock() - before < timedelta(seconds=5)
     soon(lambda: lanes.claim(IN))
 
 

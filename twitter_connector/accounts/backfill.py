@@ -39,7 +39,8 @@ MARGIN = timedelta(minutes=2)
 class Backfill:
     """status: the accounts' status. messages: the Direct Messages of an account at X. pauses: of single endpoints.
     limit: the limit of spending that an account has reached. replays: None where X is not asked for any. record: stores
-    account id, event, detail and begin in the account's history."""
+    account id, event, detail and begin in the account's history. service_ahead: by how much
+    the clock is ahead of X's."""
 
     status: AccountStatusPort
     inbox: InboxPort
@@ -49,6 +50,7 @@ class Backfill:
     limit: Callable[[Account], Limit] = lambda account: Limit.NONE
     replays: Replays | None = None
     record: Callable[[str, str, str, datetime], None] = lambda account_id, event, detail, since: None
+    service_ahead: Callable[[], timedelta] = timedelta
 
     def open_gap(self, account: Account) -> None:
         """Note that customers' messages may have been missed up to now."""
@@ -85,7 +87,9 @@ class Backfill:
         ):
             return None
         self.status.note(account.id, filled_at=epoch_ms(now))
-        since = max(known - MARGIN, now - LONGEST, account.registered_at or now)
+        # X's messages have moments of X's clock.
+        ahead = max(self.service_ahead(), timedelta())
+        since = max(known - MARGIN, now - LONGEST, account.registered_at or now) - ahead
         try:
             events = self._listed(account, since, may_replay=job is None)
         except ConnectorError as error:
@@ -143,7 +147,7 @@ def known_until(account: Account, account_status: Mapping[str, int], now: dateti
     before the first message the registration.
     """
     if account_status.get(GAP):
-        return moment(account_status[GAP])
+        return min(moment(account_status[GAP]), now)
     if not account_status.get("last_dm"):
         return account.registered_at or now
     last_dm = (account_status["last_dm"] >> 22) + SNOWFLAKE_EPOCH_MS

@@ -118,6 +118,6 @@ UNREGISTERED = PREFIX + "unregistered"  # SET of account ids an operator took ou
 CHANNEL_TYPE = PREFIX + "channel-type"  # the channel type id an operator named
 KEY_CHECK = PREFIX + "key-check"  # a known text, encrypted: detects a wrong key at start
 PRIMARY = PREFIX + "primary"  # replication id of the server that took writes last
-FAILOVERS = PREFIX + "failovers"  # LIST of since, space, until (ms by the server's clock); newest first
+FAILOVERS = PREFIX + "failovers"  # LIST of since, space, until (ms); newest first
 INSTALLATION = PREFIX + "installation"  # a random id: the mark of this broker's data
 PROBE = PREFIX + "probe"  # written to see whether the broker stores anything

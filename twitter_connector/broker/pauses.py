@@ -1,4 +1,4 @@
-"""The stored form of pauses: of an account in one direction (queue/lua/pause.lua), and of a single endpoint."""
+"""The stored form of pauses of a single endpoint. Those of an account: queue/lua/pause.lua."""
 
 from __future__ import annotations
 
@@ -7,14 +7,6 @@ from collections.abc import Mapping
 
 # No wait is longer. A pause that ends later was stored before the broker's clock was put back.
 FARTHEST_MS = 25 * 3_600_000
-
-
-def unshifted(pause: Mapping[str, str], shift_ms: int) -> dict[str, str]:
-    """Return a pause (until and since in epoch ms, reason, detail) by the broker's clock.
-
-    The moments that the scripts of the lanes store differ from it by a shift (queue/lua/names.lua).
-    """
-    return {name: str(int(value) - shift_ms) if name in ("until", "since") else value for name, value in pause.items()}
 
 
 def active(rows: Mapping[str, str], now_ms: int) -> dict[str, Mapping[str, str]]:

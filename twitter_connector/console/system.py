@@ -33,7 +33,7 @@ def system() -> str:
     facts = {
         "Version": version("twitter-connector"),
         "Python": platform.python_version(),
-        "Time of the broker": iso(moment(snapshot.now_ms)),
+        "Time of the broker": iso(moment(snapshot.server_ms)),
         "Workers": ", ".join(snapshot.workers) or "none",
         "Queues that nobody serves": ", ".join(snapshot.unserved) or "none",
         "Dead letters": str(snapshot.dead_letters),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from twitter_connector.errors import ConnectorError, Endpoint, Permanent
 from twitter_connector.messages.kinds.delivery_report import delivered, failed
@@ -57,7 +57,8 @@ class OutboundRoute:
     waited; returns the account or raises (accounts/send_only.py). echoes_arrive: returns whether the account's webhook
     or stream works, so that its own messages come back. can: returns what the account's X API can carry. may_look_up:
     returns whether the account may spend money on a quote. app_share: divides X's limit of an app among its accounts.
-    failovers: returns the failovers of the broker since a moment as one, or None.
+    failovers: returns the failovers of the broker since a moment as one, or None. service_ahead: returns by how
+    much the clock is ahead of X's.
     """
 
     account: Callable[[str], Account | None]
@@ -77,6 +78,7 @@ class OutboundRoute:
     can: Callable[[Account], Capabilities] = lambda account: EVERYTHING
     may_look_up: Callable[[Account], bool] = lambda account: True
     app_share: AppShare | None = None
+    service_ahead: Callable[[], timedelta] = timedelta
 
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
         lease, message = attempt.lease, _message(attempt)
@@ -164,6 +166,7 @@ class OutboundRoute:
             self.media_transfer,
             self.record_of,
             self.clock,
+            self.service_ahead,
             self.sent_lookups,
             self.endpoints,
             self.echoes_arrive,

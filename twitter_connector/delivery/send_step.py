@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 # When to look for an uncertain send. X shows a message within a second or two; the second look is for a bad moment.
 LOOKS_AFTER = (timedelta(seconds=3), timedelta(seconds=12))
+# What a send record has about the send, apart from its looks.
+_OF_SEND = ("started_ms", "started_at_x_ms", "sends", "refusal", "over_capacity")
 # The wait before a look grows to about three minutes.
 SENDS_DOUBLED = 6
 # After "over capacity" it grows from the fourth send on, and more slowly: such a message is hardly ever delivered.
@@ -54,6 +56,7 @@ class SendTools:
     media_transfer: MediaTransfer
     record_of: Callable[..., SendRecordPort]
     clock: Callable[[], datetime]
+    service_ahead: Callable[[], timedelta]
     sent_lookups: SentLookups
     endpoints: Endpoints
     echoes_arrive: Callable[[Account], bool]
@@ -82,17 +85,18 @@ class SendStep:
         media_id = ""
         if self.step.media is not None:
             upload, media_id = self._uploaded(self.step.media, upload)
-        started = epoch_ms(self.tools.clock())
+        now, ahead = self.tools.clock(), self.tools.service_ahead()
+        started = {"started_ms": epoch_ms(now), "started_at_x_ms": epoch_ms(now - ahead) if ahead else 0}
         sends = (begun.sends if begun is not None else 0) + 1
         # Written before the send: if no answer ever comes, the next try looks for the message.
-        self._write(upload, started_ms=started, sends=sends)
+        self._write(upload, **started, sends=sends)
         try:
             dm_id = self.twitter.send_dm(self.message.header.customer_id, replace(self.step, media_id=media_id))
         except OutcomeUnknown as error:
             if isinstance(error, RefusedOrDelivered):
-                self._write(upload, started_ms=started, sends=sends, refusal=f"{error.reason}\n{error.detail}")
+                self._write(upload, **started, sends=sends, refusal=f"{error.reason}\n{error.detail}")
             if busy := isinstance(error, OverCapacity):
-                self._write(upload, started_ms=started, sends=sends, over_capacity=True)
+                self._write(upload, **started, sends=sends, over_capacity=True)
             # X may also name a later moment.
             look_at = self.tools.clock() + _wait(sends, busy=busy)
             raise error.waiting(until=max(look_at, error.until or look_at)) from error
@@ -125,7 +129,8 @@ class SendStep:
             return None
         taken = self.tools.ledger.own(self.lease.account_id, self.message.header.customer_id)
         digest, now = sent_fingerprint(self.step.text), self.tools.clock()
-        return found_after(failover, self.lease.accepted_at, now, self._listed, digest, taken)
+        listed, ahead = self._listed, self.tools.service_ahead()
+        return found_after(failover, self.lease.accepted_at, now, listed, digest, taken, ahead)
 
     def _look(self, begun: SendRecordPort) -> str | None:
         """Look for a send whose answer never came. Return its id, or None if it was most likely not delivered.
@@ -133,7 +138,8 @@ class SendStep:
         Raises OutcomeUnknown to look again later, and Permanent if X refused the message and it cannot be found.
         """
         lease, customer = self.lease, self.message.header.customer_id
-        since = moment(begun.started_ms) - CLOCK_MARGIN
+        started_at_x = moment(begun.started_at_x_ms or begun.started_ms)
+        since = started_at_x - CLOCK_MARGIN
         taken = self.tools.ledger.own(lease.account_id, customer)
         digest = sent_fingerprint(self.step.text)
         echoed = [(e.event_id, e.digest, e.created_ms) for e in self.tools.ledger.echoes(lease.account_id, customer)]
@@ -141,7 +147,7 @@ class SendStep:
         if sent_id is None and begun.over_capacity and self.tools.echoes_arrive(self.account):
             # X delivers few of the messages that it answers so, and their echoes come within a second.
             last, ids, now = self.tools.ledger.last_echo(lease.account_id), [e[0] for e in echoed], self.tools.clock()
-            state = echo_state(taken, ids, last, moment(begun.started_ms), now)
+            state = echo_state(taken, ids, last, started_at_x, now - self.tools.service_ahead())
             if state is EchoState.CURRENT:
                 return None
             if state is EchoState.LATE:
@@ -155,14 +161,7 @@ class SendStep:
             return sent_id
         looks = begun.looks + 1
         if looks < len(LOOKS_AFTER):
-            self._write(
-                begun.upload,
-                started_ms=begun.started_ms,
-                sends=begun.sends,
-                looks=looks,
-                refusal=begun.refusal,
-                over_capacity=begun.over_capacity,
-            )
+            self._write(begun.upload, **{fact: getattr(begun, fact) for fact in _OF_SEND}, looks=looks)
             raise _unknown("The message cannot be seen yet.", self.tools.clock() + LOOKS_AFTER[looks])
         if begun.refusal:
             reason, _, detail = begun.refusal.partition("\n")

@@ -52,7 +52,7 @@ def _waiting(
     first = next(iter(svc.waiting.first(account.id, direction, _EXAMINED)), None)
     if first is None:
         return Finding(f"account {account.id}", True, detail)
-    seconds = (moment(now_ms) - first.accepted_at).total_seconds()
+    seconds = max((moment(now_ms) - first.accepted_at).total_seconds(), 0.0)
     detail += f", the longest for {age(seconds)}"
     if seconds < WAIT_SECONDS:
         return Finding(f"account {account.id}", True, detail)

@@ -56,7 +56,7 @@ def workers(snapshot: Snapshot) -> Finding:
 
 def clocks(snapshot: Snapshot) -> Finding:
     """Return whether the clocks of this machine and of the living workers agree with the broker's."""
-    differences = {"this machine": round((now() - moment(snapshot.now_ms)).total_seconds()), **snapshot.clocks}
+    differences = {"this machine": round((now() - moment(snapshot.server_ms)).total_seconds()), **snapshot.clocks}
     wrong = {name: seconds for name, seconds in differences.items() if abs(seconds) > DIFFERENCE_SECONDS}
     if not wrong:
         return Finding("clocks", True, "agree with the broker's")

@@ -1,4 +1,7 @@
-"""The clock of the service: the broker's, so that pauses, ages and waits are lengths measured by one clock."""
+"""The time of the service: the broker's clock without its steps, so that pauses, ages and waits keep their lengths.
+
+Every stored moment is of this time. lua/names.lua says how it follows the broker's clock after a step.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +40,8 @@ def steady() -> float:
 class Measurement:
     """One answer of the broker.
 
-    now_ms: the time of the lanes, see lua/names.lua. server_ms: the broker's clock. steps: how many steps forward were
-    corrected so far. asked, answered: this process's steady clock before and after.
+    now_ms: the time of the service, see lua/names.lua. server_ms: the broker's clock. steps: how many steps forward
+    were corrected so far. asked, answered: this process's steady clock before and after.
     """
 
     now_ms: int
@@ -53,9 +56,10 @@ class Measurement:
 
 
 class BrokerClock:
-    """Returns the present moment by the broker's clock. Between two questions this process's steady clock counts on.
+    """Returns the present moment by the time of the service.
 
-    A broker that has never answered is replaced by the machine's own clock.
+    Between two questions to the broker this process's steady clock counts on. A broker that has never answered is
+    replaced by the machine's own clock.
     """
 
     def __init__(
@@ -90,7 +94,7 @@ class BrokerClock:
         known = self._known
         if known is None:
             return self._machine()
-        return moment(known.server_ms + int((self._steady() - (known.asked + known.answered) / 2) * 1000))
+        return moment(known.now_ms + self._passed_ms(known))
 
     def measure(self) -> float | None:
         """Ask the broker. Return by how many seconds the machine's clock differs; None if that is within reason.
@@ -111,15 +115,31 @@ class BrokerClock:
         """Return by how many seconds the machine's clock differed last; None if that was within reason."""
         return self._difference
 
+    def expected_ms(self) -> int | None:
+        """Return the latest moment that the broker's clock can show now, unless it was put forward (epoch ms).
+
+        None if the broker has never answered.
+        """
+        known = self._known
+        if known is None:
+            return None
+        return known.server_ms + int((self._steady() - known.asked + STEP_FORWARD_SECONDS) * 1000)
+
     def checked(self, now_ms: int, server_ms: int) -> int:
-        """Return the time of the lanes (epoch ms), from an answer that names it and the broker's clock (epoch ms).
+        """Return the time of the service (epoch ms), from an answer that names it and the broker's clock (epoch ms).
 
         If the answer shows a step that this process has not seen, the step is corrected first. Raises StoreUnavailable.
         """
-        if self._known is None or abs(server_ms - epoch_ms(self.last_known())) < STEP_FORWARD_SECONDS * 1000:
+        known = self._known
+        if known is None:
+            return now_ms
+        if abs(server_ms - known.server_ms - self._passed_ms(known)) < STEP_FORWARD_SECONDS * 1000:
             return now_ms
         self.measure()
-        return self._known.now_ms
+        return epoch_ms(self.last_known())
+
+    def _passed_ms(self, known: Measurement) -> int:
+        return int((self._steady() - (known.asked + known.answered) / 2) * 1000)
 
     def _measure(self) -> None:
         self._take(self._answer())

@@ -13,7 +13,6 @@ import redis
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.broker.line import Line
-from twitter_connector.broker.pauses import unshifted
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import (
     TYPING_INDICATOR,
@@ -102,7 +101,13 @@ class Lanes:
     def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Lease | None:
         """Lease the next due lane of the accounts that are not excluded. Return its head; None if nothing is due."""
         since = time.monotonic()
-        answer = self._claim(direction, self.timings.lease, *(quote(a, safe="") for a in excluded))
+        clock, without = self._process_clock, [quote(a, safe="") for a in excluded]
+        answer = self._claim(
+            direction, self.timings.lease, _text(clock.expected_ms() if clock is not None else None), *without
+        )
+        if answer == -1 and clock is not None:
+            clock.measure()
+            answer = self._claim(direction, self.timings.lease, "", *without)
         return self._leased(direction, answer, since) if answer else None
 
     def settle(
@@ -171,14 +176,14 @@ class Lanes:
     def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
         """Return the pauses of the account by direction: until and since (epoch ms), reason, detail."""
         pauses: dict[Direction, dict[str, str]] = {}
-        now_ms, server_ms = map(int, self._moment()[:2])
+        now_ms = int(self._moment()[0])
         with store_errors():
             for direction in Direction:
                 key = keys.GATE.format(direction=direction, account=quote(account_id, safe=""))
                 gate: dict[str, str] = self._client.hgetall(key)  # type: ignore[assignment]
-                # The server removes a pause that is over, but its clock may have been put back.
+                # The server removes a pause some time after its end.
                 if gate and int(gate["until"]) > now_ms:
-                    pauses[direction] = unshifted(gate, now_ms - server_ms)
+                    pauses[direction] = gate
         return pauses
 
     def typing_indicators(self) -> list[str]:
@@ -228,7 +233,7 @@ class Lanes:
         return max(0.0, (now - first[0][1]) / 1000) if first else 0.0
 
     def _present(self) -> datetime:
-        return moment(int(self._moment()[1])) if self._process_clock is None else self._process_clock.last_known()
+        return moment(int(self._moment()[0])) if self._process_clock is None else self._process_clock.last_known()
 
     def _leased(self, direction: Direction, row: list[Any], since: float) -> Lease:
         account, lane, token, member, stored, claims, tries, more, now_ms, server_ms = row
@@ -244,8 +249,8 @@ class Lanes:
             token=str(token),
             member=member,
             payload=payload,
-            # The age is measured by the time of the lanes, which no step of the broker's clock changes.
-            accepted_at=self._present() - timedelta(milliseconds=int(now_ms) - int(accepted_ms)),
+            # An entry that was accepted after a step that nobody had noticed is not from the future.
+            accepted_at=self._present() - timedelta(milliseconds=max(int(now_ms) - int(accepted_ms), 0)),
             claims=int(claims),
             tries=int(tries),
             more=bool(more),
@@ -257,6 +262,10 @@ class Lanes:
         for direction, due in zip(_BOTH, directions, strict=True):
             if due:
                 self._wakeups.wake(direction)
+
+
+def _text(ms: int | None) -> str:
+    return "" if ms is None else str(ms)
 
 
 def _named(lease: Lease) -> tuple[str, str, str, str]:

@@ -25,7 +25,8 @@ from .scripts import LaneScripts
 class SendRecord:
     """The record of one step. It is done if it has a `dm_id`. Otherwise it began at `started_ms` and its outcome is
     open: `looks` counts the searches for it, `sends` how often it was sent, `refusal` is the reason X gave, if it gave
-    one, and `over_capacity` says that X answered the last send so. The other fields are about the upload of its file.
+    one, and `over_capacity` says that X answered the last send so. `started_at_x_ms` is the start by X's clock, if that
+    differs. The other fields are about the upload of its file.
     """
 
     dm_id: str | None = None
@@ -39,6 +40,7 @@ class SendRecord:
     processing_since_ms: int = 0
     over_capacity: bool = False
     measured: str = ""
+    started_at_x_ms: int = 0
 
     @property
     def upload(self) -> Upload:
@@ -54,7 +56,7 @@ class SendRecord:
 
 
 # Fields that 0.1.0 does not know. It cannot read a record that has them, so they are stored beside the record.
-_NEWER = ("processing_since_ms", "over_capacity", "measured")
+_NEWER = ("processing_since_ms", "over_capacity", "measured", "started_at_x_ms")
 _BESIDE = "+"
 
 

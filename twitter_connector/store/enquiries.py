@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from urllib.parse import quote
+from uuid import uuid4
 
 import redis
 
@@ -10,6 +11,7 @@ from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.broker.lua import source
 
+_HOLD = source(__package__, "hold")
 _BEGIN = source(__package__, "begin_enquiry")
 _END = source(__package__, "end_enquiry")
 
@@ -24,7 +26,7 @@ class Enquiries:
         """Return True if CCM may be asked about this account now: one process may, once in PULL_SECONDS."""
         key = keys.PULLED.format(account=quote(account_id, safe=""))
         with store_errors():
-            return bool(self._client.set(key, 1, nx=True, ex=keys.PULL_SECONDS))
+            return bool(self._client.eval(_HOLD, 1, key, uuid4().hex, keys.PULL_SECONDS, 1))
 
     def begin_enquiry(self, account_id: str, seconds: int) -> str:
         """Return "" if the caller may ask CCM about an unregistered account now; otherwise the reason why not.

@@ -25,7 +25,7 @@ class Locks:
     def once(self, chore: str, seconds: int) -> bool:
         """Return True for the first caller among all replicas in so many seconds, otherwise False."""
         with store_errors():
-            return bool(self._client.set(keys.LOCK.format(chore=chore), 1, nx=True, ex=seconds))
+            return bool(self._client.eval(_HOLD, 1, keys.LOCK.format(chore=chore), uuid4().hex, seconds, 1))
 
     @contextmanager
     def alone(self, chore: str, seconds: int = keys.LOCK_SECONDS, *, durable: bool = True) -> Iterator[bool]:

@@ -24,7 +24,8 @@ class Logins:
         """Return the seconds until the next password of this name is checked; 0 for now."""
         with store_errors():
             left: int = self._client.pttl(_key(name) + ":wait")
-        return max(0, left) / 1000
+        # A wait that is longer than any began before the broker's clock was put back.
+        return max(0, left) / 1000 if left <= WAIT_MAX_SECONDS * 1000 else 0.0
 
     def failed(self, name: str) -> None:
         """Count a wrong password."""

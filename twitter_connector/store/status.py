@@ -13,7 +13,7 @@ import redis
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
-from twitter_connector.broker.pauses import active, unshifted
+from twitter_connector.broker.pauses import active
 from twitter_connector.errors import AWAITS_A_PERSON, NEEDS_A_PERSON
 from twitter_connector.model.usage import Usage, day_number
 from twitter_connector.model.work import Direction
@@ -56,11 +56,12 @@ class AccountSnapshot:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state of the service. now_ms: the broker's time. workers: names of those alive. unserved: those of the Celery
-    queues asked for that no living worker serves. clocks: by how many seconds the clock of a living worker's machine
-    differs from the broker's, where the difference is too large."""
+    """The state of the service. now_ms: the time of the service. server_ms: the broker's clock. workers: names of those
+    alive. unserved: those of the Celery queues asked for that no living worker serves. clocks: by how many seconds the
+    clock of a living worker's machine differs from the broker's, where the difference is too large."""
 
     now_ms: int
+    server_ms: int
     dead_letters: int
     workers: tuple[str, ...]
     unserved: tuple[str, ...]
@@ -92,16 +93,16 @@ class Status:
         with store_errors():
             answers = iter(pipe.execute())
         seconds, micros = next(answers)
-        now_ms = int(seconds) * 1000 + int(micros) // 1000
-        shift_ms = int(next(answers) or 0)
+        server_ms = int(seconds) * 1000 + int(micros) // 1000
+        now_ms = server_ms + int(next(answers) or 0)
         differences = next(answers)
         dead = int(next(answers))
-        entries = alive(next(answers), now_ms / 1000)
+        entries = alive(next(answers), server_ms / 1000)
         # In the order of the questions: each account takes its own answers.
-        accounts = {account_id: self._answered(answers, now_ms, shift_ms, today) for account_id in account_ids}
+        accounts = {account_id: self._answered(answers, now_ms, today) for account_id in account_ids}
         workers = sorted({entry.partition("\t")[0] for entry in entries})
         clocks = {worker: int(differences[worker]) for worker in workers if worker in differences}
-        return Snapshot(now_ms, dead, tuple(workers), tuple(unserved(entries, queues)), clocks, accounts)
+        return Snapshot(now_ms, server_ms, dead, tuple(workers), tuple(unserved(entries, queues)), clocks, accounts)
 
     def _ask(self, pipe: Any, account_id: str, day: int) -> None:
         account = quote(account_id, safe="")
@@ -117,7 +118,7 @@ class Status:
             pipe.hgetall(keys.GATE.format(direction=direction, account=account))
             pipe.hget(keys.BREAKER.format(direction=direction, account=account), "until")
 
-    def _answered(self, answers: Any, now_ms: int, shift_ms: int, today: date) -> AccountSnapshot:
+    def _answered(self, answers: Any, now_ms: int, today: date) -> AccountSnapshot:
         status = {name: int(value) for name, value in next(answers).items()}
         limits = {
             endpoint: dict(zip(("limit", "remaining", "reset"), json.loads(row), strict=True))
@@ -132,11 +133,11 @@ class Status:
         for direction in _DIRECTIONS:
             waiting[direction] = int(next(answers))
             first = next(answers)
-            lag[direction] = max(0.0, (now_ms + shift_ms - first[0][1]) / 1000) if first else 0.0
+            lag[direction] = max(0.0, (now_ms - first[0][1]) / 1000) if first else 0.0
             pause = next(answers)
-            # The server removes a pause that is over, but its clock may have been put back.
-            if pause and int(pause["until"]) > now_ms + shift_ms:
-                pauses[direction] = unshifted(pause, shift_ms)
+            # The server removes a pause some time after its end.
+            if pause and int(pause["until"]) > now_ms:
+                pauses[direction] = pause
             if until := next(answers):
-                probes[direction] = int(until) - shift_ms
+                probes[direction] = int(until)
         return AccountSnapshot(status, waiting, lag, pauses, probes, limits, endpoint_pauses, usage, chat)

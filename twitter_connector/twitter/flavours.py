@@ -30,6 +30,7 @@ from .v2.messages import V2Messages
 from .v2.registration import V2Registration
 from .v2.stream import IDLE_SECONDS, V2Stream
 from .v2.webhook_body import raw_events as v2_raw_events
+from .x_clock import XClock
 
 # API v2 sends text and files, and nothing else: https://docs.x.com/x-api/direct-messages/manage/introduction
 _V2_CAN = Capabilities(quick_replies=False, link_buttons=False, location=False, typing=False, read_marks=False)
@@ -75,6 +76,11 @@ class Flavours:
                 can=_V2_CAN,
             ),
         }
+
+    @property
+    def x_clock(self) -> XClock:
+        """X's clock, as its answers show it."""
+        return self._http.x_clock
 
     def of(self, account: Account) -> Flavour:
         """Return the account's flavour. Raises Permanent(flavour_unknown) for one of a later version."""

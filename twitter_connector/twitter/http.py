@@ -28,6 +28,7 @@ from twitter_connector.net.retry_after import LONGEST_RETRY_AFTER, retry_after
 from .error_codes import CODES, CONSOLE, OVER_CAPACITY, PAUSES, PROBLEMS, ErrorMeaning
 from .oauth1 import UserBearer, user_auth
 from .quoted_words import WORDS_MAX_CHARS, quotable
+from .x_clock import XClock
 
 SECONDS = 15.0
 # An account that may not act is tried again this often: a person may have unlocked it at X's own site.
@@ -41,7 +42,7 @@ _X_PAGE = re.compile(r"https://([a-z0-9-]+\.)*(x|twitter)\.com(/[A-Za-z0-9._~/-]
 
 
 class TwitterHttp:
-    """Sends requests in an account's name. The clock dates the pauses whose length X does not name.
+    """Sends requests in an account's name. The clock dates the pauses whose length X does not name. x_clock: X's.
 
     renewed: returns credentials with another OAuth 2.0 token in place of one that X refused, None if there is none.
     """
@@ -55,6 +56,7 @@ class TwitterHttp:
         self._http_client = http_client
         self._clock = clock
         self._renewed = renewed
+        self.x_clock = XClock(clock)
 
     def signed(
         self,
@@ -114,9 +116,10 @@ class TwitterHttp:
             if acts:
                 raise OutcomeUnknown("outcome_unknown", f"X did not answer: {error}.", endpoint=endpoint) from error
             raise ServiceUnavailable("twitter_no_answer", f"X did not answer: {error}.", **where) from error
+        self.x_clock.seen(answer.headers)
         if seen is not None:
             seen(answer.headers)
-        failure = classify(answer, self._clock(), acts=acts, endpoint=endpoint)
+        failure = classify(answer, self._clock(), acts=acts, endpoint=endpoint, ahead=self.x_clock.service_ahead())
         if failure is not None:
             raise failure
         return answer
@@ -127,10 +130,13 @@ def scope_of(endpoint: str) -> Scope | None:
     return Scope.ENDPOINT if endpoint and endpoint != Endpoint.SEND else None
 
 
-def classify(answer: Answer, now: datetime, *, acts: bool, endpoint: str = "") -> ConnectorError | None:
+def classify(
+    answer: Answer, now: datetime, *, acts: bool, endpoint: str = "", ahead: timedelta = timedelta()
+) -> ConnectorError | None:
     """Return the error an answer stands for, or None for success. Reads status, code and problem type, never wording.
 
-    acts: the request must not be repeated blindly. endpoint: see `scope_of`.
+    acts: the request must not be repeated blindly. endpoint: see `scope_of`. ahead: by how much `now` is ahead of X's
+    clock, by which X names the ends of its limits.
     """
     status = answer.status
     if 200 <= status < 300:
@@ -144,7 +150,7 @@ def classify(answer: Answer, now: datetime, *, acts: bool, endpoint: str = "") -
         named = f"{named[:-1]}: “{words}”)"
     detail = f"{sentence.format(registration_url=_registration_url(answer))}{named}."
     later = retry_after(answer.headers, now)
-    if later is None and status >= 500 and (used_up_until := _used_up_until(answer.headers, now)) is not None:
+    if later is None and status >= 500 and (used_up_until := _used_up_until(answer.headers, now, ahead)) is not None:
         later = min(used_up_until, now + LONGEST_RETRY_AFTER)
     if issubclass(family, OutcomeUnknown) and acts:
         return family(reason, detail, until=later, **facts)
@@ -159,7 +165,7 @@ def classify(answer: Answer, now: datetime, *, acts: bool, endpoint: str = "") -
         if reason in PAUSES:
             # The headers speak of another limit, which is not used up.
             return family(reason, detail, until=later or now + PAUSES[reason], **facts)
-        return family(reason, detail, until=reset_time(answer.headers, now), **facts)
+        return family(reason, detail, until=reset_time(answer.headers, now, ahead), **facts)
     if issubclass(family, ServiceUnavailable):
         return family(reason, detail, until=later, ours=reason == "twitter_redirects", **facts)
     return family(reason, detail, **facts)
@@ -260,30 +266,33 @@ def day_budgets_in(headers: Mapping[str, str]) -> dict[str, tuple[int, int, int]
     return {name: position for name, position in named.items() if position is not None}
 
 
-def reset_time(headers: Mapping[str, str], now: datetime) -> datetime | None:
+def reset_time(headers: Mapping[str, str], now: datetime, ahead: timedelta = timedelta()) -> datetime | None:
     """Return when the limit ends: the latest reset of a limit that is used up, else Retry-After; None without either.
 
     https://docs.x.com/x-api/fundamentals/rate-limits
     """
     # v1.1 does not always say how much remains.
-    ends = _used_up_until(headers, now) or _reset(headers, _LIMITS[0], now)
+    ends = _used_up_until(headers, now, ahead) or _reset(headers, _LIMITS[0], now, ahead)
     if ends is not None:
         return max(ends, now + _RESET_PAST_WAIT)
     return retry_after(headers, now, LONGEST_LIMIT)
 
 
-def _used_up_until(headers: Mapping[str, str], now: datetime) -> datetime | None:
+def _used_up_until(headers: Mapping[str, str], now: datetime, ahead: timedelta) -> datetime | None:
     """Return the latest reset of the limits that are used up; None if none is."""
-    return max((at for name in _LIMITS if (at := _reset(headers, name, now, used_up=True)) is not None), default=None)
+    ends = (_reset(headers, name, now, ahead, used_up=True) for name in _LIMITS)
+    return max((at for at in ends if at is not None), default=None)
 
 
-def _reset(headers: Mapping[str, str], limit: str, now: datetime, *, used_up: bool = False) -> datetime | None:
+def _reset(
+    headers: Mapping[str, str], limit: str, now: datetime, ahead: timedelta, *, used_up: bool = False
+) -> datetime | None:
     reset = headers.get(f"{limit}-reset", "")
     if not (reset.isascii() and reset.isdecimal() and len(reset) < 12):
         return None
     if used_up and headers.get(f"{limit}-remaining") != "0":
         return None
-    at = moment(int(reset) * 1000)
+    at = moment(int(reset) * 1000) + ahead
     # A moment that is long past or far away is an error of the header. One that has just passed may be a matter of
     # clocks.
     return at if now - timedelta(seconds=60) <= at <= now + LONGEST_LIMIT else None

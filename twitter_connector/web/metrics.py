@@ -60,7 +60,7 @@ class StatusCollector(Collector):
             "twitter_connector_clock_difference_seconds",
             "The largest difference of a living worker's clock, or of this machine's, from the broker's.",
         )
-        own = abs((now() - moment(snapshot.now_ms)).total_seconds())
+        own = abs((now() - moment(snapshot.server_ms)).total_seconds())
         difference.add_metric([], max(own, *(abs(n) for n in snapshot.clocks.values()), 0.0))
         dead = GaugeMetricFamily(
             "twitter_connector_dead_letters", "Messages given up and not yet replayed or discarded."

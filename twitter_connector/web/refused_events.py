@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import timedelta
 
 from flask import current_app
 
 from twitter_connector.accounts.backfill import open_gap_at
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.model.timestamps import epoch_ms, moment
+from twitter_connector.queue.clock import steady
 
 log = logging.getLogger(__name__)
 
@@ -26,21 +26,24 @@ ACCOUNTS_MAX = 1000
 
 
 class RefusedEvents:
-    """Account id -> epoch ms of the first refused event."""
+    """Account id -> when its first event was refused, by this process's steady clock.
+
+    The broker's clock is not known while the broker is away, and it may be put back before it is known again.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._since: dict[str, int] = {}
+        self._since: dict[str, float] = {}
 
     @contextmanager
-    def noting(self, account_id: str, clock: Callable[[], datetime]) -> Iterator[None]:
+    def noting(self, account_id: str) -> Iterator[None]:
         """Remember the account if the store is not available. The error is raised again."""
         try:
             yield
         except StoreUnavailable:
             with self._lock:
                 if len(self._since) < ACCOUNTS_MAX:
-                    self._since.setdefault(account_id, epoch_ms(clock()))
+                    self._since.setdefault(account_id, steady())
             raise
 
     def tell(self, services: Services) -> None:
@@ -59,10 +62,9 @@ class RefusedEvents:
                     if a.id in refused_since and (a.id == account.id or a.shares_app(account))
                 ]
                 if since:
-                    open_gap_at(services.accounts, account, moment(min(since)))
-                    log.warning(
-                        "events_refused", extra={"account": account.id, "since": moment(min(since)).isoformat()}
-                    )
+                    refused_at = services.clock() - timedelta(seconds=steady() - min(since))
+                    open_gap_at(services.accounts, account, refused_at)
+                    log.warning("events_refused", extra={"account": account.id, "since": refused_at.isoformat()})
         except StoreUnavailable:
             with self._lock:
                 self._since = {**self._since, **refused_since}

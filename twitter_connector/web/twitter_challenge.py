@@ -33,7 +33,7 @@ def answer_challenge(account_id: str) -> Response:
     if refusal:
         return problem(400, f"{refusal} This address answers X's challenge.", kind="invalid-crc-token")
     svc = services()
-    with refused().noting(account_id, svc.clock.last_known):
+    with refused().noting(account_id):
         account = _challenged(svc, account_id)
     if account is None:
         return unknown_account()

@@ -42,7 +42,7 @@ BODY_MAX_BYTES = 1024 * 1024
 @bp.post("/webhook/twitter/<account_id>")
 def receive_activity(account_id: str) -> Response:
     """Answer 200 once the events are stored: one round trip to the broker, no outgoing HTTP."""
-    with refused().noting(account_id, services().clock.last_known):
+    with refused().noting(account_id):
         response = _received(account_id)
     if response.status_code == 200:
         refused().tell(services())

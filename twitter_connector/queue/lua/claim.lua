@@ -1,9 +1,11 @@
 -- parts: names head
--- ARGV[4]: direction. ARGV[5]: lease in ms. ARGV[6] on: excluded accounts. Returns the head of the next due lane, or
--- false if none is due.
+-- ARGV[4]: direction. ARGV[5]: lease in ms. ARGV[6]: the latest moment that the caller expects of the server's clock (epoch
+-- ms), or "". ARGV[7] on: excluded accounts. Returns the head of the next due lane; false if none is due; -1 if the server's
+-- clock is beyond what the caller expects. Then leases seem to be over, whose workers are at work.
 local d, lease = ARGV[4], tonumber(ARGV[5])
+if ARGV[6] ~= '' and server > tonumber(ARGV[6]) then return -1 end
 local excluded = {}
-for i = 6, #ARGV do excluded[ARGV[i]] = true end
+for i = 7, #ARGV do excluded[ARGV[i]] = true end
 local turn = TURN .. d
 note(250)
 local accounts = redis.call('ZRANGEBYSCORE', turn, '-inf', now, 'LIMIT', 0, 200)

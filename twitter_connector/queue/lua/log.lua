@@ -30,7 +30,7 @@ local function log_line(record, at, text, lookups, lifetime)
     local ends = select(2, string.find(lines, first))
     lines = string.sub(lines, 1, ends) .. string.gsub(string.sub(lines, ends + 1), '^[^\n]*\n', '')
   end
-  redis.call('SET', key, lines .. '\n' .. (at == '' and server or at) .. ' ' .. text, 'KEEPTTL')
+  redis.call('SET', key, lines .. '\n' .. (at == '' and now or at) .. ' ' .. text, 'KEEPTTL')
   for id in string.gmatch(lookups, '%S+') do redis.call('SET', LOOKUP .. id, record, 'PX', until_gone(lifetime)) end
   return true
 end
@@ -38,33 +38,33 @@ end
 -- Begin a record. happened: when the message was written (epoch ms), 0 if that is not known. most: size of the whole log.
 local function log_begin(record, account, customer, happened, text, lifetime, most)
   happened, lifetime = tonumber(happened), tonumber(lifetime)
-  redis.call('SET', RECORD .. record, server .. ' ' .. text .. ' of=' .. customer, 'PX', until_gone(lifetime))
+  redis.call('SET', RECORD .. record, now .. ' ' .. text .. ' of=' .. customer, 'PX', until_gone(lifetime))
   -- The clock of the other side may be wrong.
-  if happened > server or happened < server - lifetime then happened = server end
+  if happened > now or happened < now - lifetime then happened = now end
   redis.call('ZADD', INDEX, happened, record .. ' ' .. customer)
   local stale = redis.call('PTTL', INDEX) < lifetime or not redis.call('ZSCORE', LOG_ACCOUNTS, account)
   if stale then
     redis.call('PEXPIRE', INDEX, until_gone(lifetime + 60000))
-    redis.call('ZADD', LOG_ACCOUNTS, server, account)
-    redis.call('ZREMRANGEBYSCORE', LOG_ACCOUNTS, '-inf', server - lifetime)
+    redis.call('ZADD', LOG_ACCOUNTS, now, account)
+    redis.call('ZREMRANGEBYSCORE', LOG_ACCOUNTS, '-inf', now - lifetime)
     redis.call('PEXPIRE', LOG_ACCOUNTS, until_gone(lifetime + 60000))
-  elseif server % TIDY_EVERY ~= 0 then
+  elseif now % TIDY_EVERY ~= 0 then
     return
   end
   local surplus = math.min(redis.call('ZCARD', INDEX) - most, 4 * TIDY_EVERY)
   local old = surplus > 0 and redis.call('ZRANGE', INDEX, 0, surplus - 1)
-    or redis.call('ZRANGEBYSCORE', INDEX, '-inf', server - lifetime, 'LIMIT', 0, 4 * TIDY_EVERY)
+    or redis.call('ZRANGEBYSCORE', INDEX, '-inf', now - lifetime, 'LIMIT', 0, 4 * TIDY_EVERY)
   for _, member in ipairs(old) do log_remove(member) end
 end
 
 -- Note a screen name: "name customer". Once a day is enough.
 local function log_name(member, lifetime, most)
   local seen = redis.call('ZSCORE', LOG_NAMES, member)
-  if seen and server - seen < 86400000 then return end
-  redis.call('ZADD', LOG_NAMES, server, member)
+  if seen and now - seen < 86400000 then return end
+  redis.call('ZADD', LOG_NAMES, now, member)
   redis.call('PEXPIRE', LOG_NAMES, until_gone(tonumber(lifetime)))
   local surplus = redis.call('ZCARD', LOG_NAMES) - most
   local old = surplus > 0 and redis.call('ZRANGE', LOG_NAMES, 0, 1)
-    or redis.call('ZRANGEBYSCORE', LOG_NAMES, '-inf', server - lifetime, 'LIMIT', 0, 8)
+    or redis.call('ZRANGEBYSCORE', LOG_NAMES, '-inf', now - lifetime, 'LIMIT', 0, 8)
   for _, name in ipairs(old) do redis.call('ZREM', LOG_NAMES, name) end
 end

@@ -11,9 +11,9 @@ local DUE, TURN, QUEUE, MESSAGES, STATE, SEEN, GATE, BREAKER, WAKEUP, FENCE, SEQ
 -- No wait, lease or pause is longer (ms): what lies further ahead was stored before the clock was put back.
 local FARTHEST = 25 * 3600000
 
--- now: the time of the lanes, by which every length is measured: the server's clock plus a shift. It never runs backwards.
+-- now: the time of the service, by which every length is measured: the server's clock plus a shift. It never runs backwards.
 -- When the server's clock is put back, the shift grows by the same length, so time goes on from the latest stored moment.
--- Then a tenth of the time that passes is taken off the shift. server: the server's clock, for moments that others see.
+-- Then a tenth of the time that passes is taken off the shift. server: the server's clock.
 local given, now, server, shift, latest = ARGV[1] ~= '', nil, nil, 0, 0
 if given then
   now = tonumber(ARGV[1])
@@ -35,11 +35,12 @@ else
 end
 
 -- Store the present moment, unless the one that is stored is younger than this (ms). Scripts that schedule work call it:
--- without work, no moment has to be stored.
+-- without work, no moment has to be stored. A long time since the stored one may be a step of the server's clock that nobody
+-- has noticed yet, so the shift changes by a second at most.
 local function note(grain)
   if given or now - latest < grain then return end
   if shift ~= 0 then
-    local part = math.min(math.abs(shift), math.floor((now - latest) / 10))
+    local part = math.min(math.abs(shift), math.floor((now - latest) / 10), 1000)
     if shift > 0 then part = -part end
     shift = shift + part
     now = now + part

@@ -1,7 +1,7 @@
 -- KEYS: the mark of the server that took writes last, the list of failovers, the clock of names.lua.
 -- ARGV[1]: how long a failover matters (ms). ARGV[2]: how many are kept.
 -- Runs on each new connection before anything is stored, since the clock shows how far this server's data goes. Returns the
--- failovers, newest first: "since until" in epoch ms by the server's clock. Records stored between the two may be lost.
+-- failovers, newest first: "since until" in epoch ms by the time of the service. Records stored between the two may be lost.
 local info = redis.pcall('INFO', 'replication')
 -- This user may not ask, or the server does not say.
 if type(info) ~= 'string' then return {} end
@@ -13,9 +13,10 @@ if seen ~= id then
   -- Only a server that was a replica has the id of a former primary. One that was restarted has none.
   if seen and former and string.find(former, '[^0]') then
     local t = redis.call('TIME')
-    local now = t[1] * 1000 + math.floor(t[2] / 1000)
     local clock = redis.call('HMGET', KEYS[3], 'latest', 'shift')
-    local since = math.min(now, tonumber(clock[1] or now) - tonumber(clock[2] or 0))
+    local now = t[1] * 1000 + math.floor(t[2] / 1000) + tonumber(clock[2] or 0)
+    local since = tonumber(clock[1] or now)
+    now = math.max(now, since)
     redis.call('LPUSH', KEYS[2], string.format('%.0f %.0f', since, now))
     redis.call('LTRIM', KEYS[2], 0, ARGV[2] - 1)
     redis.call('PEXPIRE', KEYS[2], ARGV[1])

@@ -1,6 +1,6 @@
 -- ARGV[3]: how long an accepted id is remembered (ms).
--- The UTC day of the server's clock, as the number of days since 1970.
-local day = string.format('%.0f', math.floor(server / 86400000))
+-- The UTC day, as the number of days since 1970.
+local day = string.format('%.0f', math.floor(now / 86400000))
 
 -- Count one unit of what X bills.
 local function bill(key, kind, lifetime)
@@ -50,9 +50,9 @@ local function take(i)
           local status = STATUS .. a
           -- All orders have one length, so text compares as number. Reports have lanes with a "~".
           if not string.find(l, '~', 1, true) and order > (redis.call('HGET', status, 'last_dm') or '') then
-            redis.call('HSET', status, 'last_event_at', server .. '', 'last_dm', order)
+            redis.call('HSET', status, 'last_event_at', now .. '', 'last_dm', order)
           else
-            redis.call('HSET', status, 'last_event_at', server .. '')
+            redis.call('HSET', status, 'last_event_at', now .. '')
           end
         end
       end
@@ -95,7 +95,7 @@ local function take(i)
         elseif operation == 'hdel' then
           redis.call('HDEL', key, member)
         elseif operation == 'zadd' then
-          redis.call('ZADD', key, value == '' and server or value, member)
+          redis.call('ZADD', key, value == '' and now or value, member)
           if most ~= '' then redis.call('ZREMRANGEBYRANK', key, 0, -1 - most) end
         elseif operation == 'lpush' or operation == 'lpush_at' then
           redis.call('LPUSH', key, operation == 'lpush' and value or now .. ' ' .. value)

@@ -7,7 +7,8 @@ local known = redis.call('HGETALL', KEYS[1])
 local count = 0
 for i = 1, #known, 2 do
   local till, state = string.match(known[i + 1], '^(%d+) (.+)$')
-  if tonumber(till) <= now then
+  -- One that lasts longer than the hash was stored before the server's clock was put back.
+  if tonumber(till) <= now or till - now > ARGV[4] * 1000 then
     redis.call('HDEL', KEYS[1], known[i])
   elseif known[i] == ARGV[1] then
     return state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -32,7 +31,7 @@ class V1Messages(AccountMessages):
         at this moment. The JSON body is not part of the signature."""
         message = {"target": {"recipient_id": recipient_id}, "message_data": message_data(step)}
         event = {"event": {"type": "message_create", "message_create": message}}
-        begun_ms = int(time.time() * 1000)
+        begun_at = self._http.x_clock()
         answer = self._signed("POST", "/1.1/direct_messages/events/new.json", Endpoint.SEND, acts=True, json=event)
         body = answer.json()
         sent = body.get("event") if isinstance(body, dict) else None
@@ -42,7 +41,7 @@ class V1Messages(AccountMessages):
         if isinstance(body, dict) and "errors" not in body:
             # X's documents leave the id out of this answer. The message is sent all the same, under an id above
             # this one, so that who has read up to it has read the message.
-            return first_id_at(begun_ms)
+            return first_id_at(epoch_ms(begun_at))
         # A success whose body is not X's: the echo will show whether the message was sent, and its id.
         raise OutcomeUnknown("outcome_unknown", "X's answer to a send names no message id.", endpoint=Endpoint.SEND)
 

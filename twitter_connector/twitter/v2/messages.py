@@ -23,7 +23,7 @@ from twitter_connector.model.event import DmEchoed, DmReceived, Person, RawEvent
 from twitter_connector.model.json_fields import mapping_of
 from twitter_connector.model.lookup import Budget, Page
 from twitter_connector.model.plan import SendDm
-from twitter_connector.model.timestamps import epoch_ms, moment
+from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.usage import DM_READ, USER_READ
 
 from ..account_messages import SHOW_SECONDS, AccountMessages
@@ -69,7 +69,7 @@ class V2Messages(AccountMessages):
                 raise
             raise _refused(error, has_file=bool(step.media_id)) from error
         if position := day_budgets_in(response.headers).get("app"):
-            self._app_send(self._account, position[0], position[1], moment(position[2] * 1000))
+            self._app_send(self._account, position[0], position[1], self._http.x_clock.in_service_time(position[2]))
         answer = response.json()
         data = answer.get("data") if isinstance(answer, Mapping) else None
         dm_id = id_text(data.get("dm_event_id")) if isinstance(data, Mapping) else ""
@@ -165,7 +165,9 @@ class V2Messages(AccountMessages):
             raise odd_answer("X's list of messages is not JSON.", endpoint)
         self._used(self._account_id, DM_READ, ids_in(body))
         position = budget_in(answer.headers)
-        return body, Budget(position[0], position[1], moment(position[2] * 1000)) if position else None
+        if position is None:
+            return body, None
+        return body, Budget(position[0], position[1], self._http.x_clock.in_service_time(position[2]))
 
 
 def _refused(error: Permanent, *, has_file: bool) -> Permanent:
