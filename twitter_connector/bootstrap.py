@@ -73,6 +73,7 @@ from twitter_connector.store import account_view
 from twitter_connector.store.account_history import AccountHistory, RecordedAccounts
 from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.app_sends import AppSends
+from twitter_connector.store.chat_keys import ChatKeyStore
 from twitter_connector.store.chat_notices import ChatNotices
 from twitter_connector.store.conversations import Conversations
 from twitter_connector.store.enquiries import Enquiries
@@ -91,7 +92,7 @@ from twitter_connector.store.usage import UsageCounts
 from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.twitter.account_messages import AppSend
 from twitter_connector.twitter.chunked_upload import Outgoing
-from twitter_connector.twitter.flavours import Flavours
+from twitter_connector.twitter.flavours import Chats, Flavours
 from twitter_connector.twitter.media_download import Downloads
 from twitter_connector.twitter.oauth2 import OAuth2
 from twitter_connector.twitter.own_challenge import OwnChallenge
@@ -136,6 +137,8 @@ class Services:
     heartbeats: Heartbeats
     locks: Locks
     twitter: Flavours
+    chat_keys: ChatKeyStore
+    chats: Chats
     cim: CcmClient
     registration: AccountRegistration
     configure: Configure
@@ -228,6 +231,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     app_sends = AppSends(client, clock)
     spending = Spending(usage, settings.x_prices, settings.usage_soft_limit, settings.usage_hard_limit)
     twitter = Flavours(http_client, settings, clock, rate_limits.note, renewed, usage.note, _app_send(app_sends))
+    chat_keys = ChatKeyStore(client, vault)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal", on=settings.journal == "on"))
     replay_jobs = ReplayJobs(client)
@@ -292,6 +296,8 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         heartbeats=Heartbeats(client),
         locks=locks,
         twitter=twitter,
+        chat_keys=chat_keys,
+        chats=twitter.chats(chat_keys),
         cim=cim,
         registration=registration,
         configure=configure,
@@ -433,7 +439,7 @@ def _inbound_route(services: Services, skipped: Callable[[str], None], renewal: 
         skipped=skipped,
         lease_is_valid=renewal.is_valid,
         names=CustomerNames(NamesStore(services.redis), services.twitter.person, may_look_up(services), services.clock),
-        chat=ChatInbound(ChatNotices(services.redis)),
+        chat=ChatInbound(ChatNotices(services.redis), services.chats.reader(), services.accounts.current),
     )
 
 

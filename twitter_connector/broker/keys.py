@@ -27,6 +27,8 @@ USAGE_SECONDS = 40 * 86400
 NAME_SECONDS = 86400
 # The notice of one day must not come again on the next one, for a message that arrives late.
 CHAT_NOTICED_SECONDS = 2 * 86400
+# A reply that comes later than this takes the ordinary way.
+ROAD_SECONDS = 365 * 86400
 # X replays events of the last 24 hours.
 REPLAY_SECONDS = 86400
 # Ids that X billed on a day are of no use after it.
@@ -101,6 +103,9 @@ LOG_RECORD = PREFIX + "log:{direction}:{account}:{id}"  # lines, see queue/log_l
 LOG_LOOKUP = PREFIX + "log-id:{id}"  # id of X, CIM or a dead letter -> record, where the record's own id is another one
 LOG_ACCOUNTS = PREFIX + "log-accounts"  # ZSET account -> ms of a message in the log
 LOG_NAMES = PREFIX + "log-names"  # ZSET "screen name in lower case, customer id" -> ms when X last named it so
+CHAT_KEYS = PREFIX + "xchat-keys"  # HASH account -> sealed JSON version, private keys
+CHAT_CONVERSATIONS = PREFIX + "xchat-conversations:{account}"  # HASH customer -> sealed JSON keys of the conversation
+ROAD = PREFIX + "xchat-road:{account}:{customer}"  # ZSET "dm" or "chat", "|", ms -> ms: how the customer wrote last
 CHAT_NOTICED = PREFIX + "xchat-noticed:{account}:{customer}"  # last day on which the agent was told of X Chat messages
 CHAT_COUNTS = PREFIX + "xchat:{account}:{day}"  # HASH outcome -> encrypted messages of that day, counted like USAGE
 BUDGETS = PREFIX + "budgets:{account}"  # HASH endpoint -> JSON limit, remaining, reset

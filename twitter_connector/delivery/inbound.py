@@ -114,9 +114,11 @@ class InboundRoute:
 
     def _opened(self, activity: Activity) -> tuple[Activity | Skip, Sequence[Effect]]:
         """Return the event, an encrypted message as what it becomes, and the effects of settling that."""
-        if self.chat is None or not isinstance(activity, ChatReceived):
+        if self.chat is None:
             return activity, ()
-        return self.chat.opened(activity)
+        if isinstance(activity, ChatReceived):
+            return self.chat.opened(activity)
+        return activity, self.chat.way_of(activity) if isinstance(activity, DmReceived) else ()
 
     def _skipped(self, lease: Lease, skip: Skip) -> Sequence[Effect]:
         self.skipped(skip.reason)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
+from twitter_connector.model.chat import ChatOpened, ChatReceived
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.plan import Asked, Upload
 from twitter_connector.model.work import Direction, EchoSeen, Effect, Lease
@@ -122,6 +123,13 @@ class ChatNoticesPort(Protocol):
     """See store/chat_notices.py."""
 
     def noticed(self, account_id: str, customer_id: str, day: str) -> bool: ...
+
+
+class ChatReaderPort(Protocol):
+    def has_keys(self, account_id: str) -> bool: ...
+
+    def read(self, chat: ChatReceived, account: Account) -> ChatOpened | None:
+        """Return what an encrypted message says; None if the account has no keys here. See twitter/chat/reader.py."""
 
 
 class CimPort(Protocol):

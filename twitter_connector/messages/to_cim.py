@@ -65,9 +65,9 @@ def _parts(dm: DmReceived, asked: Asked | None) -> Iterator[CimMessage | MediaPa
         yield _message(header, link.body_of(url) if url else text.body_of(words))
     elif dm.media is None and dm.place is None:
         yield _message(header, text.body_of(_NOTHING))
-    if dm.media is not None:
-        part = MediaPart("", header, dm.media)
-        missing = image_video.nothing_to_fetch(dm.media)
+    for media in (*([dm.media] if dm.media else []), *dm.more_media):
+        part = MediaPart("", header, media)
+        missing = image_video.nothing_to_fetch(media)
         yield media_note(part, Permanent("media_without_file", "X names no file for it.")) if missing else part
     if dm.place is not None:
         yield _message(header, location.body_of(dm.place) or text.body_of(location.words_of(dm.place)))

@@ -90,7 +90,7 @@ class Dm:
 
 @dataclass(frozen=True)
 class DmReceived(Dm):
-    """The customer wrote to the account."""
+    """The customer wrote to the account. more_media: further files; only messages of X Chat have any."""
 
     sender: Person = Person("")
     media: Media | None = field(default=None, repr=False)
@@ -98,6 +98,7 @@ class DmReceived(Dm):
     answer: QuickReplyAnswer | None = field(default=None, repr=False)
     welcome_message_id: str | None = None
     prompt_tweet_id: str | None = None
+    more_media: tuple[Media, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from .chat import ChatCounted, ChatNoticed
+from .chat import ChatCounted, ChatNoticed, RoadTaken
 from .event import Activity, Person
 from .message import CimMessage
 from .message_log import Arrival, LogEffect
@@ -167,6 +167,7 @@ Effect = (
     | DeadLetter
     | ChatNoticed
     | ChatCounted
+    | RoadTaken
     | LogEffect
 )
 

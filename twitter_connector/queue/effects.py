@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from twitter_connector.broker import keys
-from twitter_connector.model.chat import ChatCounted, ChatNoticed
+from twitter_connector.model.chat import ChatCounted, ChatNoticed, RoadTaken
 from twitter_connector.model.message_log import LogLine, NameSeen, NotLogged
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.usage import DM_RECEIVED
@@ -90,7 +90,7 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
                 seen = keys.SEEN.format(direction=item.kind, account=account, id=quote(item.id, safe=""))
                 stem = keys.USAGE.format(account=account, day="").removesuffix(":")
                 _once(flat, seen, _SEEN_MS, Change("count", stem, item.kind, lifetime_ms=_USAGE_MS))
-            case ChatNoticed() | ChatCounted():
+            case ChatNoticed() | ChatCounted() | RoadTaken():
                 _always(flat, chat_change(item))
             case DeadLetter():
                 _always(

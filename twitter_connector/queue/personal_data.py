@@ -76,7 +76,7 @@ class PersonalData:
     def _of_customer(self, account_id: str, customer_id: str) -> Iterator[str]:
         """Yield the keys that have the customer's id in their names, and the send records of messages to it."""
         account, customer = quote(account_id, safe=""), quote(customer_id, safe="")
-        for name in (keys.SENT, keys.SCHEDULING, keys.ECHOES, keys.NAME, keys.QUESTION, keys.CHAT_NOTICED):
+        for name in (keys.SENT, keys.SCHEDULING, keys.ECHOES, keys.NAME, keys.QUESTION, keys.CHAT_NOTICED, keys.ROAD):
             yield name.format(account=account, customer=customer)
         for direction in Direction:
             yield keys.TYPING_INDICATOR.format(direction=direction, account=account, customer=customer)

@@ -10,7 +10,7 @@ from twitter_connector.config import Settings
 from twitter_connector.errors import Permanent
 from twitter_connector.model.account import V1, V2, Account, Credentials
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
-from twitter_connector.model.chat import CHAT_FLAVOUR
+from twitter_connector.model.chat import CHAT_FLAVOUR, ChatStore
 from twitter_connector.model.event import Activity, Person, RawEvent
 from twitter_connector.model.flavour import Events, Flavour, Messages, Registration, Uploads
 from twitter_connector.model.lookup import Lookups
@@ -19,6 +19,7 @@ from twitter_connector.net.http_client import HttpClient
 from .account_activity import load
 from .account_activity import raw_events as account_activity_events
 from .account_messages import AppSend
+from .chat.chats import Chats
 from .chat_objects import load as load_chat
 from .http import TwitterHttp
 from .v1.media import V1Uploads
@@ -31,6 +32,8 @@ from .v2.registration import V2Registration
 from .v2.stream import IDLE_SECONDS, V2Stream
 from .v2.webhook_body import raw_events as v2_raw_events
 from .x_clock import XClock
+
+__all__ = ["Chats", "Flavours"]
 
 # API v2 sends text and files, and nothing else: https://docs.x.com/x-api/direct-messages/manage/introduction
 _V2_CAN = Capabilities(quick_replies=False, link_buttons=False, location=False, typing=False, read_marks=False)
@@ -109,6 +112,10 @@ class Flavours:
         if account.flavour == V1:
             return Person(user_id)
         return V2Messages(self._http, self._v2_url, account, self._budget, self._used).person(user_id)
+
+    def chats(self, store: ChatStore) -> Chats:
+        """Return X Chat. store: where its keys are."""
+        return Chats(self._http, self._v2_url, store, self._budget)
 
     def replay(self, account: Account, since: datetime, until: datetime) -> str:
         """Have X deliver the events of a span of time to the account's webhook again. Return the job's id.

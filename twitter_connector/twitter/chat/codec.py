@@ -1,0 +1,88 @@
+"""Opens and makes encrypted events with an account's keys. The library's own words reach no error and no log.
+
+https://docs.x.com/xchat/xchat-xdk
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from twitter_connector.errors import Permanent
+from twitter_connector.model.chat import ChatKeys, ConversationKeys, PublicKey
+
+from .library import library
+
+
+class Unreadable(Exception):
+    """The event cannot be decrypted with these keys. Says no more: the library's words may quote an event."""
+
+
+class Session:
+    """The library with the private keys of one account, for one task."""
+
+    def __init__(self, chat: Any, keys: ChatKeys) -> None:
+        self._chat = chat
+        self._keys = keys
+
+    def opened(self, encoded: str, sender_id: str, conversation: ConversationKeys) -> Mapping[str, Any]:
+        """Return one event of a sender; `verified` says whether the sender signed it. Raises Unreadable."""
+        signing = [_signing_entry(key) for key in conversation.public_keys if key.user_id == sender_id]
+        try:
+            event: Mapping[str, Any] = self._chat.decrypt_event(encoded, dict(conversation.keys), signing)
+        except ValueError:
+            raise Unreadable from None
+        return event
+
+    def keys_in(self, key_changes: Sequence[str], public_keys: Iterable[PublicKey]) -> dict[str, bytes]:
+        """Return {version: conversation key} of those changes that a participant signed and that are for us."""
+        # The library also returns the keys of changes that nobody signed.
+        found = self._chat.decrypt_events(list(key_changes), [_signing_entry(key) for key in public_keys])
+        events = [message["event"] for message in found["messages"]]
+        keys = {}
+        for event in events:
+            if event["type"] != "KeyChange" or not event["verified"]:
+                continue
+            for entry in event["participant_keys"]:
+                if (entry["user_id"], entry["public_key_version"]) == (self._keys.account_id, self._keys.version):
+                    try:
+                        keys[event["key_version"]] = bytes(self._chat.decrypt_conversation_key(entry["encrypted_key"]))
+                    except ValueError:
+                        continue  # it was encrypted for other keys of ours
+        return keys
+
+
+@contextmanager
+def session(keys: ChatKeys) -> Iterator[Session]:
+    """Yield the library with an account's keys; they leave the library's memory at the end.
+
+    Raises Permanent(chat_library_missing), and Permanent(chat_keys_unusable) for keys that are none.
+    """
+    chat = library().Chat()
+    try:
+        try:
+            chat.import_keys(keys.blob, keys.version)
+        except ValueError:
+            raise Permanent(
+                "chat_keys_unusable",
+                f"The stored X Chat keys of account {keys.account_id} are no keys. Run `twitter-connector xchat unlock "
+                f"{keys.account_id}` again.",
+                ours=True,
+            ) from None
+        chat.set_identity(keys.account_id, keys.version)
+        # What nobody signed is told apart by its mark, not by an error.
+        chat.set_reject_unverified(False)
+        yield Session(chat, keys)
+    finally:
+        chat.lock()
+
+
+def _signing_entry(key: PublicKey) -> dict[str, str]:
+    return {
+        "user_id": key.user_id,
+        "public_key_version": key.version,
+        "public_key": key.signing_key,
+        "identity_public_key": key.identity_key,
+        "identity_public_key_signature": key.binding,
+    }

@@ -1,0 +1,55 @@
+"""Reads one encrypted message: decrypts it, checks who signed it, and says what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twitter_connector.model.account import Account
+from twitter_connector.model.chat import ChatOpened, ChatReceived, ChatStore
+
+from .calls import ChatCalls
+from .codec import Session, Unreadable, session
+from .contents import opened_of
+from .keyring import Keyring
+from .library import is_installed
+
+
+class ChatReader:
+    """calls: makes the calls of an account."""
+
+    def __init__(self, store: ChatStore, calls: Callable[[Account], ChatCalls]) -> None:
+        self._store = store
+        self._calls = calls
+
+    def has_keys(self, account_id: str) -> bool:
+        """Return whether the account has keys here."""
+        return self._store.has_keys(account_id)
+
+    def read(self, chat: ChatReceived, account: Account) -> ChatOpened | None:
+        """Return what an encrypted message says; None if the account has no keys here, or the library is missing.
+
+        Keys that are missing are asked for at X once. Raises what the calls raise if asking again later may help.
+        """
+        keys = self._store.keys(account.id)
+        if keys is None or not is_installed():
+            return None
+        with session(keys) as opener:
+            ring = Keyring(self._store, self._calls(account), opener, account.id, chat.customer_id)
+            ring.learn([chat.key_change])
+            event = _tried(opener, chat, ring)
+            if event is None or not event.get("verified", True):
+                ring.look_up()
+                ring.learn([chat.key_change])
+                event = _tried(opener, chat, ring)
+            if event is not None and event["type"] == "KeyChange":
+                ring.learn([chat.encoded])
+            ring.save()
+        return opened_of(chat, event)
+
+
+def _tried(opener: Session, chat: ChatReceived, ring: Keyring) -> Mapping[str, Any] | None:
+    try:
+        return opener.opened(chat.encoded, chat.customer_id, ring.present)
+    except Unreadable:
+        return None
