@@ -30,6 +30,7 @@ COMMANDS = {
     "doctor": ("doctor", "doctor"),
     "usage": ("usage", "usage"),
     "console-password": ("console_password", "console_password"),
+    "xchat": ("xchat", "xchat"),
     "credentials": ("credentials", "credentials"),
 }
 

@@ -1,28 +1,70 @@
-"""Encrypted messages of X Chat on their way to CIM, while the account has no keys (delivery/chat_inbound.py)."""
+"""Encrypted messages of X Chat on their way to CIM, with and without keys (delivery/chat_inbound.py)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.fake_deliveries import ACME, ADA, GRACE, IN, FakeDeliveries
+from tests.fake_deliveries import ACME, ADA, GRACE, IN, FakeDeliveries, account
 from twitter_connector.delivery.chat_inbound import ChatInbound
 from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.messages.kinds.encrypted import WAITING
 from twitter_connector.messages.message_ids import message_id
+from twitter_connector.model.account import V2, Account
+from twitter_connector.model.chat import (
+    CHANGED_KEY,
+    DELETED,
+    DIRECT,
+    EDITED,
+    KEYLESS,
+    OTHER,
+    REACTED,
+    TEXT,
+    UNREACTED,
+    UNVERIFIED,
+    X_CHAT,
+    ChatOpened,
+    ChatReceived,
+)
+from twitter_connector.model.event import Media
 from twitter_connector.model.timestamps import first_id_at
 from twitter_connector.store.chat_notices import ChatNotices
+from twitter_connector.store.roads import Roads
 from twitter_connector.store.status import Status
 from twitter_connector.twitter.chat_objects import chat_event
 
 DAY_SECONDS = 86_400
 
 
+class FakeReader:
+    """Reads what a test says; nothing while the account has no keys."""
+
+    def __init__(self) -> None:
+        self.opened: list[ChatOpened] = []
+        self.keys = False
+
+    def has_keys(self, account_id: str) -> bool:
+        return self.keys
+
+    def read(self, chat: ChatReceived, account: Account) -> ChatOpened | None:
+        return self.opened.pop(0) if self.keys else None
+
+
 @pytest.fixture
-def relay(fakes: FakeDeliveries) -> FakeDeliveries:
-    fakes.inbound.chat = ChatInbound(ChatNotices(fakes.lanes.client))
+def reader() -> FakeReader:
+    return FakeReader()
+
+
+@pytest.fixture
+def relay(fakes: FakeDeliveries, reader: FakeReader) -> FakeDeliveries:
+    fakes.inbound.chat = ChatInbound(ChatNotices(fakes.lanes.client), reader, on_v2)
     return fakes
+
+
+def on_v2(account_id: str) -> Account:
+    return replace(account(account_id), flavour=V2)
 
 
 def receive(relay: FakeDeliveries, event_id: str, customer: str = ADA, **changes: Any) -> None:
@@ -100,3 +142,92 @@ def test_the_notice_stands_among_the_customers_direct_messages_in_xs_order(relay
     relay.customer_writes(str(int(first_id_at(at - 50))), "before")
     relay.serve(IN)
     assert relay.written() == ["before", WAITING, "after"]
+
+
+def opened_texts(relay: FakeDeliveries, reader: FakeReader, *opened: ChatOpened) -> list[str]:
+    """Return what CCM gets for these decrypted events."""
+    reader.keys = True
+    for number, one in enumerate(opened):
+        reader.opened.append(one)
+        receive(relay, f"e{number}")
+        relay.later(1, IN)
+    return relay.cim.texts()
+
+
+def test_a_decrypted_message_is_an_ordinary_message_at_the_desk(relay: FakeDeliveries, reader: FakeReader) -> None:
+    relay.customer_writes("", "by the ordinary way")
+    relay.later(1, IN)
+    assert opened_texts(relay, reader, ChatOpened(TEXT, "5 < 6 &amp; 😀"))[1:] == ["5 < 6 &amp; 😀"]
+    first, second = relay.cim.received
+    customers = [m["header"]["channelData"]["channelCustomerIdentifier"] for m in (first, second)]
+    assert customers == [ADA, ADA], "one conversation at the desk"
+    assert second["id"] == message_id(ACME, "e0")
+    assert second["header"]["providerMessageId"] == "e0"
+    assert counts(relay) == {"text": 1}
+
+
+@pytest.mark.parametrize(
+    ("opened", "text"),
+    [
+        (ChatOpened(EDITED, "new"), "(edited) new"),
+        (ChatOpened(DELETED), "[The customer deleted a message in X Chat.]"),
+        (ChatOpened(REACTED, "👍"), "[The customer reacted with 👍 to a message.]"),
+        (ChatOpened(UNREACTED, "👍"), "[The customer took back the reaction 👍.]"),
+        (ChatOpened(TEXT, "yes", is_reply=True, quoted="Is it\n red?"), "“Is it red?”\nyes"),
+        (ChatOpened(TEXT, "yes", is_reply=True), "[in reply to another message]\nyes"),
+    ],
+    ids=lambda value: value.kind if isinstance(value, ChatOpened) else "",
+)
+def test_what_has_no_form_at_the_desk_is_said_in_words(
+    relay: FakeDeliveries, reader: FakeReader, opened: ChatOpened, text: str
+) -> None:
+    assert opened_texts(relay, reader, opened) == [text]
+
+
+@pytest.mark.parametrize(("kind", "part"), [(KEYLESS, "its key is missing"), (UNVERIFIED, "did not sign")])
+def test_what_cannot_be_read_or_trusted_is_a_note(
+    relay: FakeDeliveries, reader: FakeReader, kind: str, part: str
+) -> None:
+    (text,) = opened_texts(relay, reader, ChatOpened(kind, "planted"))
+    assert part in text
+    assert "planted" not in text
+
+
+def test_other_kinds_are_counted_and_become_no_message(relay: FakeDeliveries, reader: FakeReader) -> None:
+    assert opened_texts(relay, reader, ChatOpened(CHANGED_KEY), ChatOpened(OTHER, detail="Typing")) == []
+    assert relay.skipped == ["chat_changed_key", "chat_other"]
+    assert counts(relay) == {"changed_key": 1, "other": 1}
+
+
+def test_several_files_are_messages_in_their_order(relay: FakeDeliveries, reader: FakeReader) -> None:
+    files = tuple(Media(str(n), "photo", f"xchat://1/2/3/{n}") for n in range(2))
+    opened_texts(relay, reader, ChatOpened(TEXT, "look", media=files))
+    ids = [message_id(ACME, "e0", part) for part in range(3)]
+    assert [(m["id"], m["body"]["type"]) for m in relay.cim.received] == [
+        (ids[0], "PLAIN"),
+        (ids[1], "IMAGE"),
+        (ids[2], "IMAGE"),
+    ]
+
+
+def test_replies_take_the_way_of_the_latest_message_by_xs_moments(relay: FakeDeliveries, reader: FakeReader) -> None:
+    roads, reader.keys = Roads(relay.lanes.client), True
+    assert roads.latest(ACME, ADA) == DIRECT
+    reader.opened += [ChatOpened(TEXT, "1"), ChatOpened(TEXT, "4")]
+    receive(relay, "e1")
+    relay.later(10, IN)
+    assert roads.latest(ACME, ADA) == X_CHAT
+    relay.customer_writes("", "2")
+    relay.later(10, IN)
+    assert roads.latest(ACME, ADA) == DIRECT
+    late = relay.clock.ms - 15_000
+    receive(relay, "e2", created_at_msec=str(late), sequence_id=first_id_at(late))
+    relay.serve(IN)
+    assert roads.latest(ACME, ADA) == DIRECT, "it was written before the ordinary message"
+
+
+def test_a_place_in_the_conversation_is_noted_for_read_marks(relay: FakeDeliveries, reader: FakeReader) -> None:
+    opened_texts(relay, reader, ChatOpened(TEXT, "1"))
+    event_id = relay.conversations.event_of(ACME, message_id(ACME, "e0"))
+    assert event_id == "e0"
+    assert relay.conversations.event_of(ACME, event_id) is not None

@@ -8,6 +8,7 @@ from twitter_connector.accounts.registration_steps import RegistrationStatus, St
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
+from twitter_connector.model.chat import UNREAD
 from twitter_connector.model.work import Direction
 from twitter_connector.net.certificate import seconds_left
 from twitter_connector.store.status import AccountSnapshot
@@ -26,6 +27,7 @@ def account(svc: Services, account: Account, state: AccountSnapshot, now_ms: int
         yield Finding(name, False, "needs attention", account.attention)
     if advice := svc.spending.attention(account, state.usage):
         yield Finding(name, False, "limit of spending reached", advice)
+    yield from _x_chat(svc, name, state)
     yield from _waits(name, state)
     if since := state.status.get("gap_since"):
         detail = f"customers' messages of the last {age((now_ms - since) / 1000)} may be missing"
@@ -51,6 +53,14 @@ def _waits(name: str, state: AccountSnapshot) -> Iterator[Finding]:
         side, variable = ("CCM", "CCM_URL") if direction is Direction.IN else ("X", "the way to X")
         advice = f"One message probes {side}, all others wait. Check {variable}, and {side} itself."
         yield Finding(name, False, f"{direction.word}: {side} cannot be reached", advice)
+
+
+def _x_chat(svc: Services, name: str, state: AccountSnapshot) -> Iterator[Finding]:
+    if state.has_chat_keys and svc.chats.library_version() is None:
+        yield Finding(name, False, "has X Chat keys, but its encrypted messages cannot be read here", svc.chats.MISSING)
+    elif state.chat.get(UNREAD):
+        found = f"{state.chat[UNREAD]} encrypted messages (X Chat) of today wait in the X app"
+        yield Finding(name, True, found)
 
 
 def _channel(svc: Services, account: Account) -> Iterator[Finding]:

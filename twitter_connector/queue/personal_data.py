@@ -66,6 +66,7 @@ class PersonalData:
             pipe = self._client.pipeline(transaction=True)
             for start in range(0, len(members), _BATCH):
                 pipe.zrem(keys.LOG, *members[start : start + _BATCH])
+            pipe.hdel(keys.CHAT_CONVERSATIONS.format(account=quote(account_id, safe="")), customer_id)
             if names:
                 pipe.zrem(keys.LOG_NAMES, *names)
             pipe.execute()

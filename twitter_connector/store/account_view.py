@@ -78,8 +78,12 @@ def attention_of(account: Account, snapshot: AccountSnapshot, loss: Loss | None,
 
 
 def _x_chat(snapshot: AccountSnapshot) -> dict[str, Any]:
-    """Return how many encrypted messages of today the agent could not read, and how many notices told them so."""
-    return {"unread_today": snapshot.chat.get(UNREAD, 0), "notices_today": snapshot.chat.get(NOTICE, 0)}
+    """Return whether encrypted messages can be read here, how many of today could not, and how many notices said so."""
+    return {
+        "keys": snapshot.has_chat_keys,
+        "unread_today": snapshot.chat.get(UNREAD, 0),
+        "notices_today": snapshot.chat.get(NOTICE, 0),
+    }
 
 
 def _pause(pause: Mapping[str, str]) -> dict[str, Any]:

@@ -173,8 +173,11 @@ class Accounts:
     def remove(self, account_id: str) -> None:
         with store_errors():
             self._client.hdel(keys.ACCOUNTS, account_id)
+            self._client.hdel(keys.CHAT_KEYS, account_id)
             self._client.delete(
-                keys.ACCOUNT_STATUS.format(account=account_id), keys.ENDPOINT_PAUSES.format(account=account_id)
+                keys.CHAT_CONVERSATIONS.format(account=account_id),
+                keys.ACCOUNT_STATUS.format(account=account_id),
+                keys.ENDPOINT_PAUSES.format(account=account_id),
             )
         self._cache.pop(account_id, None)
         self._publish(account_id)

@@ -55,6 +55,11 @@ class ChatKeyStore:
             pipe.delete(_conversations(account_id))
             return any(pipe.execute())
 
+    def conversations(self, account_id: str) -> int:
+        """Return how many conversations of an account have keys here."""
+        with store_errors():
+            return int(self._client.hlen(_conversations(account_id)))
+
     def conversation(self, account_id: str, customer_id: str) -> ConversationKeys:
         """Return the keys of a conversation, empty ones if none are stored."""
         with store_errors():

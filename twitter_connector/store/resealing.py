@@ -17,6 +17,7 @@ from twitter_connector.broker.connection import store_errors
 from twitter_connector.errors import Permanent, StoreUnavailable
 
 from .account_rows import NAMED_FIELDS, AccountRows
+from .chat_resealing import chat_rows
 from .vault import Vault, wrong_key
 
 _KNOWN_TEXT = "twitter-connector"
@@ -25,7 +26,8 @@ _TRIES = 50
 
 @dataclass(frozen=True)
 class Resealed:
-    """The result of `reseal`. unreadable: accounts that no key opens. forgotten: True if those were removed."""
+    """The result of `reseal`. unreadable: accounts whose credentials or X Chat keys no key opens. forgotten: True if
+    those were removed."""
 
     accounts: tuple[str, ...]
     unreadable: tuple[str, ...]
@@ -40,7 +42,9 @@ def verify_key(client: redis.Redis, vault: Vault) -> None:
     with store_errors():
         check: str | None = client.get(keys.KEY_CHECK)  # type: ignore[assignment]
         rows: dict[str, str] = client.hgetall(keys.ACCOUNTS)  # type: ignore[assignment]
-    unreadable = _unreadable(vault, rows)
+        chat_keys: dict[str, str] = client.hgetall(keys.CHAT_KEYS)  # type: ignore[assignment]
+    closed = {account_id for account_id, sealed in chat_keys.items() if not _opens(vault, sealed)}
+    unreadable = sorted(closed.union(_unreadable(vault, rows)))
     if unreadable:
         raise wrong_key(f"The credentials of account {', '.join(unreadable)} were encrypted with another key.")
     if check is not None:
@@ -87,6 +91,7 @@ def reseal(
                 lost = [seed for seed, sealed in pairs.items() if not _opens(vault, sealed)]
                 resealed_pairs = {seed: vault.reseal(sealed) for seed, sealed in pairs.items() if seed not in lost}
                 readable = {i: row for i, row in rows.items() if i not in unreadable}
+                chat = chat_rows(pipe, vault, rows)
                 mark = NAMED_FIELDS if new_form else None
                 if new_form is None:
                     resealed = {i: _resealed(vault, row) for i, row in readable.items()}
@@ -99,18 +104,20 @@ def reseal(
                     pipe.hset(keys.TOKEN_PAIRS, mapping=resealed_pairs)  # type: ignore[arg-type]
                 if lost and forget_unreadable:
                     pipe.hdel(keys.TOKEN_PAIRS, *lost)
+                chat.write(pipe, forget_unreadable=forget_unreadable)
                 if mark is not None:
                     pipe.set(keys.ACCOUNTS_FORM, mark)
                 elif new_form is False:
                     pipe.delete(keys.ACCOUNTS_FORM)
                 if unreadable and forget_unreadable:
                     pipe.hdel(keys.ACCOUNTS, *unreadable)
-                if not unreadable or forget_unreadable:
+                if not (unreadable or chat.unreadable) or forget_unreadable:
                     pipe.set(keys.KEY_CHECK, vault.seal(_KNOWN_TEXT))
                 pipe.execute()
             except redis.WatchError:
                 continue  # an account was changed meanwhile
-            return Resealed(tuple(sorted(resealed)), tuple(unreadable), bool(unreadable) and forget_unreadable)
+            closed = tuple(sorted({*unreadable, *(field for name, field in chat.unreadable if name == keys.CHAT_KEYS)}))
+            return Resealed(tuple(sorted(resealed)), closed, bool(closed) and forget_unreadable)
     raise StoreUnavailable(
         "accounts_contended", "Accounts are being changed all the time. Run the command again.", ours=True
     )

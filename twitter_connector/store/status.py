@@ -33,7 +33,7 @@ class AccountSnapshot:
     probes: when the other side is probed next (epoch ms), where it could not be reached. limits: endpoint -> limit,
     remaining, reset (epoch seconds), as X's last answer said. endpoint_pauses: until (epoch ms), reason and detail, of
     the endpoints that only their own messages wait for. usage: what the account has used today. chat: encrypted
-    messages of today by outcome.
+    messages of today by outcome. has_chat_keys: the connector can read them.
     """
 
     status: Mapping[str, int]
@@ -45,6 +45,7 @@ class AccountSnapshot:
     endpoint_pauses: Mapping[str, Mapping[str, str]]
     usage: Usage
     chat: Mapping[str, int]
+    has_chat_keys: bool
 
     @property
     def attention(self) -> str:
@@ -110,6 +111,7 @@ class Status:
         pipe.hgetall(keys.BUDGETS.format(account=account_id))
         pipe.hgetall(keys.ENDPOINT_PAUSES.format(account=account))
         pipe.hgetall(usage_key(account_id, day))
+        pipe.hexists(keys.CHAT_KEYS, account_id)
         pipe.hgetall(keys.CHAT_COUNTS.format(account=account, day=day))
         for direction in _DIRECTIONS:
             due = keys.DUE.format(direction=direction, account=account)
@@ -125,7 +127,8 @@ class Status:
             for endpoint, row in next(answers).items()
         }
         endpoint_pauses = active(next(answers), now_ms)
-        usage, chat = Usage(today, counts_in(next(answers))), counts_in(next(answers))
+        usage, has_keys = Usage(today, counts_in(next(answers))), bool(next(answers))
+        chat = counts_in(next(answers))
         waiting: dict[Direction, int] = {}
         lag: dict[Direction, float] = {}
         pauses: dict[Direction, Mapping[str, str]] = {}
@@ -140,4 +143,4 @@ class Status:
                 pauses[direction] = pause
             if until := next(answers):
                 probes[direction] = int(until)
-        return AccountSnapshot(status, waiting, lag, pauses, probes, limits, endpoint_pauses, usage, chat)
+        return AccountSnapshot(status, waiting, lag, pauses, probes, limits, endpoint_pauses, usage, chat, has_keys)

@@ -189,6 +189,7 @@ class UsageSchema(_Answer):
 
 
 class XChatSchema(_Answer):
+    keys = fields.Boolean(required=True, metadata={"description": "The account's keys for X Chat are stored here."})
     unread_today = _number(metadata={"description": "Encrypted messages of today that the agent cannot read here."})
     notices_today = _number(
         metadata={"description": "Notices to agents about them: one for each conversation and day."}

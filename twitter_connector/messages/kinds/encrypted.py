@@ -27,10 +27,10 @@ WAITING = (
     "Further encrypted messages of today are not announced.]"
 )
 _NOTES = {
-    KEYLESS: "[The customer sent an encrypted message (X Chat) that cannot be decrypted here: its key is missing. Read it "
-    "in the X app.]",
-    UNVERIFIED: "[An encrypted message (X Chat) arrived that this customer did not sign, so it is not shown. Look at it "
-    "in the X app, and do not trust it.]",
+    KEYLESS: "[The customer sent an encrypted message (X Chat) that cannot be decrypted here: its key is missing. Read "
+    "it in the X app.]",
+    UNVERIFIED: "[An encrypted message (X Chat) arrived that this customer did not sign, so it is not shown. Look at "
+    "it in the X app, and do not trust it.]",
     DELETED: "[The customer deleted a message in X Chat.]",
     REACTED: "[The customer reacted with {text} to a message.]",
     UNREACTED: "[The customer took back the reaction {text}.]",

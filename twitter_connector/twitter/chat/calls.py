@@ -64,6 +64,10 @@ class ChatCalls(AccountMessages):
         answer = self._chat("POST", f"{self._path(customer_id)}/{what}", endpoint, acts=sends, **kwargs)
         return mapping_of(mapping_of(answer.json()).get("data"))
 
+    def register(self, path: str, body: Mapping[str, Any], endpoint: Endpoint) -> object:
+        """Post to X's directory of keys and return the JSON of the answer."""
+        return self._chat("POST", path, endpoint, json=body).json()
+
     def _path(self, customer_id: str) -> str:
         one, other = sorted((self._account_id, customer_id), key=int)
         return f"/2/chat/conversations/{quote(one, safe='')}-{quote(other, safe='')}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +13,9 @@ from .calls import ChatCalls
 from .codec import Session, Unreadable, session
 from .contents import opened_of
 from .keyring import Keyring
-from .library import is_installed
+from .library import MISSING, is_installed
+
+log = logging.getLogger(__name__)
 
 
 class ChatReader:
@@ -32,24 +35,27 @@ class ChatReader:
         Keys that are missing are asked for at X once. Raises what the calls raise if asking again later may help.
         """
         keys = self._store.keys(account.id)
-        if keys is None or not is_installed():
+        if keys is None:
+            return None
+        if not is_installed():
+            log.error("chat_library_missing", extra={"account": account.id, "detail": MISSING})
             return None
         with session(keys) as opener:
-            ring = Keyring(self._store, self._calls(account), opener, account.id, chat.customer_id)
-            ring.learn([chat.key_change])
-            event = _tried(opener, chat, ring)
+            keyring = Keyring(self._store, self._calls(account), opener, account.id, chat.customer_id)
+            keyring.learn([chat.key_change])
+            event = _tried(opener, chat, keyring)
             if event is None or not event.get("verified", True):
-                ring.look_up()
-                ring.learn([chat.key_change])
-                event = _tried(opener, chat, ring)
+                keyring.look_up()
+                keyring.learn([chat.key_change])
+                event = _tried(opener, chat, keyring)
             if event is not None and event["type"] == "KeyChange":
-                ring.learn([chat.encoded])
-            ring.save()
+                keyring.learn([chat.encoded])
+            keyring.save()
         return opened_of(chat, event)
 
 
-def _tried(opener: Session, chat: ChatReceived, ring: Keyring) -> Mapping[str, Any] | None:
+def _tried(opener: Session, chat: ChatReceived, keyring: Keyring) -> Mapping[str, Any] | None:
     try:
-        return opener.opened(chat.encoded, chat.customer_id, ring.present)
+        return opener.opened(chat.encoded, chat.customer_id, keyring.present)
     except Unreadable:
         return None
