@@ -10,6 +10,7 @@ from sandbox.control.accounts import people
 from sandbox.control.conversations import conversation
 from sandbox.control.faults_and_settings import faults_and_settings
 from sandbox.control.message_details import message_details
+from sandbox.control.posts import posts as control_posts
 from sandbox.control.records import records
 from sandbox.control.troubles import troubles
 from sandbox.control.x_chat import x_chat
@@ -31,17 +32,21 @@ from sandbox.x_chat.routes_media import chat_media
 from sandbox.x_v2.routes_account_activity import account_activity
 from sandbox.x_v2.routes_lookups import lookups
 from sandbox.x_v2.routes_media import media
+from sandbox.x_v2.routes_media_metadata import media_metadata
 from sandbox.x_v2.routes_messages import messages as v2_messages
 from sandbox.x_v2.routes_oauth2 import oauth2
+from sandbox.x_v2.routes_posts import posts
 from sandbox.x_v2.routes_stream import stream
 from sandbox.x_v2.routes_subscriptions import subscriptions
+from sandbox.x_v2.routes_timelines import timelines
 from sandbox.x_v2.routes_users import users
 from sandbox.x_v2.routes_webhooks import webhooks
 
 _V1 = (accounts, activity, messages, uploads, downloads)
 _V2 = (webhooks, subscriptions, account_activity, stream, v2_messages, lookups, media, oauth2, users)
 _CHAT = (chat_keys, chats, chat_media, x_chat)
-_PAGE = (people, conversation, records, faults_and_settings, x_v2, page, troubles, message_details)
+_POSTS = (posts, timelines, media_metadata)
+_PAGE = (people, conversation, control_posts, records, faults_and_settings, x_v2, page, troubles, message_details)
 
 
 def create_app(sandbox: Sandbox) -> Flask:
@@ -56,7 +61,7 @@ def create_app(sandbox: Sandbox) -> Flask:
     app.register_error_handler(404, _unknown_path)
     app.register_error_handler(405, _unknown_path)
     fault_middleware.install(app, sandbox)
-    for part in (*_V1, *_V2, *_CHAT, ccm, files, *_PAGE):
+    for part in (*_V1, *_V2, *_CHAT, *_POSTS, ccm, files, *_PAGE):
         app.register_blueprint(part)
     return app
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.x_v2.problems import CATALOGUE
+from sandbox.x_v2.problem_catalogue import CATALOGUE
 
 ACTIONS = ("answer", "reset", "hang", "act_then_reset", "act_then_hang", "act_then_answer", "delay")
 FAMILIES = ("twitter", "ccm", "files", "media")

@@ -21,6 +21,8 @@ class User:
     description: str | None = None
     # The error code that a sender to this user gets: 349, 150, 389 ...
     refuses: int | None = None
+    # Whether its posts may have 25,000 characters.
+    long_posts: bool = False
 
 
 @dataclass

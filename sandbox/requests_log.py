@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 _KEPT = 50_000
+_MEDIA = ("/1.1/media/", "/1.1/ton/", "/dm_video/", "/dm_gif/", "/media/", "/tweet_video/", "/ext_tw_video/")
 
 
 @dataclass
@@ -72,7 +73,7 @@ def family_of(path: str) -> str | None:
         return "ccm"
     if path.startswith("/file-engine/"):
         return "files"
-    if path.startswith(("/1.1/media/", "/1.1/ton/", "/dm_video/", "/dm_gif/")):
+    if path.startswith(_MEDIA):
         return "media"
     if path.startswith(("/1.1/", "/2/", "/oauth2/")):
         return "twitter"

@@ -88,6 +88,13 @@ class Settings:
     chat_event_form: str = "full"
     # Media v2: forms of a one-shot upload that X takes.
     one_shot_forms: list[str] = field(default_factory=lambda: ["multipart", "json"])
+    # Posts: whether self-serve apps may only reply where they are summoned, for how long an equal text is a duplicate,
+    # how many seconds a new post is missing in timelines, and whether accounts are told of deleted posts of customers
+    # (X documents deletions of the account's own posts only).
+    summoned_only: bool = True
+    post_duplicate_seconds: float = 86_400.0
+    timeline_lag: float = 0.0
+    deletions_of_customers: bool = True
     # OAuth 2.0: lifetimes in seconds, and what a used refresh token does: "revoke" the grant, "refuse", or "repeat"
     # the answer of the first use.
     oauth2_code_seconds: float = 30.0

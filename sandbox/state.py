@@ -27,10 +27,16 @@ from sandbox.twitter.event_sender import EventSender
 from sandbox.twitter.limits import RateLimits
 from sandbox.twitter.mailbox import Mailbox
 from sandbox.twitter.media_store import MediaStore
+from sandbox.twitter.post_activity import PostActivity
+from sandbox.twitter.post_store import PostStore
+from sandbox.twitter.post_text import PostTexts
+from sandbox.twitter.tweets import Tweets
 from sandbox.twitter.webhooks import Webhooks
 from sandbox.x_chat.parts import XChat
 from sandbox.x_v2.activity import V2Activity
 from sandbox.x_v2.parts import assemble
+from sandbox.x_v2.post_activity import V2PostActivity
+from sandbox.x_v2.posts import Posts
 from sandbox.x_v2.replay import Replays
 
 
@@ -80,6 +86,14 @@ class Sandbox:
             self.sender,
             self.v2,
         )
+        self.post_store = PostStore(self.journal, self.ids, self.feed)
+        self.post_texts = PostTexts(self.directory, self.message_context, self.post_store)
+        self.posts = Posts(self.directory, self.post_texts, self.post_store)
+        tweets = Tweets(self.directory, self.post_texts, self.post_store)
+        v2_posts = V2PostActivity(self.directory, self.sender, self.post_store, tweets, self.posts, self.v2)
+        self.post_activity = PostActivity(
+            self.directory, self.webhooks, self.sender, self.settings, self.post_store, tweets, v2_posts
+        )
         self.switches = Switches(self.faults, self.directory, self.v2.credits)
         self.files = FileStore(options.state_dir / "files", self.settings)
         self.connector = Connector(options.connector_url, options.connector_token)
@@ -98,6 +112,7 @@ class Sandbox:
             self.recorder,
             self.limits,
             self.mailbox,
+            self.post_store,
             self.webhooks,
             self.media,
             self.files,
@@ -115,11 +130,21 @@ class Sandbox:
         self.feed.publish("reset", {})
 
     def _restore(self) -> None:
-        stores = (self.directory, self.webhooks, self.v2, self.media, self.mailbox, self.chat, self.inbox, self.desk)
-        for part in stores:
+        for part in (
+            self.directory,
+            self.webhooks,
+            self.v2,
+            self.media,
+            self.mailbox,
+            self.post_store,
+            self.chat,
+            self.inbox,
+            self.desk,
+        ):
             part.restore()
         demo.add_people(self.directory)
         self.activity.resume()
+        self.post_activity.resume()
         self.chat.delivery.resume()
 
     def _mention(self, screen_name: str) -> tuple[str, str, str] | None:

@@ -7,7 +7,7 @@ from sandbox.faults import Faults
 from sandbox.people import Directory
 from sandbox.x_v2.credits import Credits
 
-_SEND = r"(events/new\.json|/messages)$"
+_SEND = r"(events/new\.json|/messages|/2/tweets)$"
 _CCM = {"family": "ccm", "path": "message/receive"}
 
 

@@ -86,6 +86,13 @@ def in_old_shape(message_id: str, account: User, customer: User, body: dict[str,
     return {"id": message_id, "header": header, "body": body}
 
 
+def mark(message: dict[str, Any], message_type: str) -> None:
+    """Mark a message as one of direct messages (DM) or of public posts (SM)."""
+    header = message["header"]
+    data = header.get("channelData") or header["channelSession"]["channelData"]
+    data["additionalAttributes"] = [{"key": "MESSAGE_TYPE", "type": "String100", "value": message_type}]
+
+
 def _channel_data(account: User, customer: User) -> dict[str, Any]:
     first, _, last = customer.name.partition(" ")
     return {

@@ -127,6 +127,9 @@ def _take_effect(sandbox: Sandbox, message: dict[str, Any]) -> None:
             }
             sandbox.feed.publish("typing", typing)
         return
+    if kind == "COMMENT":
+        sandbox.post_store.reached_desk(str(header.get("providerMessageId")))
+        return
     dm = sandbox.mailbox.get(str(header.get("providerMessageId")))
     if dm is not None and not dm.by_account:
         sandbox.mailbox.advance(dm, "delivered")

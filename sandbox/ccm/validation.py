@@ -22,6 +22,7 @@ _VALUE_TYPES = {
     "WebChannelData",
 }
 _STATUSES = {"DELIVERED", "READ", "CONNECTED", "FAILED"}
+_ITEM_TYPES = {"TEXT", "IMAGE", "VIDEO", "LIKE", "UNLIKE", "DELETE", "HIDE", "PRIVATE_REPLY"}
 _MEDIA_TYPES = {"IMAGE", "VIDEO", "AUDIO", "FILE", "MULTIMEDIA"}
 
 
@@ -76,16 +77,28 @@ def _body(body: dict[str, Any]) -> Iterator[str]:
         place = _mapping(body.get("location"))
         if any(type(place.get(name)) not in {int, float} for name in ("latitude", "longitude")):
             yield "body.location: latitude and longitude must be numbers"
-    if kind == "DELIVERYNOTIFICATION":
-        if body.get("status") not in _STATUSES:
-            yield "body.status: unknown delivery status"
-        if _blank(body.get("messageId")):
-            yield "body.messageId: must not be blank"
+    if kind == "DELIVERYNOTIFICATION" and body.get("status") not in _STATUSES:
+        yield "body.status: unknown delivery status"
+    if kind in {"DELIVERYNOTIFICATION", "DELETEDNOTIFICATION"} and _blank(body.get("messageId")):
+        yield "body.messageId: must not be blank"
+    if kind == "COMMENT":
+        yield from _comment(body)
     if kind == "NOTIFICATION" and _blank(body.get("notificationType")):
         yield "body.notificationType: must not be null"
     buttons = body.get("buttons") or () if kind == "BUTTON" else ()
     if any(_blank(_mapping(button).get(name)) for button in buttons for name in ("title", "payload", "type")):
         yield "body.buttons: title, payload and type must not be blank"
+
+
+def _comment(body: dict[str, Any]) -> Iterator[str]:
+    if _blank(body.get("postId")):
+        yield "body.postId: must not be blank"
+    if body.get("itemType") not in _ITEM_TYPES:
+        yield "body.itemType: must be one of the item types"
+    attachment = body.get("attachment")
+    needed = body.get("itemType") in {"IMAGE", "VIDEO"} or attachment is not None
+    if needed and _blank(_mapping(attachment).get("mediaUrl")):
+        yield "body.attachment.mediaUrl: must not be blank"
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response, jsonify, request, send_file
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import FileStorage
 
 from sandbox.ccm import desk, messages
 from sandbox.control import x_chat
@@ -31,7 +32,7 @@ def customer_writes() -> ResponseReturnValue:
         return jsonify(x_chat.write(sandbox, account, customer, fields, x_chat.delivery_of(delivery))), 201
     said: dict[str, Any] = {"text": str(fields.get("text") or "")}
     if "media_file" in request.files:
-        media = _upload(sandbox, customer.id, fields.get("media_type"))
+        media = upload(sandbox, customer.id, request.files["media_file"], fields.get("media_type"), "dm")
         said |= {"media_id": media.id, "media_mime": media.shown_mime, "media_kind": media.kind}
     if (metadata := fields.get("quick_reply_metadata")) is not None:
         said["quick_reply_response"] = {"type": "options", "metadata": str(metadata)}
@@ -122,6 +123,8 @@ def agent_writes() -> ResponseReturnValue:
     else:
         encoded = flag(fields, "encoded", default=False)
         message = messages.in_new_shape(message_id, account, customer, body, now_ms, encoded=encoded)
+    if message_type := fields.get("message_type") or ("SM" if body.get("type") == "COMMENT" else None):
+        messages.mark(message, str(message_type))
     message["header"].update(fields.get("header") or {})
     path = str(fields.get("path", "/cim-messages"))
     reply = sandbox.desk.send(message, account.id, customer.id, body, path)
@@ -162,14 +165,14 @@ def feed() -> ResponseReturnValue:
     return Response(the_sandbox().feed.listen(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-def _upload(sandbox: Sandbox, owner_id: str, mime: Any) -> Media:
-    file = request.files["media_file"]
+def upload(sandbox: Sandbox, owner_id: str, file: FileStorage, mime: Any, use: str) -> Media:
+    """Upload a file for a user. use: `dm` or `tweet`, the first part of the category."""
     mime = str(mime or file.mimetype)
-    category = "dm_image"
+    category = f"{use}_image"
     if mime.startswith("video/"):
-        category = "dm_video"
+        category = f"{use}_video"
     elif mime == "image/gif":
-        category = "dm_gif"
+        category = f"{use}_gif"
     try:
         return sandbox.media.put(owner_id, mime, category, file.stream, instantly=True)
     except TwitterError as problem:

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from sandbox.control.request_fields import Refusal, account_in, blueprint, body_fields, query_integer
 from sandbox.people import App, User
 from sandbox.state import the_sandbox
-from sandbox.x_v2.grants import SCOPES, Grant
+from sandbox.x_v2.grants import POST_SCOPES, SCOPES, Grant
 
 x_v2 = blueprint("x_v2")
 
@@ -21,8 +21,9 @@ def give_grant() -> ResponseReturnValue:
     fields = body_fields()
     account = account_in(fields)
     scopes = fields.get("scopes") or list(SCOPES)
-    if not isinstance(scopes, list) or not set(scopes) <= set(SCOPES):
-        raise Refusal(f"scopes must be a list of {', '.join(SCOPES)}")
+    known = (*SCOPES, *POST_SCOPES)
+    if not isinstance(scopes, list) or not set(scopes) <= set(known):
+        raise Refusal(f"scopes must be a list of {', '.join(known)}")
     app = _app(account)
     return jsonify(_attributes(app, the_sandbox().v2.grants.give(app.id, account.id, scopes))), 201
 

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from sandbox.snowflake import created_ms
 from sandbox.twitter.media import Media
+from sandbox.twitter.media_entity import media_entity
 from sandbox.twitter.text import render, short_link
 
 WEB_APP = {"id": "3033300", "name": "Twitter Web App", "url": "https://mobile.twitter.com"}
-_SIZES = (("thumb", 150), ("small", 680), ("medium", 1200), ("large", 2048))
 
 
 @dataclass
@@ -75,7 +74,7 @@ def message_data(dm: Dm, context: MessageContext) -> dict[str, Any]:
     data: dict[str, Any] = {"text": rendered.text, "entities": rendered.entities}
     if media is not None and link is not None:
         indices = rendered.entities["urls"][-1]["indices"]
-        data["attachment"] = {"type": "media", "media": _media_entity(dm, media, link, indices, context.base_url)}
+        data["attachment"] = {"type": "media", "media": media_entity(media, _folder(dm, media, context), link, indices)}
     elif dm.location is not None:
         data["attachment"] = {"type": "location", "location": dm.location}
     if dm.quick_reply is not None:
@@ -96,53 +95,7 @@ def _media_link(dm: Dm, media: Media) -> dict[str, str]:
     }
 
 
-def _media_entity(dm: Dm, media: Media, link: dict[str, str], indices: list[int], base_url: str) -> dict[str, Any]:
+def _folder(dm: Dm, media: Media, context: MessageContext) -> str:
+    """Return the address of the folder that has the media of a message."""
     folder = {"photo": f"1.1/ton/data/dm/{dm.id}", "animated_gif": "dm_gif", "video": "dm_video"}[media.kind]
-    url = f"{base_url}/{folder}/{media.id}/{quote(media.file_name)}"
-    preview = url if media.kind == "photo" else f"{base_url}/{folder}/{media.id}/preview.jpg"
-    entity: dict[str, Any] = {
-        "id": int(media.id),
-        "id_str": media.id,
-        "indices": indices,
-        "media_url": preview,
-        "media_url_https": preview,
-        **{name: link[name] for name in ("url", "display_url", "expanded_url")},
-        "type": media.kind,
-        "sizes": {name: _fit(media, side, name) for name, side in _SIZES},
-    }
-    if media.kind == "animated_gif":
-        entity["video_info"] = {
-            "aspect_ratio": list(media.shown_size),
-            "variants": [{"bitrate": 0, "content_type": "video/mp4", "url": url}],
-        }
-    elif media.kind == "video":
-        entity["video_info"] = _video_info(media, f"{base_url}/{folder}/{media.id}")
-    return entity
-
-
-def _fit(media: Media, side: int, name: str) -> dict[str, Any]:
-    if name == "thumb":
-        return {"w": side, "h": side, "resize": "crop"}
-    width, height = media.shown_size
-    scale = min(1.0, side / max(width, height, 1))
-    return {"w": round(width * scale), "h": round(height * scale), "resize": "fit"}
-
-
-def _video_info(media: Media, folder: str) -> dict[str, Any]:
-    """Return the variants in no order, as X does. All MP4 variants are the same file here."""
-
-    def mp4(bitrate: int, size: str) -> dict[str, Any]:
-        url = f"{folder}/vid/{size}/{media.file_name}?tag=1"
-        return {"bitrate": bitrate, "content_type": "video/mp4", "url": url}
-
-    playlist = f"{folder}/pl/{media.file_name.replace('.mp4', '.m3u8')}?tag=1&container=fmp4"
-    return {
-        "aspect_ratio": [16, 9],
-        "duration_millis": 18_087,
-        "variants": [
-            mp4(256_000, "320x180"),
-            mp4(2_176_000, "1280x720"),
-            {"content_type": "application/x-mpegURL", "url": playlist},
-            mp4(832_000, "640x360"),
-        ],
-    }
+    return f"{context.base_url}/{folder}"

@@ -12,21 +12,9 @@ from sandbox.snowflake import Snowflakes
 from sandbox.twitter.errors import UploadError, error
 from sandbox.twitter.file_type import identify
 from sandbox.twitter.media import CLIP, Media
+from sandbox.twitter.media_categories import CATEGORY_BYTES, TYPES, family_of
 
 SEGMENT_BYTES = 5 * MEBIBYTE
-CATEGORY_BYTES = {
-    "dm_image": 5 * MEBIBYTE,
-    "dm_gif": 15 * MEBIBYTE,
-    "dm_video": 512 * MEBIBYTE,
-    "tweet_image": 5 * MEBIBYTE,
-    "tweet_gif": 15 * MEBIBYTE,
-    "tweet_video": 512 * MEBIBYTE,
-}
-_TYPES = {
-    "image": {"image/jpeg", "image/png", "image/webp", "image/gif"},
-    "gif": {"image/gif", "video/mp4"},
-    "video": {"video/mp4", "video/quicktime"},
-}
 _COPY_BYTES = 256 * 1024
 
 
@@ -73,9 +61,9 @@ class MediaStore:
     ) -> Media:
         """Begin an upload. Raises UploadError for a type or size X does not accept."""
         category = {"": "", "DmImage": "dm_image", "DmGif": "dm_gif", "DmVideo": "dm_video"}.get(category, category)
-        category = category or f"tweet_{_family_of(mime)}"
+        category = category or f"tweet_{family_of(mime)}"
         ceiling = CATEGORY_BYTES.get(category)
-        if ceiling is None or mime not in _TYPES[category.partition("_")[2]]:
+        if ceiling is None or mime not in TYPES[category.partition("_")[2]]:
             raise UploadError("media type unrecognized.")
         if total_bytes > ceiling:
             raise UploadError(f"File size exceeds {ceiling} bytes.")
@@ -138,16 +126,32 @@ class MediaStore:
     def attach(self, media_id: str, sender_id: str) -> Media:
         """Use an upload in a DM. Raises error 325 for an unknown upload, 324 for one that cannot be used."""
         with self._lock:
-            media = self._media.get(media_id)
-            if media is None or self._expired(media) or sender_id not in {media.owner_id, *media.additional_owners}:
-                raise error(325)
-            if not media.category.startswith("dm_") or self.progress(media) != "ready":
-                raise error(324)
+            media = self._usable(media_id, sender_id, "dm_")
             if media.used and not media.shared:
                 raise error(324)
             media.used = True
         self._journal.save("media", media.id, media)
         return media
+
+    def publish(self, media_id: str, author_id: str) -> Media:
+        """Use an upload in a post, as often as wanted. Raises errors as `attach` does."""
+        media = self._usable(media_id, author_id, "tweet_")
+        media.used = True
+        self._journal.save("media", media.id, media)
+        return media
+
+    def _usable(self, media_id: str, user_id: str, use: str) -> Media:
+        media = self._media.get(media_id)
+        if media is None or self._expired(media) or user_id not in {media.owner_id, *media.additional_owners}:
+            raise error(325)
+        if not media.category.startswith(use) or self.progress(media) != "ready":
+            raise error(324)
+        return media
+
+    def describe(self, media: Media, text: str) -> None:
+        """Save the alternative text of an upload."""
+        media.alt_text = text
+        self._journal.save("media", media.id, media)
 
     def _expired(self, media: Media) -> bool:
         return not media.used and time.time() > media.made_at + self._settings.media_lifetime
@@ -155,7 +159,7 @@ class MediaStore:
     def _settle(self, media: Media) -> Media:
         look = identify(self.path(media))
         family = media.category.partition("_")[2]
-        fits = look.mime in _TYPES[family]
+        fits = look.mime in TYPES[family]
         if family == "image" and not fits:
             raise UploadError("media type unrecognized.")
         media.mime = look.mime or media.mime
@@ -174,12 +178,6 @@ class MediaStore:
             if self._settings.processing_failures > 0:
                 self._settings.processing_failures -= 1
                 media.problem = self._settings.processing_failure_message
-
-
-def _family_of(mime: str) -> str:
-    if mime == "image/gif":
-        return "gif"
-    return "video" if mime.startswith("video/") else "image"
 
 
 def _copy(content: IO[bytes], place: Path, ceiling: int) -> int:

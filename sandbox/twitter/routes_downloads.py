@@ -1,4 +1,4 @@
-"""Routes of the media hosts: pictures for participants of the conversation, videos and GIFs for anybody."""
+"""Routes of the media hosts: pictures of messages for participants of the conversation, everything else for anybody."""
 
 from flask import Response, request, send_file
 from flask.typing import ResponseReturnValue
@@ -39,10 +39,13 @@ def picture(dm_id: str, media_id: str, name: str) -> ResponseReturnValue:
     return send_file(sandbox.media.path(media), mimetype=media.mime)
 
 
+@downloads.get("/media/<media_id>/<name>")
 @downloads.get("/dm_gif/<media_id>/<name>")
 @downloads.get("/dm_video/<media_id>/vid/<size>/<name>")
+@downloads.get("/tweet_video/<media_id>/<name>")
+@downloads.get("/ext_tw_video/<media_id>/vid/<size>/<name>")
 def film(media_id: str, name: str, size: str = "") -> ResponseReturnValue:
-    """Return the bytes of a GIF or video."""
+    """Return the bytes of a GIF or video, or of a picture of a post."""
     if name == "preview.jpg":
         return preview(media_id)
     media = _named(media_id, name)
@@ -50,6 +53,7 @@ def film(media_id: str, name: str, size: str = "") -> ResponseReturnValue:
 
 
 @downloads.get("/dm_video/<media_id>/preview.jpg")
+@downloads.get("/ext_tw_video/<media_id>/preview.jpg")
 def preview(media_id: str) -> ResponseReturnValue:
     """Return the preview picture of a video."""
     if the_sandbox().media.get(media_id) is None:
@@ -58,6 +62,7 @@ def preview(media_id: str) -> ResponseReturnValue:
 
 
 @downloads.get("/dm_video/<media_id>/pl/<name>")
+@downloads.get("/ext_tw_video/<media_id>/pl/<name>")
 def playlist(media_id: str, name: str) -> ResponseReturnValue:
     """Return a playlist without entries. Callers should ignore playlists."""
     if the_sandbox().media.get(media_id) is None:

@@ -51,7 +51,8 @@ def describe(caller: Caller) -> ResponseReturnValue:
         raise UploadError("alt_text is required.") from None
     if not 1 <= len(text) <= 1000:
         raise UploadError("alt_text must have between 1 and 1000 characters.")
-    the_sandbox().media.upload(media_id, caller.account.id).alt_text = text
+    store = the_sandbox().media
+    store.describe(store.upload(media_id, caller.account.id), text)
     return "", 200
 
 

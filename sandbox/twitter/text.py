@@ -43,10 +43,14 @@ def display_url(url: str) -> str:
 
 
 def render(
-    typed: str, find_user: Callable[[str], tuple[str, str, str] | None], media_link: dict[str, str] | None = None
+    typed: str,
+    find_user: Callable[[str], tuple[str, str, str] | None],
+    media_link: dict[str, str] | None = None,
+    separator: str = " ",
 ) -> Rendered:
     """Return the text with short links and escaped `& < >`, and the media's link at the end if there is one.
 
+    `separator` is in front of the media's link.
     `find_user` gives (id, name, screen name) of a mentioned user. Indices count code points of the returned text.
     """
     urls: list[dict[str, Any]] = []
@@ -69,7 +73,7 @@ def render(
         urls.append({"url": short, "expanded_url": url, "display_url": display_url(url), "indices": indices})
     put(html.escape(typed[end:], quote=False))
     if media_link is not None:
-        put(" ")
+        put(separator)
         urls.append({**media_link, "indices": list(put(media_link["url"]))})
     text = "".join(parts)
     return Rendered(text, {**_marks(text, find_user), "urls": urls})

@@ -168,13 +168,21 @@ class V2Activity:
 def envelope(subscription: ActivitySubscription, payload: dict[str, Any], seed: str) -> dict[str, Any]:
     """Return the body of an event for a subscription. event_uuid is a signed 64-bit number as text."""
     digest = hashlib.sha256(f"{subscription.id} {seed}".encode()).digest()
+    return enveloped(subscription, payload, str(int.from_bytes(digest[:8], "big", signed=True)))
+
+
+def enveloped(
+    subscription: ActivitySubscription, payload: dict[str, Any], event_uuid: str, **more: Any
+) -> dict[str, Any]:
+    """Return the body of an event with this event_uuid. more: `includes`."""
     return {
         "data": {
-            "event_uuid": str(int.from_bytes(digest[:8], "big", signed=True)),
+            "event_uuid": event_uuid,
             "filter": subscription.filter,
             "event_type": subscription.event_type,
             **({"tag": subscription.tag} if subscription.tag else {}),
             "payload": payload,
+            **more,
         }
     }
 

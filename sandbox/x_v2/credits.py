@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.x_v2.problems import Problem, problem
+from sandbox.x_v2.problem_catalogue import problem
+from sandbox.x_v2.problems import Problem
 
 PRICES = {
     "dm_received": 0.010,
@@ -14,6 +15,11 @@ PRICES = {
     "dm_sent": 0.015,
     "user_read": 0.010,
     "media": 0.005,
+    "post_read": 0.005,
+    "post_owned_read": 0.001,
+    "post_sent": 0.015,
+    "post_sent_link": 0.200,
+    "reply_sent": 0.010,
 }
 
 

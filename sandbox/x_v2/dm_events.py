@@ -51,10 +51,10 @@ def asked_for(arguments: dict[str, str], *, sender_id_known: bool) -> Asked:
     """Read the query. Raises Problem 400 that names the unknown value."""
     known = FIELDS | DOCUMENTED_FIELDS if sender_id_known else FIELDS
     return Asked(
-        _values(arguments, "dm_event.fields", known) | {"id", "text", "event_type"},
-        _values(arguments, "expansions", EXPANSIONS),
+        values_of(arguments, "dm_event.fields", known) | {"id", "text", "event_type"},
+        values_of(arguments, "expansions", EXPANSIONS),
         arguments.get("user.fields", ""),
-        _values(arguments, "media.fields", MEDIA_FIELDS) | {"media_key", "type"},
+        values_of(arguments, "media.fields", MEDIA_FIELDS) | {"media_key", "type"},
     )
 
 
@@ -108,7 +108,7 @@ class DmEvents:
             "dm_conversation_id": conversation_id(dm.sender_id, dm.recipient_id),
             "participant_ids": [dm.sender_id, dm.recipient_id],
             "attachments": {"media_keys": [media_key(attached)]} if attached else None,
-            "entities": _entities(data["entities"]),
+            "entities": v2_entities(data["entities"]),
         }
         # The expansion brings the field with it.
         names = asked.fields | ({"sender_id"} if "sender_id" in asked.expansions else set())
@@ -119,22 +119,27 @@ class DmEvents:
         return self._context.find_media(dm.media_id) if dm.media_id else None
 
     def _media(self, dm: Dm, media: Media, asked: Asked) -> dict[str, Any]:
-        entity = message_data(dm, self._context)["attachment"]["media"]
-        width, height = media.shown_size
-        shown: dict[str, Any] = {
-            "media_key": media_key(media),
-            "type": media.kind,
-            "width": width,
-            "height": height,
-            "alt_text": media.alt_text,
-        }
-        if media.kind == "photo":
-            shown["url"] = entity["media_url_https"]
-        else:
-            shown["preview_image_url"] = entity["media_url_https"]
-            shown["variants"] = [_variant(variant) for variant in entity["video_info"]["variants"]]
-            shown["duration_ms"] = entity["video_info"].get("duration_millis")
-        return {name: value for name, value in shown.items() if name in asked.media_fields and value is not None}
+        shown = shown_media(media, message_data(dm, self._context)["attachment"]["media"])
+        return {name: value for name, value in shown.items() if name in asked.media_fields}
+
+
+def shown_media(media: Media, entity: dict[str, Any]) -> dict[str, Any]:
+    """Return an upload as an entry of `includes.media`. entity: its media entity of API v1.1."""
+    width, height = media.shown_size
+    shown: dict[str, Any] = {
+        "media_key": media_key(media),
+        "type": media.kind,
+        "width": width,
+        "height": height,
+        "alt_text": media.alt_text,
+    }
+    if media.kind == "photo":
+        shown["url"] = entity["media_url_https"]
+    else:
+        shown["preview_image_url"] = entity["media_url_https"]
+        shown["variants"] = [_variant(variant) for variant in entity["video_info"]["variants"]]
+        shown["duration_ms"] = entity["video_info"].get("duration_millis")
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 def _variant(variant: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +147,7 @@ def _variant(variant: dict[str, Any]) -> dict[str, Any]:
     return {**rate, "content_type": variant["content_type"], "url": variant["url"]}
 
 
-def _entities(entities: dict[str, Any]) -> dict[str, Any]:
+def v2_entities(entities: dict[str, Any]) -> dict[str, Any]:
     """Return v1.1 entities in the shape of v2, without the empty ones."""
 
     def at(entity: dict[str, Any]) -> dict[str, int]:
@@ -163,7 +168,8 @@ def _entities(entities: dict[str, Any]) -> dict[str, Any]:
     return {name: entities for name, entities in shown.items() if entities}
 
 
-def _values(arguments: dict[str, str], name: str, known: frozenset[str]) -> frozenset[str]:
+def values_of(arguments: dict[str, str], name: str, known: frozenset[str]) -> frozenset[str]:
+    """Return the comma separated values of a parameter. Raises Problem 400 that names an unknown one."""
     values = frozenset(filter(None, arguments.get(name, "").split(",")))
     for value in sorted(values - known):
         message = f"The `{name}` query parameter value [{value}] is not one of [{','.join(sorted(known))}]"

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from sandbox.journal import Journal
 from sandbox.settings import Settings
 
+# What an account grants unless it is asked for more, and what posts need besides.
 SCOPES = ("dm.read", "dm.write", "tweet.read", "users.read", "media.write", "offline.access")
+POST_SCOPES = ("tweet.write", "tweet.moderate.write", "like.write")
 _WRONG_CODE = "Value passed for the authorization code was invalid."
 _WRONG_TOKEN = "Value passed for the token was invalid."
 

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from sandbox.people import App
 from sandbox.state import the_sandbox
 from sandbox.x_v2.caller import client_token
-from sandbox.x_v2.grants import SCOPES, Grant, GrantRefused
+from sandbox.x_v2.grants import POST_SCOPES, SCOPES, Grant, GrantRefused
 
 oauth2 = Blueprint("v2_oauth2", __name__)
 
@@ -135,7 +135,7 @@ def _complaint(app: App | None, asked: Mapping[str, str]) -> str:
             return f"{name} is missing."
     if asked.get("code_challenge_method", "plain") not in {"S256", "plain"}:
         return "code_challenge_method must be S256 or plain."
-    if unknown := set(asked["scope"].split()) - set(SCOPES):
+    if unknown := set(asked["scope"].split()) - {*SCOPES, *POST_SCOPES}:
         return f"Unknown scope: {', '.join(sorted(unknown))}."
     return ""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox.settings import Settings
 from sandbox.x_v2.disorder import Disorder
-from sandbox.x_v2.problems import problem
+from sandbox.x_v2.problem_catalogue import problem
 from sandbox.x_v2.times import iso
 
 ENDPOINT = "activity_stream"
