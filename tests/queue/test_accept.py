@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.brokers import Broker, running, services_of, settings_in
+from tests.tree import eventually
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.work import TYPING_INDICATOR, Direction, EchoSeen, Entry, TypingIndicator
@@ -37,13 +38,6 @@ def services(broker: Broker) -> Iterator[Services]:
 
 def entry(id_: str, way: Direction = OUT) -> Entry:
     return Entry(way, "acme", "ada", id_, f'{{"text": "é😀 {id_}"}}')
-
-
-def eventually(true: Callable[[], object], seconds: float = 15) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def drained(services: Services, way: Direction = OUT) -> list[str]:

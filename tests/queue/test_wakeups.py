@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -15,6 +14,7 @@ import redis
 from celery import Celery
 
 from tests.brokers import Broker, broker_process, inspector, services, settings_in
+from tests.tree import eventually
 from twitter_connector.bootstrap import Services
 from twitter_connector.model.work import TYPING_INDICATOR, Direction, Entry
 from twitter_connector.queue.wakeups import CONSUME_TASKS, QUEUES, WAKEUPS_MAX, Wakeups, celery_app, discard_tasks
@@ -40,13 +40,6 @@ class FakeCelery:
         assert expires > 0
         assert ignore_result
         self.published.append((name, queue))
-
-
-def eventually(true: Callable[[], Any], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -11,6 +11,7 @@ import redis
 
 from tests.brokers import Broker, broker_process, inspector
 from tests.fakes import FakePlatform, account_registration
+from tests.tree import eventually
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.bootstrap import Services, build_services
 from twitter_connector.model.account import V1
@@ -36,13 +37,6 @@ def services(broker_process: Broker, inspector: redis.Redis) -> Iterator[Service
 
 def reply(number: int) -> Entry:
     return Entry(OUT, ACCOUNT, "210375291", f"reply {number}", "{}")
-
-
-def eventually(true: Callable[[], object], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def tasks(inspector: redis.Redis, direction: Direction) -> int:

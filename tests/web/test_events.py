@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ import redis
 from flask.testing import FlaskClient
 
 from tests.brokers import Broker, running, services_of
+from tests.tree import eventually
 from tests.web.web_requests import ACCOUNT, HEADER, PATH, cim, dm, is_problem, post_event, signed, stored
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
@@ -375,13 +376,6 @@ def test_a_wrong_signature_is_refused_while_the_broker_is_away(outage: tuple[Bro
     _, services, client = outage
     assert post_event(client, dm("2"), secret="wrong").status_code == 401
     assert not list((services.settings.var_dir / "journal").glob("*.journal"))
-
-
-def eventually(true: Callable[[], object], seconds: float = 15) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def test_an_account_registered_a_moment_ago_loses_no_event(client: FlaskClient, services: Services) -> None:
