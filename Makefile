@@ -44,8 +44,8 @@ test: $(STAMP) ## run the whole test suite
 test-fast: $(STAMP) ## run the tests that start neither the whole service nor a browser
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -q -m "not integration and not browser"
 
-bench: $(STAMP) ## run the benchmarks and print a table
-	$(BIN)/python -m benchmarks
+bench: $(STAMP) ## run benchmarks and print tables: PARTS="start media" for some (PARTS=help lists them), PARTS=all for all
+	@$(BIN)/python -m benchmarks $(PARTS)
 
 chaos: $(STAMP) ## kill processes and break the other sides for CHAOS_SECONDS (600) while 200 conversations on both APIs talk, then count
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/python -m pytest tests/integration/test_chaos.py -s -k chaos_loses

@@ -1,158 +1,60 @@
-"""Runs every benchmark and prints a table. Writes nothing into the tree."""
+"""Runs benchmarks and prints a table of each. Writes nothing into the tree.
+
+python -m benchmarks [PART...]      `all` for all parts; `help` lists them
+"""
 
 from __future__ import annotations
 
-import statistics
+import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import activity, broker_memory, events, load, over_capacity, poll_latency
+from benchmarks import acknowledgement, activity, broker_memory, media, over_capacity, poll_latency, processor_time
 from benchmarks.ccm import Ccm
-from benchmarks.media import MediaService
-from benchmarks.service import EmptyView, Service
-
-ROUNDS = 5
-SECONDS = 4.0
-CONNECTIONS = 16
-PREPARED = 15_000
-CONVERSATIONS = 200
-# After its timeout of ten seconds a CCM that hangs is only probed.
-CCM_GIVEN_UP_SECONDS = 13.0
+from benchmarks.service import Service
 
 
-def main() -> None:
-    empty = EmptyView()
+def start() -> None:
     ccm = Ccm()
-    try:
-        acknowledgement(empty, ccm)
-    finally:
-        empty.stop()
-    activity.main()
-    ccm.delay(0.0)
     service = Service(ccm.port)
     try:
-        print(f"start to ready          {service.start_seconds:8.2f} s")
+        print(f"start to ready          {service.start_seconds:8.2f} s  (aim 2)")
         time.sleep(3)
-        print(f"memory at rest          {service.memory_mb():8.0f} MB (whole tree)")
-        while_ccm_is_slow(service, ccm)
-        latency(service, ccm)
-        drained(service, ccm)
+        print(f"memory at rest          {service.memory_mb():8.0f} MB (whole tree, aim 200)")
+        for name, size in sorted(service.memory_by_name().items()):
+            print(f"  {name:21} {size:8.0f} MB")
     finally:
         service.stop()
         ccm.stop()
-    media()
-    poll_latency.main()
-    over_capacity.main()
-    broker_memory.main()
 
 
-def media() -> None:
-    service = MediaService()
-    try:
-        inward, outward = service.measure()
-        print(f"a 25 MB video adds to the worker: inbound {inward:.1f} MB, outbound {outward:.1f} MB (aim 12)")
-    finally:
-        service.stop()
+# One line for each part: what it measures.
+PARTS: dict[str, tuple[str, Callable[[], object]]] = {
+    "start": ("from start to ready, and the memory at rest", start),
+    "processor_time": ("the processor time of a message beside bare posts; about 4 minutes", processor_time.main),
+    "latency": ("from event to CCM, and acknowledging while CCM is slow; half a minute", acknowledgement.while_working),
+    "acknowledgement": ("stored acknowledgements beside an empty view; about 2 minutes", acknowledgement.main),
+    "activity": ("the processor time to acknowledge an event of each API", activity.main),
+    "media": ("the memory that a 25 MB video takes", media.main),
+    "poll_latency": ("from X to CCM where messages are polled", poll_latency.main),
+    "over_capacity": ("how long replies wait while X is over capacity; about 3 minutes", over_capacity.main),
+    "broker_memory": ("what a message leaves in the broker", broker_memory.main),
+}
+DEFAULT = ("start", "processor_time", "latency")
 
 
-def requests_ahead(customers: int) -> Callable[[int], bytes]:
-    """Prepare requests, so that signing them is not part of what is measured."""
-    prepared = [events.request(str(10_000 + i % customers)) for i in range(PREPARED)]
-
-    def request(number: int) -> bytes:
-        # Past the prepared ones a fresh one is made; it costs the generator, not the service.
-        return prepared[number] if number < PREPARED else events.request(str(10_000 + number % customers))
-
-    return request
-
-
-def acknowledgement(empty: EmptyView, ccm: Ccm) -> None:
-    """Durable acknowledgement beside the empty view, alternating.
-
-    CCM hangs, and the worker has noticed, so that the acknowledging path is what runs.
-    """
-    print(f"acknowledgement, {CONNECTIONS} connections, median of {ROUNDS} rounds")
-    for fsync, aim in (("everysec", 0.5), ("always", 0.35)):
-        ccm.delay(None)
-        service = Service(ccm.port, fsync)
-        try:
-            load.run(service.port, requests_ahead(50), connections=4, seconds=2, per_second=50)
-            time.sleep(CCM_GIVEN_UP_SECONDS)
-            rounds = []
-            for _ in range(ROUNDS):
-                floor = load.run(empty.port, requests_ahead(2000), connections=CONNECTIONS, seconds=SECONDS)
-                ours = load.run(service.port, requests_ahead(2000), connections=CONNECTIONS, seconds=SECONDS)
-                rounds.append((ours.per_second / floor.per_second, floor, ours))
-            ratio, floor, ours = sorted(rounds, key=lambda r: r[0])[ROUNDS // 2]
-            _row("  empty view", floor)
-            _row(f"  stored, {fsync}", ours, f"ratio {ratio:.2f} (aim {aim})")
-        finally:
-            ccm.delay(0.0)
-            service.stop()
-
-
-def while_ccm_is_slow(service: Service, ccm: Ccm) -> None:
-    print("acknowledgement at 200/s while CCM ...")
-    found = {}
-    for name, delay in (("answers in 200 ms", 0.2), ("hangs", None)):
-        ccm.delay(delay)
-        found[name] = load.run(service.port, requests_ahead(50), connections=16, seconds=6, per_second=200)
-        _row(f"  {name}", found[name])
-    ccm.delay(0.0)
-    _settled(service)
-    slow, hung = found["answers in 200 ms"], found["hangs"]
-    print(f"  rate while hanging / while slow {hung.per_second / slow.per_second:.2f} (aim 0.95)")
-
-
-def latency(service: Service, ccm: Ccm) -> None:
-    ccm.heard()
-    sent: dict[str, float] = {}
-
-    def request(number: int) -> bytes:
-        dm_id = events.event_id()
-        made = events.request(str(20_000 + number % 50), dm_id)
-        sent[dm_id] = time.time()
-        return made
-
-    load.run(service.port, request, connections=8, seconds=10, per_second=50)
-    _settled(service)
-    heard = ccm.heard()
-    times = [(heard[dm_id] - at) * 1000 for dm_id, at in sent.items()]
-    quantiles = statistics.quantiles(times, n=100)
-    print(f"event to CCM at 50/s      p50 {quantiles[49]:6.1f} ms  p99 {quantiles[98]:6.1f} ms  (aim 15, 80)")
-
-
-def drained(service: Service, ccm: Ccm) -> None:
-    ccm.delay(None)
-    total = CONVERSATIONS * 20
-    made = [events.request(str(30_000 + i % CONVERSATIONS)) for i in range(total)]
-    load.run(service.port, lambda i: made[i % total], connections=16, seconds=5, per_second=total / 4.5)
-    _settled(service, at_most=CONVERSATIONS)
-    ccm.heard()
-    ccm.delay(0.1)
-    _settled(service)
-    heard = sorted(ccm.heard().values())
-    # The first tenth were in flight while CCM hung, or waited for their next try; they say nothing of the rate.
-    heard = heard[len(heard) // 10 :]
-    rate = (len(heard) - 1) / (heard[-1] - heard[0])
-    print(f"drained, {CONVERSATIONS} conversations, CCM at 100 ms {rate:6.0f} messages/s (aim 250)")
-
-
-def _settled(service: Service, at_most: int = 0) -> None:
-    end = time.monotonic() + 180
-    while True:
-        waiting = service.services.lanes.waiting(events.ACCOUNT_ID)
-        if sum(waiting.values()) <= at_most:
-            return
-        if time.monotonic() > end:
-            raise RuntimeError(f"still waiting: {waiting}")
-        time.sleep(0.05)
-
-
-def _row(name: str, result: load.Result, more: str = "") -> None:
-    wrong = f"  {result.wrong} not 200" if result.wrong else ""
-    print(f"{name:26} {result.per_second:7.0f}/s  p50 {result.p50:6.1f} ms  p99 {result.p99:6.1f} ms  {more}{wrong}")
+def main() -> int:
+    names = [name for word in sys.argv[1:] for name in word.split(",") if name] or list(DEFAULT)
+    names = list(PARTS) if names == ["all"] else names
+    if unknown := [name for name in names if name not in PARTS]:
+        print("Parts: `all`, or some of" if unknown == ["help"] else f"There is no part {', '.join(unknown)}. Parts:")
+        for name, (text, _) in PARTS.items():
+            print(f"  {name:16} {text}{' (default)' if name in DEFAULT else ''}")
+        return 0 if unknown == ["help"] else 2
+    for name in names:
+        PARTS[name][1]()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.processes import cpu_seconds, name_of, tree
+from benchmarks.service import free_port
 
 SECONDS = 60.0
 # In the first minute the service registers accounts, checks them and looks for missed messages.
@@ -36,13 +38,13 @@ class Rest:
 def measure(pid: int, seconds: float) -> list[Rest]:
     """Return what each process of a tree does in so many seconds. pid: the supervisor. Processes that start or end
     meanwhile are left out."""
-    before = {p: _counts(p) for p in _tree(pid)}
+    before = {p: _counts(p) for p in tree(pid)}
     time.sleep(seconds)
     after = {p: _counts(p) for p in before if Path(f"/proc/{p}").exists()}
     rows = []
     for p, (disk, written, wakeups, cpu) in after.items():
         was = before[p]
-        rows.append(Rest(_name(p), disk - was[0], written - was[1], wakeups - was[2], cpu - was[3]))
+        rows.append(Rest(name_of(p), disk - was[0], written - was[1], wakeups - was[2], cpu - was[3]))
     return rows
 
 
@@ -51,7 +53,7 @@ def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
     with tempfile.TemporaryDirectory(prefix="tc-rest-", dir="/var/tmp") as var_dir:
         env = {**os.environ, "VAR_DIR": var_dir, "HOST": "127.0.0.1", "SANDBOX": "1", "LOG_FORMAT": "json"}
-        env |= {"PORT": str(_free_port()), "SANDBOX_PORT": str(_free_port())}
+        env |= {"PORT": str(free_port()), "SANDBOX_PORT": str(free_port())}
         for name in ("REDIS_URL", "CCM_URL"):
             env.pop(name, None)
         process = subprocess.Popen(
@@ -100,35 +102,7 @@ def _counts(pid: int) -> tuple[int, int, int, float]:
         for line in (task / "status").read_text().splitlines():
             if line.startswith("voluntary_ctxt_switches:"):
                 wakeups += int(line.split()[1])
-    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    cpu = (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
-    return int(io["write_bytes"]), int(io["wchar"]), wakeups, cpu
-
-
-def _name(pid: int) -> str:
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").split()
-    names = {Path(word).name for word in words}
-    for name, mark in (
-        ("broker", {"valkey-server", "redis-server"}),
-        ("sandbox", {"sandbox"}),
-        ("web", {"gunicorn"}),
-        ("worker", {"worker"}),
-        ("beat", {"beat"}),
-    ):
-        if names & mark:
-            return name
-    return "supervisor"
-
-
-def _tree(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(p for child in children for p in _tree(int(child)))]
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+    return int(io["write_bytes"]), int(io["wchar"]), wakeups, cpu_seconds(pid)
 
 
 if __name__ == "__main__":

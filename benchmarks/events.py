@@ -1,9 +1,10 @@
-"""Signed webhook requests of the size and shape that X sends."""
+"""Requests of the size and shape that X and CCM send: signed events, and messages of agents."""
 
 from __future__ import annotations
 
 import json
 import time
+import uuid
 from typing import Any
 
 from twitter_connector.model.account import signature
@@ -74,6 +75,24 @@ def activity_request(customer_id: str, dm_id: str | None = None) -> bytes:
         "payload": {"direct_message_events": [_message(customer_id, V2_ACCOUNT_ID, dm_id)], "users": users},
     }
     return _signed(V2_ACCOUNT_ID, {"data": data})
+
+
+def agent_message(account_id: str, customer_id: str, text: str) -> bytes:
+    """Return the JSON of an agent's message, as CCM sends it."""
+    channel = {"channelCustomerIdentifier": customer_id, "serviceIdentifier": account_id}
+    sender = {"id": str(uuid.uuid4()), "type": "AGENT", "senderName": "sam"}
+    header = {"sender": sender, "channelData": channel, "timestamp": int(time.time() * 1000)}
+    body = {"type": "PLAIN", "markdownText": text}
+    return json.dumps({"id": str(uuid.uuid4()), "header": header, "body": body}).encode()
+
+
+def agent_request(customer_id: str, account_id: str = V2_ACCOUNT_ID) -> bytes:
+    """Return the bytes of one POST with an agent's message."""
+    body = agent_message(account_id, customer_id, "Your parcel is on its way.")
+    return (
+        "POST /cim-messages HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
 
 
 def _message(customer_id: str, account_id: str, dm_id: str) -> dict[str, Any]:

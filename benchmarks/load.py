@@ -30,9 +30,18 @@ class _Connection:
 
 
 def run(
-    port: int, request: Callable[[int], bytes], *, connections: int, seconds: float, per_second: float | None = None
+    port: int,
+    request: Callable[[int], bytes],
+    *,
+    connections: int,
+    seconds: float,
+    per_second: float | None = None,
+    count: int | None = None,
 ) -> Result:
-    """Send as fast as the answers come, or at a rate; return throughput and latency of the 200s."""
+    """Send as fast as the answers come, or at a rate; return throughput and latency of the 200s.
+
+    seconds: how long to send. count: how many to send at most.
+    """
     selector = selectors.DefaultSelector()
     idle = [_Connection(port) for _ in range(connections)]
     for connection in idle:
@@ -43,11 +52,12 @@ def run(
     end = begin + seconds
     while True:
         now = time.perf_counter()
-        if now >= end and len(idle) == connections:
+        ended = now >= end or sent == count
+        if ended and len(idle) == connections:
             break
-        if now < end:
+        if not ended:
             due = connections if per_second is None else int((now - begin) * per_second) - sent
-            while idle and due > 0:
+            while idle and due > 0 and sent != count:
                 connection = idle.pop()
                 connection.started = time.perf_counter()
                 connection.received = b""
@@ -59,7 +69,7 @@ def run(
             connection.received += connection.socket.recv(65536)
             if _whole(connection.received):
                 latencies.append((time.perf_counter() - connection.started) * 1000)
-                wrong += not connection.received.startswith(b"HTTP/1.1 200")
+                wrong += not connection.received.startswith((b"HTTP/1.1 200", b"HTTP/1.1 202"))
                 idle.append(connection)
         if now > end + 15:
             raise RuntimeError("answers are missing 15 s after the last request")

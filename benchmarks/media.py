@@ -21,6 +21,15 @@ def film() -> bytes:
     return kind + struct.pack(">I4s", SIZE - len(kind), b"free") + bytes(SIZE - len(kind) - 8)
 
 
+def main() -> None:
+    service = MediaService()
+    try:
+        inward, outward = service.measure()
+        print(f"a 25 MB video adds to the worker: inbound {inward:.1f} MB, outbound {outward:.1f} MB (aim 12)")
+    finally:
+        service.stop()
+
+
 class MediaService:
     """The service with the sandbox, and the calls that send a file each way."""
 

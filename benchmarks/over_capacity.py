@@ -7,15 +7,13 @@ for its next message. Run it with `python -m benchmarks.over_capacity`. Writes n
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
-import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from benchmarks.events import moment_of
+from benchmarks.events import agent_message, moment_of
 from benchmarks.sandboxed import V1_ACCOUNT, V2_ACCOUNT, SandboxedService, get, post
 
 CONVERSATIONS = 100  # of each account
@@ -98,21 +96,17 @@ def speak(service: SandboxedService, talks: list[Talk]) -> None:
             time.sleep(max(0.0, began + place * pause - time.monotonic()))
             text = f"answer {number}"
             talk.accepted[text] = time.time()
-            post(f"{service.url}/cim-messages", cim_message(talk, text), "application/json")
+            post(
+                f"{service.url}/cim-messages",
+                agent_message(talk.account_id, talk.customer_id, text),
+                "application/json",
+            )
 
     agents = [threading.Thread(target=agent, daemon=True) for _ in range(4)]
     for thread in agents:
         thread.start()
     for thread in agents:
         thread.join()
-
-
-def cim_message(talk: Talk, text: str) -> bytes:
-    channel = {"channelCustomerIdentifier": talk.customer_id, "serviceIdentifier": talk.account_id}
-    sender = {"id": str(uuid.uuid4()), "type": "AGENT", "senderName": "sam"}
-    header = {"sender": sender, "channelData": channel, "timestamp": int(time.time() * 1000)}
-    body = {"type": "PLAIN", "markdownText": text}
-    return json.dumps({"id": str(uuid.uuid4()), "header": header, "body": body}).encode()
 
 
 def settle(service: SandboxedService) -> None:

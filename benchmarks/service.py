@@ -10,9 +10,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from pathlib import Path
 
 from benchmarks.events import ACCOUNT_ID, SECRET, V2_ACCOUNT_ID
+from benchmarks.processes import cpu_by_name, memory_mb, name_of, tree
 from twitter_connector.bootstrap import build_services
 from twitter_connector.config import Settings
 from twitter_connector.model.account import V2, XAA, Account, Credentials
@@ -27,7 +29,10 @@ def free_port() -> int:
 class Service:
     """`twitter-connector up` in a temporary VAR_DIR, without the sandbox."""
 
-    def __init__(self, ccm_port: int, fsync: str = "always") -> None:
+    def __init__(self, ccm_port: int, fsync: str = "always", *, checkout: Path | None = None, **variables: str) -> None:
+        """ccm_port: of benchmarks/ccm.py. checkout: another checkout of the project, with its own .venv. variables: of
+        the environment."""
+        checkout = (checkout or Path()).absolute()
         self._directory = tempfile.TemporaryDirectory(prefix="tc-bench-")
         self.port = free_port()
         self._env = {
@@ -36,16 +41,23 @@ class Service:
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "CCM_URL": f"http://127.0.0.1:{ccm_port}",
-            "TWITTER_API_URL": "http://127.0.0.1:9",
+            "TWITTER_API_URL": f"http://127.0.0.1:{ccm_port}",
+            "X_API_URL": f"http://127.0.0.1:{ccm_port}",
             "BROKER_FSYNC": fsync,
             "LOG_LEVEL": "ERROR",
             "LOG_FORMAT": "json",
+            **variables,
         }
         self._env.pop("REDIS_URL", None)
         begin = time.perf_counter()
         self._process = subprocess.Popen(
-            [".venv/bin/twitter-connector", "up"], env=self._env, stdout=subprocess.PIPE, text=True
+            [checkout / ".venv/bin/twitter-connector", "up"],
+            cwd=checkout,
+            env=self._env,
+            stdout=subprocess.PIPE,
+            text=True,
         )
+        self.pid = self._process.pid
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("ready:"):
@@ -62,20 +74,29 @@ class Service:
 
     def web_cpu_seconds(self) -> float:
         """Return the processor time that the web processes have used so far."""
-        fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self._web()]
-        return sum(int(f[11]) + int(f[12]) for f in fields) / os.sysconf("SC_CLK_TCK")
-
-    def _web(self) -> list[int]:
-        return [p for p in _tree(self._process.pid) if b"gunicorn" in Path(f"/proc/{p}/cmdline").read_bytes()]
+        return cpu_by_name(self.pid)["web"]
 
     def memory_mb(self) -> float:
-        """Return the proportional set size of the whole tree, in MB: what it really takes from the machine."""
-        total = 0
-        for pid in _tree(self._process.pid):
-            rollup = Path(f"/proc/{pid}/smaps_rollup")
-            if rollup.exists():
-                total += next(int(x.split()[1]) for x in rollup.read_text().splitlines() if x.startswith("Pss:"))
-        return total / 1024
+        """Return the proportional set size of the whole tree, in MB."""
+        return sum(self.memory_by_name().values())
+
+    def memory_by_name(self) -> Counter[str]:
+        """Return the proportional set size of each part, in MB."""
+        sizes: Counter[str] = Counter()
+        for pid in tree(self.pid):
+            sizes[name_of(pid)] += memory_mb(pid)  # type: ignore[assignment]  # a Counter of fractions
+        return sizes
+
+    def settled(self, at_most: int = 0, pause: float = 0.05) -> None:
+        """Wait until no more than so many lanes have work."""
+        end = time.monotonic() + 180
+        while True:
+            waiting = sum(sum(self.services.lanes.waiting(a).values()) for a in (ACCOUNT_ID, V2_ACCOUNT_ID))
+            if waiting <= at_most:
+                return
+            if time.monotonic() > end:
+                raise RuntimeError(f"{waiting} lanes are still waiting")
+            time.sleep(pause)
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
@@ -115,8 +136,3 @@ class EmptyView:
         self._process.terminate()
         self._process.wait(15)
         self._directory.cleanup()
-
-
-def _tree(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(p for child in children for p in _tree(int(child)))]

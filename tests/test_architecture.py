@@ -98,7 +98,7 @@ FROM_OUTSIDE: dict[str, set[str]] = {
     "media.gif": set(),
     "media.measure": set(),
     "media.mp4": set(),
-    "twitter": {"requests", "requests_oauthlib", "marshmallow"},
+    "twitter": {"requests", "oauthlib", "marshmallow"},
     "cim": {"requests", "marshmallow"},
     "media": set(),
     # hiredis: packs the commands of the scripts.

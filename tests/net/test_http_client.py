@@ -232,10 +232,10 @@ def test_threads_share_no_connection(http_client: HttpClient) -> None:
     import threading
 
     sessions: list[object] = []
-    threads = [threading.Thread(target=lambda: sessions.append(http_client._session())) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: sessions.append(http_client._adapter())) for _ in range(3)]
     for thread in threads:
         thread.start()
         thread.join()
-    sessions.append(http_client._session())
+    sessions.append(http_client._adapter())
     assert len({id(s) for s in sessions}) == 4
-    assert http_client._session() is sessions[-1]
+    assert http_client._adapter() is sessions[-1]

@@ -16,9 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import requests
 import urllib3
 import urllib3.connection
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 
 # http.client creates the response object itself, in the sending thread. The object reads its deadline from here.
 _current = threading.local()
@@ -112,7 +114,17 @@ _POOLS = {"http": Pool, "https": TlsPool}
 
 
 class Adapter(HTTPAdapter):
-    """Lets a requests session use these connections, with a proxy as well as without."""
+    """Sends requests over these connections, with a proxy as well as without. For one thread.
+
+    Proxy and certificates belong to a server, so they are decided once for each (docs/decisions/0021). `requests`
+    decides for each request, and that costs more than sending it.
+    """
+
+    def __init__(self, servers_max: int) -> None:
+        # No retries here: only delivery may decide to repeat a POST.
+        super().__init__(pool_connections=servers_max, pool_maxsize=8, max_retries=0)
+        self._servers_max = servers_max
+        self._pools: dict[str, Any] = {}
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -122,3 +134,32 @@ class Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        """Return the pool of connections to the request's server."""
+        server = server_of(request.url)
+        pool = self._pools.get(server)
+        if pool is None:
+            if len(self._pools) >= self._servers_max:
+                self._pools.clear()
+                self.close()
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
+            self._pools[server] = pool
+        return pool
+
+    def cert_verify(self, *args: Any) -> None:
+        """Called for each request. The pool has its certificates."""
+
+    def build_response(self, request: Any, raw: Any) -> requests.Response:
+        """Return the answer as `requests` does, without cookies and without a guess at an encoding."""
+        response = requests.Response()
+        response.status_code, response.raw, response.request, response.url = raw.status, raw, request, request.url
+        response.headers = CaseInsensitiveDict(raw.headers)
+        return response
+
+
+def server_of(url: str) -> str:
+    """Return the part of a URL before its path: all that proxy and certificates depend on."""
+    path_at = url.find("/", url.find("://") + 3)
+    return url if path_at < 0 else url[:path_at]

@@ -14,18 +14,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
 from .answers import CHUNK_BYTES, Answer, Incoming, NoAnswer, NotSent, body_chunks, lower
-from .deadline import Adapter, deadline
+from .deadline import Adapter, deadline, server_of
 
 CONNECT_SECONDS = 5.0
 SERVERS_MAX = 256
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
 _PROXY_WANTS_LOGIN = 407
+_HEADERS: dict[str, str] = dict(requests.utils.default_headers())
 
 # OpenSSL's names for errors that end a handshake.
 _HANDSHAKE_FAILURES = (
@@ -40,7 +41,10 @@ _HANDSHAKE_FAILURES = (
 
 
 class HttpClient:
-    """Keeps one session for each thread, so that connections are reused and never shared."""
+    """Keeps connections for each thread, so that they are reused and never shared.
+
+    .netrc is not read: it would replace a bearer token. Cookies are not stored.
+    """
 
     def __init__(self, *, trust_env: bool = True) -> None:
         self._local = threading.local()
@@ -85,16 +89,17 @@ class HttpClient:
         seconds = end - time.monotonic()
         try:
             with deadline(end) if whole else nullcontext():
-                proxies, verify = self._from_environment(urljoin(url, "/"))
-                response = self._session().request(
-                    method,
-                    url,
-                    timeout=(min(CONNECT_SECONDS, seconds), seconds),
-                    allow_redirects=False,
+                # Without a session, which would merge its settings into those of each request.
+                request = requests.PreparedRequest()
+                request.prepare(method, url, {**_HEADERS, **kwargs.pop("headers", {})}, **kwargs)
+                assert request.url is not None
+                proxies, verify = self._from_environment(server_of(request.url))
+                response = self._adapter().send(
+                    request,
                     stream=True,
+                    timeout=(min(CONNECT_SECONDS, seconds), seconds),
+                    verify=True if verify is None else verify,
                     proxies=proxies,
-                    verify=verify,
-                    **kwargs,
                 )
         except requests.ConnectTimeout as error:
             raise NotSent(type(error).__name__) from error
@@ -133,7 +138,7 @@ class HttpClient:
 
     def _proxy_of(self, url: str) -> str:
         """Return how a sentence names the proxy of this URL, without its password."""
-        proxy = requests.utils.select_proxy(url, self._from_environment(urljoin(url, "/"))[0])
+        proxy = requests.utils.select_proxy(url, self._from_environment(server_of(url))[0])
         # Without a scheme in front, urlsplit would take the host for a path.
         parts = urlsplit(proxy if proxy and "//" in proxy else f"//{proxy or ''}")
         host = parts.hostname or ""
@@ -145,18 +150,11 @@ class HttpClient:
         settings = requests.Session().merge_environment_settings(server, {}, True, None, None)
         return dict(settings["proxies"]), settings["verify"]
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            # Each request brings its proxies and certificates. .netrc is not read: it would replace a bearer token.
-            session.trust_env = False
-            # No retries here: only delivery may decide to repeat a POST.
-            adapter = Adapter(pool_connections=8, pool_maxsize=8, max_retries=0)
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-            self._local.session = session
-        return session
+    def _adapter(self) -> Adapter:
+        adapter: Adapter | None = getattr(self._local, "adapter", None)
+        if adapter is None:
+            adapter = self._local.adapter = Adapter(SERVERS_MAX)
+        return adapter
 
 
 def _body(response: requests.Response, end: float) -> bytes:
