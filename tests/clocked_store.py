@@ -43,6 +43,8 @@ LASTING = (
     "seen:",
     "signs:",
     "bell:",
+    "awake:",
+    "notice:",
     "fence",
     "clock",
     "seq",

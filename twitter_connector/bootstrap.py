@@ -46,6 +46,7 @@ from twitter_connector.delivery.customer_names import CustomerNames
 from twitter_connector.delivery.inbound import InboundRoute
 from twitter_connector.delivery.lease_renewal import LeaseRenewal
 from twitter_connector.delivery.limits import Endpoints
+from twitter_connector.delivery.listener import Listener
 from twitter_connector.delivery.media import MediaTransfer
 from twitter_connector.delivery.outbound import OutboundRoute
 from twitter_connector.delivery.retry_policy import RetryPolicy
@@ -349,8 +350,8 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
     inbound = _inbound_route(services, metrics.count_skipped(Direction.IN), renewal)
     outbound = _outbound_route(services, metrics.count_skipped(Direction.OUT))
 
-    def consumer(direction: Direction, route: Route, max_age: timedelta) -> Consumer:
-        return Consumer(
+    def listener(direction: Direction, route: Route, max_age: timedelta) -> Listener:
+        consumer = Consumer(
             direction=direction,
             lanes=services.lanes,
             route=route,
@@ -370,14 +371,15 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
             read_event=services.twitter.load,
             stopping=stopping.is_set,
         )
+        return Listener(consumer, services.lanes, concurrency, stopping.is_set)
 
     return Worker(
         name=name,
         lanes=services.lanes,
         lease_renewal=renewal,
-        consumers={
-            Direction.IN: consumer(Direction.IN, inbound, services.settings.inbound_max_age),
-            Direction.OUT: consumer(Direction.OUT, outbound, services.settings.outbound_max_age),
+        listeners={
+            Direction.IN: listener(Direction.IN, inbound, services.settings.inbound_max_age),
+            Direction.OUT: listener(Direction.OUT, outbound, services.settings.outbound_max_age),
         },
         typing=TypingDelivery(services.lanes, inbound, outbound, services.twitter.load, metrics.count_typing),
         heartbeats=services.heartbeats,

@@ -195,7 +195,7 @@ class TestWaiting:
             started.append(lease)
         consume = fakes.consume(OUT, route)
         for lease in started:
-            consume._failed(Attempt(lease, read_event), failing(ServiceUnavailable), keep=False)
+            consume._failed(Attempt(lease, read_event), failing(ServiceUnavailable))
         fakes.clock.advance(2)
         serve(fakes, route)
         fakes.clock.advance(1)

@@ -73,6 +73,8 @@ ENDPOINT_PAUSES = PREFIX + "pauses:{account}"  # HASH endpoint -> JSON until (ms
 BREAKER = PREFIX + "brk:{direction}:{account}"  # HASH strikes, until (ms): the other side is probed by one message
 # A wake-up that no worker has received yet. A channel of the same name says that one was sent.
 WAKEUP = PREFIX + "bell:{direction}"
+AWAKE = PREFIX + "awake:{direction}"  # until when (ms) a worker waits for a notice
+NOTICE = PREFIX + "notice:{direction}"  # LIST of one value at most: work is due, for the worker that waits
 FENCE = PREFIX + "fence"  # INCR: fencing tokens
 SEQUENCE = PREFIX + "seq"  # INCR: order of acceptance
 CLOCK = PREFIX + "clock"  # HASH latest: ms, shift: ms beside the server's clock, steps: see queue/lua/names.lua

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import hiredis
@@ -46,6 +48,7 @@ class Line:
         self._local = threading.local()
         self._waits = (0.0, 0.05, 0.2, 0.5) if patient else (0.0,)
         self._replicas = replicas
+        self._waiting: set[Any] = set()
         # Called with each new connection before its first script. Raises redis.RedisError.
         self.greeting: Callable[[Any], None] = lambda connection: None
 
@@ -78,7 +81,38 @@ class Line:
                 time.sleep(wait)
         return self._ask(source, command, wait_command)
 
+    def wait(self, key: str, seconds: float) -> bool:
+        """Wait for a value in a list and remove it. Return False if none came in this time.
+
+        Raises redis.RedisError, also if `end_waits` is called.
+        """
+        with self._connection() as connection:
+            self._waiting.add(connection)
+            try:
+                connection.send_command("BRPOP", key, seconds, check_health=False)
+                return connection.read_response() is not None
+            finally:
+                self._waiting.discard(connection)
+
+    def end_waits(self) -> None:
+        """End the waits of all threads. Safe in a signal handler."""
+        for connection in list(self._waiting):
+            with suppress(OSError, AttributeError):  # it was closed in this moment
+                connection._sock.shutdown(socket.SHUT_RDWR)
+
     def _ask(self, source: str, command: bytes, wait_command: bytes) -> tuple[Any, int]:
+        with self._connection() as connection:
+            try:
+                return _exchange(connection, command, wait_command)
+            except redis.exceptions.NoScriptError:
+                # The server was restarted: load the script again.
+                connection.send_command("SCRIPT", "LOAD", source)
+                connection.read_response()
+                return _exchange(connection, command, wait_command)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
+        """Yield this thread's connection, connected. Close it after an error that leaves an answer unread."""
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._pool.make_connection()
@@ -89,13 +123,7 @@ class Line:
                 connection.connect()
                 self.greeting(connection)
                 self._local.connected = True
-            try:
-                return _exchange(connection, command, wait_command)
-            except redis.exceptions.NoScriptError:
-                # The server was restarted: load the script again.
-                connection.send_command("SCRIPT", "LOAD", source)
-                connection.read_response()
-                return _exchange(connection, command, wait_command)
+            yield connection
         except redis.ResponseError:
             raise
         except BaseException:

@@ -33,8 +33,8 @@ class Concurrency:
     """Counts the consumers at work per direction and the leased lanes per account."""
 
     def __init__(self, threads: int) -> None:
-        self._per_direction, self._per_account = _slots(threads)
-        self._lock = threading.Lock()
+        self.per_direction, self._per_account = _slots(threads)
+        self._lock = threading.Condition()
         self._consumers: Counter[Direction] = Counter()
         self._leased: Counter[tuple[Direction, str]] = Counter()
 
@@ -42,7 +42,7 @@ class Concurrency:
     def consume(self, direction: Direction) -> Iterator[bool]:
         """Take a place for a consumer. Yields False if none is free: the consumers at work will find the work."""
         with self._lock:
-            free = self._consumers[direction] < self._per_direction
+            free = self._consumers[direction] < self.per_direction
             if free:
                 self._consumers[direction] += 1
         try:
@@ -51,6 +51,12 @@ class Concurrency:
             if free:
                 with self._lock:
                     self._consumers[direction] -= 1
+                    self._lock.notify_all()
+
+    def wait_for_place(self, direction: Direction, seconds: float) -> bool:
+        """Return whether a consumer finds a place, after so many seconds at most."""
+        with self._lock:
+            return self._lock.wait_for(lambda: self._consumers[direction] < self.per_direction, seconds)
 
     @contextmanager
     def leased(self, direction: Direction, account_id: str) -> Iterator[None]:
@@ -65,7 +71,9 @@ class Concurrency:
                 if not self._leased[key]:
                     del self._leased[key]
 
-    def full(self, direction: Direction) -> list[str]:
-        """Return the accounts that use their whole share."""
+    def full(self, direction: Direction, leaving: str = "") -> list[str]:
+        """Return the accounts that use their whole share. leaving: the account whose lane the caller gives back."""
         with self._lock:
-            return [a for (d, a), n in self._leased.items() if d is direction and n >= self._per_account]
+            return [
+                a for (d, a), n in self._leased.items() if d is direction and n - (a == leaving) >= self._per_account
+            ]

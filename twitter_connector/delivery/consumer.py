@@ -47,6 +47,7 @@ UNASKED = frozenset({"too_old", "worker_died", "internal_error", "lane_damaged"}
 class Attempt:
     """One try at delivering the head of a lane.
 
+    last: of this lane, for now. end: when this thread's time is used up, in monotonic seconds.
     account: whose credentials the route used; None until it used any. begun_at: the event's moment at X, or when CCM's
     message was accepted; None if no message was delivered (a report, a read mark). kind: the CIM type; "" until it is
     known. sent: X's ids of the Direct Messages that this try and earlier ones sent; sent_before: how many earlier ones
@@ -55,6 +56,8 @@ class Attempt:
 
     lease: Lease
     read_event: ReadEvent
+    last: bool = True
+    end: float = 0.0
     account: Account | None = None
     begun_at: datetime | None = None
     kind: str = ""
@@ -120,8 +123,7 @@ class Consumer:
     stopping: Callable[[], bool] = lambda: False
 
     def serve(self, budget_seconds: float) -> int:
-        """Work until nothing is due or the time is used up. Return how many messages were tried."""
-        done = 0
+        """Work in this thread until nothing is due or the time is used up. Return how many messages were tried."""
         with self.concurrency.consume(self.direction) as free:
             # Before the first claim: work that becomes due from here on may send a new wake-up.
             self.lanes.wakeup_received(self.direction)
@@ -129,37 +131,51 @@ class Consumer:
                 self.lanes.suppress_wakeups(self.direction)
                 return 0
             end = time.monotonic() + budget_seconds
-            while not self.stopping():
-                full = self.concurrency.full(self.direction)
-                lease = self.lanes.claim(self.direction, full)
-                if lease is None:
-                    if full:
-                        self.lanes.suppress_wakeups(self.direction)
-                    return done
-                if lease.more:
-                    self.lanes.wake_if_due(self.direction)
-                with self.concurrency.leased(self.direction, lease.account_id), self.lease_renewal.renewing(lease):
-                    done += self._work(lease, end)
-                if time.monotonic() >= end:
-                    # Another consumer serves the rest, at the latest the one that the sweeper wakes.
-                    self.lanes.wake_if_due(self.direction)
-                    return done
+            lease = None if self.stopping() else self.lanes.claim(self.direction, self.concurrency.full(self.direction))
+            if lease is not None and lease.more:
+                self.lanes.wake_if_due(self.direction)
+            done = self.work(lease, end)
+            if self.concurrency.full(self.direction):
+                self.lanes.suppress_wakeups(self.direction)
+            return done
+
+    def work(self, first: Lease | None, end: float) -> int:
+        """Deliver a lane's messages, then those of the next due lanes, until nothing is due or the time is used up.
+
+        end: in monotonic seconds. Return how many messages were tried.
+        """
+        lease, done = first, 0
+        while lease is not None:
+            with self.concurrency.leased(self.direction, lease.account_id), self.lease_renewal.renewing(lease):
+                tried, lease = self._lane(lease, end)
+            done += tried
+        if time.monotonic() >= end:
+            # Another consumer serves the rest, at the latest the one that the sweeper wakes.
+            self.lanes.wake_if_due(self.direction)
         return done
 
-    def _work(self, first: Lease, end: float) -> int:
+    def _lane(self, first: Lease, end: float) -> tuple[int, Lease | None]:
+        """Deliver some messages of a lane. Return how many were tried, and the head of another lane, if one is due."""
         lease: Lease | None = first
         done = 0
-        while lease is not None:
+        while lease is not None and lease.token == first.token:
             done += 1
-            keep = done < SLICE and time.monotonic() < end and not self.stopping()
             with bound(**_names_of(lease)):
-                lease = self._one(lease, keep)
-        return done
+                lease = self._one(Attempt(lease, self.read_event, last=done == SLICE, end=end))
+        return done, lease
 
-    def _one(self, lease: Lease, keep: bool) -> Lease | None:
-        """Bring the head to an outcome. Return the lane's next head, None once the lane was given back."""
-        started = time.monotonic()
-        attempt = Attempt(lease, self.read_event)
+    def _goes_on(self, attempt: Attempt) -> bool:
+        return time.monotonic() < attempt.end and not self.stopping()
+
+    def _next(self, attempt: Attempt) -> Lease | None:
+        """Lease another lane than the one that was given back, if there is time."""
+        if not self._goes_on(attempt):
+            return None
+        return self.lanes.claim(self.direction, self.concurrency.full(self.direction, attempt.lease.account_id))
+
+    def _one(self, attempt: Attempt) -> Lease | None:
+        """Bring the head to an outcome. Return the next head: of this lane, or of another one that is due."""
+        started, lease = time.monotonic(), attempt.lease
         try:
             refusal = self._refusal(lease)
             if refusal is not None:
@@ -171,16 +187,16 @@ class Consumer:
             raise
         except LeaseLost:
             log.warning("lease_lost", extra={"claims": lease.claims})
-            return None
+            return self._next(attempt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the lane must go on
-            return self._failed(attempt, error, keep)
+            return self._failed(attempt, error)
         # Outside the try: a broker error after a success must not count as a failed delivery.
         self.watch.delivered(lease, time.monotonic() - started)
         if attempt.begun_at is not None:
             # The two clocks may differ.
             self.watch.message_delivered(lease, max(0.0, (self.clock() - attempt.begun_at).total_seconds()))
         self.policy.succeeded(lease)
-        return self.lanes.settle(lease, follow_ups, keep=keep)
+        return self._settle(attempt, follow_ups)
 
     def _refusal(self, lease: Lease) -> Permanent | None:
         if lease.lost:
@@ -199,7 +215,7 @@ class Consumer:
             )
         return self.policy.too_old(lease, self.max_age)
 
-    def _failed(self, attempt: Attempt, error: Exception, keep: bool) -> Lease | None:
+    def _failed(self, attempt: Attempt, error: Exception) -> Lease | None:
         lease = attempt.lease
         decision = self.policy.decide(error, lease, attempt.account)
         reason = error.reason if isinstance(error, ConnectorError) else "internal_error"
@@ -221,10 +237,10 @@ class Consumer:
             case GiveUp() if self.route.is_signal(attempt):
                 log.warning("signal_not_delivered", extra={**facts, "detail": decision.error.detail})
                 self.watch.failed(lease, decision.error.reason, "dropped")
-                return self._settled(lease, decision.error, (), keep)
+                return self._settled(attempt, decision.error, ())
             case GiveUp():
-                return self._dead_letter(attempt, decision.error, keep)
-        return None
+                return self._dead_letter(attempt, decision.error)
+        return self._next(attempt)
 
     def _tried(self, attempt: Attempt, reason: str) -> Sequence[Effect]:
         """Return the line of a failed try for the message log. The first one notes the CIM id that the message has."""
@@ -246,7 +262,7 @@ class Consumer:
         log.log(level, "account_paused", extra=facts)
         self.watch.failed(lease, error.reason, "paused")
 
-    def _dead_letter(self, attempt: Attempt, error: ConnectorError, keep: bool) -> Lease | None:
+    def _dead_letter(self, attempt: Attempt, error: ConnectorError) -> Lease | None:
         lease, now = attempt.lease, self.clock()
         message_id, payload, reports = lease.entry_id, lease.payload, list[Effect]()
         try:
@@ -284,10 +300,18 @@ class Consumer:
         cim_ids = () if lease.direction is Direction.OUT else (message_id,)
         line = log_line(attempt, DEAD_LETTERED, error.reason)
         line = replace(line, kind=attempt.kind, cim_ids=cim_ids, dead_letter_id=letter.id)
-        return self._settled(lease, error, [letter, *reports, line], keep)
+        return self._settled(attempt, error, [letter, *reports, line])
 
-    def _settled(self, lease: Lease, error: ConnectorError, effects: Sequence[Effect], keep: bool) -> Lease | None:
-        return self.lanes.settle(lease, effects, keep=keep, answered=error.reason not in UNASKED)
+    def _settled(self, attempt: Attempt, error: ConnectorError, effects: Sequence[Effect]) -> Lease | None:
+        return self._settle(attempt, effects, answered=error.reason not in UNASKED)
+
+    def _settle(self, attempt: Attempt, effects: Sequence[Effect], *, answered: bool = True) -> Lease | None:
+        lease = attempt.lease
+        if not self._goes_on(attempt):
+            return self.lanes.settle(lease, effects, keep=False, answered=answered)
+        # In the same step the next lane is leased, where this one is done for now.
+        excluded = self.concurrency.full(self.direction, lease.account_id)
+        return self.lanes.settle(lease, effects, keep=not attempt.last, answered=answered, excluded=excluded)
 
 
 def log_line(attempt: Attempt, event: str, reason: str = "") -> LogLine:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.work import Direction
 
-from .consumer import Consumer
 from .lease_renewal import LeaseRenewal
+from .listener import Listener
 from .ports import HeartbeatsPort, LanesPort
 from .typing import TypingDelivery
 
@@ -33,8 +33,8 @@ HEARTBEAT_SECONDS = 4.0
 SILENT_SECONDS = 5.0
 # After an error the next round comes this much later.
 PAUSE_SECONDS = 1.0
-# A consumer gives its thread back after this long; work that is still due sends a new wake-up.
-CONSUME_SECONDS = 5.0
+# A listener gives its thread back after this long; work that is still due sends a new wake-up.
+CONSUME_SECONDS = 30.0
 
 
 class Sweeper:
@@ -143,13 +143,13 @@ class Worker:
 
     queues: returns the Celery queues this process serves now. clock_difference: returns by how many seconds this
     machine's clock differs from the broker's, None if that is within reason. stopping: set when the process is to end;
-    the consumers look at it too.
+    the listeners look at it too.
     """
 
     name: str
     lanes: LanesPort
     lease_renewal: LeaseRenewal
-    consumers: Mapping[Direction, Consumer]
+    listeners: Mapping[Direction, Listener]
     typing: TypingDelivery
     heartbeats: HeartbeatsPort
     queues: Callable[[], Collection[str]]
@@ -170,7 +170,7 @@ class Worker:
         """Serve the lanes that are due. Ends early while the broker is away: the lanes keep the work."""
         self.sweeper.served(direction)
         try:
-            self.consumers[direction].serve(CONSUME_SECONDS)
+            self.listeners[direction].serve(CONSUME_SECONDS)
         except StoreUnavailable as error:
             log.warning("consumer_stopped", extra={"direction": direction.word, "reason": error.reason})
 
@@ -189,6 +189,7 @@ class Worker:
     def stop(self) -> None:
         """End the consumers after the message they are at. Returns at once."""
         self.stopping.set()
+        self.lanes.end_waits_for_notice()
 
     def leave(self) -> None:
         """Remove the heartbeat, so that readiness does not count a worker that has ended in good order."""

@@ -51,6 +51,7 @@ class Lanes:
         self.timings = timings
         self.endpoint_pauses = EndpointPauses(client)
         self._client = client
+        self._line = line
         self._wakeups = wakeups
         script = LaneScripts(line, timings.wakeup, clock)
         # What is answered 200 or 202 must survive.
@@ -98,25 +99,54 @@ class Lanes:
         self._wake(directions)
         return bool(revived)
 
-    def claim(self, direction: Direction, excluded: Collection[str] = ()) -> Lease | None:
-        """Lease the next due lane of the accounts that are not excluded. Return its head; None if nothing is due."""
+    def claim(self, direction: Direction, excluded: Collection[str] = (), *, stay_awake: bool = False) -> Lease | None:
+        """Lease the next due lane of the accounts that are not excluded. Return its head; None if nothing is due.
+
+        stay_awake: if nothing is due, the caller goes on to `wait_for_notice`, and no task has to wake it.
+        """
         since = time.monotonic()
+        awake = self.timings.awake if stay_awake else 0
         clock, without = self._process_clock, [quote(a, safe="") for a in excluded]
-        answer = self._claim(
-            direction, self.timings.lease, _text(clock.expected_ms() if clock is not None else None), *without
-        )
+        answer = self._claim(direction, self.timings.lease, self._expected(), awake, *without)
         if answer == -1 and clock is not None:
             clock.measure()
-            answer = self._claim(direction, self.timings.lease, "", *without)
+            answer = self._claim(direction, self.timings.lease, "", awake, *without)
         return self._leased(direction, answer, since) if answer else None
 
+    def wait_for_notice(self, direction: Direction, seconds: float) -> None:
+        """Return when work becomes due, or after so many seconds. Raises StoreUnavailable, also at `end_waits`."""
+        with store_errors():
+            self._line.wait(keys.NOTICE.format(direction=direction), seconds)
+
+    def notice(self, direction: Direction) -> None:
+        """Have the worker that waits for a notice of this direction claim again."""
+        with store_errors():
+            self._client.lpush(keys.NOTICE.format(direction=direction), "")
+
+    def end_waits_for_notice(self) -> None:
+        """End `wait_for_notice` in all threads of this process. Safe in a signal handler."""
+        self._line.end_waits()
+
+    def sleep(self, direction: Direction) -> None:
+        """Note that this process waits for no notice any more: from now on a task has to wake a worker."""
+        with store_errors():
+            self._client.delete(keys.AWAKE.format(direction=direction))
+        self.wake_if_due(direction)
+
     def settle(
-        self, lease: Lease, follow_ups: Sequence[Effect] = (), *, keep: bool = True, answered: bool = True
+        self,
+        lease: Lease,
+        follow_ups: Sequence[Effect] = (),
+        *,
+        keep: bool = True,
+        answered: bool = True,
+        excluded: Collection[str] | None = None,
     ) -> Lease | None:
         """Remove the head from its lane and store its follow-ups, in one atomic step.
 
         answered: the other side answered, so it can be reached. keep: lease the next head of the lane and return it.
-        Return None otherwise. Do nothing if another worker has the lane by now.
+        excluded: lease the next due lane if this one was given back or is empty, unless it belongs to one of these
+        accounts; None: lease no other lane. Return None otherwise. Do nothing if another worker has the lane by now.
         """
         since = time.monotonic()
         answer = self._settle(
@@ -125,6 +155,9 @@ class Lanes:
             self.timings.lease,
             int(keep),
             int(answered),
+            0 if excluded is None else self._expected(),
+            len(excluded or ()),
+            *(quote(a, safe="") for a in excluded or ()),
             *arguments(follow_ups, self.timings),
         )
         if answer == -1:
@@ -190,9 +223,12 @@ class Lanes:
         """Remove all typing indicators and return the payloads of those that are still of use, oldest first."""
         return [str(payload) for payload in self._typing(self.timings.typing)]
 
-    def wake_if_due(self, direction: Direction) -> bool:
-        """Wake a worker if a lane is due and no wake-up is pending. Return whether one was sent."""
-        due = bool(self._wake_if_due(direction))
+    def wake_if_due(self, direction: Direction, *, another: bool = False) -> bool:
+        """Wake a worker if a lane is due and no wake-up is pending. Return whether one was sent.
+
+        another: also if a worker is awake.
+        """
+        due = bool(self._wake_if_due(direction, int(another)))
         if due:
             self._wakeups.wake(direction)
         return due
@@ -235,6 +271,11 @@ class Lanes:
     def _present(self) -> datetime:
         return moment(int(self._moment()[0])) if self._process_clock is None else self._process_clock.last_known()
 
+    def _expected(self) -> str:
+        """Return the latest moment that the server's clock can show now (epoch ms), "" if that is not known."""
+        ms = self._process_clock.expected_ms() if self._process_clock is not None else None
+        return "" if ms is None else str(ms)
+
     def _leased(self, direction: Direction, row: list[Any], since: float) -> Lease:
         account, lane, token, member, stored, claims, tries, more, now_ms, server_ms = row
         lost = not isinstance(stored, str)
@@ -262,10 +303,6 @@ class Lanes:
         for direction, due in zip(_BOTH, directions, strict=True):
             if due:
                 self._wakeups.wake(direction)
-
-
-def _text(ms: int | None) -> str:
-    return "" if ms is None else str(ms)
 
 
 def _named(lease: Lease) -> tuple[str, str, str, str]:

@@ -30,6 +30,8 @@ _NAMES = _stems(
     keys.ACCOUNT_STATUS,
     keys.CLOCK,
     keys.USAGE,
+    keys.AWAKE,
+    keys.NOTICE,
 )
 # In the order in which lua/log.lua reads them.
 _LOG_NAMES = _stems(keys.LOG, keys.LOG_RECORD, keys.LOG_LOOKUP, keys.LOG_ACCOUNTS, keys.LOG_NAMES)

@@ -1,44 +1,17 @@
--- parts: names head
+-- parts: names wakeups head next_lane
 -- ARGV[4]: direction. ARGV[5]: lease in ms. ARGV[6]: the latest moment that the caller expects of the server's clock (epoch
--- ms), or "". ARGV[7] on: excluded accounts. Returns the head of the next due lane; false if none is due; -1 if the server's
--- clock is beyond what the caller expects. Then leases seem to be over, whose workers are at work.
-local d, lease = ARGV[4], tonumber(ARGV[5])
+-- ms), or "". ARGV[7]: how long the caller stays awake if nothing is due (ms), 0 if it does not. ARGV[8] on: excluded
+-- accounts. Returns the head of the next due lane; false if none is due; -1 if the server's clock is beyond what the caller
+-- expects. Then leases seem to be over, whose workers are at work.
+local d, awake = ARGV[4], tonumber(ARGV[7])
 if ARGV[6] ~= '' and server > tonumber(ARGV[6]) then return -1 end
 local excluded = {}
-for i = 7, #ARGV do excluded[ARGV[i]] = true end
-local turn = TURN .. d
-note(250)
-local accounts = redis.call('ZRANGEBYSCORE', turn, '-inf', now, 'LIMIT', 0, 200)
-for n, a in ipairs(accounts) do
-  if not excluded[a] then
-    local account = d .. ':' .. a
-    local breaker = BREAKER .. account
-    local probe = tonumber(redis.call('HGET', breaker, 'until') or 0)
-    local gate = math.max(probe, tonumber(redis.call('HGET', GATE .. account, 'until') or 0))
-    if gate > now and gate - now < FARTHEST then
-      redis.call('ZADD', turn, gate, a)
-    else
-      local due = DUE .. account
-      while true do
-        local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
-        local l = first[1]
-        if not l then redis.call('ZREM', turn, a); break end
-        local wait = tonumber(first[2]) - now
-        if wait > 0 and wait < FARTHEST then redis.call('ZADD', turn, first[2], a); break end
-        local token = redis.call('INCR', FENCE)
-        redis.call('HSET', STATE .. account .. ':' .. l, 'owner', token)
-        local others = redis.call('ZCOUNT', due, '-inf', now) - 1
-        local entry = head(account, a, l, token, (others > 0 or n < #accounts) and 1 or 0)
-        if entry then
-          redis.call('ZADD', due, now + lease, l)
-          -- Half open: this one probes, the others wait for its outcome.
-          if probe > 0 then redis.call('HSET', breaker, 'until', now + lease .. '', 'probe', '1') end
-          -- Behind the other accounts that are due: one with many lanes does not starve one with few.
-          redis.call('ZADD', turn, now, a)
-          return entry
-        end
-      end
-    end
-  end
+for i = 8, #ARGV do excluded[ARGV[i]] = true end
+local entry = next_lane(d, tonumber(ARGV[5]), excluded)
+-- In the same step: what becomes due from here on is noticed. The sweepers of all workers go on searching as well: the
+-- notice can be lost.
+if not entry and awake > 0 and tonumber(redis.call('GET', AWAKE .. d) or 0) - now < awake / 2 then
+  set_mark(AWAKE .. d, awake)
+  redis.pcall('PUBLISH', WAKEUP .. d, '')
 end
-return false
+return entry
