@@ -57,6 +57,19 @@ class EncryptedConversation:
         """Let the customer write encrypted. Return the event's sequence id."""
         return str(self.control.post("customer/messages", **PAIR, text=text, encrypted=True, **more)["id"])
 
+    def writes_file(self, content: bytes, name: str) -> str:
+        """Let the customer send a file; without a name as phones do. Return the event's sequence id."""
+        fields = {**PAIR, "encrypted": "true", "nameless": "true" if not name else "false"}
+        url = f"{self.control.url}/_sandbox/customer/messages"
+        answer = self.control.http.post(url, data=fields, files={"media_file": (name or "blob", content)}, timeout=60)
+        assert answer.status_code < 300, answer.text
+        return str(answer.json()["id"])
+
+    def take_keys(self, state: Any) -> None:
+        """Give the connector the account's keys that the sandbox wrote into a file."""
+        blob = base64.b64decode(Path(state["key_file"]).read_text("ascii"))
+        self.store.own[ACCOUNT] = ChatKeys(ACCOUNT, state["key_version"], blob)
+
     def does(self, what: str, **more: Any) -> str:
         """Let the customer react, edit or delete. Return the event's sequence id."""
         return str(self.control.post(f"x-chat/{what}", **more)["event_id"])
@@ -98,9 +111,10 @@ def encrypted_conversation(control: Control, directory: Path) -> EncryptedConver
         lambda: datetime.now(UTC),
         _no_budget,
     )
-    blob = base64.b64decode(Path(state["key_file"]).read_text("ascii"))
-    store = MemoryStore({ACCOUNT: ChatKeys(ACCOUNT, state["key_version"], blob)})
-    return EncryptedConversation(control, x.account, flavours.chats(store), store)
+    store = MemoryStore()
+    conversation = EncryptedConversation(control, x.account, flavours.chats(store), store)
+    conversation.take_keys(state)
+    return conversation
 
 
 def _no_budget(*_: object) -> None:

@@ -66,7 +66,9 @@ class FakeMediaTransfer:
         stored = StoredFile("1_photo.jpg", "https://cx.example.com/file-engine?filename=1_photo.jpg", "image/jpeg", 5)
         return media_message(part, stored)
 
-    def take_out(self, ref: MediaRef, owner: Account, upload: Upload, keep: Callable[[Upload], None]) -> str:
+    def take_out(
+        self, ref: MediaRef, owner: Account, upload: Upload, keep: Callable[[Upload], None], uploads: Any = None
+    ) -> str:
         if not upload.media_id:
             upload = Upload("710511363345354753", 1, "processing")
             keep(upload)

@@ -40,6 +40,7 @@ from twitter_connector.cim.files import Files
 from twitter_connector.config import Settings
 from twitter_connector.delivery.app_share import AppShare
 from twitter_connector.delivery.chat_inbound import ChatInbound
+from twitter_connector.delivery.chat_outbound import ChatOutbound
 from twitter_connector.delivery.concurrency import Concurrency, places
 from twitter_connector.delivery.consumer import Consumer, Route
 from twitter_connector.delivery.customer_names import CustomerNames
@@ -87,6 +88,7 @@ from twitter_connector.store.names import NamesStore
 from twitter_connector.store.person_waits import PersonWaits
 from twitter_connector.store.rate_limits import RateLimits
 from twitter_connector.store.replay_jobs import ReplayJobs
+from twitter_connector.store.roads import Roads
 from twitter_connector.store.status import Status
 from twitter_connector.store.token_pairs import TokenPairs
 from twitter_connector.store.usage import UsageCounts
@@ -95,6 +97,7 @@ from twitter_connector.twitter.account_messages import AppSend
 from twitter_connector.twitter.chunked_upload import Outgoing
 from twitter_connector.twitter.flavours import Chats, Flavours
 from twitter_connector.twitter.media_download import Downloads
+from twitter_connector.twitter.media_sources import MediaSources
 from twitter_connector.twitter.oauth2 import OAuth2
 from twitter_connector.twitter.own_challenge import OwnChallenge
 
@@ -169,10 +172,12 @@ def _media_transfer(
     twitter: Flavours,
     credentials: CredentialsCheck,
     endpoints: Endpoints,
+    chats: Chats,
 ) -> MediaTransfer:
     directory = spool_directory(settings)
+    downloads = Downloads(http_client, settings.twitter_media_hosts, clock, x_api_url=settings.x_api_url)
     return MediaTransfer(
-        downloads=Downloads(http_client, settings.twitter_media_hosts, clock, x_api_url=settings.x_api_url),
+        downloads=MediaSources(downloads, chats.downloads()),
         files=files,
         # The sandbox plays the public on loopback; nowhere else is an address of this machine a public one.
         fetcher=Fetcher(allow_loopback=settings.use_sandbox, clock=clock),
@@ -233,6 +238,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     spending = Spending(usage, settings.x_prices, settings.usage_soft_limit, settings.usage_hard_limit)
     twitter = Flavours(http_client, settings, clock, rate_limits.note, renewed, usage.note, _app_send(app_sends))
     chat_keys = ChatKeyStore(client, vault)
+    chats = twitter.chats(chat_keys)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
     inbox = Inbox(lanes, Journal(settings.var_dir / "journal", on=settings.journal == "on"))
     replay_jobs = ReplayJobs(client)
@@ -282,7 +288,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         inbox=inbox,
         ledger=SendLedger(client, line, clock.last_known),
         conversations=Conversations(client),
-        media_transfer=_media_transfer(settings, http_client, clock, files, twitter, credentials, endpoints),
+        media_transfer=_media_transfer(settings, http_client, clock, files, twitter, credentials, endpoints, chats),
         accounts=accounts,
         dead_letters=DeadLetters(client),
         message_log=MessageLog(client),
@@ -298,7 +304,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         locks=locks,
         twitter=twitter,
         chat_keys=chat_keys,
-        chats=twitter.chats(chat_keys),
+        chats=chats,
         cim=cim,
         registration=registration,
         configure=configure,
@@ -473,6 +479,14 @@ def _outbound_route(services: Services, skipped: Callable[[str], None]) -> Outbo
         can=services.twitter.can,
         failovers=services.failovers.since,
         may_look_up=may_look_up(services),
+        chat=ChatOutbound(
+            Roads(services.redis),
+            services.ledger,
+            services.conversations,
+            services.chats.ready,
+            services.chats.messages,
+            services.chats.uploads,
+        ),
         app_share=AppShare(services.app_sends, services.accounts.all, services.clock),
         service_ahead=services.twitter.x_clock.service_ahead,
     )

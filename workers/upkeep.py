@@ -10,6 +10,7 @@ from twitter_connector.accounts.broker_loss import fetch_missing, open_gaps
 from twitter_connector.accounts.channel_type import ensure_channel_type
 from twitter_connector.bootstrap import Services, described
 from twitter_connector.model.timestamps import epoch_ms, moment
+from twitter_connector.store.append_only_file import rewrite_if_due
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ def upkeep(services: Services) -> None:
         services.accounts.forget_retired()
         services.spending.log_reached(services.accounts.all(), services.locks.once)
         trim_dead_letters(services)
+        rewrite_append_only_file(services)
         notify(services)
         _check_channel_type(services)
     snapshot = services.status.snapshot([account.id for account in services.accounts.all()])
@@ -74,6 +76,11 @@ def notify(services: Services) -> None:
         accounts = services.accounts.all()
         for account, shown in zip(accounts, described(services, accounts), strict=True):
             services.notifications.notify(account, shown["attention"])
+
+
+def rewrite_append_only_file(services: Services) -> bool:
+    """Have the embedded broker rewrite its file if it is time. Return whether it began."""
+    return services.settings.embedded_broker and rewrite_if_due(services.redis, services.locks)
 
 
 def trim_dead_letters(services: Services) -> None:

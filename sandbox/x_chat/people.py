@@ -16,6 +16,8 @@ from sandbox.x_chat.records import ChatEvent, conversation_id
 # How the signature of a message can be wrong: another message's, none at all, or made with keys X does not know.
 SPOILED = ("wrong", "missing", "stranger")
 _UNKNOWN_KIND = 42
+# The number of X Chat's kind of file: without one it is a picture.
+_VIDEO = 3
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class ChatPeople:
         width, height = library().detect_image_dimensions(file.data) or (0, 0)
         described = {"attachment_type": "media", "media_hash_key": hash_key, "filesize_bytes": len(file.data)}
         if library().detect_mime_type(file.data) == "video/mp4":
-            described["media_type"] = "video"
+            described["media_type"] = _VIDEO
         return {**described, "width": width, "height": height, "filename": file.name}
 
     def _post(self, sender_id: str, other_id: str, payload: Any, spoiled: str, dispatch: Dispatch) -> ChatEvent:

@@ -43,6 +43,8 @@ ECHOES_PER_CUSTOMER = 100
 LEDGER_SECONDS = 7 * 86400
 # A field of the send ledger: the quote above a reply, which is the same at each try. Deleted with settling.
 LEDGER_QUOTE = "quote"
+# Another one: the message goes encrypted, at each try.
+LEDGER_ENCRYPTED = "encrypted"
 # The shortest time between two requests to CCM for the credentials of one account.
 PULL_SECONDS = 600
 # CCM is asked about so many unregistered accounts in that time: invented ids must not flood CCM or the broker.

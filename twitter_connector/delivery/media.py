@@ -122,10 +122,19 @@ class MediaTransfer:
             name = urlsplit(url).path.rsplit("/", 1)[-1].partition(":")[0]
             return self.files.store(whole, name, kind.mime_type, tag=part.id)
 
-    def take_out(self, ref: MediaRef, account: Account, upload: Upload, keep: Callable[[Upload], None]) -> str:
-        """Return the media id of a file that X has taken whole. Raises MediaProcessing while X works on it, and
+    def take_out(
+        self,
+        ref: MediaRef,
+        account: Account,
+        upload: Upload,
+        keep: Callable[[Upload], None],
+        uploads: UploadsPort | None = None,
+    ) -> str:
+        """Return the media id of a file that X has taken whole. uploads: in place of the account's own.
+
+        Raises MediaProcessing while X works on it, and
         Permanent with a sentence for the agent if it cannot be sent."""
-        uploads = self.uploads(account)
+        uploads = uploads or self.uploads(account)
         if upload.state != "uploading":
             upload = _named(upload, claimed_kind(ref.mime_type, ref.name))
             with self.endpoints.using(account.id, Endpoint.UPLOAD):

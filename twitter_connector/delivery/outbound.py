@@ -13,7 +13,6 @@ from twitter_connector.messages.kinds.reply_quote import quoted_id, with_quote
 from twitter_connector.messages.to_twitter import to_plan
 from twitter_connector.model.account import Account
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
-from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.message_log import DELIVERED, READ, LogLine, NotLogged
 from twitter_connector.model.plan import MarkRead, Plan, ShowTyping, Skip
@@ -26,6 +25,7 @@ from twitter_connector.model.work import (
 )
 
 from .app_share import AppShare
+from .chat_outbound import ChatOutbound, ChatStep
 from .consumer import Attempt, log_line
 from .intake import READ_MARKS, dm_entry_id, report_entry
 from .intake import with_quote as with_quote_kept
@@ -58,7 +58,7 @@ class OutboundRoute:
     or stream works, so that its own messages come back. can: returns what the account's X API can carry. may_look_up:
     returns whether the account may spend money on a quote. app_share: divides X's limit of an app among its accounts.
     failovers: returns the failovers of the broker since a moment as one, or None. service_ahead: returns by how
-    much the clock is ahead of X's.
+    much the clock is ahead of X's. chat: replies to customers who wrote encrypted.
     """
 
     account: Callable[[str], Account | None]
@@ -79,11 +79,13 @@ class OutboundRoute:
     may_look_up: Callable[[Account], bool] = lambda account: True
     app_share: AppShare | None = None
     service_ahead: Callable[[], timedelta] = timedelta
+    chat: ChatOutbound | None = None
 
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
         lease, message = attempt.lease, _message(attempt)
         account = self.account(lease.account_id)
-        plan = self._plan(message, account)
+        encrypted = self._goes_encrypted(account, message)
+        plan = self._plan(message, account, encrypted=encrypted)
         if account is None and not isinstance(plan, Skip):
             account = self.send_only_account(lease.account_id, lease.accepted_at)
             plan = self._plan(message, account)
@@ -93,17 +95,19 @@ class OutboundRoute:
             log.info("message_skipped", extra={"reason": reason, "cim_id": message.id})
             return (NotLogged(lease.direction, lease.account_id, lease.customer_id, lease.entry_id),)
         attempt.account, attempt.kind = account, message.type
-        return self._carry_out(attempt, message, plan, account)
+        return self._carry_out(attempt, message, plan, account, encrypted=encrypted)
 
     def _carry_out(
-        self, attempt: Attempt, message: CimMessage, plan: Plan | MarkRead, account: Account
+        self, attempt: Attempt, message: CimMessage, plan: Plan | MarkRead, account: Account, *, encrypted: bool
     ) -> Sequence[Effect]:
         lease = attempt.lease
         twitter = self.twitter_for(account)
         if isinstance(plan, MarkRead):
-            return self._mark_read(lease, message, plan, twitter)
+            return self._mark_read(lease, message, plan, account)
         known = self.ledger.steps(lease.account_id, message.id)
-        if quoted_id(message):
+        if encrypted:
+            self._chat.begin(lease, message)
+        elif quoted_id(message):
             plan = with_quote(message, self._reply_quotes.above(attempt, message, twitter, begun=bool(known)))
         if not known:
             customer, scheduling = message.header.customer_id, message.header.scheduling
@@ -115,27 +119,44 @@ class OutboundRoute:
         for number, step in enumerate(plan.steps):
             done = known.get(number)
             if done is None or not done.dm_id:
-                if self.app_share is not None and (done is None or not done.started_ms):
+                if self.app_share is not None and not encrypted and (done is None or not done.started_ms):
                     self.app_share.check(account)
-                sent = SendStep(self._tools, lease, message, number, step, account, twitter).perform(done)
-                attempt.sent.append(sent)
+                parts = (self._tools, lease, message, number, step, account, twitter)
+                sender = SendStep(*parts)
+                if encrypted:
+                    answered = "" if number else self._chat.answered(message)
+                    sender = ChatStep(*parts, chat=self._chat, answered=answered)
+                attempt.sent.append(sender.perform(done))
         attempt.begun_at = lease.accepted_at
         line = replace(log_line(attempt, DELIVERED), kind=message.type)
         return (report_entry(delivered(message, self.clock())), *_forgotten(message), line)
 
-    def _plan(self, message: CimMessage, account: Account | None) -> Plan | MarkRead | Skip:
-        can = EVERYTHING if account is None else self.can(account)
+    @property
+    def _chat(self) -> ChatOutbound:
+        assert self.chat is not None, "only what the chat takes goes encrypted"
+        return self.chat
+
+    def _goes_encrypted(self, account: Account | None, message: CimMessage) -> bool:
+        return self.chat is not None and account is not None and self.chat.takes(account, message)
+
+    def _plan(self, message: CimMessage, account: Account | None, *, encrypted: bool = False) -> Plan | MarkRead | Skip:
+        can = self._chat.can if encrypted else EVERYTHING if account is None else self.can(account)
         plan = to_plan(message, public_base=self.public_base, can=can)
         return Skip("typing_too_late") if isinstance(plan, ShowTyping) else plan
 
     def deliver_typing(self, message: CimMessage) -> None:
         """Show the customer that the agent is typing. Raises a ConnectorError if X does not show it."""
         account = self.account(message.header.account_id)
-        if account is None or not isinstance(to_plan(message, can=self.can(account)), ShowTyping):
+        if account is None:
             return
+        encrypted = self._goes_encrypted(account, message)
+        can = self._chat.can if encrypted else self.can(account)
+        if not isinstance(to_plan(message, can=can), ShowTyping):
+            return
+        writer = self._chat.messages(account) if encrypted else self.twitter_for(account)
         with self.endpoints.using(account.id, Endpoint.TYPING):
             try:
-                self.twitter_for(account).show_typing(message.header.customer_id)
+                writer.show_typing(message.header.customer_id)
             except ConnectorError as error:
                 self.endpoints.note(account.id, error)
                 raise
@@ -173,13 +194,17 @@ class OutboundRoute:
             self.failovers,
         )
 
-    def _mark_read(self, lease: Lease, message: CimMessage, plan: MarkRead, twitter: Messages) -> Sequence[Effect]:
+    def _mark_read(self, lease: Lease, message: CimMessage, plan: MarkRead, account: Account) -> Sequence[Effect]:
         event_id = self.conversations.event_of(lease.account_id, plan.message_id)
         if event_id is None:
             self.skipped("read_of_unknown_message")
             return ()
+        place = self.chat.place_of(account.id, event_id) if self.chat is not None else None
         with self.endpoints.using(lease.account_id, Endpoint.MARK_READ):
-            twitter.mark_read(message.header.customer_id, event_id)
+            if place is None:
+                self.twitter_for(account).mark_read(message.header.customer_id, event_id)
+            else:
+                self._chat.messages(account).mark_read(message.header.customer_id, place)
         return (LogLine(Direction.IN, lease.account_id, dm_entry_id(event_id), READ),)
 
 

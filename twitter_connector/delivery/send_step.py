@@ -32,20 +32,14 @@ from twitter_connector.model.work import Lease
 from .echo_state import EchoState, echo_state
 from .failover_lookup import found_after
 from .limits import Endpoints
-from .media import MediaTransfer
+from .media import MediaTransfer, UploadsPort
 from .ports import FailoverPort, SendLedgerPort, SendRecordPort
-from .sent_lookup import CLOCK_MARGIN, SentDm, SentLookups, oldest_match, to_customer
+from .sent_lookup import CLOCK_MARGIN, LOOKS_AFTER, SentDm, SentLookups, oldest_match, to_customer, wait_before_look
 
 log = logging.getLogger(__name__)
 
-# When to look for an uncertain send. X shows a message within a second or two; the second look is for a bad moment.
-LOOKS_AFTER = (timedelta(seconds=3), timedelta(seconds=12))
 # What a send record has about the send, apart from its looks.
 _OF_SEND = ("started_ms", "started_at_x_ms", "sends", "refusal", "over_capacity")
-# The wait before a look grows to about three minutes.
-SENDS_DOUBLED = 6
-# After "over capacity" it grows from the fourth send on, and more slowly: such a message is hardly ever delivered.
-OVER_CAPACITY_SENDS, OVER_CAPACITY_GROWTH = 3, 1.5
 
 
 @dataclass(frozen=True)
@@ -98,7 +92,7 @@ class SendStep:
             if busy := isinstance(error, OverCapacity):
                 self._write(upload, **started, sends=sends, over_capacity=True)
             # X may also name a later moment.
-            look_at = self.tools.clock() + _wait(sends, busy=busy)
+            look_at = self.tools.clock() + wait_before_look(sends, busy=busy)
             raise error.waiting(until=max(look_at, error.until or look_at)) from error
         except ConnectorError as error:
             # Every other error is certain that nothing was sent. The upload stays usable.
@@ -118,8 +112,12 @@ class SendStep:
             latest[0] = now
             self._write(now)
 
-        media_id = self.tools.media_transfer.take_out(ref, self.account, upload, keep)
+        media_id = self.tools.media_transfer.take_out(ref, self.account, upload, keep, self._uploads())
         return latest[0], media_id
+
+    def _uploads(self) -> UploadsPort | None:
+        """Return where the file is uploaded, if not where the account's ordinary files are."""
+        return None
 
     def _sent_before(self, begun: SendRecordPort | None) -> str | None:
         if begun is not None and begun.started_ms:
@@ -187,12 +185,6 @@ class SendStep:
             facts |= {"processing_since_ms": upload.processing_since_ms, "measured": upload.measured}
         if not self.tools.ledger.write(self.lease, self.message.id, self.number, self.tools.record_of(**facts)):
             raise LeaseLost
-
-
-def _wait(sends: int, *, busy: bool) -> timedelta:
-    """Return how long to wait before looking for a send. It grows with each failed one: X is probably overloaded."""
-    growth, quick = (OVER_CAPACITY_GROWTH, OVER_CAPACITY_SENDS) if busy else (2, 1)
-    return LOOKS_AFTER[0] * growth ** min(max(sends - quick, 0), SENDS_DOUBLED)
 
 
 def _unknown(why: str, until: datetime) -> OutcomeUnknown:

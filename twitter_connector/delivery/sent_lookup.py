@@ -30,6 +30,13 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 # X's clock and ours may differ. A message that is older than its send by more than this is another one.
 CLOCK_MARGIN = timedelta(seconds=10)
 
+# When to look for an uncertain send. X shows a message within a second or two; the second look is for a bad moment.
+LOOKS_AFTER = (timedelta(seconds=3), timedelta(seconds=12))
+# The wait before a look grows to about three minutes.
+SENDS_DOUBLED = 6
+# After "over capacity" it grows from the fourth send on, and more slowly: such a message is hardly ever delivered.
+OVER_CAPACITY_SENDS, OVER_CAPACITY_GROWTH = 3, 1.5
+
 # Id, fingerprint of the text, and moment (epoch ms) of a message that the account sent.
 SentDm = tuple[str, str, int]
 
@@ -103,3 +110,9 @@ class SentLookups:
                 raise
             known.at, known.since, known.dms = now, since, dms
             return dms
+
+
+def wait_before_look(sends: int, *, busy: bool) -> timedelta:
+    """Return how long to wait before looking for a send. It grows with each failed one: X is probably overloaded."""
+    growth, quick = (OVER_CAPACITY_GROWTH, OVER_CAPACITY_SENDS) if busy else (2, 1)
+    return LOOKS_AFTER[0] * growth ** min(max(sends - quick, 0), SENDS_DOUBLED)

@@ -26,7 +26,7 @@ class SendRecord:
     """The record of one step. It is done if it has a `dm_id`. Otherwise it began at `started_ms` and its outcome is
     open: `looks` counts the searches for it, `sends` how often it was sent, `refusal` is the reason X gave, if it gave
     one, and `over_capacity` says that X answered the last send so. `started_at_x_ms` is the start by X's clock, if that
-    differs. The other fields are about the upload of its file.
+    differs. `body` is an encrypted message as it is posted. The other fields are about the upload of its file.
     """
 
     dm_id: str | None = None
@@ -40,6 +40,7 @@ class SendRecord:
     processing_since_ms: int = 0
     over_capacity: bool = False
     measured: str = ""
+    body: str = ""
     started_at_x_ms: int = 0
 
     @property
@@ -56,7 +57,7 @@ class SendRecord:
 
 
 # Fields that 0.1.0 does not know. It cannot read a record that has them, so they are stored beside the record.
-_NEWER = ("processing_since_ms", "over_capacity", "measured", "started_at_x_ms")
+_NEWER = ("processing_since_ms", "over_capacity", "measured", "body", "started_at_x_ms")
 _BESIDE = "+"
 
 
@@ -100,6 +101,15 @@ class SendLedger:
             quoted_text: str | None = self._client.hget(_key(account_id, message_id), keys.LEDGER_QUOTE)  # type: ignore[assignment]
         return quoted_text
 
+    def write_encrypted(self, lease: Lease, message_id: str) -> bool:
+        """Record that a message goes encrypted and return True; False if the lease was lost."""
+        return self._write(lease, message_id, keys.LEDGER_ENCRYPTED, "1")
+
+    def goes_encrypted(self, account_id: str, message_id: str) -> bool:
+        """Return whether it was recorded that a message goes encrypted."""
+        with store_errors():
+            return bool(self._client.hexists(_key(account_id, message_id), keys.LEDGER_ENCRYPTED))
+
     def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None:
         """Record the DM id of a step, and count the message as sent. Needs no lease, because it is a fact."""
         key = _key(account_id, message_id)
@@ -109,7 +119,8 @@ class SendLedger:
             pipe = self._client.pipeline(transaction=True)
             pipe.hset(key, str(number), json.dumps({"dm_id": dm_id}))
             pipe.expire(key, keys.LEDGER_SECONDS)
-            pipe.zadd(sent, {f"{dm_id:0>20}|{message_id}": 0})
+            if dm_id.isdecimal():  # X names no place for it otherwise, so that nothing can be read or quoted by it
+                pipe.zadd(sent, {f"{dm_id:0>20}|{message_id}": 0})
             pipe.zremrangebyrank(sent, 0, -keys.SENT_PER_CUSTOMER - 1)
             pipe.expire(sent, keys.SENT_SECONDS)
             pipe.hincrby(usage, DM_SENT, 1)

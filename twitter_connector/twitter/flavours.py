@@ -115,7 +115,7 @@ class Flavours:
 
     def chats(self, store: ChatStore) -> Chats:
         """Return X Chat. store: where its keys are."""
-        return Chats(self._http, self._v2_url, store, self._budget)
+        return Chats(self._http, self._http_client, self._clock, self._v2_url, store, self._budget)
 
     def replay(self, account: Account, since: datetime, until: datetime) -> str:
         """Have X deliver the events of a span of time to the account's webhook again. Return the job's id.

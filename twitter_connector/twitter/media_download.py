@@ -74,7 +74,7 @@ class Downloads:
         parts = self._allowed(url)
         with ExitStack() as stack:
             incoming = self._opened(stack, url, parts, credentials, ceiling)
-            failure = _failure(incoming, self._clock())
+            failure = failure_of(incoming, self._clock())
             if failure is not None:
                 raise failure
             yield replace(
@@ -163,7 +163,8 @@ def _wants_signature(parts: SplitResult) -> bool:
     return host.startswith("ton.") or (is_loopback(host) and parts.path.startswith(_SIGNED_PATH))
 
 
-def _failure(incoming: Incoming, now: datetime) -> ConnectorError | None:
+def failure_of(incoming: Incoming, now: datetime) -> ConnectorError | None:
+    """Return the error that the answer of a media host stands for, or None if the file comes."""
     status = incoming.status
     match meaning_of(status):
         case Meaning.SUCCESS if incoming.is_web_page:

@@ -22,6 +22,7 @@ from ..http import odd_answer
 # An unknown name among the fields makes X refuse the call.
 EVENT_FIELDS = "id,encoded_event,sender_id"
 EVENTS_MAX = 100
+UPLOAD_SECONDS = 60.0
 
 
 class ChatCalls(AccountMessages):
@@ -62,6 +63,14 @@ class ChatCalls(AccountMessages):
         sends = endpoint is Endpoint.SEND
         kwargs: dict[str, Any] = {"json": body} if body else {}
         answer = self._chat("POST", f"{self._path(customer_id)}/{what}", endpoint, acts=sends, **kwargs)
+        return mapping_of(mapping_of(answer.json()).get("data"))
+
+    def upload(self, step: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Do one step of an upload and return the `data` of the answer."""
+        path = f"/2/chat/media/upload/{step}"
+        answer = self._as_user(
+            "POST", path, "chat/upload", Endpoint.UPLOAD, oauth2=True, seconds=UPLOAD_SECONDS, json=body
+        )
         return mapping_of(mapping_of(answer.json()).get("data"))
 
     def register(self, path: str, body: Mapping[str, Any], endpoint: Endpoint) -> object:

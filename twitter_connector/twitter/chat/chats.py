@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import version
 from typing import ClassVar
 
-from twitter_connector.model.account import Account
+from twitter_connector.model.account import V2, Account
 from twitter_connector.model.chat import ChatStore
+from twitter_connector.net.http_client import HttpClient
 
 from ..http import TwitterHttp
 from .calls import ChatCalls
 from .library import MISSING, is_installed, library
+from .media import ChatDownloads, ChatUploads
+from .messages import ChatMessages
 from .reader import ChatReader
 from .setup import ChatSetup
 
@@ -22,6 +26,8 @@ class Chats:
     """store: keeps the keys. budget: see AccountMessages."""
 
     http: TwitterHttp
+    http_client: HttpClient
+    clock: Callable[[], datetime]
     base_url: str
     store: ChatStore
     budget: Callable[[str, str, int, int, int], None]
@@ -31,6 +37,22 @@ class Chats:
     def reader(self) -> ChatReader:
         """Return what reads encrypted messages."""
         return ChatReader(self.store, self.calls)
+
+    def messages(self, account: Account) -> ChatMessages:
+        """Return what writes an account's encrypted messages."""
+        return ChatMessages(self.store, self.calls, account)
+
+    def uploads(self, account: Account, customer_id: str) -> ChatUploads:
+        """Return the uploads to one encrypted conversation."""
+        return ChatUploads(self.store, self.calls(account), account, customer_id)
+
+    def downloads(self) -> ChatDownloads:
+        """Return the files of encrypted conversations."""
+        return ChatDownloads(self.http_client, self.base_url, self.store, self.clock)
+
+    def ready(self, account: Account) -> bool:
+        """Return whether the account's encrypted messages can be written here."""
+        return account.flavour == V2 and is_installed() and self.store.has_keys(account.id)
 
     def setup(self, account: Account) -> ChatSetup:
         """Return what gets an account's keys into the connector."""

@@ -35,6 +35,45 @@ class Session:
             raise Unreadable from None
         return event
 
+    def written(
+        self,
+        conversation_id: str,
+        text: str,
+        key: bytes,
+        version: str,
+        attachment: Mapping[str, Any] | None = None,
+        answered: str = "",
+        key_changes: Sequence[str] = (),
+    ) -> dict[str, str]:
+        """Return the body of a message to post. answered: the event it replies to, with the key changes to read it."""
+        more: dict[str, Any] = {"conversation_key": key, "conversation_key_version": version}
+        if attachment is not None:
+            more["attachments"] = [dict(attachment)]
+        if answered:
+            payload = self._chat.encrypt_reply(
+                conversation_id, text, answered, reply_to_ckces=list(key_changes), **more
+            )
+        else:
+            payload = self._chat.encrypt_message(conversation_id, text, **more)
+        return {
+            "message_id": payload.message_id,
+            "encoded_message_create_event": payload.encrypted_content,
+            "encoded_message_event_signature": payload.encoded_event_signature,
+        }
+
+    def new_key(self, people: Iterable[PublicKey], customer_id: str) -> Mapping[str, Any]:
+        """Return a new key of a conversation, encrypted for the newest keys of both people whose binding holds."""
+        bound = [key for key in people if self._is_bound(key)]
+        public = [{"user_id": k.user_id, "public_key": k.identity_key, "key_version": k.version} for k in bound]
+        change: Mapping[str, Any] = self._chat.prepare_conversation_key_change(public, conversation_id=customer_id)
+        return change
+
+    def _is_bound(self, key: PublicKey) -> bool:
+        try:
+            return bool(self._chat.verify_key_binding(key.identity_key, key.signing_key, key.binding))
+        except ValueError:
+            return False
+
     def keys_in(self, key_changes: Sequence[str], public_keys: Iterable[PublicKey]) -> dict[str, bytes]:
         """Return {version: conversation key} of those changes that a participant signed and that are for us."""
         # The library also returns the keys of changes that nobody signed.

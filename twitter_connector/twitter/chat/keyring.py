@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -38,7 +38,10 @@ class Keyring:
             return
         if not self.present.public_keys:
             self._look_up_people()
-        found = self._session.keys_in(changes, self.present.public_keys)
+        self.add(self._session.keys_in(changes, self.present.public_keys))
+
+    def add(self, found: Mapping[str, bytes]) -> None:
+        """Add keys by version; the oldest ones go if there are too many."""
         merged = {**self.present.keys, **{version: key for version, key in found.items() if version.isdecimal()}}
         newest = sorted(merged, key=int)[-VERSIONS_MAX:]
         self.present = replace(self.present, keys={version: merged[version] for version in newest})
