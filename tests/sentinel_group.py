@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,8 +26,9 @@ DOWN_AFTER_MS = 500
 class Server:
     """One server or sentinel. Can be killed and started again on the same port and data."""
 
-    def __init__(self, directory: Path, port: int, *options: str) -> None:
+    def __init__(self, directory: Path, port: int, *options: str, env: Mapping[str, str] | None = None) -> None:
         self.port = port
+        self._env = env
         directory.mkdir(parents=True)
         # A sentinel rewrites its configuration.
         self._config = directory / "server.conf"
@@ -37,9 +38,10 @@ class Server:
         self._sentinel = any(option.startswith("sentinel ") for option in options)
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        words = [embedded_broker.binary(), str(self._config), *(["--sentinel"] if self._sentinel else [])]
-        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def start(self, *options: str) -> None:
+        """Start it and wait until it answers. options: of its command line, beside its configuration."""
+        words = [embedded_broker.binary(), str(self._config), *(["--sentinel"] if self._sentinel else []), *options]
+        self.process = subprocess.Popen(words, env=self._env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         eventually(self.answers, what=f"the server on port {self.port}")
 
     def kill(self) -> None:
@@ -109,15 +111,15 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 
 
 class Group:
-    """Two servers that replicate, and their sentinels."""
+    """Two servers that replicate, and their sentinels. env: of the servers; a sentinel rests after a step of time."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, env: Mapping[str, str] | None = None) -> None:
         ports = free_ports(5)
         common = (f'requirepass "{PASSWORD}"', f'masterauth "{PASSWORD}"', 'save ""', "repl-diskless-sync-delay 0")
         durable = ("appendonly yes", "appendfsync everysec")
         self.servers = [
-            Server(directory / "one", ports[0], *common, *durable),
-            Server(directory / "two", ports[1], *common, *durable, f"replicaof 127.0.0.1 {ports[0]}"),
+            Server(directory / "one", ports[0], *common, *durable, env=env),
+            Server(directory / "two", ports[1], *common, *durable, f"replicaof 127.0.0.1 {ports[0]}", env=env),
         ]
         self._directory, self._sentinel_ports = directory, ports[2:]
         self.sentinels: list[Server] = []
@@ -156,6 +158,12 @@ class Group:
         self.door.leads_to = following.port
         return following
 
+    def follow(self, former: Server) -> None:
+        """Start a former primary as the replica of the present one."""
+        primary = self.primary()
+        assert primary is not None
+        former.start("--replicaof", "127.0.0.1", str(primary.port))
+
     def primary(self) -> Server | None:
         return next((server for server in self.servers if server.role() == "master"), None)
 
@@ -182,9 +190,9 @@ class Group:
 
 
 @contextmanager
-def running_group(directory: Path) -> Iterator[Group]:
+def running_group(directory: Path, env: Mapping[str, str] | None = None) -> Iterator[Group]:
     """Run the servers for as long as the block lasts."""
-    group = Group(directory)
+    group = Group(directory, env)
     try:
         group.start()
         yield group

@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "media": {"net"} | FILE_KIND,
     "broker": set(),
     "queue": {"broker"},
-    "store": {"broker"},
+    "store": {"broker", "var_dir"},
     "delivery": {"messages"} | PURE_MODULES,
     "accounts": {"messages", "delivery.intake"} | PURE_MODULES,
     "web": {"delivery.intake", "accounts", "queue", "store", "net", "metrics", "bootstrap", "startup"} | PURE_MODULES,

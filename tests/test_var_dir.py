@@ -52,6 +52,18 @@ def run(command: list[str], folder: Path, **env: str) -> subprocess.CompletedPro
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=60)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root creates files that the owner of a folder cannot read")
+def test_root_leaves_no_file_that_the_owner_of_the_folder_cannot_use(folder: Path, broker_process: Broker) -> None:
+    os.chown(folder, OTHER, OTHER)
+    doctor = [str(COMMAND), "doctor"]
+    url = broker_process.settings.redis_url
+    env = environment(VAR_DIR=str(folder), CCM_URL="http://127.0.0.1:9/ccm", REDIS_URL=url)
+    answer = subprocess.run(doctor, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
+    made = {path.name: path.stat().st_uid for path in folder.rglob("*")}
+    assert made.keys() >= {"credentials.key", "broker-seen.json"}, answer.stderr
+    assert set(made.values()) == {OTHER}, made
+
+
 LOOK = "import pathlib, sys; from twitter_connector import var_dir; print(var_dir.unusable(pathlib.Path(sys.argv[1])))"
 
 

@@ -15,7 +15,7 @@ from twitter_connector.broker.connection import connect
 from twitter_connector.broker.line import Line
 from twitter_connector.broker.safety import BrokerSafety
 from twitter_connector.config import Settings
-from twitter_connector.errors import Permanent, StoreUnavailable
+from twitter_connector.errors import ConnectorError, Permanent, StoreRefused, StoreUnavailable
 from twitter_connector.media.spool import sweep
 from twitter_connector.open_files import too_few_files
 from twitter_connector.queue.clock import BrokerClock
@@ -68,6 +68,21 @@ def check_store(settings: Settings, *, patient: bool) -> None:
             )
             raise Permanent("broker_lost_data", f"{loss.detail} {advice}", ours=True)
         verify_key(client, vault)
+
+
+def require_store(settings: Settings, *, patient: bool) -> None:
+    """Print one line and end the process if the broker must not be used, see `check_store`.
+
+    A broker that is away stops no start: readiness checks it all the time.
+    """
+    try:
+        check_store(settings, patient=patient)
+    except ConnectorError as error:
+        if isinstance(error, StoreUnavailable) and not isinstance(error, StoreRefused):
+            return
+        # With a wrong key, for example, a worker would turn every message into a dead letter.
+        print(f"error: {logs.without_controls(error.detail)}", file=sys.stderr)  # noqa: T201 - as above
+        raise SystemExit(1) from None
 
 
 def living_workers(settings: Settings) -> list[str]:

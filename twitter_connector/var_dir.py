@@ -52,6 +52,14 @@ def service_user(var_dir: Path) -> int | None:
     return None
 
 
+def give_to_owner(file: int, folder: Path) -> None:
+    """Give an open file that root has created to the owner of its folder. The service may run as that user."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        with suppress(OSError):  # root may have lost this right, and then the right to use others' files too
+            os.fchown(file, owner.st_uid, owner.st_gid)
+
+
 def _entries(var_dir: Path) -> Iterator[tuple[Path, int]]:
     """Yield each entry that the service needs, with what it must be able to do with it."""
     whole = os.R_OK | os.W_OK | os.X_OK

@@ -10,7 +10,6 @@ import fcntl
 import logging
 import os
 import socket
-import sys
 import warnings
 from contextlib import suppress
 from dataclasses import replace
@@ -23,10 +22,14 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import celeryd_after_setup, setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
 from twitter_connector.config import Settings
-from twitter_connector.errors import ConnectorError, StoreUnavailable
-from twitter_connector.logs import without_controls
 from twitter_connector.queue.wakeups import BACKFILL_TASK, QUEUES, UPKEEP_QUEUE, UPKEEP_TASK, celery_app
-from twitter_connector.startup import check_store, clear_spool, discard_old_tasks, require_surroundings, start_logging
+from twitter_connector.startup import (
+    clear_spool,
+    discard_old_tasks,
+    require_store,
+    require_surroundings,
+    start_logging,
+)
 
 if TYPE_CHECKING:
     from twitter_connector.bootstrap import Services
@@ -138,14 +141,7 @@ def _discard_old_tasks(**_: Any) -> None:
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
     require_surroundings(settings)
-    try:
-        check_store(settings, patient=True)
-    except StoreUnavailable:
-        pass  # the broker was there a moment ago; readiness checks both all the time
-    except ConnectorError as error:
-        # With a wrong key, the worker would turn every message into a dead letter.
-        print(f"error: {without_controls(error.detail)}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(1) from None
+    require_store(settings, patient=True)
     _hold_lock()
     clear_spool(settings)
     worker().start()

@@ -21,6 +21,7 @@ def upkeep(services: Services) -> None:
     """Check the webhooks that are due, and log how many lanes wait and how many dead letters there are, if any."""
     services.broker_safety.log_changes()
     _restore_after_loss(services)
+    open_gaps_of_failovers(services)
     with services.locks.alone("look_after", durable=False) as alone:
         if not alone:
             return  # another replica's scheduler was first
@@ -68,6 +69,13 @@ def _restore_after_loss(services: Services) -> None:
     if not loss.handled:
         open_gaps(services.accounts.all(), services.accounts, moment(loss.since))
         services.installation.handled()
+
+
+def open_gaps_of_failovers(services: Services) -> None:
+    """Have the messages read back from X that only a lost primary may have had, once for each failover."""
+    for failover in services.failovers.known():
+        if services.locks.once(f"failover:{epoch_ms(failover.until)}", services.failovers.kept_seconds):
+            open_gaps(services.accounts.all(), services.accounts, failover.since)
 
 
 def notify(services: Services) -> None:

@@ -1,19 +1,22 @@
 """Nothing lost, nothing doubled, nothing out of order, while processes are killed and both sides misbehave.
 
 Forty conversations, two hundred in the long form, exchange messages both ways: half of them with two accounts of API
-v2, whose events come by the X Activity API, and half with two accounts of API v1.1. Meanwhile web, workers, scheduler
+v2, whose events come by the X Activity API, and half with two accounts of API v1.1. A few more are with an account of
+API v2 that is polled. Meanwhile web, workers, scheduler
 and broker are killed with kill -9, one after another, a worker is stopped for longer than its leases last and then
 woken, and CCM and X refuse, limit, delay, and lose answers. A second worker, as of a second replica, runs all the time
 and is killed by nobody. All the time foreign bytes get between the records of the journal, fifty callers send a request
 a byte at a time, the broker's clock is put back and forward by up to an hour, and the disk is full now and then
-(lasting_faults/).
+(lasting_faults/). The long form does all this twice: with the embedded broker, and with a primary and a replica that
+Sentinel watches. There the primary is killed again and again instead.
 
 X delivers an event of either API again until it is acknowledged, and one in ten of API v2 twice. X documents no such
 retries for API v2. What an account misses without them is read by lookup, behind newer messages (accounts/backfill.py).
 
-The short form takes about half a minute. CHAOS_SECONDS makes the troubles last that long, and the people talk on for as
-long: from 60 on it is the long form, with at least twenty messages each way in every conversation. CHAOS_SEED repeats
-the choice of troubles, though not their exact moments. Both are printed. chaos_counts.py defines what is counted.
+The short form takes about half a minute. CHAOS_SECONDS makes the troubles last that long with each broker, and the
+people talk on for as long: from 60 on it is the long form, with at least twenty messages each way in every
+conversation. CHAOS_BROKERS names other brokers than usual. CHAOS_SEED repeats the choice of troubles, though not their
+exact moments. Both are printed. chaos_counts.py defines what is counted.
 
 It has been seen to fail, in the short form, with one safeguard taken out at a time:
 
@@ -28,8 +31,9 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Lock
 
 import pytest
 from tree import Tree
@@ -38,18 +42,23 @@ from tests.integration.chaos_counts import FAULTS, details, inversions, settled,
 from tests.integration.conversations import Account
 from tests.integration.crowd import Crowd
 from tests.integration.lasting_faults.damaged_journal import damaged_journal
+from tests.integration.lasting_faults.failovers import failovers
 from tests.integration.lasting_faults.full_disk import full_disk, small_disk
 from tests.integration.lasting_faults.slow_senders import slow_senders
 from tests.integration.lasting_faults.stepped_clock_of_the_broker import stepped_clock_of_the_broker
 from tests.integration.troubles import Troubles, another_worker
+from tests.sentinel_group import running_group
 from tests.stepped_clock import SteppedClock
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "15"))
 SEED = int(os.environ.get("CHAOS_SEED", random.randrange(1_000_000)))
 APIS = ("v2", "v1.1", "v2", "v1.1")
 LONG = SECONDS >= 60
+EMBEDDED, SENTINELS = "embedded", "sentinels"
+BROKERS = os.environ.get("CHAOS_BROKERS", f"{EMBEDDED} {SENTINELS}" if LONG else EMBEDDED).split()
 # In each account; and messages each way in each of them, over the whole time.
 CONVERSATIONS = 50 if LONG else 10
+POLLED_CONVERSATIONS = CONVERSATIONS // 5
 MESSAGES = max(20, round(SECONDS / 10)) if LONG else 10
 TALK_PAUSE = SECONDS / MESSAGES
 TROUBLE_PAUSE = min(4.0, max(1.5, SECONDS / 8))
@@ -61,49 +70,68 @@ PATIENT_X = {
     "retry_delays": [0.3] * 2000,
     "v2_retry_delays": [0.3] * 2000,
     "doubled_share": 0.1,
-    "limits": {"events/list": None, "v2/dm/events": None, "v2/dm/send": None},
+    # The limit of the lists is what polls are spread over.
+    "limits": {"events/list": None, "v2/dm/events": 1800, "v2/dm/send": None},
     "daily_limits": False,
 }
 
 
-def test_chaos_loses_doubles_and_misorders_nothing(new_tree: Callable[..., Tree], tmp_path: Path) -> None:
-    print(f"seed {SEED}: CHAOS_SEED={SEED} CHAOS_SECONDS={SECONDS:g} repeats this")
+@pytest.mark.parametrize("broker", BROKERS)
+def test_chaos_loses_doubles_and_misorders_nothing(broker: str, new_tree: Callable[..., Tree], tmp_path: Path) -> None:
+    print(f"seed {SEED}: CHAOS_SEED={SEED} CHAOS_SECONDS={SECONDS:g} repeats this; broker: {broker}")
     clock = SteppedClock(tmp_path, only="-server")
-    tree = new_tree(LOG_LEVEL="WARNING", **clock.variables)
-    with small_disk(tree) as small:
-        tree.start()
-        _chaos(tree, clock, small=small)
-
-
-def _chaos(tree: Tree, clock: SteppedClock, *, small: bool) -> None:
-    tree.sandbox.post("settings", **PATIENT_X)
-    accounts = [Account.registered(tree, api=api) for api in APIS]
-    crowd = Crowd(tree, [c for a in accounts for c in a.customers(CONVERSATIONS)], MESSAGES, TALK_PAUSE)
-    troubles = Troubles(tree, SEED, TROUBLE_PAUSE)
     lasting: Counter[str] = Counter()
-    with another_worker(tree) as second:
+    steady = Lock()
+    with ExitStack() as running, ExitStack() as faults:
+        if broker == SENTINELS:
+            group = running.enter_context(running_group(tmp_path / "group", clock.env))
+            group.start_sentinels()
+            tree = new_tree(LOG_LEVEL="WARNING", REDIS_URL=group.url, BROKER_REPLICAS="1")
+        else:
+            tree = new_tree(LOG_LEVEL="WARNING", **clock.variables)
+        small = running.enter_context(small_disk(tree))
+        tree.start()
+        accounts, crowd = _people(tree)
+        troubles = Troubles(tree, SEED, TROUBLE_PAUSE)
+        second = running.enter_context(another_worker(tree))
         crowd.start()
-        with (
-            damaged_journal(tree, SEED, lasting),
-            slow_senders(tree, lasting),
-            stepped_clock_of_the_broker(clock, SEED, lasting),
-            full_disk(tree, lasting) if small else nullcontext(),
-        ):
-            troubles.run(SECONDS)
+        if broker == SENTINELS:
+            faults.enter_context(failovers(group, steady, lasting))
+        if small:
+            faults.enter_context(full_disk(tree, lasting))
+        else:
+            print("the disk was never full: mounting a small one needs root on Linux")
+        faults.enter_context(damaged_journal(tree, SEED, lasting))
+        faults.enter_context(slow_senders(tree, lasting))
+        faults.enter_context(stepped_clock_of_the_broker(clock, SEED, steady, lasting))
+        troubles.run(SECONDS)
+        faults.close()
         calm_at = time.monotonic()
         crowd.finish(SETTLE_SECONDS)
         counts = settled(tree, accounts, crowd.talks, troubles.woken, SETTLE_SECONDS)
-        if not small:
-            print("the disk was never full: mounting a small one needs root on Linux")
         print(*Counter(troubles.done).items(), *lasting.items(), sep="\n")
         print(f"{time.monotonic() - calm_at:.0f} seconds until all was settled")
         for account in accounts:
-            print(f"{account.id} ({account.shown()['api']}): {dict(counts[account.id])}")
+            shown = account.shown()
+            print(f"{account.id} ({shown['api']}, {shown['inbound']}): {dict(counts[account.id])}")
+        together = total(counts)
+        print(f"together: {dict(together)}")
         assert second.poll() is None, "the second worker has died, though nobody killed it"
-    faults = {name: total(counts)[name] for name in FAULTS}
-    assert faults == {"lost": 0, "doubled": 0, "misordered": 0, "failed": 0}, (
-        f"seed {SEED}: {counts}\n{details(tree, crowd.talks)}"
-    )
+        assert {name: together[name] for name in FAULTS} == dict.fromkeys(FAULTS, 0), (
+            f"seed {SEED}: {counts}\n{details(tree, crowd.talks)}"
+        )
+
+
+def _people(tree: Tree) -> tuple[list[Account], Crowd]:
+    """Return the accounts, and those who talk with them."""
+    tree.sandbox.post("settings", **PATIENT_X)
+    accounts = [Account.registered(tree, api=api) for api in APIS]
+    chats = [chat for account in accounts for chat in account.customers(CONVERSATIONS)]
+    polled = Account.new(tree, api="v2")
+    answer = polled.register(INBOUND="poll")
+    assert answer.status_code == 200, answer.text
+    chats += polled.customers(POLLED_CONVERSATIONS)
+    return [*accounts, polled], Crowd(tree, chats, MESSAGES, TALK_PAUSE, {polled.id})
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from twitter_connector.queue.clock import BrokerClock
 from twitter_connector.queue.lanes import Lanes
 from twitter_connector.queue.scripts import LaneScripts
 from twitter_connector.queue.timings import QueueTimings
+from twitter_connector.store.heartbeats import Heartbeats
 from twitter_connector.store.status import Status
 
 IN = Direction.IN
@@ -220,19 +221,45 @@ def test_a_pause_between_a_step_and_its_discovery_does_not_wait_for_it(
         soon(lambda: lanes.claim(IN))
 
 
-@pytest.mark.parametrize("seconds", STEPS)
-def test_a_lease_outlives_a_step_that_nobody_has_noticed(
-    broker: Broker, clock: SteppedClock, broker_clock: BrokerClock, seconds: float
+@pytest.mark.parametrize("steps", [(step,) for step in STEPS] + [(-3600.0, 3600.0), (3600.0, 3630.0), (30.0, 3630.0)])
+def test_a_lease_outlives_steps_that_its_worker_has_not_noticed(
+    broker: Broker, clock: SteppedClock, broker_clock: BrokerClock, steps: tuple[float, ...]
 ) -> None:
-    """Otherwise a second worker would do what the first one is doing."""
+    """Otherwise a second worker would do what the first one is doing. Another worker corrects the first step."""
     broker_clock.measure()
     with broker.client() as client:
-        lanes = Lanes(client, Line(client, patient=False), RecordedWakeups(), process_clock=broker_clock)
+        line = Line(client, patient=False)
+        lanes, another = Lanes(client, line, RecordedWakeups(), process_clock=broker_clock), BrokerClock(line)
+        another.measure()
         lanes.accept([entry()])
         lease = lanes.claim(IN)
         assert lease is not None
-        clock.set(seconds)
+        for number, step in enumerate(steps):
+            clock.set(step)
+            if len(steps) > 1 and number == 0:
+                lanes.accept([entry("2")])
+                another.measure()
         assert lanes.claim(IN) is None
+        assert lanes.renew(lease)
+
+
+def test_a_lease_outlives_a_step_before_a_worker_starts(
+    broker: Broker, clock: SteppedClock, broker_clock: BrokerClock
+) -> None:
+    """The new worker begins with what another one of its machine measured."""
+    with broker.client() as client:
+        line = Line(client, patient=False)
+        broker_clock.measure()
+        lanes = Lanes(client, line, RecordedWakeups(), process_clock=broker_clock)
+        lanes.accept([entry()])
+        lease = lanes.claim(IN)
+        assert lease is not None
+        Heartbeats(client, broker_clock.measured).beat("one")
+        clock.set(3600)
+        new = BrokerClock(line)
+        new.measure()
+        assert Lanes(client, line, RecordedWakeups(), process_clock=new).claim(IN) is None
+        assert abs((new() - broker_clock()).total_seconds()) < 5
         assert lanes.renew(lease)
 
 

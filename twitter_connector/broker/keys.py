@@ -33,6 +33,8 @@ ROAD_SECONDS = 365 * 86400
 REPLAY_SECONDS = 86400
 # Ids that X billed on a day are of no use after it.
 BILLED_SECONDS = 25 * 3600
+# Longer than a step of the broker's clock, which may end it early.
+MEASURED_SECONDS = 60 * 86400
 # An entry waits for a day at most, and with it the doubt whether it was sent before a failover.
 FAILOVERS_SECONDS = 25 * 3600
 FAILOVERS_MAX = 10
@@ -120,6 +122,7 @@ BILLED = PREFIX + "billed:{account}:{day}:{kind}"  # SET of ids that a look-up r
 LOCK = PREFIX + "chore:{chore}"  # lock: one replica at a time
 LOGIN = PREFIX + "login:{name}"  # number of wrong passwords of a name of the console, and a mark while it waits
 GROUP_WORK = PREFIX + "group-work:{id}"  # HASH: progress of replaying or discarding a group of dead letters
+MEASURED = PREFIX + "measured:{boot}"  # the steady clock of a machine, space, the time of the service (both ms)
 WORKERS = PREFIX + "workers"  # ZSET worker name -> ms of its last heartbeat
 PULLED = PREFIX + "pulled:{account}"  # CCM was asked for the account's configuration lately
 ENQUIRIES = PREFIX + "pulled-unknown"  # HASH account id -> until (ms), space, state: result of asking CCM about it

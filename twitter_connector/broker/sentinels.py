@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import redis
 from redis.backoff import NoBackoff
 from redis.connection import parse_url
 from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelConnectionPool
+from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from twitter_connector.model.sentinel_address import SentinelAddress
 
@@ -44,8 +45,21 @@ class Sentinels(Sentinel):
         The library puts the sentinel that answered in front of the others, which is not safe in threads.
         """
         with self._lock:
-            host, port = super().discover_master(service_name)  # type: ignore[no-untyped-call]
+            try:
+                host, port = super().discover_master(service_name)  # type: ignore[no-untyped-call]
+            except MasterNotFoundError as error:
+                raise error from self._tls_error(error)
         return str(host), int(port)
+
+    def _tls_error(self, error: MasterNotFoundError) -> redis.ConnectionError | None:
+        """Return why TLS with a sentinel failed; None if it did not. The library keeps the text of it only."""
+        if "SSL" in str(error):
+            for sentinel in self.sentinels:
+                try:
+                    sentinel.ping()
+                except redis.ConnectionError as failed:
+                    return failed
+        return None
 
 
 def pool_of(address: SentinelAddress, sentinels: Sentinels, **options: Any) -> SentinelConnectionPool:

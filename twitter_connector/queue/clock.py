@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
+from twitter_connector.broker import keys
 from twitter_connector.broker.line import Line
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.timestamps import epoch_ms, moment
@@ -24,10 +26,22 @@ log = logging.getLogger(__name__)
 MEASURE_SECONDS = 5.0
 # A machine whose clock differs by more than this is reported. NTP keeps clocks within milliseconds.
 DIFFERENCE_SECONDS = 5.0
-# The broker's clock was put forward if it gained this much on this process's steady clock.
+# The broker's clock was put forward if the time of the service gained this much on this process's steady clock.
 STEP_FORWARD_SECONDS = 10.0
+# By as much the time of the service may run faster than a steady clock, see lua/names.lua.
+FASTEST = 1.1
+# Several steps may have to be corrected at once, and other workers may correct them too.
+CORRECTIONS_MAX = 3
 # A steady clock may run wrong by some seconds a day.
 STEP_COMPARABLE_SECONDS = 3600.0
+
+
+def boot() -> str:
+    """Return the id of this boot of the machine; "" where there is none. Its processes have one steady clock."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
 
 
 def steady() -> float:
@@ -51,8 +65,8 @@ class Measurement:
     answered: float
 
     def gained_ms(self, before: Measurement) -> int:
-        """Return how much the broker's clock certainly gained on the steady clock since an earlier answer."""
-        return self.server_ms - before.server_ms - int((self.answered - before.asked) * 1000)
+        """Return how much the time of the service certainly gained on the steady clock since an earlier answer."""
+        return self.now_ms - before.now_ms - int((self.answered - before.asked) * FASTEST * 1000)
 
 
 class BrokerClock:
@@ -70,6 +84,8 @@ class BrokerClock:
     ) -> None:
         scripts = LaneScripts(line)
         self._ask = scripts("moment")
+        self._boot = boot()
+        self._last_measured = scripts("measured", keys.MEASURED.format(boot=self._boot))
         self._step_forward = scripts("step_forward")
         self._machine = machine
         self._steady = steady
@@ -94,7 +110,7 @@ class BrokerClock:
         known = self._known
         if known is None:
             return self._machine()
-        return moment(known.now_ms + self._passed_ms(known))
+        return moment(known.now_ms + int((self._steady() - (known.asked + known.answered) / 2) * 1000))
 
     def measure(self) -> float | None:
         """Ask the broker. Return by how many seconds the machine's clock differs; None if that is within reason.
@@ -116,41 +132,54 @@ class BrokerClock:
         return self._difference
 
     def expected_ms(self) -> int | None:
-        """Return the latest moment that the broker's clock can show now, unless it was put forward (epoch ms).
-
-        None if the broker has never answered.
-        """
+        """Return the latest moment that the time of the service can have reached, unless the broker's clock was put
+        forward (epoch ms). None if the broker has never answered."""
         known = self._known
         if known is None:
             return None
-        return known.server_ms + int((self._steady() - known.asked + STEP_FORWARD_SECONDS) * 1000)
+        passed = (self._steady() - known.asked) * FASTEST + STEP_FORWARD_SECONDS
+        return known.now_ms + int(passed * 1000)
 
-    def checked(self, now_ms: int, server_ms: int) -> int:
-        """Return the time of the service (epoch ms), from an answer that names it and the broker's clock (epoch ms).
+    def checked(self, now_ms: int) -> int:
+        """Return the time of the service (epoch ms), from an answer that names it.
 
         If the answer shows a step that this process has not seen, the step is corrected first. Raises StoreUnavailable.
         """
-        known = self._known
-        if known is None:
-            return now_ms
-        if abs(server_ms - known.server_ms - self._passed_ms(known)) < STEP_FORWARD_SECONDS * 1000:
+        if self._known is None or abs(now_ms - epoch_ms(self.last_known())) < STEP_FORWARD_SECONDS * 1000:
             return now_ms
         self.measure()
         return epoch_ms(self.last_known())
 
-    def _passed_ms(self, known: Measurement) -> int:
-        return int((self._steady() - (known.asked + known.answered) / 2) * 1000)
+    def measured(self) -> tuple[str, str] | None:
+        """Return the boot of this machine, and what a process that starts there compares its first answer with: the
+        steady clock and the time of the service, in ms. None if that is not known."""
+        known = self._known
+        return (self._boot, f"{known.asked * 1000:.0f} {known.now_ms}") if known is not None and self._boot else None
 
     def _measure(self) -> None:
+        if self._known is None and self._boot:
+            self._known = self._measured_before()
         self._take(self._answer())
+
+    def _measured_before(self) -> Measurement | None:
+        """Return what another process of this machine measured last, so that a step since then shows."""
+        row = self._last_measured()
+        if not row:
+            return None
+        at, now_ms = map(int, row.split())
+        return Measurement(now_ms, now_ms, 0, at / 1000, at / 1000) if at <= self._steady() * 1000 else None
 
     def _take(self, answer: Measurement) -> None:
         known = self._known
-        if known is not None and known.steps == answer.steps and answer.asked - known.asked < STEP_COMPARABLE_SECONDS:
+        for _ in range(CORRECTIONS_MAX):
+            if known is None or answer.asked - known.asked > STEP_COMPARABLE_SECONDS:
+                break
             gained = answer.gained_ms(known)
-            if gained > STEP_FORWARD_SECONDS * 1000 and self._step_forward(gained, answer.steps, known.now_ms):
+            if gained <= STEP_FORWARD_SECONDS * 1000:
+                break
+            if self._step_forward(gained, answer.steps, known.now_ms):
                 log.warning("broker_clock_put_forward", extra={"seconds": round(gained / 1000)})
-                answer = self._answer()
+            answer = self._answer()
         self._known = answer
         self._next = answer.answered + MEASURE_SECONDS
         if answer.answered - answer.asked < DIFFERENCE_SECONDS / 5:

@@ -32,6 +32,8 @@ class Failover:
 class Failovers:
     """The failovers of the last day. Looks for a new one at each new connection of the line."""
 
+    kept_seconds = keys.FAILOVERS_SECONDS
+
     def __init__(self, line: Line) -> None:
         self._command = (
             "EVAL",
@@ -51,10 +53,14 @@ class Failovers:
 
         Records of an entry that was accepted then may be lost. The worker that leases an entry knows all failovers.
         """
-        passed = [failover for failover in map(_failover, self._rows) if failover.until > accepted_at]
+        passed = [failover for failover in self.known() if failover.until > accepted_at]
         if not passed:
             return None
         return Failover(min(failover.since for failover in passed), max(failover.until for failover in passed))
+
+    def known(self) -> list[Failover]:
+        """Return the failovers that the last connection showed, newest first."""
+        return list(map(_failover, self._rows))
 
     def _look(self, connection: Any) -> None:
         connection.send_command(*self._command)

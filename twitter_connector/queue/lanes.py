@@ -110,8 +110,8 @@ class Lanes:
         answer = self._claim(direction, self.timings.lease, self._expected(), awake, *without)
         if answer == -1 and clock is not None:
             clock.measure()
-            answer = self._claim(direction, self.timings.lease, "", awake, *without)
-        return self._leased(direction, answer, since) if answer else None
+            answer = self._claim(direction, self.timings.lease, self._expected(), awake, *without)
+        return self._leased(direction, answer, since) if answer and answer != -1 else None
 
     def wait_for_notice(self, direction: Direction, seconds: float) -> None:
         """Return when work becomes due, or after so many seconds. Raises StoreUnavailable, also at `end_waits`."""
@@ -272,15 +272,15 @@ class Lanes:
         return moment(int(self._moment()[0])) if self._process_clock is None else self._process_clock.last_known()
 
     def _expected(self) -> str:
-        """Return the latest moment that the server's clock can show now (epoch ms), "" if that is not known."""
+        """Return the latest moment that it can be now (epoch ms), "" if that is not known."""
         ms = self._process_clock.expected_ms() if self._process_clock is not None else None
         return "" if ms is None else str(ms)
 
     def _leased(self, direction: Direction, row: list[Any], since: float) -> Lease:
-        account, lane, token, member, stored, claims, tries, more, now_ms, server_ms = row
+        account, lane, token, member, stored, claims, tries, more, now_ms = row
         lost = not isinstance(stored, str)
         if self._process_clock is not None:
-            now_ms = self._process_clock.checked(int(now_ms), int(server_ms))
+            now_ms = self._process_clock.checked(int(now_ms))
         # The scripts store an entry and its message together. A broker that evicts keys can lose one of them.
         accepted_ms, _, payload = (str(now_ms), "", "") if lost else stored.partition(" ")
         return Lease(

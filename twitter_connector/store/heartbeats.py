@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import redis
 
@@ -22,11 +22,13 @@ class Heartbeats:
     """Heartbeats of workers, measured by the broker's clock. Every method raises StoreUnavailable.
 
     An entry is the worker's name, followed by a tab and its queues. An entry without queues is of version 0.1.0,
-    whose workers serve every queue.
+    whose workers serve every queue. measured: the boot of this machine and what this process measured last, see
+    BrokerClock.measured.
     """
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, measured: Callable[[], tuple[str, str] | None] = lambda: None) -> None:
         self._client = client
+        self._measured = measured
         self._beat = client.register_script(_BEAT)
 
     def beat(self, worker: str, queues: Collection[str] = (), difference: float | None = None) -> None:
@@ -38,7 +40,11 @@ class Heartbeats:
         entry = "\t".join([worker, *([",".join(sorted(queues))] if queues else [])])
         differs = "" if difference is None else round(difference)
         with store_errors():
-            self._beat(keys=[keys.WORKERS, keys.CLOCKS], args=[entry, worker, differs, CLOCKS_SECONDS])
+            boot, measured = self._measured() or ("", "")
+            self._beat(
+                keys=[keys.WORKERS, keys.CLOCKS, keys.MEASURED.format(boot=boot)],
+                args=[entry, worker, differs, CLOCKS_SECONDS, measured, keys.MEASURED_SECONDS],
+            )
 
     def workers(self) -> list[str]:
         """Return the names of the workers that are alive."""

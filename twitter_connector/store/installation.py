@@ -23,6 +23,7 @@ import redis
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.model.timestamps import epoch_ms, moment
+from twitter_connector.var_dir import give_to_owner
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +146,7 @@ class Installation:
             return
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
+            give_to_owner(file, self._path.parent)
             yield file
         finally:
             os.close(file)

@@ -13,6 +13,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from twitter_connector.errors import Permanent
+from twitter_connector.var_dir import give_to_owner
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ def _make(path: Path) -> None:
     descriptor, mine = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(descriptor, "w") as file:
+            give_to_owner(descriptor, path.parent)
             file.write(Fernet.generate_key().decode() + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 from tests.stepped_clock import SteppedClock
 
@@ -16,8 +17,11 @@ _STEPS = (-3600.0, -30.0, 30.0, 3600.0)
 
 
 @contextmanager
-def stepped_clock_of_the_broker(clock: SteppedClock, seed: int, done: Counter[str]) -> Iterator[None]:
-    """Step the clock by half a minute or an hour every three seconds. It is right again after the block."""
+def stepped_clock_of_the_broker(clock: SteppedClock, seed: int, steady: Lock, done: Counter[str]) -> Iterator[None]:
+    """Step the clock by half a minute or an hour every three seconds, but not while `steady` is taken.
+
+    It is right again after the block.
+    """
     chance = random.Random(seed)
     offset = 0.0
 
@@ -26,11 +30,13 @@ def stepped_clock_of_the_broker(clock: SteppedClock, seed: int, done: Counter[st
         # Never further away than an hour: messages are given up after a day.
         by = chance.choice([step for step in _STEPS if abs(offset + step) <= 3600])
         offset += by
-        clock.set(offset)
+        with steady:
+            clock.set(offset)
         done[f"broker's clock by {by:g} s"] += 1
 
     try:
         with repeated(step, _SECONDS):
             yield
     finally:
-        clock.set(0.0)
+        with steady:
+            clock.set(0.0)

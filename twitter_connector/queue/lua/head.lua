@@ -9,5 +9,5 @@ local function head(account, a, l, token, more)
     return false
   end
   return {a, l, token, member, redis.call('HGET', MESSAGES .. lane, member),
-    redis.call('HINCRBY', state, 'n:' .. member, 1), tonumber(redis.call('HGET', state, 'a:' .. member) or 0), more, now, server}
+    redis.call('HINCRBY', state, 'n:' .. member, 1), tonumber(redis.call('HGET', state, 'a:' .. member) or 0), more, now}
 end

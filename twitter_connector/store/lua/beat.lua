@@ -1,4 +1,5 @@
--- KEYS: heartbeats, clocks. ARGV: entry, worker, the seconds by which its clock differs or "", lifetime of those (s).
+-- KEYS: heartbeats, clocks, keys.MEASURED of its machine. ARGV: entry, worker, the seconds by which its clock differs or "",
+-- lifetime of those (s), what the worker measured or "", lifetime of that (s).
 -- A heartbeat is worthless after seconds. So it goes to the replicas and not into the append-only file, where every write
 -- is synced. A server that cannot do that writes it.
 pcall(redis.set_repl, redis.REPL_REPLICA or redis.REPL_SLAVE)
@@ -12,4 +13,5 @@ if ARGV[3] ~= '' then
 else
   redis.call('HDEL', KEYS[2], ARGV[2])
 end
+if ARGV[5] ~= '' then redis.call('SET', KEYS[3], ARGV[5], 'EX', ARGV[6]) end
 return 1
