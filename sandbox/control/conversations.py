@@ -73,6 +73,9 @@ def customer_types() -> ResponseReturnValue:
     """Let a customer type."""
     sandbox, fields = the_sandbox(), body_fields()
     account, customer = account_in(fields), customer_in(fields)
+    if _is_encrypted(sandbox, fields, account.id, customer.id):
+        # X tells nobody of typing in an encrypted conversation.
+        return "", 204
     sandbox.activity.indicate_typing(customer.id, account.id, str(int(time.time() * 1000)))
     return "", 204
 

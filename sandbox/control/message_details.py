@@ -9,6 +9,7 @@ from sandbox.ccm.desk import Reply
 from sandbox.control.request_fields import Refusal, blueprint
 from sandbox.state import Sandbox, the_sandbox
 from sandbox.twitter.dm import Dm
+from sandbox.x_chat.records import ChatEvent
 from sandbox.x_v2.dm_events import DmEvents, asked_for
 
 message_details = blueprint("message_details")
@@ -27,6 +28,8 @@ def details() -> ResponseReturnValue:
     """
     sandbox = the_sandbox()
     if event_id := request.args.get("event_id"):
+        if encrypted := sandbox.chat.conversations.get(event_id):
+            return jsonify(_of_encrypted(sandbox, encrypted))
         dm = sandbox.mailbox.get(event_id)
         if dm is None:
             raise Refusal("event_id: there is no such message", 404)
@@ -41,7 +44,9 @@ def _of_dm(sandbox: Sandbox, dm: Dm) -> dict[str, Any]:
     journey = sandbox.connector.journey(dm.id)
     if dm.by_account:
         ids = (journey or {}).get("cim_ids", [])
-        replies = [reply for one in ids if (reply := sandbox.desk.get(str(one)))] or _replies_with_text(sandbox, dm)
+        replies = [reply for one in ids if (reply := sandbox.desk.get(str(one)))] or _replies_with_text(
+            sandbox, dm.sender_id, dm.recipient_id, dm.text
+        )
         messages = [reply.message for reply in replies]
     else:
         received = sandbox.inbox.since(0)
@@ -49,14 +54,41 @@ def _of_dm(sandbox: Sandbox, dm: Dm) -> dict[str, Any]:
     return {"x_events": [_event(sandbox, dm)], "cim_messages": messages, "journey": journey}
 
 
+def _of_encrypted(sandbox: Sandbox, event: ChatEvent) -> dict[str, Any]:
+    """Return the same of an encrypted message. Either of its ids may be the connector's."""
+    ids = (event.sequence_id, event.message_id)
+    journey = next((found for one in ids if (found := sandbox.connector.journey(one))), None)
+    if event.by_account:
+        account_id, customer_id = event.sender_id, event.recipient_id
+        replies = [sandbox.desk.get(str(one)) for one in (journey or {}).get("cim_ids", [])]
+        messages = [reply.message for reply in replies if reply]
+        if not messages:
+            text = sandbox.chat.phone.text(event)
+            messages = [reply.message for reply in _replies_with_text(sandbox, account_id, customer_id, text)]
+    else:
+        account_id = event.recipient_id
+        messages = [one.message for one in sandbox.inbox.since(0) if _provider_id(one.message) in ids]
+    shown = sandbox.chat.delivery.shown(event, account_id)
+    return {"x_events": [shown], "cim_messages": messages, "journey": journey}
+
+
 def _of_reply(sandbox: Sandbox, reply: Reply) -> dict[str, Any]:
     journey = sandbox.connector.journey(reply.id)
     ids = (journey or {}).get("x_ids", [])
     dms = [dm for one in ids if (dm := sandbox.mailbox.get(str(one)))]
+    encrypted = [event for one in ids if (event := _encrypted(sandbox, reply, str(one)))]
+    if encrypted:
+        events = [sandbox.chat.delivery.shown(event, reply.account_id) for event in encrypted]
+        return {"x_events": events, "cim_messages": [reply.message], "journey": journey}
     if not dms:
         sent = sandbox.mailbox.between(reply.account_id, reply.customer_id)
         dms = [dm for dm in sent if dm.by_account and dm.text == reply.body.get("markdownText")][-1:]
     return {"x_events": [_event(sandbox, dm) for dm in dms], "cim_messages": [reply.message], "journey": journey}
+
+
+def _encrypted(sandbox: Sandbox, reply: Reply, x_id: str) -> ChatEvent | None:
+    conversations = sandbox.chat.conversations
+    return conversations.get(x_id) or conversations.with_message_id(reply.account_id, x_id)
 
 
 def _event(sandbox: Sandbox, dm: Dm) -> dict[str, Any]:
@@ -72,10 +104,10 @@ def _event(sandbox: Sandbox, dm: Dm) -> dict[str, Any]:
     return DmEvents(sandbox.directory, sandbox.message_context).page([dm], asked)
 
 
-def _replies_with_text(sandbox: Sandbox, dm: Dm) -> list[Reply]:
+def _replies_with_text(sandbox: Sandbox, account_id: str, customer_id: str, text: str | None) -> list[Reply]:
     """Return the latest reply with the text of a message, for a connector without a message log."""
-    replies = sandbox.desk.conversation(dm.sender_id, dm.recipient_id)
-    return [reply for reply in replies if dm.text and reply.body.get("markdownText") == dm.text][-1:]
+    replies = sandbox.desk.conversation(account_id, customer_id)
+    return [reply for reply in replies if text and reply.body.get("markdownText") == text][-1:]
 
 
 def _provider_id(message: Any) -> str | None:

@@ -1,5 +1,6 @@
 """Control API for X Chat: who has keys, and what a customer does in an encrypted conversation."""
 
+from pathlib import Path
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -40,7 +41,7 @@ def switch() -> ResponseReturnValue:
         sandbox.chat.devices.use(customer.id, True)
     else:
         sandbox.chat.devices.use(customer.id, False)
-    sandbox.feed.publish("people", {})
+    sandbox.feed.publish("x-chat", {})
     return jsonify(_state(sandbox, account, customer)), 201
 
 
@@ -183,8 +184,11 @@ def _state(sandbox: Sandbox, account: User, customer: User) -> dict[str, Any]:
 
 
 def _key_file(sandbox: Sandbox, user: User) -> str | None:
+    """Return the path of a user's key file, from the working folder if it lies in there; None if there is none."""
     path = sandbox.chat.devices.key_file(user.id)
-    return str(path) if path.exists() else None
+    if not path.exists():
+        return None
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _shown(sandbox: Sandbox, account: User, customer: User, event: ChatEvent) -> Any:

@@ -35,12 +35,17 @@ export const customerRepeats = (eventId) => ask("POST", "/_sandbox/customer/mess
 export const customerTypes = (pair) => ask("POST", "/_sandbox/customer/typing", pair);
 export const customerReads = (pair) => ask("POST", "/_sandbox/customer/read", pair);
 
-export function customerSays(pair, { text = "", file = null, metadata = null }) {
+export const xChat = (pair) => ask("GET", `/_sandbox/x-chat?${new URLSearchParams(pair)}`);
+export const switchXChat = (pair, on) => ask("POST", "/_sandbox/x-chat", { ...pair, on });
+export const chatAct = (deed, body) => ask("POST", `/_sandbox/x-chat/${deed}`, body);
+
+export function customerSays(pair, { text = "", file = null, metadata = null, replyTo = null }) {
   const form = new FormData();
   for (const [name, value] of Object.entries(pair)) form.append(name, value);
   form.append("text", text);
   if (file) form.append("media_file", file);
   if (metadata !== null) form.append("quick_reply_metadata", metadata);
+  if (replyTo !== null) form.append("reply_to", replyTo);
   return ask("POST", "/_sandbox/customer/messages", form);
 }
 

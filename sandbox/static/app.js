@@ -86,7 +86,7 @@ let waiting = null;
 async function loadConversation() {
   const mine = [];
   waiting = mine;
-  const sides = await api.conversation(here.pair);
+  const [sides] = await Promise.all([api.conversation(here.pair), phone.chat.load()]);
   if (waiting !== mine) return;
   phone.show(sides.phone);
   desk.show(sides.desk);
@@ -130,6 +130,7 @@ function follow() {
     else desk.pane.showTyping(`${here.customer.name} is typing…`, TYPING_AT_DESK_MS);
   });
   on("people", async () => { if (await loadPeople()) await loadConversation(); });
+  on("x-chat", () => phone.chat.load());
   on("troubles", () => troubles.load());
   on("reset", async () => {
     await loadPeople();

@@ -41,11 +41,13 @@ export class Pane {
   // Adds an entry, or updates the state of a known one. Returns whether it is new.
   put(entry) {
     const known = this.shown.get(entry.key);
+    const before = this.entries.get(entry.key);
     this.entries.set(entry.key, entry);
     if (known) {
       // Replace the foot only: the rest may have the focus or a playing video.
       known.className = this.build.classes(entry);
       known.querySelector(".foot").replaceWith(this.build.foot(entry));
+      if (this.build.looksDifferent?.(before, entry)) this.renew(known, entry);
       return false;
     }
     this.list.querySelector(".empty")?.remove();
@@ -69,6 +71,14 @@ export class Pane {
       }
     }
     return true;
+  }
+
+  // Replaces the contents of an entry and what stands below them.
+  renew(known, entry) {
+    const bubble = known.querySelector(".bubble");
+    bubble.replaceChildren(...this.build.contents(entry));
+    while (!bubble.nextElementSibling.matches(".foot")) bubble.nextElementSibling.remove();
+    bubble.after(...this.build.extras(entry));
   }
 
   // Puts the day above the first message of each day.
@@ -111,9 +121,10 @@ export class Pane {
   }
 }
 
-// Returns the line under a message: its time and state, a button for its details, and `again` to send it once more.
-export function foot(seconds, state, reason, { open, again = null }) {
-  const parts = [clock(seconds)];
+// Returns the line under a message: its time and state, a button for its details, `again` to send it once more, and a
+// `mark` after the time.
+export function foot(seconds, state, reason, { open, again = null, mark = null }) {
+  const parts = [clock(seconds), mark];
   if (state) {
     const [mark, word] = state;
     parts.push(element("span", { className: "mark", textContent: mark, "aria-hidden": "true" }),

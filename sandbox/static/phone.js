@@ -1,6 +1,7 @@
 // The customer's side: the messages X stores, as typed, with their state.
 
 import * as api from "./api.js";
+import { Chat, frame, lock, looksDifferent } from "./chat.js";
 import { Composer } from "./composer.js";
 import { element, film, outward, picture, prose } from "./dom.js";
 import { foot, Pane } from "./pane.js";
@@ -21,11 +22,13 @@ export class Phone {
         isMine: (dm) => !dm.by_account,
         classes: (dm) => `message ${dm.by_account ? "theirs" : "mine"} ${dm.state}`,
         contents,
-        extras: (dm) => (dm.quick_reply ? [this.options(dm)] : []),
+        extras: (dm) => [...(dm.quick_reply ? [this.options(dm)] : []), ...this.chat.actions(dm)],
+        looksDifferent,
         at: (dm) => Number(dm.created_timestamp) / 1000,
         foot: (dm) => foot(Number(dm.created_timestamp) / 1000, dm.by_account ? null : STATES[dm.state], dm.reason, {
           open: () => here.showDetails({ event_id: dm.id }),
-          again: dm.state === "failed" && !dm.by_account ? () => this.again(dm) : null,
+          mark: lock(dm),
+          again: dm.state === "failed" && !dm.by_account && !dm.encrypted ? () => this.again(dm) : null,
         }),
       },
       open: (dm) => here.showDetails({ event_id: dm.id }),
@@ -33,10 +36,11 @@ export class Phone {
       empty: () => `Nothing yet. Write to ${here.account.name} as ${here.customer.name}.`,
     });
     this.composer = new Composer(root, {
-      send: (said) => api.customerSays(here.pair, said),
+      send: (said) => this.chat.send(said),
       type: () => api.customerTypes(here.pair).catch(() => {}),
       refuse: (file) => (TAKEN.includes(file.type) ? "" : "X takes pictures, GIFs and MP4 videos only."),
     });
+    this.chat = new Chat(root, here, this.composer);
     this.root = root;
     this.seen = root.querySelector("#seen");
     this.seen.addEventListener("click", () => this.read());
@@ -106,9 +110,10 @@ export class Phone {
 }
 
 function contents(dm) {
-  const parts = [];
+  const [before, after] = frame(dm);
+  const parts = [...before];
   if (dm.media_id) {
-    const url = `/_sandbox/media/${dm.media_id}`;
+    const url = dm.media_url ?? `/_sandbox/media/${dm.media_id}`;
     const wasGif = dm.media_kind === "animated_gif";
     const isFilm = dm.media_mime.startsWith("video/");
     parts.push(isFilm ? film(url, wasGif ? "GIF" : "Video", wasGif) : picture(url, "Picture"));
@@ -120,7 +125,7 @@ function contents(dm) {
     link.className = "cta";
     parts.push(link);
   }
-  return parts;
+  return [...parts, ...after];
 }
 
 function place(location) {

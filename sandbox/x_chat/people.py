@@ -1,5 +1,6 @@
 """What people do in encrypted conversations: they write, reply, react, edit, delete and change keys."""
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,8 @@ class ChatPeople:
         self._conversations = conversations
         self._posting = posting
         self._media = media
+        # One act at a time: a key that changes between encrypting and posting would make X refuse the message.
+        self._acting = threading.RLock()
 
     def write(
         self,
@@ -58,31 +61,34 @@ class ChatPeople:
         dispatch: Dispatch = AT_ONCE,
     ) -> ChatEvent:
         """Send a message. `spoiled` is one of SPOILED for a message that cannot be verified."""
-        chat, pair = self._session(sender_id, other_id)
-        more: dict[str, Any] = {**pair, "quick_reply": quick_reply}
-        if file is not None:
-            more["attachments"] = [self._attached(chat, sender_id, other_id, file, pair["conversation_key"])]
-        if reply_to is None:
-            payload = chat.encrypt_message(other_id, text, **more)
-        else:
-            changes = self._conversations.key_changes(reply_to.conversation_id)
-            wraps = [encoded_key_change(change, sender_id) for change in changes]
-            payload = chat.encrypt_reply(other_id, text, encoded_event(reply_to), reply_to_ckces=wraps, **more)
-        return self._post(sender_id, other_id, payload, spoiled, dispatch)
+        with self._acting:
+            chat, pair = self._session(sender_id, other_id)
+            more: dict[str, Any] = {**pair, "quick_reply": quick_reply}
+            if file is not None:
+                more["attachments"] = [self._attached(chat, sender_id, other_id, file, pair["conversation_key"])]
+            if reply_to is None:
+                payload = chat.encrypt_message(other_id, text, **more)
+            else:
+                changes = self._conversations.key_changes(reply_to.conversation_id)
+                wraps = [encoded_key_change(change, sender_id) for change in changes]
+                payload = chat.encrypt_reply(other_id, text, encoded_event(reply_to), reply_to_ckces=wraps, **more)
+            return self._post(sender_id, other_id, payload, spoiled, dispatch)
 
     def react(self, sender_id: str, target: ChatEvent, emoji: str, *, removed: bool) -> ChatEvent:
         """Add a reaction to a message, or take it away."""
         other_id = _other(sender_id, target)
-        chat, pair = self._session(sender_id, other_id)
-        act = chat.encrypt_remove_reaction if removed else chat.encrypt_add_reaction
-        return self._post(sender_id, other_id, act(encoded_event(target), emoji, **pair), "", AT_ONCE)
+        with self._acting:
+            chat, pair = self._session(sender_id, other_id)
+            act = chat.encrypt_remove_reaction if removed else chat.encrypt_add_reaction
+            return self._post(sender_id, other_id, act(encoded_event(target), emoji, **pair), "", AT_ONCE)
 
     def edit(self, target: ChatEvent, text: str) -> ChatEvent:
         """Let the sender of a message change its text."""
         other_id = _other(target.sender_id, target)
-        chat, pair = self._session(target.sender_id, other_id)
-        payload = chat.encrypt_edit(encoded_event(target), text, **pair)
-        return self._post(target.sender_id, other_id, payload, "", AT_ONCE)
+        with self._acting:
+            chat, pair = self._session(target.sender_id, other_id)
+            payload = chat.encrypt_edit(encoded_event(target), text, **pair)
+            return self._post(target.sender_id, other_id, payload, "", AT_ONCE)
 
     def delete(self, target: ChatEvent) -> ChatEvent:
         """Let the sender of a message delete it for both."""
@@ -104,6 +110,10 @@ class ChatPeople:
 
     def change_key(self, sender_id: str, other_id: str) -> str:
         """Give the conversation a new key and return its version."""
+        with self._acting:
+            return self._change_key(sender_id, other_id)
+
+    def _change_key(self, sender_id: str, other_id: str) -> str:
         chat = self._devices.chat(sender_id)
         present = self._conversations.newest_key(conversation_id(sender_id, other_id))
         parties = [self._keys.newest(user_id) for user_id in (sender_id, other_id)]

@@ -19,6 +19,8 @@ _EMPTY: dict[str, Any] = {
     "ctas": None,
     "media_id": None,
     "media_kind": None,
+    "media_mime": None,
+    "media_url": None,
     "edited": False,
     "deleted": False,
     "reply_to": None,
@@ -91,7 +93,7 @@ class ChatPhone:
         if decrypted.get("type") == "MessageDeleted":
             for sequence_id in decrypted["message_ids"]:
                 if gone := shown.get(sequence_id):
-                    gone.update(text="", deleted=True, media_id=None, quick_reply=None)
+                    gone.update(text="", deleted=True, media_id=None, quick_reply=None, reactions=[])
         elif kind in {"Reaction", "ReactionRemoved"}:
             if target is not None:
                 others = [one for one in target["reactions"] if one != content["emoji"]]
@@ -118,8 +120,7 @@ class ChatPhone:
             "encrypted": True,
             "verified": bool(decrypted.get("verified")),
             "text": content.get("text") or decrypted.get("problem", ""),
-            "media_id": event.sequence_id if attached else None,
-            "media_kind": _KINDS.get(str((attached or {}).get("type", "IMAGE")), "photo") if attached else None,
+            **(_media(event, attached) if attached else {}),
             "quick_reply": {"options": request["options"]} if request.get("options") else None,
             "reply_to": preview.get("message_text"),
             "reactions": [],
@@ -154,3 +155,14 @@ class ChatPhone:
         if event.by_account:
             return event.sender_id, event.recipient_id
         return event.recipient_id, event.sender_id
+
+
+def _media(event: ChatEvent, attached: dict[str, Any]) -> dict[str, Any]:
+    """Return the media fields of an entry. Its bytes are decrypted when they are asked for."""
+    kind = _KINDS.get(str(attached.get("type")), "photo")
+    return {
+        "media_id": event.sequence_id,
+        "media_kind": kind,
+        "media_mime": "video/mp4" if kind == "video" else "image/png",
+        "media_url": f"/_sandbox/x-chat/media/{event.sequence_id}",
+    }

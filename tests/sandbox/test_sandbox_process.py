@@ -73,6 +73,28 @@ def test_what_api_v2_knows_is_remembered_over_a_restart(tmp_path: Path) -> None:
         connector.close()
 
 
+def test_encrypted_conversations_are_remembered_over_a_restart_and_stored_as_ciphertext(tmp_path: Path) -> None:
+    pytest.importorskip("chat_xdk", reason="the library of X Chat is not installed")
+    connector = FakeConnector()
+    try:
+        with running_sandbox(tmp_path, connector.url) as sandbox:
+            before = sandbox.post("x-chat", **V2_PAIR)
+            sandbox.http.post(
+                f"{sandbox.url}/_sandbox/customer/messages",
+                data={**V2_PAIR, "text": "the planted secret"},
+                files={"media_file": ("p.png", png(), "image/png")},
+            ).raise_for_status()
+        files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+        assert [data for data in files if b"the planted secret" in data or png() in data] == []
+        with running_sandbox(tmp_path, connector.url) as sandbox:
+            assert sandbox.get("x-chat", **V2_PAIR) == {**before, "missing": ""}
+            (shown,) = sandbox.get("conversation", **V2_PAIR)["phone"]
+            assert shown["text"] == "the planted secret"
+            assert sandbox.http.get(sandbox.url + shown["media_url"]).content == png()
+    finally:
+        connector.close()
+
+
 def test_ccm_shows_the_connectors_token_to_the_connector_and_twitter_shows_none(tmp_path: Path) -> None:
     connector = FakeConnector()
     try:

@@ -72,6 +72,17 @@ def test_an_event_without_a_webhook_goes_to_the_stream(sandbox: Sandbox) -> None
         assert dm["state"] == "sent"
 
 
+def test_an_encrypted_message_goes_to_the_stream(sandbox: Sandbox) -> None:
+    pytest.importorskip("chat_xdk", reason="the library of X Chat is not installed")
+    sandbox.post("x-chat", **V2_PAIR)
+    body = {"event_type": "chat.received", "filter": {"user_id": V2_ACCOUNT}}
+    assert sandbox.as_user("POST", "/2/activity/subscriptions", json=body).ok
+    with reading(sandbox) as stream:
+        shown = sandbox.post("customer/messages", **V2_PAIR, text="secret")
+        data = stream.event()["data"]
+    assert (data["event_type"], data["payload"]["sequence_id"]) == ("chat.received", shown["id"])
+
+
 def test_empty_lines_keep_a_quiet_stream_alive(sandbox: Sandbox) -> None:
     sandbox.post("settings", stream_keep_alive=0.3)
     with reading(sandbox) as reader:

@@ -1,6 +1,7 @@
 """X Chat in the sandbox: keys, encrypted messages both ways, what X refuses, and how events are delivered."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -111,7 +112,8 @@ def test_the_same_body_again_sends_nothing_and_a_changed_one_is_refused(sandbox:
     write(sandbox, "hello")
     brand.catch_up()
     body = brand.body("once")
-    sandbox.post("faults", family="twitter", path="/messages$", method="POST", action="act_then_reset", times=1)
+    lost = {"path": "/messages$", "customer_id": CUSTOMER, "action": "act_then_reset", "times": 1}
+    sandbox.post("faults", family="twitter", **lost)
     with pytest.raises(requests.ConnectionError):
         brand.send(body)
     again = [brand.send(body) for _ in range(2)]
@@ -372,3 +374,25 @@ def test_events_are_swapped_and_doubled_and_only_ciphertext_is_stored(
     assert [list(event["deliveries"].values()) for event in stored] == [["delivered"], ["delivered"]]
     assert "first" not in str(stored)
     assert sandbox.get("usage", account_id=V2_ACCOUNT)["chat_received"] == 2
+
+
+def test_many_messages_at_once_in_a_new_conversation_all_arrive(sandbox: Sandbox, brand: Brand) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: write(sandbox, f"message {number}"), range(16)))
+    assert {one["text"] for one in brand.phone()} == {f"message {number}" for number in range(16)}
+
+
+def test_limits_and_troubles_are_those_of_direct_messages(sandbox: Sandbox, brand: Brand) -> None:
+    write(sandbox, "hello")
+    brand.catch_up()
+    sandbox.post("settings", limits={"v2/chat/send": 1})
+    sandbox.post("faults", family="twitter", path="/messages$", problem="over-capacity", times=1)
+    body = brand.body("hello")
+    answers = [brand.send(body) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [503, 201, 429]
+    assert answers[2].headers["x-rate-limit-remaining"] == "0"
+    sandbox.post("settings", limits={})
+    sandbox.post("troubles", name="lost-answer", on=True)
+    with pytest.raises(requests.ConnectionError):
+        brand.send(brand.body("lost"))
+    assert brand.phone()[-1]["text"] == "lost"
