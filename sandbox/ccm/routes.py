@@ -127,12 +127,16 @@ def _take_effect(sandbox: Sandbox, message: dict[str, Any]) -> None:
             }
             sandbox.feed.publish("typing", typing)
         return
+    provider_id = str(header.get("providerMessageId"))
     if kind == "COMMENT":
-        sandbox.post_store.reached_desk(str(header.get("providerMessageId")))
+        sandbox.post_store.reached_desk(provider_id)
         return
-    dm = sandbox.mailbox.get(str(header.get("providerMessageId")))
+    dm = sandbox.mailbox.get(provider_id)
     if dm is not None and not dm.by_account:
         sandbox.mailbox.advance(dm, "delivered")
+    encrypted = sandbox.chat.conversations.find(header["channelData"]["channelCustomerIdentifier"], provider_id)
+    if encrypted is not None and not encrypted.by_account:
+        sandbox.chat.conversations.advance(encrypted, "delivered")
 
 
 def _notification(message: dict[str, Any], status: str, code: int, text: str) -> dict[str, Any]:

@@ -76,7 +76,8 @@ def _of_reply(sandbox: Sandbox, reply: Reply) -> dict[str, Any]:
     journey = sandbox.connector.journey(reply.id)
     ids = (journey or {}).get("x_ids", [])
     dms = [dm for one in ids if (dm := sandbox.mailbox.get(str(one)))]
-    encrypted = [event for one in ids if (event := _encrypted(sandbox, reply, str(one)))]
+    chats = sandbox.chat.conversations
+    encrypted = [event for one in ids if (event := chats.find(reply.account_id, str(one)))]
     if encrypted:
         events = [sandbox.chat.delivery.shown(event, reply.account_id) for event in encrypted]
         return {"x_events": events, "cim_messages": [reply.message], "journey": journey}
@@ -84,11 +85,6 @@ def _of_reply(sandbox: Sandbox, reply: Reply) -> dict[str, Any]:
         sent = sandbox.mailbox.between(reply.account_id, reply.customer_id)
         dms = [dm for dm in sent if dm.by_account and dm.text == reply.body.get("markdownText")][-1:]
     return {"x_events": [_event(sandbox, dm) for dm in dms], "cim_messages": [reply.message], "journey": journey}
-
-
-def _encrypted(sandbox: Sandbox, reply: Reply, x_id: str) -> ChatEvent | None:
-    conversations = sandbox.chat.conversations
-    return conversations.get(x_id) or conversations.with_message_id(reply.account_id, x_id)
 
 
 def _event(sandbox: Sandbox, dm: Dm) -> dict[str, Any]:

@@ -86,7 +86,8 @@ let waiting = null;
 async function loadConversation() {
   const mine = [];
   waiting = mine;
-  const [sides] = await Promise.all([api.conversation(here.pair), phone.chat.load()]);
+  phone.chat.load();
+  const sides = await api.conversation(here.pair);
   if (waiting !== mine) return;
   phone.show(sides.phone);
   desk.show(sides.desk);

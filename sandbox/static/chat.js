@@ -25,8 +25,13 @@ export class Chat {
   async load() {
     this.setMode(null);
     this.button.hidden = this.here.account.api !== "v2";
-    if (!this.button.hidden) this.show(await api.xChat(this.here.pair));
-    else this.show({ on: false });
+    this.show({ on: false });
+    if (this.button.hidden) return;
+    await this.composer.attempt(async () => {
+      const pair = JSON.stringify(this.here.pair);
+      const state = await api.xChat(this.here.pair);
+      if (pair === JSON.stringify(this.here.pair)) this.show(state);
+    });
   }
 
   show({ on, key_file: file, key_version: version }) {

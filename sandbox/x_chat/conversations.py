@@ -114,6 +114,10 @@ class ChatConversations:
         """Return the event of a sender with the id that its client gave it."""
         return self._by_message_id.get((sender_id, message_id))
 
+    def find(self, sender_id: str, any_id: str) -> ChatEvent | None:
+        """Return an event by its sequence id, or by the id that the client of its sender gave it."""
+        return self.get(any_id) or self.with_message_id(sender_id, any_id)
+
     def undelivered(self) -> Iterator[tuple[ChatEvent, str]]:
         """Yield (event, user id) for each delivery that is pending."""
         for event in list(self._by_id.values()):
