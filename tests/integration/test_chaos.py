@@ -58,6 +58,7 @@ EMBEDDED, SENTINELS = "embedded", "sentinels"
 BROKERS = os.environ.get("CHAOS_BROKERS", f"{EMBEDDED} {SENTINELS}" if LONG else EMBEDDED).split()
 # In each account; and messages each way in each of them, over the whole time.
 CONVERSATIONS = 50 if LONG else 10
+DISK_MEGABYTES = 768 if LONG else 96
 POLLED_CONVERSATIONS = CONVERSATIONS // 5
 MESSAGES = max(20, round(SECONDS / 10)) if LONG else 10
 TALK_PAUSE = SECONDS / MESSAGES
@@ -89,7 +90,7 @@ def test_chaos_loses_doubles_and_misorders_nothing(broker: str, new_tree: Callab
             tree = new_tree(LOG_LEVEL="WARNING", REDIS_URL=group.url, BROKER_REPLICAS="1")
         else:
             tree = new_tree(LOG_LEVEL="WARNING", **clock.variables)
-        small = running.enter_context(small_disk(tree))
+        small = running.enter_context(small_disk(tree, DISK_MEGABYTES))
         tree.start()
         accounts, crowd = _people(tree)
         troubles = Troubles(tree, SEED, TROUBLE_PAUSE)

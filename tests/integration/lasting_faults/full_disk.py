@@ -13,16 +13,18 @@ from tree import Tree
 
 from .repeated import repeated
 
-_MEGABYTES = 96
 _EVERY_SECONDS = 6.0
 _FULL_SECONDS = 1.5
 
 
 @contextmanager
-def small_disk(tree: Tree) -> Iterator[bool]:
-    """Give a tree that has not been started a small VAR_DIR. Yields False if this user may not mount one."""
+def small_disk(tree: Tree, megabytes: int) -> Iterator[bool]:
+    """Give a tree that has not been started a small VAR_DIR. Yields False if this user may not mount one.
+
+    megabytes: more than the journal, the broker and the sandbox write. A disk that stays full ends everything.
+    """
     tree.var_dir.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={_MEGABYTES}m", "tmpfs", str(tree.var_dir)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(tree.var_dir)]
     try:
         mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
