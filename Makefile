@@ -47,7 +47,7 @@ test-fast: $(STAMP) ## run the tests that start neither the whole service nor a 
 bench: $(STAMP) ## run benchmarks and print tables: PARTS="start media" for some (PARTS=help lists them), PARTS=all for all
 	@$(BIN)/python -m benchmarks $(PARTS)
 
-chaos: $(STAMP) ## kill processes and break the other sides for CHAOS_SECONDS (600) while 200 conversations on both APIs talk, then count
+chaos: $(STAMP) ## kill processes and break the other sides for CHAOS_SECONDS (600) with each broker while 200 conversations on both APIs talk, then count
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/python -m pytest tests/integration/test_chaos.py -s -k chaos_loses
 
 fuzz: $(STAMP) ## try what is let in from outside FUZZ_FACTOR (50) times as long as `make test` does
