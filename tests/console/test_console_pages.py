@@ -12,7 +12,7 @@ from tests.console.conftest import ACCOUNT, PASSWORD, Browser
 from twitter_connector.bootstrap import Services
 from twitter_connector.cli import main
 from twitter_connector.config import Settings
-from twitter_connector.model.message_log import Arrival
+from twitter_connector.model.message_log import TRIED, Arrival, LogLine
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import DeadLetter, Direction, Entry
 from twitter_connector.startup import now
@@ -45,7 +45,10 @@ def test_a_customers_message_is_found_and_its_journey_shown_without_its_text(
     journey = operator.get("/console/messages/1206724334791753732").text
     assert "received" in journey
     assert CUSTOMER in operator.get("/console/waiting").text
-    assert "1 messages" in operator.get("/console").text
+    overview = operator.get("/console").text
+    assert "Messages <strong>1</strong>" in overview
+    assert "<strong>1</strong> waits for CCM" in overview
+    assert "the oldest for 0 s" in overview
     assert "secret text" not in listed + journey
     assert "no such message" in operator.get("/console/messages?customer_id=7").text
     assert "since" in operator.get("/console/messages?since=yesterdayish").text
@@ -142,15 +145,6 @@ def test_unregistering_needs_the_id_typed(services: Services, operator: Browser)
     assert services.accounts.get(ACCOUNT.id) is not None
 
 
-def test_fields_are_checked_while_they_are_typed_and_a_registration_that_fails_names_its_step(
-    operator: Browser,
-) -> None:
-    checked = operator.act("/console/register/check", **{"API-KEY": "k", "WEBHOOK-URL": "ftp://x"}).text
-    assert "WEBHOOK-URL" in checked
-    assert "API-KEY-SECRET" in checked
-    assert operator.act("/console/register", **{"API-KEY": "k"}).status_code == 400
-
-
 def test_the_page_for_support_has_versions_and_settings_and_no_secret(operator: Browser) -> None:
     text = operator.get("/console/system").text
     for name in ("Version", "Append-only file", "Disk", "worker_concurrency"):
@@ -192,3 +186,46 @@ def test_the_command_prints_a_hash_that_lets_in() -> None:
     assert check_password_hash(settings.console_users[0].hash, PASSWORD)
     assert CliRunner().invoke(main, ["console-password"], input="one\ntwo\n").exit_code == 1
     assert CliRunner().invoke(main, ["console-password"], input="\n\n").exit_code == 1
+
+
+def test_the_account_page_has_the_steps_of_its_registration_its_history_and_each_pause(
+    services: Services, operator: Browser
+) -> None:
+    until = epoch_ms(now() + timedelta(minutes=10))
+    for direction in Direction:
+        services.lanes.pause(direction, ACCOUNT.id, until, "credentials_rejected", "Use `twitter-connector register`.")
+    text = operator.get(f"/console/accounts/{ACCOUNT.id}").text
+    steps = re.findall(r"<strong>(Credentials|Webhook|Challenge|Subscription)</strong> <span class=\"state (\w+)", text)
+    assert steps == [
+        ("Credentials", "failed"),
+        ("Webhook", "active"),
+        ("Challenge", "active"),
+        ("Subscription", "active"),
+    ]
+    assert "<strong>registered</strong> aaa" in text
+    assert "Use <code>twitter-connector register</code>." in text
+    operator.act(f"/console/accounts/{ACCOUNT.id}/resume", direction="out")
+    assert set(services.lanes.pauses(ACCOUNT.id)) == {Direction.IN}
+
+
+def test_a_conversation_that_waits_says_why(services: Services, operator: Browser) -> None:
+    assert "Nothing waits." in operator.get("/console/waiting").text
+    services.lanes.accept([Entry(Direction.OUT, ACCOUNT.id, CUSTOMER, "cim-1", "{}", arrival=Arrival("ccm"))])
+    assert "its turn comes" in operator.get("/console/waiting").text
+    line = LogLine(Direction.OUT, ACCOUNT.id, "cim-1", TRIED, tries=1, reason="x_overloaded")
+    services.lanes.accept([line])
+    assert "x_overloaded" in operator.get("/console/waiting").text
+    until = epoch_ms(now() + timedelta(minutes=10))
+    services.lanes.pause(Direction.OUT, ACCOUNT.id, until, "account_locked", "Log in at x.com.")
+    assert "account_locked: Log in at x.com." in operator.get("/console/waiting").text
+    operator.act("/console/waiting/now", account_id=ACCOUNT.id, direction="out")
+    assert services.lanes.pauses(ACCOUNT.id) == {}
+
+
+def test_usage_has_a_row_for_each_day(services: Services, operator: Browser) -> None:
+    services.usage.note(ACCOUNT.id, "dm_read", ["1", "2"])
+    text = operator.get("/console/usage?days=31").text
+    assert text.count('<th scope="row">') == 31
+    assert text.count("<td>2</td>") == 1
+    assert operator.get("/console/usage").text.count('<th scope="row">') == 7
+    assert operator.get("/console/usage?days=x").status_code == 200

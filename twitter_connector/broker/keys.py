@@ -51,12 +51,14 @@ LEDGER_ENCRYPTED = "encrypted"
 PULL_SECONDS = 600
 # CCM is asked about so many unregistered accounts in that time: invented ids must not flood CCM or the broker.
 ENQUIRIES_MAX = 50
-# A replaced consumer secret stays valid for this long after X first used the new one. X repeats events that it signed
-# before for minutes, or for hours by its older documentation.
 # How long the wrong passwords of a name of the console are counted.
 LOGIN_SECONDS = 3600
+# Longer than our own challenge takes.
+TRIAL_SECONDS = 20
 # How long the progress of a group of dead letters can be looked at.
 GROUP_WORK_SECONDS = 3600
+# A replaced consumer secret stays valid for this long after X first used the new one. X repeats events that it signed
+# before for minutes, or for hours by its older documentation.
 RETIRED_SECONDS = 86400
 # Which DM belongs to which CIM message, for read receipts. Customers rarely read older messages for the first time.
 SENT_SECONDS = 7 * 86400
@@ -123,6 +125,7 @@ LOCK = PREFIX + "chore:{chore}"  # lock: one replica at a time
 LOGIN = PREFIX + "login:{name}"  # number of wrong passwords of a name of the console, and a mark while it waits
 GROUP_WORK = PREFIX + "group-work:{id}"  # HASH: progress of replaying or discarding a group of dead letters
 MEASURED = PREFIX + "measured:{boot}"  # the steady clock of a machine, space, the time of the service (both ms)
+TRIAL = PREFIX + "trial:{account}"  # sealed consumer secret of an account whose address is being tried
 WORKERS = PREFIX + "workers"  # ZSET worker name -> ms of its last heartbeat
 PULLED = PREFIX + "pulled:{account}"  # CCM was asked for the account's configuration lately
 ENQUIRIES = PREFIX + "pulled-unknown"  # HASH account id -> until (ms), space, state: result of asking CCM about it

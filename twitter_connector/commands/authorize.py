@@ -9,9 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import click
 
-from twitter_connector.accounts.grant_choice import AT_ONCE
-from twitter_connector.model.account import Account, Credentials
-from twitter_connector.model.work import Direction
+from twitter_connector.model.account import Credentials
 
 from .environment import fail, json_option, out, say
 from .session import account, plainly, services
@@ -36,20 +34,7 @@ def authorize(account_id: str | None, client_id: str, client_secret: str, redire
     out(svc.oauth2.link(credentials.client_id, redirect_uri, state, verifier), err=as_json)
     out("Then paste the address of the page X sends you to, within 30 seconds:", err=True)
     code = _code(sys.stdin.readline().strip(), state)
-    pair = svc.oauth2.redeem(credentials, code, redirect_uri, verifier)
-    granted = credentials.seeded(pair.refresh_token, pair.access_token)
-    _require_owner(known, svc.twitter.registration(replace(known, credentials=_oauth2_only(granted))).who_am_i())
-
-    def with_grant(now: Account) -> Account:
-        client = replace(now.credentials, client_id=credentials.client_id, client_secret=credentials.client_secret)
-        return now.rekeyed(client.seeded(pair.refresh_token, pair.access_token))
-
-    svc.accounts.change(known.id, with_grant)
-    svc.pairs.forget(known.credentials.oauth2_seed, replaced=True)
-    svc.accounts.note(known.id, **AT_ONCE, next_poll_at=0, next_check_at=0)
-    for direction in Direction:
-        svc.lanes.resume(direction, known.id)
-    svc.lanes.end_waits(known.id)
+    svc.oauth2_sign_in.finish(known, credentials, code, redirect_uri, verifier)
     say(f"account {known.id} has an OAuth 2.0 token.", as_json, account_id=known.id, authorized=True)
 
 
@@ -70,12 +55,3 @@ def _code(address: str, state: str) -> str:
     if query.get("state") != [state]:
         fail("the address belongs to another link. Run the command again and use the link it prints.")
     return query["code"][0]
-
-
-def _oauth2_only(credentials: Credentials) -> Credentials:
-    return replace(credentials, access_token="", access_token_secret="")
-
-
-def _require_owner(known: Account, owner: tuple[str, str, str]) -> None:
-    if owner[0] != known.id:
-        fail(f"the app was authorized by account {owner[0]} (@{owner[1]}), not by {known.id}. Log in as {known.id}.")

@@ -15,14 +15,17 @@ def install(app: Flask, settings: Settings) -> None:
     if not settings.console_has_login and not settings.use_sandbox:
         return
     # Imported here: most installations start their processes without the pages.
-    from . import actions, dead_letters, login, pages, sessions, system
+    from . import actions, dead_letters, login, overview, pages, register, sessions, system, x_sign_in
 
     sessions.install(app, settings)
     app.register_blueprint(pages.bp)
+    app.register_blueprint(overview.bp)
     app.register_blueprint(login.bp)
     app.register_blueprint(system.bp)
     app.register_blueprint(actions.bp)
     app.register_blueprint(dead_letters.bp)
+    app.register_blueprint(register.bp)
+    app.register_blueprint(x_sign_in.bp)
     if settings.console_oidc_issuer:
         from . import single_sign_on
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, session
-from marshmallow import ValidationError
+from flask import Blueprint, Response, abort, redirect, request, session
 
-from twitter_connector.accounts.registration_request import load_registration
 from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction
@@ -15,17 +13,11 @@ from twitter_connector.web.context import services
 
 from .answers import prepare
 from .links import link
-from .sessions import action, page
+from .sessions import action
 
 bp = Blueprint("console_actions", __name__, url_prefix="/console")
 
 prepare(bp)
-
-# The keys of the configuration guide, in its order.
-REGISTRATION_FIELDS = (
-    "API-KEY", "API-KEY-SECRET", "ACCESS-TOKEN", "ACCESS-TOKEN-SECRET", "WEBHOOK-URL", "ENVIRONMENT-NAME", "INBOUND",
-    "BEARER-TOKEN", "CLIENT-ID", "CLIENT-SECRET", "OAUTH2-REFRESH-TOKEN", "OAUTH2-ACCESS-TOKEN",
-)  # fmt: skip
 
 
 @bp.post("/accounts/<account_id>/check")
@@ -39,14 +31,23 @@ def check(account_id: str) -> Response:
 @action
 def refresh(account_id: str) -> Response:
     """Look at X and change nothing."""
-    return _tried(account_id, services().registration.status, "X was asked.")
+    try:
+        status = services().registration.status(_account(account_id))
+    except StepFailed as error:
+        return _back(f"console/accounts/{account_id}", f"Step {error.step}: {error.advice}")
+    webhook = f"webhook {'valid' if status.webhook.valid else 'invalid'}" if status.webhook else "no webhook"
+    events = ", ".join(status.subscriptions.events) or "nothing"
+    return _back(f"console/accounts/{account_id}", f"X says: {webhook}; subscribed to {events}.")
 
 
 @bp.post("/accounts/<account_id>/resume")
 @action
 def resume(account_id: str) -> Response:
-    """End the pauses of an account: its messages are tried at once."""
+    """End the pauses of an account, or of one direction of it: its messages are tried at once."""
     account = _account(account_id)
+    if "direction" in request.form:
+        services().lanes.resume(_direction(), account.id)
+        return _back(f"console/accounts/{account.id}", "The pause was ended; what waits is tried now.")
     for direction in Direction:
         services().lanes.resume(direction, account.id)
     services().lanes.end_waits(account.id)
@@ -67,37 +68,6 @@ def unregister(account_id: str) -> Response:
     return _back("console", f"Account {account_id} was unregistered.")
 
 
-@bp.get("/register")
-@page
-def show_register() -> str:
-    """Show the form for an account."""
-    return render_template("register.html", names=REGISTRATION_FIELDS, values={}, errors={}, failed="")
-
-
-@bp.post("/register/check")
-@action
-def check_fields() -> str:
-    """Show what is wrong with the fields, while they are typed."""
-    return render_template("register_errors.html", errors=_errors(_fields()), failed="")
-
-
-@bp.post("/register")
-@action
-def register() -> Response:
-    """Register an account as the route does. Secrets are never shown again."""
-    values = _fields()
-    errors, failed = _errors(values), ""
-    if not errors:
-        try:
-            status = services().registration.register(load_registration(values, services().settings.public_url))
-            return _back(f"console/accounts/{status.account.id}", "The account is registered.")
-        except StepFailed as error:
-            failed = f"Step {error.step}: {error.advice}"
-    shown = {name: values.get(name, "") for name in ("WEBHOOK-URL", "ENVIRONMENT-NAME", "INBOUND")}
-    body = render_template("register.html", names=REGISTRATION_FIELDS, values=shown, errors=errors, failed=failed)
-    return Response(body, 400 if errors else 422)
-
-
 @bp.post("/waiting/now")
 @action
 def try_now() -> Response:
@@ -106,18 +76,6 @@ def try_now() -> Response:
     services().lanes.resume(direction, account.id)
     services().lanes.end_waits(account.id)
     return _back("console/waiting", "What waits is tried now.")
-
-
-def _fields() -> dict[str, str]:
-    return {name: value for name in REGISTRATION_FIELDS if (value := request.form.get(name, "").strip())}
-
-
-def _errors(values: dict[str, str]) -> dict[str, list[str]]:
-    try:
-        load_registration(values, services().settings.public_url)
-    except ValidationError as error:
-        return dict(error.normalized_messages())  # type: ignore[no-untyped-call]
-    return {}
 
 
 def _account(account_id: str) -> Account:

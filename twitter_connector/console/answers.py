@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 
-from flask import Blueprint, Response, g, make_response, render_template
+from flask import Blueprint, Response, g, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from twitter_connector.errors import ConnectorError, StoreUnavailable
@@ -48,4 +48,6 @@ def show_error(error: Exception) -> Response:
     else:
         log.error("internal_error", exc_info=error)
     g.person = g.get("person")
-    return make_response(render_template("error.html", title=HTTPStatus(status).phrase, detail=detail), status)
+    # htmx puts the answer into a part of the page.
+    name = "error_part.html" if "HX-Request" in request.headers else "error.html"
+    return make_response(render_template(name, title=HTTPStatus(status).phrase, detail=detail), status)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from flask import Blueprint, abort, current_app, g, render_template, request
+from flask import Blueprint, abort, g, render_template, request
+from markupsafe import Markup, escape
 
 from twitter_connector.bootstrap import Services, described
-from twitter_connector.findings.finding import Finding, age
-from twitter_connector.findings.report import all_findings
+from twitter_connector.findings.finding import age
+from twitter_connector.model.account import V1, Account
 from twitter_connector.model.message_log import STATES
 from twitter_connector.model.period import begin_of, end_of
 from twitter_connector.model.timestamps import iso
@@ -36,34 +34,32 @@ bp = Blueprint(
 
 ROWS = 50
 WAITING_MAX = 200
-# Findings ask X, which allows fifteen calls in fifteen minutes.
-FINDINGS_SECONDS = 300.0
+HISTORY_ROWS = 30
+USAGE_DAYS, USAGE_DAYS_MAX = 7, 31
+# Reasons of a pause that say something of the credentials.
+CREDENTIALS_REFUSED = frozenset(
+    {"credentials_rejected", "token_revoked", "oauth2_needed", "oauth2_grant_ended", "oauth2_client_refused"}
+)
 
 
 prepare(bp)
 
 
+@bp.app_template_filter()
+def marked(sentence: str) -> Markup:
+    """Return a sentence with what stands between backticks as code."""
+    parts = str(sentence).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part)
+        if number % 2 and number < len(parts) - 1
+        else escape("`" * (number % 2) + part)
+        for number, part in enumerate(parts)
+    )
+
+
 @bp.app_context_processor
 def _for_templates() -> dict[str, Any]:
     return {"link": link, "csrf_token": csrf_token, "person": g.get("person"), "age": age, "version": _version()}
-
-
-@bp.get("")
-@page
-def overview() -> str:
-    """Show findings, accounts, what waits, and the messages of a day by hour."""
-    svc = services()
-    accounts = described(svc, svc.accounts.all())
-    hours = svc.message_log.by_hour(24, svc.clock())
-    return render_template("overview.html", accounts=accounts, hours=hours, most=max([*hours, 1]))
-
-
-@bp.get("/findings")
-@page
-def findings() -> str:
-    """Show the findings, which the overview loads by themselves. fresh: look again now."""
-    results, at = _findings(services(), fresh=bool(request.args.get("fresh")) and g.person.may_act)
-    return render_template("findings.html", findings=results, at=at)
 
 
 @bp.get("/accounts/<account_id>")
@@ -74,7 +70,32 @@ def account(account_id: str) -> str:
     known = svc.accounts.get(account_id, max_age=0)
     if known is None:
         abort(404, "This account is not registered.")
-    return render_template("account.html", account=described(svc, [known])[0])
+    shown = described(svc, [known])[0]
+    history = [event.shown() for event in reversed(svc.history.all(account_id)[-HISTORY_ROWS:])]
+    return render_template(
+        "account.html", account=shown, steps=_steps(known, shown), history=history, v1=V1, known=known
+    )
+
+
+def _steps(known: Account, shown: Mapping[str, Any]) -> list[tuple[str, bool | None, str]]:
+    """Return (step, whether it is done or None where it is not needed, in words) of a registration."""
+    refused = next((pause for pause in shown["pauses"].values() if pause["reason"] in CREDENTIALS_REFUSED), None)
+    webhook, crc = known.webhook, shown["last_crc_at"]
+    steps = [("credentials", refused is None, refused["reason"] if refused else "X has not refused them")]
+    if not known.needs_webhook:
+        return [*steps, ("webhook", None, f"not needed: events come by {known.inbound}")]
+    words = f"{webhook.url}: {'valid' if webhook.valid else 'invalid'}" if webhook else "none"
+    return [
+        *steps,
+        ("webhook", webhook is not None and webhook.valid, words),
+        # X lists a webhook as valid only after the right answer.
+        (
+            "challenge",
+            bool(crc) or (webhook is not None and webhook.valid),
+            f"last answered {crc[:19].replace('T', ' ')}" if crc else "X has sent none so far",
+        ),
+        ("subscription", known.subscribed, "subscribed" if known.subscribed else "not subscribed"),
+    ]
 
 
 @bp.get("/waiting")
@@ -84,18 +105,32 @@ def waiting() -> str:
     svc = services()
     accounts = svc.accounts.all()
     shown = {row["account_id"]: row for row in described(svc, accounts)}
-    found = [
+    waiting = [
         conversation
         for known in accounts
         for direction in Direction
         for conversation in svc.waiting.first(known.id, direction, WAITING_MAX)
     ]
-    found.sort(key=lambda conversation: conversation.accepted_at)
+    first = sorted(waiting, key=lambda conversation: conversation.accepted_at)[:WAITING_MAX]
+    logged = svc.message_log.of_entries([(one.direction, one.account_id, one.entry_id) for one in first])
     rows = [
-        {"conversation": row, "age": age((svc.clock() - row.accepted_at).total_seconds()), "due": iso(row.due_at)}
-        for row in found[:WAITING_MAX]
+        {
+            "conversation": row,
+            "age": age((svc.clock() - row.accepted_at).total_seconds()),
+            "due": iso(row.due_at),
+            "why": _why(shown[row.account_id], row.direction) or (message.reason if message else ""),
+        }
+        for row, message in zip(first, logged, strict=True)
     ]
     return render_template("waiting.html", rows=rows, accounts=shown)
+
+
+def _why(account: Mapping[str, Any], direction: Direction) -> str:
+    """Return why everything of an account waits in a direction; "" if nothing keeps it."""
+    if pause := account["pauses"].get(direction.word):
+        return f"{pause['reason']}: {pause['detail']}"
+    side = account["unreachable"].get(direction.word)
+    return f"{side['side']} cannot be reached" if side else ""
 
 
 @bp.get("/messages")
@@ -113,7 +148,15 @@ def messages() -> str:
     except ValueError as error:
         problem = str(error)
     shown = [message.shown() for message in rows]
-    return render_template("messages.html", rows=shown, after=after, query=query, states=STATES, problem=problem)
+    return render_template(
+        "messages.html",
+        rows=shown,
+        after=after,
+        query=query,
+        states=STATES,
+        problem=problem,
+        accounts=svc.accounts.all(),
+    )
 
 
 @bp.get("/messages/<any_id>")
@@ -129,9 +172,15 @@ def message(any_id: str) -> str:
 @bp.get("/usage")
 @page
 def usage() -> str:
-    """Show what X bills for each account today."""
+    """Show what X bills for each account: today, and the days before."""
     svc = services()
-    return render_template("usage.html", accounts=described(svc, svc.accounts.all()), settings=svc.settings)
+    days = request.args.get("days", "")
+    count = min(USAGE_DAYS_MAX, max(1, int(days))) if days.isascii() and days.isdecimal() else USAGE_DAYS
+    rows = [
+        (known, [svc.spending.shown(known, day) for day in svc.usage.days(known.id, count)])
+        for known in svc.accounts.all()
+    ]
+    return render_template("usage.html", rows=rows, days=count, settings=svc.settings)
 
 
 _FILTERS = ("customer_id", "account_id", "id", "since", "until", "state")
@@ -148,26 +197,6 @@ def _filter(svc: Services, query: Mapping[str, str]) -> LogFilter:
         until=end_of(query["until"], now) if query["until"] else None,
         state=query["state"] if query["state"] in STATES else None,
     )
-
-
-@dataclass
-class _Looked:
-    """The findings of one application, and when they were looked for. One look serves all viewers of this process."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    results: list[Finding] = field(default_factory=list)
-    seconds: float = -FINDINGS_SECONDS
-    at: str = ""
-
-
-def _findings(svc: Services, *, fresh: bool) -> tuple[list[Finding], str]:
-    """Return the findings, and when they were looked for."""
-    looked: _Looked = current_app.extensions.setdefault("console_findings", _Looked())
-    with looked.lock:
-        if fresh or time.monotonic() - looked.seconds >= FINDINGS_SECONDS:
-            looked.results, looked.at = list(all_findings(svc)), iso(svc.clock())
-            looked.seconds = time.monotonic()
-        return looked.results, looked.at
 
 
 def _version() -> str:

@@ -34,6 +34,7 @@ def system() -> str:
         "Version": version("twitter-connector"),
         "Python": platform.python_version(),
         "Time of the broker": iso(moment(snapshot.server_ms)),
+        "Web processes here": f"{svc.settings.web_workers}, {svc.settings.web_threads} threads each",
         "Workers": ", ".join(snapshot.workers) or "none",
         "Queues that nobody serves": ", ".join(snapshot.unserved) or "none",
         "Dead letters": str(snapshot.dead_letters),

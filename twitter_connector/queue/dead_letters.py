@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 
 import redis
 
@@ -11,6 +12,8 @@ from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.model.timestamps import moment
 from twitter_connector.model.work import DeadLetter, Direction
+
+from .hourly import counts_by_hour
 
 _BATCH = 200
 # At most so many are deleted at a time; the next round deletes more.
@@ -31,6 +34,10 @@ class DeadLetters:
     def count(self) -> int:
         with store_errors():
             return int(self._client.zcard(keys.DEAD))
+
+    def by_hour(self, hours: int, now: datetime) -> list[int]:
+        """Return how many of those that are kept failed in each of the last hours, the oldest hour first."""
+        return counts_by_hour(self._client, keys.DEAD, hours, now)
 
     def newest(
         self,

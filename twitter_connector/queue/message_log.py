@@ -17,6 +17,7 @@ from twitter_connector.model.message_log import DEAD_LETTERED, FAILED, LoggedMes
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction
 
+from .hourly import counts_by_hour
 from .log_lines import EVENT_PREFIX, is_screen_name, named
 from .log_record import message_of
 
@@ -105,13 +106,11 @@ class MessageLog:
 
     def by_hour(self, hours: int, now: datetime) -> list[int]:
         """Return how many messages were written in each of the last hours, the oldest first."""
-        end, hour = epoch_ms(now), 3_600_000
-        with store_errors():
-            pipe = self._client.pipeline(transaction=False)
-            for back in range(hours, 0, -1):
-                pipe.zcount(keys.LOG, f"({end - back * hour}", end - (back - 1) * hour)
-            counts: list[int] = pipe.execute()
-        return counts
+        return counts_by_hour(self._client, keys.LOG, hours, now)
+
+    def of_entries(self, entries: Sequence[tuple[Direction, str, str]]) -> list[LoggedMessage | None]:
+        """Return the message of each (direction, account id, entry id); None where the log has none."""
+        return self._read([f"{direction}:{quote(account, safe='')}:{entry}" for direction, account, entry in entries])
 
     def customers_named(self, screen_name: str) -> list[str]:
         """Return the ids of the customers to whom X gave this screen name, with or without "@", the latest first."""

@@ -18,7 +18,7 @@ from twitter_connector.model.work import Direction
 class WaitingConversation:
     """A lane with work. accepted_at: when its next message was accepted. tries: of this message, all failed.
 
-    due_at: when it is tried next. messages: how many wait in the lane.
+    entry_id: of this message. due_at: when it is tried next. messages: how many wait in the lane.
     """
 
     direction: Direction
@@ -28,6 +28,7 @@ class WaitingConversation:
     accepted_at: datetime
     tries: int
     due_at: datetime
+    entry_id: str
 
 
 class WaitingConversations:
@@ -56,11 +57,13 @@ class WaitingConversations:
                 pipe.hget(keys.STATE.format(**names), f"a:{member}")
             rows = pipe.execute()
         conversations = []
-        for (lane, at), count, message, tries in zip(due, heads[1::2], rows[::2], rows[1::2], strict=True):
+        lanes = zip(due, members, heads[1::2], rows[::2], rows[1::2], strict=True)
+        for (lane, at), member, count, message, tries in lanes:
             if message:  # otherwise the lane was finished between the two looks
                 accepted = moment(int(message.partition(" ")[0]))
-                lane_id, number = unquote(lane), int(tries or 0)
+                lane_id, number, due_at = unquote(lane), int(tries or 0), moment(int(at))
+                entry_id = str(member).partition("|")[2]
                 conversations.append(
-                    WaitingConversation(direction, account_id, lane_id, count, accepted, number, moment(int(at)))
+                    WaitingConversation(direction, account_id, lane_id, count, accepted, number, due_at, entry_id)
                 )
         return sorted(conversations, key=lambda conversation: conversation.accepted_at)

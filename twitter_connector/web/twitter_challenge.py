@@ -36,7 +36,7 @@ def answer_challenge(account_id: str) -> Response:
     with refused().noting(account_id):
         account = _challenged(svc, account_id)
     if account is None:
-        return unknown_account()
+        return _answer_of_trial(svc, account_id, token)
     # During a key rotation X signs the challenge with the secret that the answer must prove.
     secret, response = account.credentials.api_key_secret, Response(content_type="application/json")
     if account.retired_secrets and b"crc_token=" in request.query_string:
@@ -45,6 +45,14 @@ def answer_challenge(account_id: str) -> Response:
         note_proof(response, svc, account, signing_secret)
     response.set_data(json.dumps({"response_token": signature(secret, token.encode())}))
     return response
+
+
+def _answer_of_trial(svc: Services, account_id: str, token: str) -> Response:
+    """Answer our own challenge to the address of an account that is about to be registered; 404 for any other."""
+    secret = svc.trials.secret(account_id)
+    if secret is None:
+        return unknown_account()
+    return Response(json.dumps({"response_token": signature(secret, token.encode())}), mimetype="application/json")
 
 
 def _token_refusal(token: str) -> str:
