@@ -15,11 +15,12 @@ def install(app: Flask, settings: Settings) -> None:
     if not settings.console_has_login and not settings.use_sandbox:
         return
     # Imported here: most installations start their processes without the pages.
-    from . import actions, dead_letters, login, overview, pages, register, sessions, system, x_sign_in
+    from . import account_page, actions, dead_letters, login, overview, pages, register, sessions, system, x_sign_in
 
     sessions.install(app, settings)
     app.register_blueprint(pages.bp)
     app.register_blueprint(overview.bp)
+    app.register_blueprint(account_page.bp)
     app.register_blueprint(login.bp)
     app.register_blueprint(system.bp)
     app.register_blueprint(actions.bp)
