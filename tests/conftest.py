@@ -65,6 +65,24 @@ def tree() -> Iterator[Tree]:
         yield tree
 
 
+@pytest.fixture(scope="session")
+def _mortal() -> Iterator[Tree]:
+    _needs_processes()
+    tree = Tree()
+    yield tree
+    tree.close()
+
+
+@pytest.fixture
+def mortal(_mortal: Tree) -> Tree:
+    """A running service that a test may stop and kill, and whose other sides it may break: one for all such tests."""
+    if _mortal.supervisor is None or _mortal.supervisor.poll() is not None:
+        _mortal.start()
+    for fault in _mortal.sandbox.get("faults")["faults"]:
+        _mortal.sandbox.lift(fault["id"])
+    return _mortal
+
+
 class Trees:
     """Makes installations that one test may do anything to."""
 

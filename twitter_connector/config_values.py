@@ -212,7 +212,9 @@ def typing_errors(names: set[str], known: set[str]) -> dict[str, str]:
     for name in sorted(names - known):
         for other in sorted(known):
             allowed = 0 if len(other) < 4 else 1 if len(other) < 7 else 2
-            if abs(len(name) - len(other)) <= allowed and _distance(name, other) <= allowed:
+            # Each change affects two letters at most. This is cheaper than the distance, and every start does it.
+            could_be = abs(len(name) - len(other)) <= allowed and len(set(name) ^ set(other)) <= 2 * allowed
+            if could_be and _distance(name, other) <= allowed:
                 similar[name] = other
     return similar
 

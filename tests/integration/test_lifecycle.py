@@ -14,7 +14,7 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from tree import Tree, eventually, free_ports, running_tree
+from tree import Tree, eventually, free_ports
 
 from benchmarks.at_rest import measure
 from tests.integration.conversations import Account
@@ -22,13 +22,6 @@ from tests.integration.troubles import another_worker
 from twitter_connector.processes.embedded_broker import binary
 
 NewTree = Callable[..., Tree]
-
-
-@pytest.fixture(scope="module")
-def mortal() -> Iterator[Tree]:
-    """A service whose processes are killed one after another; each test waits until it is whole again."""
-    with running_tree() as tree:
-        yield tree
 
 
 # Starting and stopping
@@ -42,101 +35,6 @@ def test_one_line_says_that_it_is_ready_and_then_it_is(tree: Tree) -> None:
     assert tree.http.get(f"{tree.url}/health/ready", timeout=10).status_code == 200
     for part in ("broker", "sandbox", "web", "worker", "beat"):
         assert len(tree.pids(part)) == 1, part
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_being_asked_to_stop_in_the_middle_of_work_leaves_no_process(new_tree: NewTree, number: signal.Signals) -> None:
-    tree = new_tree()
-    tree.start()
-    chats = Account.registered(tree).customers(3)
-    # Somebody is being delivered to at that very moment.
-    slow = tree.sandbox.fault(family="ccm", delay=1.0)
-    for chat in chats:
-        chat.customer_says("at the last moment")
-        chat.agent_says("at the last moment")
-    eventually(lambda: tree.sandbox.hits(slow) >= 3)
-    begun = time.monotonic()
-    assert tree.stop(number) == 0
-    assert time.monotonic() - begun < 30
-    assert tree.processes() == {}
-    assert "Traceback" not in tree.output()
-    assert "process_killed" not in tree.output()
-
-
-def test_what_was_being_worked_on_at_the_stop_is_done_after_the_next_start(new_tree: NewTree) -> None:
-    tree = new_tree()
-    tree.start()
-    chat = Account.registered(tree).customer()
-    tree.sandbox.fault(family="ccm", customer_id=chat.customer_id, status=503)
-    chat.customer_says("before the stop")
-    eventually(chat.requests_to_ccm)
-    assert tree.stop() == 0
-    tree.start()
-    chat.await_ccm(["before the stop"])
-    chat.await_round_trip("after it")
-
-
-def test_a_stop_while_starting_leaves_no_process(new_tree: NewTree) -> None:
-    tree = new_tree()
-    tree.launch()
-    eventually(lambda: tree.pids("web"), what="a web process")
-    assert tree.stop(signal.SIGINT) == 0
-    assert tree.processes() == {}
-
-
-# kill -9
-
-
-def test_killing_everything_loses_neither_accounts_nor_pending_work(new_tree: NewTree) -> None:
-    tree = new_tree()
-    tree.start()
-    account = Account.registered(tree)
-    chats = account.customers(5)
-    for chat in chats:
-        chat.await_round_trip("as usual")
-    tree.sandbox.fault(family="ccm", account_id=account.id, status=503)
-    tree.sandbox.fault(
-        family="twitter",
-        path="events/new",
-        account_id=account.id,
-        status=429,
-        headers={"x-rate-limit-reset": "{now+4}"},
-        body={"errors": [{"code": 88, "message": "Rate limit exceeded"}]},
-    )
-    replies = {}
-    for chat in chats:
-        chat.customer_says("pending one")
-        chat.customer_says("pending two")
-        replies[chat.customer_id] = [chat.agent_says(text)["id"] for text in ("reply one", "reply two")]
-    eventually(lambda: account.shown()["pauses"], what="a pause")
-    eventually(lambda: all(len(chat.requests_to_ccm()) >= 3 for chat in chats), what="tries at CCM")
-    _until_the_sandbox_has_written_it_down(tree)
-    registration_status = account.shown()["webhook"]
-    tree.kill_everything()
-    assert tree.processes() == {}
-
-    tree.start()
-    assert account.shown()["webhook"] == registration_status
-    for chat in chats:
-        chat.await_ccm(["as usual", "pending one", "pending two"], seconds=40)
-        chat.await_twitter(["as usual", "reply one", "reply two"], seconds=40)
-        for message_id in replies[chat.customer_id]:
-            assert chat.await_report(message_id)["status"] == "DELIVERED"
-    for chat in chats:
-        chat.await_round_trip("as ever")
-
-
-def test_killing_the_supervisor_takes_everything_with_it_and_the_next_start_succeeds(new_tree: NewTree) -> None:
-    tree = new_tree()
-    tree.start()
-    chat = Account.registered(tree).customer()
-    _until_the_sandbox_has_written_it_down(tree)
-    assert tree.supervisor is not None
-    tree.supervisor.kill()
-    tree.supervisor.wait()
-    eventually(lambda: not tree.processes(), what="the end of every process")
-    tree.start()
-    chat.await_round_trip("again")
 
 
 def test_at_rest_it_seldom_wakes_up_and_writes_little(mortal: Tree) -> None:
@@ -154,6 +52,94 @@ def test_at_rest_it_seldom_wakes_up_and_writes_little(mortal: Tree) -> None:
     seen: list[tuple[float, int]] = []
     while not rests():
         assert len(seen) < 20, f"wake-ups a second and bytes written in {seconds:g} s: {seen}"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_being_asked_to_stop_in_the_middle_of_work_leaves_no_process(mortal: Tree, number: signal.Signals) -> None:
+    account = Account.registered(mortal)
+    chats = account.customers(3)
+    # Somebody is being delivered to at that very moment.
+    slow = mortal.sandbox.fault(family="ccm", account_id=account.id, delay=1.0)
+    for chat in chats:
+        chat.customer_says("at the last moment")
+        chat.agent_says("at the last moment")
+    eventually(lambda: mortal.sandbox.hits(slow) >= 3)
+    begun = time.monotonic()
+    assert mortal.stop(number) == 0
+    assert time.monotonic() - begun < 30
+    assert mortal.processes() == {}
+    assert "Traceback" not in mortal.output()
+    assert "process_killed" not in mortal.output()
+
+
+def test_what_was_being_worked_on_at_the_stop_is_done_after_the_next_start(mortal: Tree) -> None:
+    chat = Account.registered(mortal).customer()
+    mortal.sandbox.fault(family="ccm", customer_id=chat.customer_id, status=503)
+    chat.customer_says("before the stop")
+    eventually(chat.requests_to_ccm)
+    assert mortal.stop() == 0
+    mortal.start()
+    chat.await_ccm(["before the stop"])
+    chat.await_round_trip("after it")
+
+
+def test_a_stop_while_starting_leaves_no_process(new_tree: NewTree) -> None:
+    tree = new_tree()
+    tree.launch()
+    eventually(lambda: tree.pids("web"), what="a web process")
+    assert tree.stop(signal.SIGINT) == 0
+    assert tree.processes() == {}
+
+
+# kill -9
+
+
+def test_killing_everything_loses_neither_accounts_nor_pending_work(mortal: Tree) -> None:
+    account = Account.registered(mortal)
+    chats = account.customers(5)
+    for chat in chats:
+        chat.await_round_trip("as usual")
+    mortal.sandbox.fault(family="ccm", account_id=account.id, status=503)
+    mortal.sandbox.fault(
+        family="twitter",
+        path="events/new",
+        account_id=account.id,
+        status=429,
+        headers={"x-rate-limit-reset": "{now+4}"},
+        body={"errors": [{"code": 88, "message": "Rate limit exceeded"}]},
+    )
+    replies = {}
+    for chat in chats:
+        chat.customer_says("pending one")
+        chat.customer_says("pending two")
+        replies[chat.customer_id] = [chat.agent_says(text)["id"] for text in ("reply one", "reply two")]
+    eventually(lambda: account.shown()["pauses"], what="a pause")
+    eventually(lambda: all(len(chat.requests_to_ccm()) >= 3 for chat in chats), what="tries at CCM")
+    _until_the_sandbox_has_written_it_down(mortal)
+    registration_status = account.shown()["webhook"]
+    mortal.kill_everything()
+    assert mortal.processes() == {}
+
+    mortal.start()
+    assert account.shown()["webhook"] == registration_status
+    for chat in chats:
+        chat.await_ccm(["as usual", "pending one", "pending two"], seconds=40)
+        chat.await_twitter(["as usual", "reply one", "reply two"], seconds=40)
+        for message_id in replies[chat.customer_id]:
+            assert chat.await_report(message_id)["status"] == "DELIVERED"
+    for chat in chats:
+        chat.await_round_trip("as ever")
+
+
+def test_killing_the_supervisor_takes_everything_with_it_and_the_next_start_succeeds(mortal: Tree) -> None:
+    chat = Account.registered(mortal).customer()
+    _until_the_sandbox_has_written_it_down(mortal)
+    assert mortal.supervisor is not None
+    mortal.supervisor.kill()
+    mortal.supervisor.wait()
+    eventually(lambda: not mortal.processes(), what="the end of every process")
+    mortal.start()
+    chat.await_round_trip("again")
 
 
 @pytest.mark.parametrize("part", ["web-worker", "web", "worker", "broker", "beat", "sandbox"])
@@ -211,24 +197,22 @@ def test_while_the_broker_is_away_nothing_is_acknowledged_and_then_lost(mortal: 
     chat.await_ccm(["through the outage"], seconds=40)
 
 
-def test_a_worker_that_slept_through_its_lease_changes_nothing_in_that_lane(new_tree: NewTree) -> None:
-    tree = new_tree()
-    tree.start()
-    chat = Account.registered(tree).customer()
+def test_a_worker_that_slept_through_its_lease_changes_nothing_in_that_lane(mortal: Tree) -> None:
+    chat = Account.registered(mortal).customer()
     said = [f"no. {n}" for n in range(5)]
     slow = [
-        tree.sandbox.fault(family=family, path=path, customer_id=chat.customer_id, delay=1.2)
+        mortal.sandbox.fault(family=family, path=path, customer_id=chat.customer_id, delay=1.2)
         for family, path in (("ccm", "message/receive"), ("twitter", "events/new"))
     ]
     chat.customer_says(said[0])
     chat.agent_says(said[0])
-    eventually(lambda: all(tree.sandbox.hits(fault) for fault in slow), what="both sides being asked")
-    (sleeper,) = tree.pids("worker")
+    eventually(lambda: all(mortal.sandbox.hits(fault) for fault in slow), what="both sides being asked")
+    (sleeper,) = mortal.pids("worker")
     os.kill(sleeper, signal.SIGSTOP)
     for text in said[1:]:
         chat.customer_says(text)
         chat.agent_says(text)
-    with another_worker(tree):
+    with another_worker(mortal):
         # The second goes on where the first fell asleep, and is in the middle of it when that wakes up.
         eventually(lambda: len(set(chat.ccm_texts())) >= 2 and len(chat.twitter_texts()) >= 2, seconds=40)
         os.kill(sleeper, signal.SIGCONT)

@@ -9,24 +9,21 @@ import time
 import pytest
 from tree import Tree, eventually
 
-from tests.conftest import Trees
 from tests.integration.conversations import Account, Conversation
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def chat(new_tree: Trees) -> Conversation:
-    tree = new_tree()
-    tree.start()
-    chat = Account.registered(tree).customer()
+def chat(mortal: Tree) -> Conversation:
+    chat = Account.registered(mortal).customer()
     # Every web process reads all accounts when it starts. One that has not met an account yet could not verify its
     # events without the broker, and would send Twitter away.
-    before = set(tree.pids("web-worker"))
+    before = set(mortal.pids("web-worker"))
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: len(set(tree.pids("web-worker")) - before) == 2, what="two new web processes")
-    eventually(lambda: tree.http.get(f"{tree.url}/health/ready", timeout=5).ok, what="readiness")
+    eventually(lambda: len(set(mortal.pids("web-worker")) - before) == 2, what="two new web processes")
+    eventually(lambda: mortal.http.get(f"{mortal.url}/health/ready", timeout=5).ok, what="readiness")
     return chat
 
 
@@ -101,4 +98,8 @@ def test_a_restart_of_everything_delivers_what_lies_in_the_journal(chat: Convers
 def delivered(chat: Conversation) -> list[float]:
     """Return how long each acknowledged delivery of this account's events took, in seconds."""
     found = chat.account.tree.sandbox.get("webhook-deliveries")["deliveries"]
-    return [d["attempts"][-1]["seconds"] for d in found if d["status"] == "delivered"]
+    return [
+        delivery["attempts"][-1]["seconds"]
+        for delivery in found
+        if (delivery["for_user_id"], delivery["status"]) == (chat.account.id, "delivered")
+    ]

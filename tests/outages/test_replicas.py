@@ -210,7 +210,8 @@ def test_a_rolling_restart_under_load_loses_and_doubles_nothing(pair: Pair) -> N
     # Some are being delivered at any moment, whichever replica is told to stop.
     for family, path in (("ccm", "message/receive"), ("twitter", "events/new")):
         pair.sandbox.fault(family=family, path=path, account_id=account.id, delay=0.2)
-    crowd = Crowd(first, account.customers(10), messages=MANY, pause=0.1)
+    # Somebody says something thirty times a second, which is enough for every moment of a stop.
+    crowd = Crowd(first, account.customers(10), messages=MANY, pause=0.5)
     crowd.start()
     for replica in (first, second):
         assert replica.stop() == 0

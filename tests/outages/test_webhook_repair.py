@@ -9,7 +9,6 @@ import requests
 from requests_oauthlib import OAuth1
 from tree import Tree, eventually
 
-from tests.conftest import Trees
 from tests.integration.conversations import Account, Conversation
 
 pytestmark = pytest.mark.integration
@@ -93,16 +92,14 @@ def test_a_first_registration_brings_no_history(tree: Tree) -> None:
     assert chat.ccm_texts() == ["and now"]
 
 
-def test_what_came_while_nobody_ran_is_read_back_at_the_next_start(new_tree: Trees) -> None:
-    tree = new_tree()
-    tree.start()
-    chat = Account.registered(tree).customer()
+def test_what_came_while_nobody_ran_is_read_back_at_the_next_start(mortal: Tree) -> None:
+    chat = Account.registered(mortal).customer()
     chat.customer_says("before")
     chat.await_ccm(["before"])
     # The connector is down, Twitter gives up on the event, and the service comes back.
     chat.customer_says("missed", deliver=False)
-    assert tree.stop() == 0
-    tree.start()
+    assert mortal.stop() == 0
+    mortal.start()
     eventually(lambda: "missed" in chat.ccm_texts(), 30, what="the missed message at CCM")
     assert chat.ccm_texts() == ["before", "missed"]
 
