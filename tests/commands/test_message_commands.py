@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from datetime import UTC, datetime
 
 import pytest
 import redis
 
 from tests.brokers import Broker
-from tests.commands.printed import printed
+from tests.commands.printed import printed, result_of
 from twitter_connector.bootstrap import Services
 from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.message_log import Arrival, LogLine, NameSeen
@@ -72,11 +71,10 @@ def test_a_trace_says_that_the_account_is_paused(broker_process: Broker, service
     ],
 )
 def test_what_is_not_there_is_one_sentence(broker_process: Broker, arguments: list[str], sentence: str) -> None:
-    with pytest.raises(subprocess.CalledProcessError) as failed:
-        printed(broker_process, *arguments)
-    assert failed.value.returncode == 1
-    assert sentence in failed.value.stderr
-    assert len(failed.value.stderr.splitlines()) == 1
+    failed = result_of(broker_process, *arguments)
+    assert failed.exit_code == 1
+    assert sentence in failed.stderr
+    assert len(failed.stderr.splitlines()) == 1
 
 
 def test_without_a_message_the_command_says_what_else_is_known_of_that_time(

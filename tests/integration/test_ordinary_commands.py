@@ -16,6 +16,8 @@ import pytest
 import requests
 from tree import ROOT, Control, environment, eventually, free_ports
 
+from tests.brokers import Broker, running
+
 BIN = Path(sys.executable).parent
 
 
@@ -126,12 +128,15 @@ def here() -> Iterator[Installation]:
 
 
 @pytest.fixture
-def with_broker(here: Installation) -> Installation:
-    """An installation whose broker is an external one, named by REDIS_URL."""
-    here.start("twitter-connector broker")
-    socket = here.home / "var" / "broker" / "kv.sock"
-    eventually(socket.exists, what="the broker's socket")
-    here.env["REDIS_URL"] = f"unix://{socket}"
+def external_broker(tmp_path: Path) -> Iterator[Broker]:
+    with running(tmp_path) as broker:
+        yield broker
+
+
+@pytest.fixture
+def with_broker(external_broker: Broker, here: Installation) -> Installation:
+    """An installation whose broker is an external one, named by REDIS_URL, which ends after everything else."""
+    here.env["REDIS_URL"] = external_broker.settings.redis_url
     return here
 
 
@@ -241,13 +246,9 @@ def test_one_process_with_one_thread_says_why_it_cannot_register(with_broker: In
     )
 
 
-@pytest.mark.parametrize("external", [False, True], ids=["embedded broker", "REDIS_URL"])
-def test_honcho_starts_the_procfile(here: Installation, external: bool) -> None:
-    if external:
-        here.start("twitter-connector broker")
-        socket = here.home / "var" / "broker" / "kv.sock"
-        eventually(socket.exists, what="the broker's socket")
-        here.env["REDIS_URL"] = f"unix://{socket}"
+@pytest.mark.parametrize("installation", ["here", "with_broker"], ids=["embedded broker", "REDIS_URL"])
+def test_honcho_starts_the_procfile(installation: str, request: pytest.FixtureRequest) -> None:
+    here: Installation = request.getfixturevalue(installation)
     sandbox = here.start_sandbox(here.other_port)
     honcho = here.start(f"honcho start -p {here.other_port}")
     eventually(lambda: here.ready(here.other_port), seconds=40, what="readiness")
