@@ -23,7 +23,9 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 import pytest
 import redis
+from flask import Flask
 
+from twitter_connector import create_app
 from twitter_connector.bootstrap import Services, build_services
 from twitter_connector.config import Settings
 from twitter_connector.processes import embedded_broker
@@ -111,6 +113,22 @@ def inspector(broker_process: Broker) -> Iterator[redis.Redis]:
 def services_of(settings: Settings, *, patient: bool = False) -> Services:
     """Return the services of a process that wakes no worker, since none is there."""
     return build_services(settings, patient=patient, wakeups=RecordedWakeups())
+
+
+@pytest.fixture(scope="session")
+def built_application(broker_process: Broker) -> Iterator[Flask]:
+    """The web side without the console. It is built once: compiling its routes takes longer than most tests."""
+    made = services_of(broker_process.settings)
+    yield create_app(made.settings, made)
+    made.redis.close()
+
+
+@pytest.fixture
+def application(built_application: Flask) -> Flask:
+    """The web side as if it had just been built. A test puts its services into it."""
+    # All that an application remembers is there.
+    built_application.extensions.clear()
+    return built_application
 
 
 @pytest.fixture

@@ -10,19 +10,20 @@ from collections.abc import Iterator
 os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="twitter-connector-test-metrics-"))
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.brokers import broker_process, inspector, services
+from tests.brokers import application, broker_process, built_application, inspector, services
 from tests.web.web_requests import ACCOUNT
-from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
 
-__all__ = ["broker_process", "inspector", "services"]
+__all__ = ["application", "broker_process", "built_application", "inspector", "services"]
 
 
 @pytest.fixture
-def client(services: Services) -> Iterator[FlaskClient]:
+def client(application: Flask, services: Services) -> Iterator[FlaskClient]:
     """A client of an installation with one registered account and no token: everybody inside may call."""
     services.accounts.save(ACCOUNT)
-    with create_app(services.settings, services).test_client() as client:
+    application.extensions["services"] = services
+    with application.test_client() as client:
         yield client

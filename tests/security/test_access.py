@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.security.fuzz_effort import budget
 from tests.web.web_requests import ACCOUNT, cim, is_problem
-from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
 from twitter_connector.web import token_attempts
 from twitter_connector.web.access import has_token
@@ -43,11 +43,11 @@ INTERNAL = [
 
 
 @pytest.fixture
-def guarded(services: Services) -> FlaskClient:
+def guarded(application: Flask, services: Services) -> FlaskClient:
     """An installation with tokens."""
     services.accounts.save(ACCOUNT)
-    lease = replace(services, settings=replace(services.settings, api_tokens=TOKENS))
-    return create_app(lease.settings, lease).test_client()
+    application.extensions["services"] = replace(services, settings=replace(services.settings, api_tokens=TOKENS))
+    return application.test_client()
 
 
 def bearer(token: str) -> dict[str, str]:

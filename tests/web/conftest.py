@@ -8,13 +8,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.brokers import broker_process, inspector, services
+from tests.brokers import application, broker_process, built_application, inspector, services
 from tests.web.web_requests import ACCOUNT
-from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
 from twitter_connector.net.http_client import HttpClient
 
-__all__ = ["broker_process", "inspector", "services"]
+__all__ = ["application", "broker_process", "built_application", "inspector", "services"]
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +32,10 @@ def outgoing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def app(services: Services) -> Flask:
+def app(application: Flask, services: Services) -> Flask:
     services.accounts.save(ACCOUNT)
-    return create_app(services.settings, services)
+    application.extensions["services"] = services
+    return application
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from tests.answer_check import complaint, described
 from tests.tree import ROOT, environment
 from tests.web.test_registration_route import GUIDE, STATUS, Desk
 from tests.web.web_requests import ACCOUNT, PATH, cim, dm, post_event
-from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
 from twitter_connector.model.work import DeadLetter, Direction
@@ -85,13 +84,14 @@ SUCCEEDS: dict[str, Callable[[FlaskClient], TestResponse]] = {
 
 
 @pytest.fixture
-def app(services: Services, inspector: redis.Redis) -> Flask:
+def app(application: Flask, services: Services, inspector: redis.Redis) -> Flask:
     """An application in which every route can succeed."""
     services.accounts.save(ACCOUNT)
     services.heartbeats.beat("one")
     inspector.hset(keys.DEAD_LETTER, LETTER.id, dead_letter_json(LETTER))
     inspector.zadd(keys.DEAD, {LETTER.id: 1})
-    return create_app(services.settings, replace(services, registration=Desk(STATUS)))  # type: ignore[arg-type]
+    application.extensions["services"] = replace(services, registration=Desk(STATUS))  # type: ignore[arg-type]
+    return application
 
 
 def wrong_answers(answer: TestResponse) -> Iterator[tuple[str, str, bytes]]:

@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.fakes import EVENTS
 from tests.web.web_requests import ACCOUNT, is_problem
-from twitter_connector import create_app
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.registration_steps import RegistrationStatus, StepFailed
 from twitter_connector.bootstrap import Services
@@ -66,13 +66,15 @@ class Desk:
 
 
 @pytest.fixture
-def asked(services: Services) -> Callable[[RegistrationStatus | Exception], tuple[FlaskClient, Desk]]:
+def asked(
+    application: Flask, services: Services
+) -> Callable[[RegistrationStatus | Exception], tuple[FlaskClient, Desk]]:
     services.accounts.save(ACCOUNT)
 
     def make(outcome: RegistrationStatus | Exception) -> tuple[FlaskClient, Desk]:
         desk = Desk(outcome)
-        app = create_app(services.settings, replace(services, registration=desk))  # type: ignore[arg-type]
-        return app.test_client(), desk
+        application.extensions["services"] = replace(services, registration=desk)  # type: ignore[arg-type]
+        return application.test_client(), desk
 
     return make
 
