@@ -29,7 +29,7 @@ ENVELOPE = {"cim.envelope", "cim.channel_configuration"}
 ADDRESSES = {"net.addresses"}
 PURE_MODULES = FILE_KIND | ENVELOPE | ADDRESSES
 ALL_BUT_ENTRY_POINTS = {
-    "accounts", "bootstrap", "broker", "cim", "cli", "commands", "counter_files", "delivery", "findings",
+    "accounts", "bootstrap", "broker", "cim", "cli", "commands", "core_dumps", "counter_files", "delivery", "findings",
     "media", "messages", "metrics", "net", "open_files", "processes", "queue", "startup", "store", "twitter", "var_dir",
 }  # fmt: skip
 
@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "counter_files": set(),
     "var_dir": set(),
     "open_files": set(),
+    "core_dumps": set(),
     "net": ADDRESSES,
     "net.addresses": set(),
     "messages": ADDRESSES,
@@ -66,6 +67,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "web": {"delivery.intake", "accounts", "queue", "store", "net", "metrics", "bootstrap", "startup"} | PURE_MODULES,
     "workers": {
         "bootstrap",
+        "core_dumps",
         "startup",
         "delivery",
         "accounts",
@@ -97,6 +99,7 @@ FROM_OUTSIDE: dict[str, set[str]] = {
     "counter_files": {"prometheus_client"},
     "var_dir": set(),
     "open_files": set(),
+    "core_dumps": set(),
     "net": {"requests", "urllib3"},
     # regex: graphemes, which the standard library does not know.
     "messages": {"regex"},

@@ -21,6 +21,7 @@ from celery.apps.worker import Worker
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import celeryd_after_setup, setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
+from twitter_connector import core_dumps
 from twitter_connector.config import Settings
 from twitter_connector.queue.wakeups import BACKFILL_TASK, QUEUES, UPKEEP_QUEUE, UPKEEP_TASK, celery_app
 from twitter_connector.startup import (
@@ -142,6 +143,7 @@ def _discard_old_tasks(**_: Any) -> None:
 def _start(**_: Any) -> None:
     require_surroundings(settings)
     require_store(settings, patient=True)
+    core_dumps.forbid()
     _hold_lock()
     clear_spool(settings)
     worker().start()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import importlib.util
 import json
 import secrets
 import time
@@ -144,6 +145,7 @@ def run() -> Iterator[Run]:
         _failures(run)
         _refusals(run)
         _outage(run)
+        _encrypted(run)
         _look_around(run)
         yield run
     finally:
@@ -297,6 +299,40 @@ def _outage(run: Run) -> None:
     eventually(lambda: run.agent_says(spoken).status_code == 202, 30, what="an acceptance")
     eventually(lambda: run.at_ccm(journaled), 40, what="what was kept, at CCM")
     eventually(lambda: run.at_twitter(spoken), 40, what="what was kept, at Twitter")
+
+
+def _encrypted(run: Run) -> None:
+    """Keys, a PIN and texts of encrypted messages, which are read, answered, refused and given up."""
+    if importlib.util.find_spec("chat_xdk") is None:
+        return
+    sandbox, pair = run.tree.sandbox, {"account_id": "1750214466953510912", "customer_id": "210375291"}
+    state = sandbox.post("x-chat", **pair)
+    blob = Path(state["key_file"]).read_text("ascii").strip()
+    run.secrets |= {blob, base64.b64decode(blob)[:32].hex()}
+    assert run.command("xchat", "unlock", pair["account_id"], "--yes", stdin=f"{run.secret('pin')}\n") != 0
+    keys = ("--key-file", state["key_file"], "--key-version", state["key_version"])
+    assert run.command("xchat", "unlock", pair["account_id"], *keys, "--yes") == 0
+    assert run.command("xchat", "status", "--json") == 0
+
+    def shown(where: str, text: str) -> bool:
+        return text in json.dumps(sandbox.get(where, **pair), ensure_ascii=False)
+
+    said, answered, unsigned, refused = (
+        run.word(what) for what in ("secretsaid", "secretreply", "unsigned", "spurned")
+    )
+    sandbox.post("customer/messages", **pair, text=said, encrypted=True)
+    eventually(lambda: shown("ccm/messages", said), what="the encrypted text at CCM")
+    sandbox.post("customer/messages", **pair, text=unsigned, encrypted=True, spoiled="wrong")
+    lost = sandbox.fault(family="twitter", path="chat/conversations/.*/messages", times=1, action="act_then_reset")
+    sandbox.post("agent/messages", **pair, text=answered)
+    eventually(lambda: shown("conversation", answered), 30, what="the encrypted reply on the phone")
+    eventually(lambda: sandbox.hits(lost) == 1, what="the lost answer")
+    before = run.dead()
+    sandbox.fault(family="twitter", path="chat/conversations/.*/messages", times=1, problem="invalid-request")
+    sandbox.post("agent/messages", **pair, text=refused)
+    sandbox.fault(family="ccm", path="message/receive", times=1, status=400, body={"message": refused})
+    sandbox.post("customer/messages", **pair, text=run.word("undelivered"), encrypted=True)
+    eventually(lambda: run.dead() >= before + 2, 30, what="dead letters of both ways")
 
 
 def _look_around(run: Run) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from twitter_connector import core_dumps
 from twitter_connector.bootstrap import Services
 from twitter_connector.model.account import V1, Account
 from twitter_connector.model.chat import ChatKeys
@@ -42,6 +43,7 @@ def unlock(account_id: str | None, key_file: Any, key_version: str, new: bool, y
         fail("--key-file and --key-version belong together.", 2)
     if new and key_file:
         fail("--register-new-keys makes keys; leave out --key-file.", 2)
+    core_dumps.forbid()
     svc = services()
     known = _on_v2(account(svc, account_id))
     svc.chats.require_library()

@@ -23,6 +23,7 @@ from typing import IO, Any
 
 import redis
 
+from twitter_connector import core_dumps
 from twitter_connector.broker.connection import connect, unavailable
 from twitter_connector.config import Settings, child_environment
 from twitter_connector.errors import ConnectorError, StoreRefused
@@ -138,6 +139,7 @@ class Supervisor:
     def _prepare(self) -> None:
         # The broker's files and the journal contain what people wrote. Only this user may read them.
         os.umask(0o077)
+        core_dumps.forbid()
         self._settings.var_dir.mkdir(parents=True, exist_ok=True)
         if sentence := unusable(self._settings.var_dir) or too_few_files(self._settings.worker_concurrency):
             raise CannotStart(sentence)
