@@ -17,6 +17,7 @@ from tests.contracts.sandbox_x import ADA, IDS, account_at
 from twitter_connector.model.account import V2, Account
 from twitter_connector.model.chat import ChatKeys, ChatOpened, ChatReceived, ConversationKeys
 from twitter_connector.net.http_client import HttpClient
+from twitter_connector.twitter.chat.codec import session
 from twitter_connector.twitter.chat_objects import chat_event, load
 from twitter_connector.twitter.flavours import Chats, Flavours
 
@@ -92,6 +93,14 @@ class EncryptedConversation:
         opened = self.chats.reader().read(self.event(sequence_id, **changes), self.account)
         assert opened is not None
         return opened
+
+    def as_the_customer(self, sequence_id: str) -> Any:
+        """Return an event of the account's as the library decrypts it with the conversation's key."""
+        rows = self.control.get("x-chat/events", **PAIR)["events"]
+        stored = ChatEvent(**next(row for row in rows if row["sequence_id"] == sequence_id))
+        keys = self.store.conversations[ADA]
+        with session(self.store.own[ACCOUNT]) as opener:
+            return opener.opened(encoded_event(stored), ACCOUNT, keys)
 
     def requests(self, part: str) -> int:
         return len(self.control.get("requests", family="twitter", path=part)["requests"])

@@ -41,7 +41,7 @@ from twitter_connector.cim.files import Files
 from twitter_connector.config import Settings
 from twitter_connector.delivery.app_share import AppShare
 from twitter_connector.delivery.chat_inbound import ChatInbound
-from twitter_connector.delivery.chat_outbound import ChatOutbound
+from twitter_connector.delivery.chat_outbound import CHAT_CAN, ChatOutbound
 from twitter_connector.delivery.concurrency import Concurrency, places
 from twitter_connector.delivery.consumer import Consumer, Route
 from twitter_connector.delivery.customer_names import CustomerNames
@@ -492,6 +492,7 @@ def _outbound_route(services: Services, skipped: Callable[[str], None]) -> Outbo
             services.chats.ready,
             services.chats.messages,
             services.chats.uploads,
+            can=replace(CHAT_CAN, quick_replies=services.settings.x_chat_options == "native"),
         ),
         app_share=AppShare(services.app_sends, services.accounts.all, services.clock),
         service_ahead=services.twitter.x_clock.service_ahead,

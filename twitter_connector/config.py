@@ -72,6 +72,7 @@ class Settings:
     outbound_max_age: timedelta = timedelta(hours=24)
     dead_letters_max: int = 100_000
     dead_letters_max_age: timedelta = timedelta(days=30)
+    x_chat_options: str = "text"
     x_prices: Mapping[str, Decimal] = field(default_factory=lambda: parse.prices("{}"))
     usage_soft_limit: Decimal | None = None
     usage_hard_limit: Decimal | None = None
@@ -144,6 +145,7 @@ class Settings:
             outbound_max_age=read("OUTBOUND_MAX_AGE", parse.duration, cls.outbound_max_age),
             dead_letters_max=read("DEAD_LETTERS_MAX", parse.at_least(1), cls.dead_letters_max),
             dead_letters_max_age=read("DEAD_LETTERS_MAX_AGE", parse.duration, cls.dead_letters_max_age),
+            x_chat_options=read("X_CHAT_OPTIONS", parse.one_of("text", "native"), cls.x_chat_options),
             x_prices=read("X_PRICES", parse.prices, parse.prices("{}")),
             usage_soft_limit=read("USAGE_SOFT_LIMIT", parse.usd),
             usage_hard_limit=read("USAGE_HARD_LIMIT", parse.usd),

@@ -31,7 +31,7 @@ from twitter_connector.errors import (
     Scope,
 )
 from twitter_connector.model.chat import ConversationKeys
-from twitter_connector.model.plan import SendDm, Upload
+from twitter_connector.model.plan import QuickReply, SendDm, Upload
 from twitter_connector.twitter.chat.messages import ChatMessages
 from twitter_connector.twitter.chunked_upload import Outgoing
 
@@ -126,6 +126,17 @@ class TestSending:
         sequence_id = send(ada, "look", media_id)
         assert [one["text"] for one in phone(ada)] == ["look"]
         assert ada.control.http.get(f"{ada.control.url}/_sandbox/x-chat/media/{sequence_id}").content == content
+
+    def test_options_of_x_chats_own_come_back_with_their_metadata(self, ada: EncryptedConversation) -> None:
+        options = (QuickReply("Yes", "m1 :: yes"), QuickReply("No", "m1 :: no", "really"))
+        body = writer(ada).prepared(ADA, SendDm("Sure?", quick_replies=options))
+        sequence_id = writer(ada).post(ADA, body)
+        (shown,) = phone(ada)
+        assert (shown["id"], shown["text"]) == (sequence_id, "Sure?")
+        offered = ada.as_the_customer(sequence_id)["content"]["quick_reply"]["request"]["options"]["options"]
+        assert [(one["label"], one["metadata"]) for one in offered] == [("Yes", "m1 :: yes"), ("No", "m1 :: no")]
+        tapped = {"response": {"options": {"request_id": "1", "selected_option_id": "1", "metadata": "m1 :: yes"}}}
+        assert ada.read(ada.writes("Yes", quick_reply=tapped)).option == "m1 :: yes"
 
     def test_typing_and_read_marks(self, ada: EncryptedConversation) -> None:
         written = ada.writes("hello")

@@ -20,7 +20,7 @@ from .ports import ChatMessagesPort, ConversationsPort, RoadsPort, SendLedgerPor
 from .send_step import SendStep
 from .sent_lookup import wait_before_look
 
-# X Chat has options of its own, which nobody has seen on a phone yet: they go as numbered text.
+# X Chat has options of its own, which nobody has seen on a phone yet: without a setting they go as numbered text.
 CHAT_CAN = Capabilities(quick_replies=False, link_buttons=False, location=False)
 
 

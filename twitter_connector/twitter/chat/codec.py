@@ -39,16 +39,23 @@ class Session:
         self,
         conversation_id: str,
         text: str,
-        key: bytes,
-        version: str,
+        key: tuple[str, bytes],
+        *,
         attachment: Mapping[str, Any] | None = None,
+        options: Sequence[Mapping[str, str]] = (),
         answered: str = "",
         key_changes: Sequence[str] = (),
     ) -> dict[str, str]:
-        """Return the body of a message to post. answered: the event it replies to, with the key changes to read it."""
-        more: dict[str, Any] = {"conversation_key": key, "conversation_key_version": version}
+        """Return the body of a message to post.
+
+        key: version and conversation key. options: quick replies below it. answered: the event that it replies to, with
+        the key changes to read that.
+        """
+        more: dict[str, Any] = {"conversation_key_version": key[0], "conversation_key": key[1]}
         if attachment is not None:
             more["attachments"] = [dict(attachment)]
+        if options:
+            more["quick_reply"] = {"request": {"options": {"id": "1", "options": [dict(one) for one in options]}}}
         if answered:
             payload = self._chat.encrypt_reply(
                 conversation_id, text, answered, reply_to_ckces=list(key_changes), **more

@@ -49,7 +49,13 @@ class ChatMessages:
             attachment = _attachment(step.media_id, version)
             target, changes = self._answered(customer_id, reply_to) if reply_to else ("", [])
             body = writer.written(
-                customer_id, step.text, keyring.present.keys[version], version, attachment, target, changes
+                customer_id,
+                step.text,
+                (version, keyring.present.keys[version]),
+                attachment=attachment,
+                options=_options(step),
+                answered=target,
+                key_changes=changes,
             )
         return json.dumps(body)
 
@@ -129,6 +135,13 @@ def _attachment(media_id: str, version: str) -> Mapping[str, Any] | None:
     if described.pop("key_version") != version:
         raise Retryable("upload_lost", "The conversation's key has changed, so the upload starts again.")
     return described
+
+
+def _options(step: SendDm) -> list[dict[str, str]]:
+    return [
+        {"id": str(number), "label": option.label, "metadata": option.metadata, "description": option.description}
+        for number, option in enumerate(step.quick_replies, start=1)
+    ]
 
 
 def _refused(error: Permanent) -> RecipientRefused:
