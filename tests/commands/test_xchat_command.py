@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
 from twitter_connector.cli import main
 from twitter_connector.errors import Permanent
+from twitter_connector.findings.report import all_findings
 from twitter_connector.model.chat import ConversationKeys
 from twitter_connector.store.chat_keys import ChatKeyStore
 from twitter_connector.store.resealing import reseal, verify_key
@@ -169,6 +171,19 @@ def test_an_account_that_is_unregistered_leaves_no_keys(terminal: Terminal, serv
     assert terminal.unlock("--yes")[0] == 0
     services.accounts.remove(ACCOUNT)
     assert services.chat_keys.keys(ACCOUNT) is None
+
+
+def test_doctor_names_an_account_with_keys_and_no_library(
+    terminal: Terminal, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert terminal.unlock("--yes")[0] == 0
+    assert not [f for f in all_findings(services) if "X Chat keys" in f.detail]
+    monkeypatch.setitem(sys.modules, "chat_xdk", None)
+    (finding,) = [f for f in all_findings(services) if "X Chat keys" in f.detail]
+    assert not finding.ok
+    assert "twitter-connector[xchat]" in finding.advice
+    status, _, said = terminal.unlock("--yes")
+    assert (status, "twitter-connector[xchat]" in said) == (1, True)
 
 
 def test_what_is_stored_is_sealed(terminal: Terminal, inspector: redis.Redis) -> None:

@@ -76,6 +76,10 @@ class TestReadingIds:
         named = chat_event(body(sequence_id="2080400825227100161"), ACCOUNT, ACCOUNT)
         assert order_of(named) == "002080400825227100161"
 
+    def test_a_moment_that_is_none_does_not_leave_the_order_of_ids(self) -> None:
+        orders = [order_of(chat_event(body(created_at_msec=at), ACCOUNT, ACCOUNT)) for at in ("9" * 13, "9" * 14, "x")]
+        assert {len(order) for order in orders} == {21}
+
     @pytest.mark.parametrize(
         "text", ["", "!", "AAAA", "CwAB", "CwABAAAA", "é", base64.b64encode(b"\x0b\x00\x01\x7f").decode()]
     )

@@ -59,8 +59,8 @@ def _x_chat(svc: Services, name: str, state: AccountSnapshot) -> Iterator[Findin
     if state.has_chat_keys and svc.chats.library_version() is None:
         yield Finding(name, False, "has X Chat keys, but its encrypted messages cannot be read here", svc.chats.MISSING)
     elif state.chat.get(UNREAD):
-        found = f"{state.chat[UNREAD]} encrypted messages (X Chat) of today wait in the X app"
-        yield Finding(name, True, found)
+        detail = f"{state.chat[UNREAD]} encrypted messages (X Chat) of today wait in the X app"
+        yield Finding(name, True, detail)
 
 
 def _channel(svc: Services, account: Account) -> Iterator[Finding]:

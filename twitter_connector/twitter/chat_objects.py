@@ -119,7 +119,7 @@ def sequence_in(encoded: str) -> str:
 def _created_ms(body: Mapping[str, Any], sequence_id: str) -> int:
     """Return the moment of an event in epoch ms: its own, else the one inside its sequence id; 0 without either."""
     created = str(body.get("created_at_msec") or "")
-    if created.isascii() and created.isdecimal() and len(created) < 15:
+    if created.isascii() and created.isdecimal() and len(created) < 14:
         return int(created)
     return id_ms(sequence_id) if len(sequence_id) > 15 else 0
 
