@@ -127,6 +127,7 @@ def show(reply: Reply) -> dict[str, Any]:
         "id": reply.id,
         "account_id": reply.account_id,
         "customer_id": reply.customer_id,
+        "header": (reply.message or {}).get("header"),
         "body": reply.body,
         "state": reply.state,
         "reason": reply.reason,

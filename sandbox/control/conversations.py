@@ -136,7 +136,7 @@ def agent_writes() -> ResponseReturnValue:
 
 @conversation.get("/conversation")
 def snapshot() -> ResponseReturnValue:
-    """Return both sides of a conversation."""
+    """Return both sides of a conversation, and the public posts around it."""
     sandbox = the_sandbox()
     account, customer = account_in(dict(request.args)), customer_in(dict(request.args))
     phone = [sandbox.mailbox.show(dm) for dm in sandbox.mailbox.between(account.id, customer.id)]
@@ -147,7 +147,8 @@ def snapshot() -> ResponseReturnValue:
         if reply.body.get("type") not in {"NOTIFICATION", "DELIVERYNOTIFICATION"}
     ]
     entries = [*sandbox.inbox.conversation(account.id, customer.id), *replies]
-    return jsonify(phone=phone, desk=sorted(entries, key=lambda entry: entry["at"]))
+    posts = _posts(sandbox, account.id, customer.id)
+    return jsonify(phone=phone, desk=sorted(entries, key=lambda entry: entry["at"]), posts=posts)
 
 
 @conversation.get("/media/<media_id>")
@@ -180,6 +181,17 @@ def upload(sandbox: Sandbox, owner_id: str, file: FileStorage, mime: Any, use: s
         return sandbox.media.put(owner_id, mime, category, file.stream, instantly=True)
     except TwitterError as problem:
         raise Refusal(f"X refused the file: {problem.message}", 415) from None
+
+
+def _posts(sandbox: Sandbox, account_id: str, customer_id: str) -> list[dict[str, Any]]:
+    """Return the threads that the account or the customer takes part in, or that name the account."""
+    shown = sandbox.post_store.shown()
+    threads = {
+        post.conversation_id
+        for post in shown
+        if post.author_id in {account_id, customer_id} or account_id in post.mentioned_ids
+    }
+    return [sandbox.post_store.show(post) for post in shown if post.conversation_id in threads]
 
 
 def _location(asked_for: Any) -> dict[str, Any]:

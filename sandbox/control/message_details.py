@@ -6,6 +6,7 @@ from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
 from sandbox.ccm.desk import Reply
+from sandbox.control.post_details import events_of_post, of_post, provider_id
 from sandbox.control.request_fields import Refusal, blueprint
 from sandbox.state import Sandbox, the_sandbox
 from sandbox.twitter.dm import Dm
@@ -30,7 +31,9 @@ def details() -> ResponseReturnValue:
     if event_id := request.args.get("event_id"):
         if encrypted := sandbox.chat.conversations.get(event_id):
             return jsonify(_of_encrypted(sandbox, encrypted))
-        dm = sandbox.mailbox.get(event_id)
+        dm, post = sandbox.mailbox.get(event_id), sandbox.post_store.get(event_id)
+        if post is not None:
+            return jsonify(of_post(sandbox, post))
         if dm is None:
             raise Refusal("event_id: there is no such message", 404)
         return jsonify(_of_dm(sandbox, dm))
@@ -50,7 +53,7 @@ def _of_dm(sandbox: Sandbox, dm: Dm) -> dict[str, Any]:
         messages = [reply.message for reply in replies]
     else:
         received = sandbox.inbox.since(0)
-        messages = [one.message for one in received if _provider_id(one.message) == dm.id]
+        messages = [one.message for one in received if provider_id(one.message) == dm.id]
     return {"x_events": [_event(sandbox, dm)], "cim_messages": messages, "journey": journey}
 
 
@@ -67,7 +70,7 @@ def _of_encrypted(sandbox: Sandbox, event: ChatEvent) -> dict[str, Any]:
             messages = [reply.message for reply in _replies_with_text(sandbox, account_id, customer_id, text)]
     else:
         account_id = event.recipient_id
-        messages = [one.message for one in sandbox.inbox.since(0) if _provider_id(one.message) in ids]
+        messages = [one.message for one in sandbox.inbox.since(0) if provider_id(one.message) in ids]
     shown = sandbox.chat.delivery.shown(event, account_id)
     return {"x_events": [shown], "cim_messages": messages, "journey": journey}
 
@@ -81,10 +84,12 @@ def _of_reply(sandbox: Sandbox, reply: Reply) -> dict[str, Any]:
     if encrypted:
         events = [sandbox.chat.delivery.shown(event, reply.account_id) for event in encrypted]
         return {"x_events": events, "cim_messages": [reply.message], "journey": journey}
-    if not dms:
+    posts = [post for one in ids if (post := sandbox.post_store.get(str(one)))]
+    if not dms and not posts:
         sent = sandbox.mailbox.between(reply.account_id, reply.customer_id)
         dms = [dm for dm in sent if dm.by_account and dm.text == reply.body.get("markdownText")][-1:]
-    return {"x_events": [_event(sandbox, dm) for dm in dms], "cim_messages": [reply.message], "journey": journey}
+    events = [_event(sandbox, dm) for dm in dms] + [each for post in posts for each in events_of_post(sandbox, post)]
+    return {"x_events": events, "cim_messages": [reply.message], "journey": journey}
 
 
 def _event(sandbox: Sandbox, dm: Dm) -> dict[str, Any]:
@@ -104,8 +109,3 @@ def _replies_with_text(sandbox: Sandbox, account_id: str, customer_id: str, text
     """Return the latest reply with the text of a message, for a connector without a message log."""
     replies = sandbox.desk.conversation(account_id, customer_id)
     return [reply for reply in replies if text and reply.body.get("markdownText") == text][-1:]
-
-
-def _provider_id(message: Any) -> str | None:
-    header = message.get("header") if isinstance(message, dict) else None
-    return header.get("providerMessageId") if isinstance(header, dict) else None

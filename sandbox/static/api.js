@@ -26,7 +26,9 @@ export const people = () => ask("GET", "/_sandbox/people?limit=200");
 export const connector = (accountId) => ask("GET", `/_sandbox/connector?${new URLSearchParams({ account_id: accountId })}`);
 export const conversation = (pair) => ask("GET", `/_sandbox/conversation?${new URLSearchParams(pair)}`);
 export const register = (accountId) => ask("POST", "/_sandbox/register", { account_id: accountId });
-export const agentSays = (pair, body) => ask("POST", "/_sandbox/agent/messages", { ...pair, body });
+export const agentSays = (pair, body, header = {}) => ask("POST", "/_sandbox/agent/messages", { ...pair, body, header });
+export const editPost = (postId, text) => ask("POST", "/_sandbox/posts/edit", { post_id: postId, text });
+export const deletePost = (postId) => ask("POST", "/_sandbox/posts/delete", { post_id: postId });
 export const message = (query) => ask("GET", `/_sandbox/message?${new URLSearchParams(query)}`);
 export const troubles = () => ask("GET", "/_sandbox/troubles");
 export const switchTrouble = (name, on) => ask("POST", "/_sandbox/troubles", { name, on });
@@ -47,6 +49,16 @@ export function customerSays(pair, { text = "", file = null, metadata = null, re
   if (metadata !== null) form.append("quick_reply_metadata", metadata);
   if (replyTo !== null) form.append("reply_to", replyTo);
   return ask("POST", "/_sandbox/customer/messages", form);
+}
+
+export function customerPosts(customerId, { text = "", file = null, parent = null, repost = null }) {
+  const form = new FormData();
+  form.append("customer_id", customerId);
+  form.append("text", text);
+  if (file) form.append("media_file", file);
+  if (parent) form.append("in_reply_to", parent);
+  if (repost) form.append("repost", repost);
+  return ask("POST", "/_sandbox/customer/posts", form);
 }
 
 // The file engine accepts plain names only. Five digits before the name keep equal names apart.

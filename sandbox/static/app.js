@@ -5,6 +5,7 @@ import { Desk } from "./desk.js";
 import { Details } from "./details.js";
 import { element, initials } from "./dom.js";
 import { Phone } from "./phone.js";
+import { Posts } from "./posts.js";
 import { Troubles } from "./troubles.js";
 
 const PROBE_MS = 3000;
@@ -26,11 +27,14 @@ const here = {
     return { account_id: this.account.id, customer_id: this.customer.id };
   },
   wasGif: (dmId) => phone.pane.entries.get(dmId)?.media_kind === "animated_gif",
+  nameOf: (id) => [...everybody.accounts, ...everybody.customers].find((user) => user.id === id)
+    ?? { name: id, screen_name: id },
   showDetails: (query) => details.open(query),
   isRead: (dmId) => phone.pane.entries.get(dmId)?.state === "read",
 };
 const phone = new Phone(find("#phone"), here);
 const desk = new Desk(find("#desk"), here);
+const posts = new Posts(find("#posts"), here);
 const troubles = new Troubles(find("#troubles"), () => here.pair);
 
 async function loadPeople() {
@@ -91,6 +95,7 @@ async function loadConversation() {
   if (waiting !== mine) return;
   phone.show(sides.phone);
   desk.show(sides.desk);
+  posts.show(sides.posts);
   phone.pane.stopTyping();
   desk.pane.stopTyping();
   waiting = null;
@@ -125,6 +130,7 @@ function follow() {
     if (!isHere(entry.account_id, entry.customer_id)) return;
     whenLoaded(() => { if (desk.put(entry) && entry.side === "customer") announce("desk"); });
   });
+  on("post", (post) => whenLoaded(() => posts.put(post)));
   on("typing", (typing) => {
     if (!isHere(typing.account_id, typing.customer_id)) return;
     if (typing.side === "phone") phone.pane.showTyping(`${here.account.name} is typing…`, TYPING_ON_PHONE_MS);

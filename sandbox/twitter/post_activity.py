@@ -2,6 +2,7 @@
 
 import time
 from functools import partial
+from typing import Any
 
 from sandbox.people import Directory
 from sandbox.settings import Settings
@@ -67,6 +68,14 @@ class PostActivity:
         for post, user_id in self._post_store.undelivered():
             for event in self._created(post, user_id):
                 self._sender.submit(event)
+
+    def bodies(self, post: Post) -> list[dict[str, Any]]:
+        """Return the bodies that tell subscribers of a post."""
+        shown: list[dict[str, Any]] = []
+        for user_id in self._concerned(post):
+            shown += [self._tweets.created(post, user_id) for _ in self._webhooks.listening_to(user_id)]
+            shown += self._v2.bodies(post, user_id)
+        return shown
 
     def _concerned(self, post: Post) -> list[str]:
         """Return the ids of the author, of those the post names, and of the authors of the posts it refers to."""

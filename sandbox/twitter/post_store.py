@@ -31,6 +31,7 @@ class Post:
     quoted_id: str | None = None
     reposted_id: str | None = None
     media_ids: list[str] = field(default_factory=list)
+    media_mimes: list[str] = field(default_factory=list)
     source_app_id: str | None = None
     history: list[str] = field(default_factory=list)
     replaced: bool = False

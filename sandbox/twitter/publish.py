@@ -44,6 +44,8 @@ def publish(
             "history": list(previous.history) if previous else [],
             **more,
         }
+        uploads = [sandbox.media.get(each) for each in fields.get("media_ids", ())]
+        fields["media_mimes"] = [upload.shown_mime for upload in uploads if upload]
         return Post(post_id, author.id, text, root, author.business, lead, mentioned, **fields)
 
     def dispatch(post: Post) -> None:

@@ -69,6 +69,13 @@ class V2PostActivity:
             events.append(self._event(post, "account_activity", user_id, webhook, render))
         return events
 
+    def bodies(self, post: Post, user_id: str) -> list[dict[str, Any]]:
+        """Return the bodies that tell an account of a post."""
+        return [
+            *(self.envelope(subscription, post) for subscription in self._subscriptions(post, user_id)),
+            *(self._tweets.created(post, user_id) for _ in self._all_activity(user_id)),
+        ]
+
     def envelope(self, subscription: ActivitySubscription, post: Post) -> dict[str, Any]:
         """Return the body of an event for a subscription. Its event_uuid is the id of the post."""
         payload, includes = self._posts.event(post)

@@ -110,15 +110,17 @@ class Relay:
 
     def _to_ccm(
         self, customer_id: str, body: dict[str, Any], dm_id: str | None = None, clicked: dict[str, str] | None = None
-    ) -> None:
+    ) -> str:
         header = {
             "sender": {"id": "fake-connector", "type": "CONNECTOR"},
             "channelData": {"channelCustomerIdentifier": customer_id, "serviceIdentifier": ACCOUNT},
             "providerMessageId": dm_id,
             "intent": clicked["metadata"].lstrip("/") if clicked else None,
         }
-        message = {"id": f"cim-{next(_numbers)}", "header": header, "body": body}
+        cim_id = f"cim-{next(_numbers)}"
+        message = {"id": cim_id, "header": header, "body": body}
         requests.post(f"{self._url}/ccm/message/receive", json=message, timeout=10).raise_for_status()
+        return cim_id
 
     def _twitter(self, path: str, **more: Any) -> requests.Response:
         address = f"{self._url}/1.1/direct_messages/{path}"

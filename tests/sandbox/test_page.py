@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from comment_relay import CommentRelay
 from fake_connector import FakeConnector
 from message_relay import Relay
 from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, expect, sync_playwright
@@ -488,6 +489,110 @@ def test_axe_finds_nothing(browser: Browser, sandbox: Sandbox, relay: Relay, sch
 def violations(page: Page) -> list[tuple[str, str]]:
     """Return rule and element of each finding of axe-core."""
     return [(each["id"], each["nodes"][0]["html"]) for each in Axe().run(page).response["violations"]]
+
+
+def posts(page: Page) -> Locator:
+    return page.get_by_role("region", name="Public posts")
+
+
+def customer_posts(page: Page, text: str) -> None:
+    posts(page).get_by_label("Post of the customer").fill(text)
+    page.keyboard.press("Enter")
+
+
+def post(page: Page, text: str) -> Locator:
+    return posts(page).get_by_role("article").filter(has_text=text)
+
+
+def act(comment: Locator, label: str) -> None:
+    comment.get_by_role("group").get_by_role("button", name=label, exact=True).click()
+
+
+@pytest.fixture
+def public(page: Page, sandbox: Sandbox, connector: FakeConnector) -> Page:
+    """The page, with a connector that passes comments on too, and the brand's first post."""
+    return with_a_post(page, sandbox, connector)
+
+
+def with_a_post(page: Page, sandbox: Sandbox, connector: FakeConnector) -> Page:
+    """Open the page and let the brand publish a post."""
+    CommentRelay(sandbox, connector)
+    sandbox.post("account/posts", account_id=ACCOUNT, text="We have news")
+    page.goto(sandbox.url)
+    expect(post(page, "We have news")).to_be_visible()
+    return page
+
+
+def test_a_mention_reaches_the_desk_and_the_answer_stands_under_it(public: Page) -> None:
+    expect(public.get_by_role("group", name="Conversation")).to_be_hidden()
+    customer_posts(public, "@acme my order is late")
+    customer_writes(public, "the same in private")
+    expect(message(desk(public), "the same in private")).to_be_visible()
+    comments = desk(public).get_by_role("button", name="Comments")
+    expect(comments).to_contain_text("1")
+    comments.click()
+    comment = message(desk(public), "my order is late")
+    expect(comment).to_be_visible()
+    expect(message(desk(public), "the same in private")).to_have_count(0)
+    agent_writes(public, "Sorry, it is on its way")
+    answer = message(desk(public), "Sorry, it is on its way")
+    expect(answer.locator(".state")).to_have_text("Delivered")
+    thread = posts(public).locator(".threads > li").filter(has_text="my order is late")
+    expect(thread.locator(".replies").get_by_role("article")).to_contain_text("Sorry, it is on its way")
+    act(comment, "Like")
+    expect(post(public, "my order is late")).to_contain_text("♥ Acme")
+    act(comment, "Unlike")
+    expect(post(public, "my order is late")).not_to_contain_text("♥")
+    act(answer, "Delete")
+    expect(post(public, "Sorry, it is on its way")).to_have_count(0)
+    act(comment, "Hide")
+    refused = message(desk(public), "Hide the comment").locator(".state")
+    expect(refused).to_have_text("Failed: You can only hide replies to conversations that you started.")
+    desk(public).get_by_role("button", name="Direct messages").click()
+    expect(message(desk(public), "the same in private")).to_be_visible()
+    expect(comment).to_have_count(0)
+
+
+def test_a_reply_is_hidden_edited_and_deleted(public: Page) -> None:
+    post(public, "We have news").get_by_role("button", name="Reply").click()
+    expect(posts(public).get_by_text("Replying to Acme: “We have news”")).to_be_visible()
+    customer_posts(public, "Boring")
+    expect(post(public, "Boring")).to_contain_text("Ada Lovelace")
+    desk(public).get_by_role("button", name="Comments").click()
+    act(message(desk(public), "Boring"), "Hide")
+    expect(post(public, "Boring")).to_contain_text("Hidden by Acme")
+    post(public, "Boring").get_by_role("button", name="Edit").click()
+    expect(posts(public).get_by_label("Post of the customer")).to_have_value("Boring")
+    customer_posts(public, "Very boring")
+    expect(post(public, "Very boring")).to_contain_text("Edited")
+    expect(posts(public).get_by_role("article")).to_have_count(2)
+    post(public, "Very boring").get_by_role("button", name="Details").click()
+    dialog = public.get_by_role("dialog", name="Message")
+    expect(dialog.locator("pre").first).to_contain_text('"tweet_create_events"')
+    expect(dialog.locator("pre").nth(1)).to_contain_text('"type": "COMMENT"')
+    public.keyboard.press("Escape")
+    post(public, "Very boring").get_by_role("button", name="Delete").click()
+    expect(posts(public).get_by_role("article")).to_have_count(1)
+    public.reload()
+    expect(posts(public).get_by_role("article")).to_have_count(1)
+
+
+def test_axe_finds_nothing_in_public_posts(browser: Browser, sandbox: Sandbox, connector: FakeConnector) -> None:
+    # axe-core is a script of another origin for the page.
+    with browser.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=True) as context:
+        page = with_a_post(context.new_page(), sandbox, connector)
+        customer_posts(page, "@acme my order is late")
+        desk(page).get_by_role("button", name="Comments").click()
+        post(page, "my order").get_by_role("button", name="Reply").click()
+        act(message(desk(page), "my order is late"), "Private reply")
+        assert violations(page) == []
+        page.emulate_media(color_scheme="dark")
+        for width, tabs in ((1000, ["Posts"]), (360, ["Posts", "Desk"])):
+            page.set_viewport_size({"width": width, "height": 800})
+            for tab in tabs:
+                page.get_by_role("navigation", name="Side").get_by_role("button", name=tab).click()
+                assert violations(page) == []
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_connector_that_is_away_is_named_with_what_to_do(browser: Browser, tmp_path: Path) -> None:
