@@ -98,8 +98,9 @@ class Tweets:
 
 def _user(user: User) -> dict[str, Any]:
     made = datetime.fromtimestamp(int(user.created_timestamp) / 1000, UTC)
+    known = {name: value for name, value in profile(user).items() if name != "created_timestamp"}
     return {
-        **profile(user),
+        **known,
         "id": int(user.id),
         "id_str": user.id,
         "created_at": f"{made:%a %b %d %H:%M:%S +0000 %Y}",

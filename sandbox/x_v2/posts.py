@@ -85,15 +85,21 @@ class Posts:
 
     def event(self, post: Post) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return payload and `includes` of an activity event, in which every number is doubled as text."""
-        payload = _as_in_events(self._post(post))
+        payload = self._in_event(post)
         people = self._users([post], frozenset({"author_id", "entities.mentions.username"}))
         includes: dict[str, Any] = {
             "users": [event_user(self._directory.users[each])["data"] for each in people],
-            "tweets": [_as_in_events(self._post(each)) for each in [post, *self._referenced([post])]],
+            "tweets": [self._in_event(each) for each in [post, *self._referenced([post])]],
         }
         if media := self._media([post]):
             includes["media"] = _as_in_events(media)
         return payload, includes
+
+    def _in_event(self, post: Post) -> dict[str, Any]:
+        shown = self._post(post)
+        del shown["username"]
+        made: dict[str, Any] = _as_in_events(shown)
+        return made
 
     def _post(self, post: Post) -> dict[str, Any]:
         rendered = self._texts.of(post)
