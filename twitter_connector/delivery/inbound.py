@@ -76,7 +76,7 @@ class InboundRoute:
         if isinstance(activity, Skip):
             return (*self._skipped(lease, activity), *effects)
         named, seen = self._named(activity, lease)
-        made = to_cim(named, self._asked(activity))
+        made = to_cim(named, self._asked(lease, activity))
         if isinstance(made, Skip):
             return self._skipped(lease, made)
         assert isinstance(activity, DmReceived)
@@ -160,13 +160,13 @@ class InboundRoute:
             raise LeaseLost
         self.cim.post_message(message)
 
-    def _asked(self, activity: Activity) -> Asked | None:
+    def _asked(self, lease: Lease, activity: Activity) -> Asked | None:
         if not isinstance(activity, DmReceived):
             return None
         question = named_question(activity)
         if question is not None:
             return self.conversations.named(activity.account_id, question)
-        if may_be_choice(activity):
+        if lease.question != "" and may_be_choice(activity):
             return self.conversations.open_one(activity.account_id, activity.customer_id)
         return None
 

@@ -104,14 +104,15 @@ class OutboundRoute:
         twitter = self.twitter_for(account)
         if isinstance(plan, MarkRead):
             return self._mark_read(lease, message, plan, account)
-        known = self.ledger.steps(lease.account_id, message.id)
+        known = self.ledger.steps(lease.account_id, message.id, lease.ledger)
         if encrypted:
             self._chat.begin(lease, message)
         elif quoted_id(message):
             plan = with_quote(message, self._reply_quotes.above(attempt, message, twitter, begun=bool(known)))
         if not known:
             customer, scheduling = message.header.customer_id, message.header.scheduling
-            self.conversations.ask(lease.account_id, customer, plan.asked)
+            if plan.asked is not None or lease.question != "":
+                self.conversations.ask(lease.account_id, customer, plan.asked)
             if scheduling is not None:
                 self.ledger.keep_scheduling(lease.account_id, customer, message.id, scheduling)
         attempt.sent = [done.dm_id for _, done in sorted(known.items()) if done.dm_id]

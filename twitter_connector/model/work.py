@@ -204,7 +204,9 @@ class Lease:
 
     claims: how often this message was handed out without an outcome. tries: how often it failed and waits again.
     more: other lanes were due at that moment too. since: when the lease was requested, in seconds of this process's
-    monotonic clock. lost: the broker has the entry and not its message.
+    monotonic clock. lost: the broker has the entry and not its message. question: CIM's id of the customer's open
+    numbered question, "" for none. ledger: the fields of a reply's send ledger. Both were read with the entry; None if
+    they were not.
     """
 
     direction: Direction
@@ -219,6 +221,8 @@ class Lease:
     more: bool = False
     since: float = 0.0
     lost: bool = False
+    question: str | None = field(default=None, compare=False)
+    ledger: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def entry_id(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Literal, NamedTuple
 
 
@@ -20,3 +21,11 @@ class Change(NamedTuple):
     value: str | int = ""
     lifetime_ms: int | str = ""
     most: int | str = ""
+
+
+def applied(*changes: Change, mark: str = "", lasts_ms: int = 0) -> list[str | int]:
+    """Return the changes as one item of lua/take.lua.
+
+    mark: a key that is set for so long with the changes. If it is set already, they are left out.
+    """
+    return ["change", mark, lasts_ms, len(changes), *chain.from_iterable(changes)]

@@ -30,7 +30,7 @@ from twitter_connector.model.work import (
     Used,
 )
 
-from .change import Change
+from .change import Change, applied
 from .chat_change import chat_change
 from .log_arguments import arrival_arguments, log_arguments
 from .timings import QueueTimings
@@ -56,14 +56,11 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
                 mark = keys.SEEN.format(direction="echo", account=account, id=item.event_id)
                 last = keys.LAST_ECHO.format(account=account)
                 newest = Change("set", last, value=item.event_id, lifetime_ms=keys.ECHO_SECONDS * 1000)
-                _once(flat, mark, _SEEN_MS, _echo(item), newest)
+                flat += applied(_echo(item), newest, mark=mark, lasts_ms=_SEEN_MS)
             case TypingIndicator():
                 customer = quote(item.customer_id, safe="")
                 mark = keys.TYPING_INDICATOR.format(direction=item.direction, account=account, customer=customer)
-                _once(
-                    flat,
-                    mark,
-                    timings.typing,
+                flat += applied(
                     Change(
                         "lpush_at",
                         keys.TYPING_INDICATORS,
@@ -71,45 +68,35 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
                         lifetime_ms=timings.typing,
                         most=keys.TYPING_MAX,
                     ),
+                    mark=mark,
+                    lasts_ms=timings.typing,
                 )
             case Link():
                 key = keys.LINK.format(account=account, id=quote(item.message_id, safe=""))
-                _always(flat, Change("set", key, value=item.event_id, lifetime_ms=keys.SENT_SECONDS * 1000))
+                flat += applied(Change("set", key, value=item.event_id, lifetime_ms=keys.SENT_SECONDS * 1000))
             case QuestionClosed():
                 customer = quote(item.customer_id, safe="")
-                _always(flat, Change("del", keys.QUESTION.format(account=account, customer=customer)))
+                flat += applied(Change("del", keys.QUESTION.format(account=account, customer=customer)))
             case QuoteForgotten():
                 key = keys.LEDGER.format(account=account, id=quote(item.message_id, safe=""))
-                _always(flat, Change("hdel", key, keys.LEDGER_QUOTE))
+                flat += applied(Change("hdel", key, keys.LEDGER_QUOTE))
             case CustomerNamed():
                 customer = quote(item.customer.id, safe="")
                 names = json.dumps([item.customer.name, item.customer.screen_name])
                 key = keys.NAME.format(account=account, customer=customer)
-                _always(flat, Change("set", key, value=names, lifetime_ms=keys.NAME_SECONDS * 1000))
+                flat += applied(Change("set", key, value=names, lifetime_ms=keys.NAME_SECONDS * 1000))
             case Used():
                 seen = keys.SEEN.format(direction=item.kind, account=account, id=quote(item.id, safe=""))
                 stem = keys.USAGE.format(account=account, day="").removesuffix(":")
-                _once(flat, seen, _SEEN_MS, Change("count", stem, item.kind, lifetime_ms=_USAGE_MS))
+                flat += applied(Change("count", stem, item.kind, lifetime_ms=_USAGE_MS), mark=seen, lasts_ms=_SEEN_MS)
             case ChatNoticed() | ChatCounted() | RoadTaken():
-                _always(flat, chat_change(item))
+                flat += applied(chat_change(item))
             case DeadLetter():
-                _always(
-                    flat,
+                flat += applied(
                     Change("hset", keys.DEAD_LETTER, item.id, dead_letter_json(item)),
                     Change("zadd", keys.DEAD, item.id, epoch_ms(item.failed_at)),
                 )
     return flat
-
-
-def _always(flat: list[str | int], *changes: Change) -> None:
-    _once(flat, "", 0, *changes)
-
-
-def _once(flat: list[str | int], mark: str, lasts_ms: int, *changes: Change) -> None:
-    """Add changes that are applied unless their mark is set already."""
-    flat += ["change", mark, lasts_ms, len(changes)]
-    for change in changes:
-        flat += change
 
 
 def _echo(item: EchoSeen) -> Change:

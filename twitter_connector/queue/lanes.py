@@ -277,7 +277,7 @@ class Lanes:
         return "" if ms is None else str(ms)
 
     def _leased(self, direction: Direction, row: list[Any], since: float) -> Lease:
-        account, lane, token, member, stored, claims, tries, more, now_ms = row
+        account, lane, token, member, stored, claims, tries, more, now_ms, question, ledger = row
         lost = not isinstance(stored, str)
         if self._process_clock is not None:
             now_ms = self._process_clock.checked(int(now_ms))
@@ -297,6 +297,8 @@ class Lanes:
             more=bool(more),
             since=since,
             lost=lost,
+            question=question,
+            ledger=None if ledger is None else dict(zip(ledger[::2], ledger[1::2], strict=True)),
         )
 
     def _wake(self, directions: Sequence[int]) -> None:

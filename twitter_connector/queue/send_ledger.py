@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -15,9 +14,10 @@ from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.broker.line import Line
 from twitter_connector.model.plan import Upload
-from twitter_connector.model.usage import DM_SENT, day_number
+from twitter_connector.model.usage import DM_SENT
 from twitter_connector.model.work import EchoSeen, Lease
 
+from .change import Change, applied
 from .scripts import LaneScripts
 
 
@@ -64,18 +64,19 @@ _BESIDE = "+"
 class SendLedger:
     """The send ledger in the broker. Every method raises StoreUnavailable if the broker does not answer."""
 
-    def __init__(
-        self, client: redis.Redis, line: Line, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
-        """clock: says on which day a message was sent, for the usage."""
+    def __init__(self, client: redis.Redis, line: Line) -> None:
         self._client = client
-        self._clock = clock
         self._record = LaneScripts(line)("record")
+        self._take = LaneScripts(line)("accept")
 
-    def steps(self, account_id: str, message_id: str) -> dict[int, SendRecord]:
-        """Return the records of the steps that were begun or done, by step number."""
-        with store_errors():
-            fields: dict[str, str] = self._client.hgetall(_key(account_id, message_id))  # type: ignore[assignment]
+    def steps(self, account_id: str, message_id: str, known: Mapping[str, str] | None = None) -> dict[int, SendRecord]:
+        """Return the records of the steps that were begun or done, by step number. known: their fields."""
+        fields: Mapping[str, str]
+        if known is not None:
+            fields = known
+        else:
+            with store_errors():
+                fields = self._client.hgetall(_key(account_id, message_id))  # type: ignore[assignment]
         return {int(n): _record(value, fields.get(n + _BESIDE)) for n, value in fields.items() if n.isdecimal()}
 
     def write(self, lease: Lease, message_id: str, number: int, step: SendRecord) -> bool:
@@ -112,20 +113,15 @@ class SendLedger:
 
     def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None:
         """Record the DM id of a step, and count the message as sent. Needs no lease, because it is a fact."""
-        key = _key(account_id, message_id)
-        usage = keys.USAGE.format(account=quote(account_id, safe=""), day=day_number(self._clock().date()))
-        sent = _sent(account_id, customer_id)
-        with store_errors():
-            pipe = self._client.pipeline(transaction=True)
-            pipe.hset(key, str(number), json.dumps({"dm_id": dm_id}))
-            pipe.expire(key, keys.LEDGER_SECONDS)
-            if dm_id.isdecimal():  # X names no place for it otherwise, so that nothing can be read or quoted by it
-                pipe.zadd(sent, {f"{dm_id:0>20}|{message_id}": 0})
-            pipe.zremrangebyrank(sent, 0, -keys.SENT_PER_CUSTOMER - 1)
-            pipe.expire(sent, keys.SENT_SECONDS)
-            pipe.hincrby(usage, DM_SENT, 1)
-            pipe.expire(usage, keys.USAGE_SECONDS)
-            pipe.execute()
+        key, sent, usage = _key(account_id, message_id), _sent(account_id, customer_id), _usage(account_id)
+        changes = [
+            Change("hset", key, str(number), json.dumps({"dm_id": dm_id}), keys.LEDGER_SECONDS * 1000),
+            Change("count", usage, DM_SENT, lifetime_ms=keys.USAGE_SECONDS * 1000),
+        ]
+        if dm_id.isdecimal():  # X names no place for it otherwise, so that nothing can be read or quoted by it
+            place = f"{dm_id:0>20}|{message_id}"
+            changes.append(Change("zadd", sent, place, 0, keys.SENT_SECONDS * 1000, keys.SENT_PER_CUSTOMER))
+        self._take(*applied(*changes))
 
     def echoes(self, account_id: str, customer_id: str) -> list[EchoSeen]:
         """Return the echoes of the last hour: the account's own messages to this customer, newest first."""
@@ -209,3 +205,7 @@ def _sent(account_id: str, customer_id: str) -> str:
 
 def _scheduling(account_id: str, customer_id: str) -> str:
     return keys.SCHEDULING.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
+
+
+def _usage(account_id: str) -> str:
+    return keys.USAGE.format(account=quote(account_id, safe=""), day="").removesuffix(":")

@@ -6,8 +6,8 @@
 -- keys. A name that ends in a colon is followed by the direction, the account and the lane, with colons between them.
 -- ARGV[1]: the present moment in epoch ms; "" for the server's clock.
 -- A moment is stored as text (now .. ''): as a number, a server may write it with an exponent.
-local DUE, TURN, QUEUE, MESSAGES, STATE, SEEN, GATE, BREAKER, WAKEUP, FENCE, SEQUENCE, STATUS, CLOCK, USAGE, AWAKE, NOTICE = string.match(
-  KEYS[1], '(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)')
+local DUE, TURN, QUEUE, MESSAGES, STATE, SEEN, GATE, BREAKER, WAKEUP, FENCE, SEQUENCE, STATUS, CLOCK, USAGE, AWAKE, NOTICE,
+  QUESTION, LEDGER = string.match(KEYS[1], string.rep('(%S+) ', 17) .. '(%S+)')
 -- No wait, lease or pause is longer (ms): what lies further ahead was stored before the clock was put back.
 local FARTHEST = 25 * 3600000
 
