@@ -9,7 +9,16 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import acknowledgement, activity, broker_memory, media, over_capacity, poll_latency, processor_time
+from benchmarks import (
+    acknowledgement,
+    activity,
+    broker_memory,
+    flat,
+    media,
+    over_capacity,
+    poll_latency,
+    processor_time,
+)
 from benchmarks.ccm import Ccm
 from benchmarks.service import Service
 
@@ -38,6 +47,7 @@ PARTS: dict[str, tuple[str, Callable[[], object]]] = {
     "media": ("the memory that a 25 MB video takes", media.main),
     "poll_latency": ("from X to CCM where messages are polled", poll_latency.main),
     "over_capacity": ("how long replies wait while X is over capacity; about 3 minutes", over_capacity.main),
+    "flat": ("whether a message costs the same with much waiting work; a minute", flat.main),
     "broker_memory": ("what a message leaves in the broker", broker_memory.main),
 }
 DEFAULT = ("start", "processor_time", "latency")

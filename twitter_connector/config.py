@@ -23,6 +23,8 @@ SOCKET_PATH_MAX_BYTES = 103
 _READ_BY_OTHERS = {"TZ", "PROMETHEUS_MULTIPROC_DIR"}
 # Variables of earlier versions that have no effect any more, with the values that never had one.
 _REMOVED = {"NATIVE_REPLIES": ("", "ignore")}
+# A worker process uses one core (docs/decisions/0021). With more than so many, the broker is what limits the rate.
+WORKER_PROCESSES_MAX = 4
 # Set by the supervisor for its children, so that they do not repeat its warnings.
 _SUPERVISED = "TWITTER_CONNECTOR_SUPERVISED"
 
@@ -68,6 +70,7 @@ class Settings:
     web_workers: int = 2
     web_threads: int = 8
     worker_concurrency: int = 128
+    worker_processes: int = 1
     inbound_max_age: timedelta = timedelta(hours=24)
     outbound_max_age: timedelta = timedelta(hours=24)
     dead_letters_max: int = 100_000
@@ -140,6 +143,8 @@ class Settings:
             web_workers=read("WEB_WORKERS", parse.at_least(1), cls.web_workers),
             # While a registration waits in one thread, X's challenge needs another.
             web_threads=read("WEB_THREADS", parse.at_least(2), cls.web_threads),
+            # The sandbox carries a few conversations of one person.
+            worker_processes=read("WORKER_PROCESSES", parse.at_least(1), 1 if use_sandbox else _usable_cores()),
             worker_concurrency=read("WORKER_CONCURRENCY", parse.at_least(4), cls.worker_concurrency),
             inbound_max_age=read("INBOUND_MAX_AGE", parse.duration, cls.inbound_max_age),
             outbound_max_age=read("OUTBOUND_MAX_AGE", parse.duration, cls.outbound_max_age),
@@ -231,6 +236,12 @@ def _require_whole_client(settings: Settings) -> None:
     for needed in ("CONSOLE_OIDC_ISSUER", "CONSOLE_OIDC_CLIENT_ID"):
         if given and needed not in given:
             raise BadSetting(f"{needed} is not set, and {given[0]} is. Set both, or neither.")
+
+
+def _usable_cores() -> int:
+    """Return the number of cores this process may use, up to WORKER_PROCESSES_MAX."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, WORKER_PROCESSES_MAX)
 
 
 def _below(lower: Decimal | None, upper: Decimal | None) -> bool:

@@ -20,6 +20,7 @@ ROTATING = {"oauth2_access_seconds": 12.0, "window_scale": 0.05}
 def busy() -> Iterator[Tree]:
     """An installation with two worker processes."""
     with running_tree(WORKER_PROCESSES="2") as tree, settings(tree, **ROTATING):
+        assert len(tree.pids("worker")) == 2
         yield tree
 
 

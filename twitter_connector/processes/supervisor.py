@@ -114,7 +114,9 @@ class Supervisor:
             if self._settings.use_sandbox:
                 self._add("sandbox", command_lines.sandbox(self._settings))
             self._add("web", command_lines.web())
-            self._add("worker", command_lines.worker())
+            for number in range(1, self._settings.worker_processes + 1):
+                name = "worker" if number == 1 else f"worker-{number}"
+                self._add(name, command_lines.worker(name=name))
             self._add("beat", command_lines.beat())
             self._until(self._ready, "the service", "See the lines above for the part that failed.")
             if self._settings.use_sandbox and not self._stop:
@@ -297,7 +299,7 @@ class Supervisor:
         """Stop web and beat, then the worker, then the sandbox, then the broker."""
         end = time.monotonic() + STOP_SECONDS
         for names in (("web", "beat"), ("worker",), ("sandbox",), ("broker",)):
-            going = [c for c in self._children if c.name in names and c.alive]
+            going = [c for c in self._children if c.name.partition("-")[0] in names and c.alive]
             for child in going:
                 if child.name == "broker":
                     self._shut_down_broker()
