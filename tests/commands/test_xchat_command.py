@@ -26,6 +26,7 @@ from twitter_connector.errors import Permanent
 from twitter_connector.findings.report import all_findings
 from twitter_connector.model.chat import ConversationKeys
 from twitter_connector.store.chat_keys import ChatKeyStore
+from twitter_connector.store.chat_notices import ChatNotices
 from twitter_connector.store.resealing import reseal, verify_key
 from twitter_connector.store.vault import Vault, keys_of
 
@@ -165,6 +166,18 @@ def test_keys_rotate_with_the_credentials_key(terminal: Terminal, services: Serv
     assert ACCOUNT in reseal(inspector, Vault(old)).unreadable
     assert reseal(inspector, Vault(old), forget_unreadable=True).forgotten
     assert ChatKeyStore(inspector, Vault(old)).keys(ACCOUNT) is None
+
+
+def test_customers_whose_messages_were_read_bring_a_notice_again_once_the_keys_are_forgotten(
+    terminal: Terminal, services: Services, inspector: redis.Redis
+) -> None:
+    assert terminal.unlock("--yes")[0] == 0
+    services.chat_keys.keep(ACCOUNT, "1", ConversationKeys({"7": bytes(32)}))
+    for customer in ("1", "2"):
+        inspector.set(keys.CHAT_NOTICED.format(account=ACCOUNT, customer=customer), "2026-11-28")
+    assert terminal.run("forget", ACCOUNT, "--yes")[0] == 0
+    noticed = [ChatNotices(inspector).noticed(ACCOUNT, customer, "2026-11-28") for customer in ("1", "2")]
+    assert noticed == [False, True]
 
 
 def test_an_account_that_is_unregistered_leaves_no_keys(terminal: Terminal, services: Services) -> None:

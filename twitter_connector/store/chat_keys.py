@@ -14,6 +14,7 @@ from twitter_connector.broker.connection import store_errors
 from twitter_connector.logs import hide
 from twitter_connector.model.chat import ChatKeys, ConversationKeys, PublicKey
 
+from .chat_notices import notice_key
 from .vault import Vault
 
 
@@ -48,12 +49,20 @@ class ChatKeyStore:
             self._client.hset(keys.CHAT_KEYS, chat_keys.account_id, sealed)
 
     def forget(self, account_id: str) -> bool:
-        """Delete the keys of an account and of all its conversations. Return whether there were any."""
+        """Delete the keys of an account and of all its conversations. Return whether there were any.
+
+        Their next encrypted message brings a notice again, also on a day that had one before the keys came.
+        """
         hide(_owner(account_id))
-        with store_errors(), self._client.pipeline(transaction=True) as pipe:
-            pipe.hdel(keys.CHAT_KEYS, account_id)
-            pipe.delete(_conversations(account_id))
-            return any(pipe.execute())
+        with store_errors():
+            customers: list[str] = self._client.hkeys(_conversations(account_id))  # type: ignore[assignment]
+            with self._client.pipeline(transaction=True) as pipe:
+                pipe.hdel(keys.CHAT_KEYS, account_id)
+                pipe.delete(_conversations(account_id))
+                deleted = pipe.execute()
+            if customers:
+                self._client.delete(*(notice_key(account_id, customer_id) for customer_id in customers))
+        return any(deleted)
 
     def conversations(self, account_id: str) -> int:
         """Return how many conversations of an account have keys here."""

@@ -18,7 +18,11 @@ class ChatNotices:
 
     def noticed(self, account_id: str, customer_id: str, day: str) -> bool:
         """Return whether the agent was told about this conversation on this day, or on a later one."""
-        key = keys.CHAT_NOTICED.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
         with store_errors():
-            last: str | None = self._client.get(key)  # type: ignore[assignment]
+            last: str | None = self._client.get(notice_key(account_id, customer_id))  # type: ignore[assignment]
         return last is not None and last >= day
+
+
+def notice_key(account_id: str, customer_id: str) -> str:
+    """Return the key of the last day on which the agent was told about a conversation."""
+    return keys.CHAT_NOTICED.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
