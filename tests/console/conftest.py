@@ -9,17 +9,19 @@ from html import unescape
 
 import pytest
 import redis
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
-from tests.brokers import Broker, broker_process, inspector, services_of
+from tests.brokers import Broker, application, broker_process, inspector, services_of
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
+from twitter_connector.config import Settings
 from twitter_connector.config_values import ConsoleUser
 from twitter_connector.model.account import Account, Credentials, Webhook
 
-__all__ = ["broker_process", "inspector"]
+__all__ = ["application", "broker_process", "inspector"]
 
 # Nobody listens there.
 NOWHERE = "http://127.0.0.1:9"
@@ -71,19 +73,31 @@ def users() -> tuple[ConsoleUser, ...]:
     return (ConsoleUser("ada", "operator", hashed), ConsoleUser("vic", "viewer", hashed))
 
 
+@pytest.fixture(scope="session")
+def settings(broker_process: Broker, users: tuple[ConsoleUser, ...]) -> Settings:
+    return replace(broker_process.settings, console_users=users, twitter_api_url=NOWHERE, x_api_url=NOWHERE)
+
+
 @pytest.fixture
-def services(broker_process: Broker, inspector: redis.Redis, users: tuple[ConsoleUser, ...]) -> Iterator[Services]:
-    made = services_of(
-        replace(broker_process.settings, console_users=users, twitter_api_url=NOWHERE, x_api_url=NOWHERE)
-    )
+def services(settings: Settings, inspector: redis.Redis) -> Iterator[Services]:
+    made = services_of(settings)
     made.accounts.save(ACCOUNT)
     yield made
     made.redis.close()
 
 
+@pytest.fixture(scope="session")
+def built_application(settings: Settings) -> Iterator[Flask]:
+    """The web side with the console. It is built once: compiling its routes takes longer than most tests."""
+    made = services_of(settings)
+    yield create_app(settings, made)
+    made.redis.close()
+
+
 @pytest.fixture
-def browser(services: Services) -> Browser:
-    return Browser(create_app(services.settings, services).test_client())
+def browser(application: Flask, services: Services) -> Browser:
+    application.extensions["services"] = services
+    return Browser(application.test_client())
 
 
 @pytest.fixture
