@@ -11,7 +11,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
@@ -57,23 +59,23 @@ class Door:
                 first = next(turn) % len(ports)
                 for port in ports[first:] + ports[:first]:
                     try:
-                        found = self._asked(port, body, headers)
-                    except requests.ConnectionError:
+                        status, content_type, content = self._asked(port, body, headers)
+                    except (ConnectionError, HTTPException):
                         continue
-                    door.answered[port] += self.command == "POST" and found.status_code < 300
-                    self.send_response(found.status_code)
-                    self.send_header("Content-Type", found.headers.get("Content-Type", "text/plain"))
-                    self.send_header("Content-Length", str(len(found.content)))
+                    door.answered[port] += self.command == "POST" and status < 300
+                    self.send_response(status)
+                    self.send_header("Content-Type", content_type)
+                    self.send_header("Content-Length", str(len(content)))
                     self.end_headers()
-                    self.wfile.write(found.content)
+                    self.wfile.write(content)
                     return
                 self.send_error(502)
 
-            def _asked(self, port: int, body: bytes, headers: dict[str, str]) -> requests.Response:
-                with requests.Session() as http:
-                    http.trust_env = False
-                    url = f"http://127.0.0.1:{port}{self.path}"
-                    return http.request(self.command, url, data=body, headers=headers, timeout=20)
+            def _asked(self, port: int, body: bytes, headers: dict[str, str]) -> tuple[int, str, bytes]:
+                with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as replica:
+                    replica.request(self.command, self.path, body, headers)
+                    answer = replica.getresponse()
+                    return answer.status, answer.getheader("Content-Type", "text/plain"), answer.read()
 
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""
