@@ -37,6 +37,7 @@ pytest.importorskip("chat_xdk", reason="the library of X Chat is not installed")
 from twitter_connector.twitter.chat.codec import Unreadable, session
 from twitter_connector.twitter.chat.contents import opened_of
 
+CONVERSATION = ":".join(sorted((ACCOUNT, ADA), key=int))
 VECTORS = Path(__file__).parents[1] / "payloads" / "x-chat" / "vectors.json"
 
 
@@ -128,10 +129,21 @@ class TestWhoSigned:
         keys = ada.store.own[ACCOUNT]
         stranger = PublicKey(ADA, "1", *(["AAAA"] * 3))
         with session(keys) as opener:
-            assert opener.keys_in([change], []) == {}
+            assert opener.keys_in(CONVERSATION, [change], []) == {}
             people = ada.chats.calls(ada.account).public_keys(ADA)
-            assert len(opener.keys_in([change], people)) == 1
-            assert opener.keys_in([change], [stranger]) == {}
+            assert len(opener.keys_in(CONVERSATION, [change], people)) == 1
+            assert opener.keys_in(CONVERSATION, [change], [stranger]) == {}
+
+    @pytest.mark.parametrize(("proof", "quoted"), [("Valid", "Is it red?"), ("Invalid", ""), (None, "")])
+    def test_a_quote_is_shown_only_with_xs_proof(
+        self, ada: EncryptedConversation, proof: str | None, quoted: str
+    ) -> None:
+        chat = ada.event(ada.writes("yes"))
+        content = {"content_type": "Text", "text": "yes", "replying_to_preview": {"message_text": "Is it red?"}}
+        event = {"type": "Message", "sender_id": ADA, "conversation_id": CONVERSATION, "verified": True}
+        opened = opened_of(chat, {**event, "content": content, "reply_preview_validation": proof})
+        assert (opened.text, opened.is_reply, opened.quoted) == ("yes", True, quoted)
+        assert opened_of(chat, {**event, "content": content, "verified": False}).kind == UNVERIFIED
 
 
 class TestWhatIsMissing:
@@ -187,9 +199,9 @@ class TestPublishedVectors:
 
     def test_the_message_is_read_with_the_key_that_the_change_brought(self) -> None:
         v, (own, known) = vector(), self.keys()
-        with session(ChatKeys("1111", own.version, own.blob)) as opener:
-            # The published change has one entry, for its sender.
-            keys = opener.keys_in([v["event_key_change_b64"]], known.public_keys)
+        with session(own) as opener:
+            keys = opener.keys_in("1111:2222", [v["event_key_change_b64"]], known.public_keys)
+            assert opener.keys_in("1111:3333", [v["event_key_change_b64"]], known.public_keys) == {}
         assert keys == {v["event_conversation_key_version"]: base64.b64decode(v["conversation_key_b64"])}
         with session(own) as opener:
             event = opener.opened(v["event_message_b64"], "1111", ConversationKeys(keys, known.public_keys))

@@ -81,8 +81,10 @@ class Session:
         except ValueError:
             return False
 
-    def keys_in(self, key_changes: Sequence[str], public_keys: Iterable[PublicKey]) -> dict[str, bytes]:
-        """Return {version: conversation key} of those changes that a participant signed and that are for us."""
+    def keys_in(
+        self, conversation_id: str, key_changes: Sequence[str], public_keys: Iterable[PublicKey]
+    ) -> dict[str, bytes]:
+        """Return {version: key} of those changes of a conversation that a participant signed and that are for us."""
         # The library also returns the keys of changes that nobody signed.
         try:
             found = self._chat.decrypt_events(list(key_changes), [_signing_entry(key) for key in public_keys])
@@ -91,15 +93,22 @@ class Session:
         events = [message["event"] for message in found["messages"]]
         keys = {}
         for event in events:
-            if event["type"] != "KeyChange" or not event["verified"]:
-                continue
-            for entry in event["participant_keys"]:
-                if (entry["user_id"], entry["public_key_version"]) == (self._keys.account_id, self._keys.version):
-                    try:
-                        keys[event["key_version"]] = bytes(self._chat.decrypt_conversation_key(entry["encrypted_key"]))
-                    except ValueError:
-                        continue  # it was encrypted for other keys of ours
+            of_this = str(event.get("conversation_id") or "").replace("-", ":") == conversation_id
+            if event["type"] == "KeyChange" and event["verified"] and of_this:
+                key = self._key_for_us(event["participant_keys"])
+                if key is not None:
+                    keys[event["key_version"]] = key
         return keys
+
+    def _key_for_us(self, entries: Iterable[Mapping[str, str]]) -> bytes | None:
+        # Only the entry that was encrypted for our key opens; those for other versions of it are left out.
+        for entry in entries:
+            if entry["public_key_version"] == self._keys.version:
+                try:
+                    return bytes(self._chat.decrypt_conversation_key(entry["encrypted_key"]))
+                except ValueError:
+                    continue
+        return None
 
 
 @contextmanager

@@ -28,6 +28,7 @@ class Keyring:
         self._session = session
         self._account_id = account_id
         self._customer_id = customer_id
+        self._conversation_id = ":".join(sorted((account_id, customer_id), key=int))
         self._asked = False
         self._stored = self.present = store.conversation(account_id, customer_id)
 
@@ -38,7 +39,7 @@ class Keyring:
             return
         if not self.present.public_keys:
             self._look_up_people()
-        self.add(self._session.keys_in(changes, self.present.public_keys))
+        self.add(self._session.keys_in(self._conversation_id, changes, self.present.public_keys))
 
     def add(self, found: Mapping[str, bytes]) -> None:
         """Add keys by version; the oldest ones go if there are too many."""
