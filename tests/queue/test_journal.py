@@ -98,6 +98,32 @@ def test_what_cannot_be_taken_stays_for_the_next_time(tmp_path: Path) -> None:
     assert taken_from(journal) == [b"one", b"two", b"three"]
 
 
+def test_a_replay_that_is_ended_early_again_and_again_comes_to_an_end(tmp_path: Path) -> None:
+    """The broker goes away every few seconds. A file whose records were all taken is not passed again."""
+    journal, taken = Journal(tmp_path), list[bytes]()
+
+    def some(record: bytes) -> None:
+        if len(taken) % 4 == 3:
+            taken.append(b"failed")
+            raise StoreUnavailable("broker_unavailable", "It is away.")
+        taken.append(record)
+
+    for number in range(9):
+        journal.append(b"%d" % number)
+        if number % 3 == 2:
+            with pytest.raises(StoreUnavailable):
+                journal.replay(_refuse)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            journal.replay(some)
+    journal.replay(some)
+    assert [record for record in taken if record != b"failed"] == [b"%d" % number for number in range(9)]
+
+
+def _refuse(record: bytes) -> None:
+    raise StoreUnavailable("broker_unavailable", "It is away.")
+
+
 def test_what_is_written_while_the_journal_is_emptied_comes_after_it(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.append(b"old")

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import heapq
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from operator import itemgetter
 from pathlib import Path
 
 from twitter_connector.errors import StoreUnavailable
@@ -83,8 +81,8 @@ class Journal:
     def replay(self, take: Callable[[bytes], None], before_deleting: Callable[[], None] = lambda: None) -> int:
         """Pass each record to `take`, the oldest first, and delete it. Return the number of records.
 
-        Only one process replays at a time; the others return at once. If `take` raises, no file of this round
-        is deleted, and its records are passed again later: `take` must accept repeats. A damaged file is renamed to
+        Only one process replays at a time; the others return at once. If `take` raises, the files that have records
+        left are passed again later, from their beginning: `take` must accept repeats. A damaged file is renamed to
         `.damaged` after all of its readable records were passed.
         """
         if not self.pending():
@@ -101,13 +99,18 @@ class Journal:
                         Path(self._flag).unlink(missing_ok=True)
                         return count
                 contents = {path: journal_records.read(path) for path in batch}
-                # Merged, not sorted: each file keeps its order even if a moment in it is wrong.
-                for _, record in heapq.merge(*(content.records for content in contents.values()), key=itemgetter(0)):
+                passed: list[journal_records.Passed] = []
+                for record in journal_records.merged(contents, passed):
+                    self._finish_all(passed, before_deleting)
                     take(record)
                     count += 1
-                before_deleting()
-                for path, content in contents.items():
-                    self._finish(path, content)
+                self._finish_all(passed, before_deleting)
+
+    def _finish_all(self, passed: list[journal_records.Passed], before: Callable[[], None]) -> None:
+        if passed:
+            before()
+        while passed:
+            self._finish(*passed.pop())
 
     def _finish(self, path: Path, contents: journal_records.Contents) -> None:
         """Delete a file after all of its records were passed on. Keep and log a damaged one."""

@@ -6,10 +6,13 @@ writes the same form.
 
 from __future__ import annotations
 
+import heapq
 import re
 import struct
 import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 _HEAD = struct.Struct(">IIQ")
@@ -102,3 +105,20 @@ def _record_between(data: bytes, position: int, end: int) -> Record | None:
     _, checksum, moment = _HEAD.unpack_from(data, position)
     record = data[start:end]
     return (moment, record) if zlib.crc32(record) == checksum else None
+
+
+Passed = tuple[Path, Contents]
+
+
+def merged(contents: Mapping[Path, Contents], passed: list[Passed]) -> Iterator[bytes]:
+    """Yield the records of all files, the oldest first.
+
+    A file is added to `passed` when a record is asked for behind its last one.
+    """
+
+    def noted(path: Path) -> Iterator[Record]:
+        yield from contents[path].records
+        passed.append((path, contents[path]))
+
+    # Merged, not sorted: each file keeps its order even if a moment in it is wrong.
+    return (record for _, record in heapq.merge(*map(noted, contents), key=itemgetter(0)))
