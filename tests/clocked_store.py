@@ -22,6 +22,7 @@ from tests.fakes import FakeClock
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.broker.line import Head, Line
+from twitter_connector.model.usage import DM_SENT
 from twitter_connector.model.work import Direction
 from twitter_connector.queue.dead_letters import DeadLetters
 from twitter_connector.queue.lanes import Lanes
@@ -29,6 +30,7 @@ from twitter_connector.queue.message_log import MessageLog
 from twitter_connector.queue.send_ledger import SendLedger
 from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.store.accounts import Accounts
+from twitter_connector.store.comments import Comments
 from twitter_connector.store.conversations import Conversations
 from twitter_connector.store.vault import Vault
 
@@ -41,6 +43,8 @@ POLL_SECONDS = 200.0
 # Marks, counters and records that outlive the work on purpose, each with a lifetime or of one fixed size.
 LASTING = (
     "seen:",
+    "thread:",
+    "comment:",
     "signs:",
     "bell:",
     "awake:",
@@ -125,12 +129,14 @@ class ForgetfulLedger(SendLedger):
 
     lose_next_done = False
 
-    def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None:
+    def done(
+        self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str, kind: str = DM_SENT
+    ) -> None:
         if self.lose_next_done:
             self.lose_next_done = False
             with store_errors():
                 raise redis.ConnectionError("the test has broken this connection")
-        super().done(account_id, customer_id, message_id, number, dm_id)
+        super().done(account_id, customer_id, message_id, number, dm_id, kind)
 
 
 class Store:
@@ -145,6 +151,7 @@ class Store:
         self.dead_letters = DeadLetters(client)
         self.message_log = MessageLog(client)
         self.conversations = Conversations(client)
+        self.comments = Comments(client)
         self.accounts: Any = Accounts(client, Vault([Fernet.generate_key().decode()]))
 
     def now_ms(self) -> int:

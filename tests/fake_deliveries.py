@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.clocked_store import Store
+from tests.fake_posts import FakePosts
 from tests.fakes import (
     FakeAccounts,
     FakeCim,
@@ -24,6 +25,7 @@ from twitter_connector.delivery.intake import take_in_activities, take_in_messag
 from twitter_connector.delivery.lease_renewal import LeaseRenewal
 from twitter_connector.delivery.limits import Endpoints
 from twitter_connector.delivery.outbound import OutboundRoute
+from twitter_connector.delivery.posts_inbound import PostsInbound
 from twitter_connector.delivery.retry_policy import RetryPolicy
 from twitter_connector.errors import ConnectorError
 from twitter_connector.messages.to_cim import media_message
@@ -44,10 +46,13 @@ ADA, GRACE = "210375291", "1205290247124217856"
 MAX_AGE = timedelta(hours=24)
 
 
-def account(account_id: str = ACME) -> Account:
+def account(account_id: str = ACME, **settings: str) -> Account:
     credentials = Credentials("key", "secret", f"{account_id}-token", "token-secret")
     return Account(
-        account_id, credentials, f"https://cx.example.com/webhook/twitter/{account_id}", {"environment": "prod"}
+        account_id,
+        credentials,
+        f"https://cx.example.com/webhook/twitter/{account_id}",
+        {"environment": "prod", **settings},
     )
 
 
@@ -58,6 +63,7 @@ class FakeMediaTransfer:
         self.failures: list[Exception] = []
         self.brought_in: list[str] = []
         self.taken_out: list[str] = []
+        self.public: list[bool] = []
 
     def bring_in(self, part: MediaPart, owner: Account | None) -> CimMessage:
         if self.failures:
@@ -67,7 +73,14 @@ class FakeMediaTransfer:
         return media_message(part, stored)
 
     def take_out(
-        self, ref: MediaRef, owner: Account, upload: Upload, keep: Callable[[Upload], None], uploads: Any = None
+        self,
+        ref: MediaRef,
+        owner: Account,
+        upload: Upload,
+        keep: Callable[[Upload], None],
+        uploads: Any = None,
+        *,
+        in_public: bool = False,
     ) -> str:
         if not upload.media_id:
             upload = Upload("710511363345354753", 1, "processing")
@@ -76,6 +89,7 @@ class FakeMediaTransfer:
             raise self.failures.pop(0)
         keep(replace(upload, state="ready"))
         self.taken_out.append(ref.url)
+        self.public.append(in_public)
         return upload.media_id
 
 
@@ -88,6 +102,7 @@ class FakeDeliveries:
         self.lanes = store.lanes
         self.ledger = store.ledger
         self.conversations = store.conversations
+        self.posts = FakePosts(self.clock)
         self.dead_letters = store.dead_letters
         self.message_log = store.message_log
         self.accounts = FakeAccounts(account(ACME), account(OTHER))
@@ -112,6 +127,7 @@ class FakeDeliveries:
             record_of=SendRecord,
             clock=self.clock,
             skipped=self.skipped.append,
+            posts=PostsInbound(store.comments, self.conversations),
         )
         self.outbound = OutboundRoute(
             account=self.accounts.get,
@@ -123,6 +139,8 @@ class FakeDeliveries:
             endpoints=self.endpoints,
             clock=self.clock,
             skipped=self.skipped.append,
+            comments=store.comments,
+            posts_for=lambda a: self.posts,
         )
 
     @property
@@ -193,7 +211,12 @@ class FakeDeliveries:
             self.lanes,
             lambda family, what: self.counted.append((family, what)),
             by="webhook",
+            posts=self._posts,
         )
+
+    def _posts(self, account_id: str) -> str:
+        known = self.accounts.get(account_id)
+        return known.posts if known is not None else "off"
 
     def customer_writes(self, event_id: str, text: str, **more: Any) -> None:
         self.receive(self.event(event_id, text, **more))

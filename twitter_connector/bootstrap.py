@@ -18,9 +18,11 @@ from twitter_connector.accounts.backfill import Backfill
 from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.credentials_check import CredentialsCheck
 from twitter_connector.accounts.events_arrive import events_arrive
+from twitter_connector.accounts.mention_polling import MentionPolling
 from twitter_connector.accounts.notifications import Notifications
 from twitter_connector.accounts.oauth2_sign_in import OAuth2SignIn
 from twitter_connector.accounts.polling import Polling
+from twitter_connector.accounts.posts_choice import PostsChoice
 from twitter_connector.accounts.readers import Readers
 from twitter_connector.accounts.refused_token import renewed_credentials, renewing
 from twitter_connector.accounts.registration import AccountRegistration
@@ -51,6 +53,7 @@ from twitter_connector.delivery.limits import Endpoints
 from twitter_connector.delivery.listener import Listener
 from twitter_connector.delivery.media import MediaTransfer
 from twitter_connector.delivery.outbound import OutboundRoute
+from twitter_connector.delivery.posts_inbound import PostsInbound
 from twitter_connector.delivery.retry_policy import RetryPolicy
 from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.delivery.worker import Worker
@@ -78,6 +81,7 @@ from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.app_sends import AppSends
 from twitter_connector.store.chat_keys import ChatKeyStore
 from twitter_connector.store.chat_notices import ChatNotices
+from twitter_connector.store.comments import Comments
 from twitter_connector.store.conversations import Conversations
 from twitter_connector.store.enquiries import Enquiries
 from twitter_connector.store.group_work import GroupWork
@@ -154,6 +158,8 @@ class Services:
     send_only_account: SendOnlyAccounts
     upkeep: Upkeep
     polling: Polling
+    mentions: MentionPolling
+    posts_choice: PostsChoice
     streaming: Streaming
     oauth2: OAuth2
     oauth2_sign_in: OAuth2SignIn
@@ -317,6 +323,8 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         endpoints=endpoints,
         send_only_account=SendOnlyAccounts(accounts, enquiries, cim.configuration, twitter.registration, clock),
         upkeep=upkeep,
+        mentions=MentionPolling(accounts, accounts, locks, inbox, twitter.posts, clock, _count_event, spending.limit),
+        posts_choice=PostsChoice(accounts, registration, clock),
         polling=Polling(accounts, accounts, locks, inbox, twitter.lookups, clock, _count_event, spending.limit),
         oauth2=oauth2,
         oauth2_sign_in=OAuth2SignIn(accounts, lanes, pairs, oauth2.redeem, twitter.registration),
@@ -438,6 +446,7 @@ def build_readers(services: Services, worker: Worker) -> Readers:
         services.token_refresh,
         worker.stopping,
         wait_for_change=wait_for_change,
+        mentions=services.mentions,
     )
 
 
@@ -454,6 +463,7 @@ def _inbound_route(services: Services, skipped: Callable[[str], None], renewal: 
         lease_is_valid=renewal.is_valid,
         names=CustomerNames(NamesStore(services.redis), services.twitter.person, may_look_up(services), services.clock),
         chat=ChatInbound(ChatNotices(services.redis), services.chats.reader(), services.accounts.current),
+        posts=PostsInbound(Comments(services.redis), services.conversations),
     )
 
 
@@ -496,4 +506,6 @@ def _outbound_route(services: Services, skipped: Callable[[str], None]) -> Outbo
         ),
         app_share=AppShare(services.app_sends, services.accounts.all, services.clock),
         service_ahead=services.twitter.x_clock.service_ahead,
+        comments=Comments(services.redis),
+        posts_for=services.twitter.posts,
     )

@@ -20,6 +20,7 @@ COMMANDS = {
     "accounts": ("accounts", "accounts"),
     "status": ("accounts", "status"),
     "webhooks": ("accounts", "webhooks"),
+    "posts": ("posts", "posts"),
     "authorize": ("authorize", "authorize"),
     "check": ("check", "check"),
     "heal": ("check", "heal"),

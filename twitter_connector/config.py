@@ -59,6 +59,7 @@ class Settings:
     embedded_broker: bool = True
     broker_fsync: str = "always"
     broker_eviction: str = "refuse"
+    long_posts: str = "thread"
     broker_replicas: int = 0
     journal: str = "on"
     twitter_api_url: str = "https://api.twitter.com"
@@ -133,6 +134,7 @@ class Settings:
             broker_fsync=read("BROKER_FSYNC", parse.one_of("always", "everysec"), cls.broker_fsync),
             journal=read("JOURNAL", parse.one_of("on", "off"), cls.journal),
             broker_replicas=read("BROKER_REPLICAS", parse.at_least(0), cls.broker_replicas),
+            long_posts=read("LONG_POSTS", parse.one_of("thread", "refuse"), cls.long_posts),
             broker_eviction=read("BROKER_EVICTION", parse.one_of("refuse", "allow"), cls.broker_eviction),
             twitter_api_url=read("TWITTER_API_URL", parse.http_url) or twitter or cls.twitter_api_url,
             twitter_upload_url=read("TWITTER_UPLOAD_URL", parse.http_url) or twitter or cls.twitter_upload_url,

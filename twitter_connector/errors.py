@@ -38,6 +38,12 @@ class Endpoint(StrEnum):
     # Asks X whose credentials these are.
     CREDENTIALS = "credentials"
     REGISTRATION = "registration"
+    # Public posts: publishing and looking up, and what else can be done with one.
+    POST = "post"
+    POST_LIST = "post_list"
+    LIKE = "like"
+    HIDE = "hide"
+    DELETE = "delete"
     FILE_ENGINE = "file_engine"
     # A file at an address that is neither X's nor the file engine's.
     PUBLIC_FILE = "public_file"
@@ -52,6 +58,7 @@ AWAITS_A_PERSON = frozenset(
         "client_not_enrolled",
         "oauth2_needed",
         "oauth2_grant_ended",
+        "oauth2_scope_missing",
         "oauth2_client_refused",
     }
 )

@@ -105,7 +105,6 @@ def test_an_oauth2_grant_is_read_and_replaces_the_access_token() -> None:
         ({**V2_BODY, **GRANT, "ACCESS-TOKEN": "absent"}, {"ACCESS-TOKEN"}),
         ({**V2_BODY, "CLIENT-ID": "ci", "ACCESS-TOKEN": "absent"}, {"ACCESS-TOKEN"}),
         ({**V2_BODY, "POSTS": "some"}, {"POSTS"}),
-        ({**GUIDE, "POSTS": "all"}, {"POSTS"}),
     ],
 )
 def test_oauth2_values_that_do_not_fit_together_are_named(body: dict[str, Any], named: set[str]) -> None:

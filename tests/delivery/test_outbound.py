@@ -9,7 +9,7 @@ import pytest
 
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveries, failing
 from tests.fakes import FakeTwitter
-from twitter_connector.delivery.send_step import LOOKS_AFTER
+from twitter_connector.delivery.sent_lookup import LOOKS_AFTER
 from twitter_connector.errors import (
     CredentialsRejected,
     MediaProcessing,

@@ -11,7 +11,7 @@ import pytest
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, failing
 from tests.fakes import FakeTwitter
 from twitter_connector.broker import keys
-from twitter_connector.delivery.send_step import LOOKS_AFTER
+from twitter_connector.delivery.sent_lookup import LOOKS_AFTER
 from twitter_connector.errors import (
     ConnectorError,
     CredentialsRejected,

@@ -73,7 +73,7 @@ def test_each_kind_becomes_what_its_pair_says_in_the_order_it_was_sent(tree: Tre
 
 def test_what_no_direct_message_can_carry_fails_with_400_and_a_sentence(chat: Conversation) -> None:
     names = pairs("failed")
-    assert "outbound_comment" in names
+    assert "outbound_hologram" in names
     for name in names:
         report = chat.await_report(post(chat, name)["id"])
         assert (report["status"], report["reasonCode"]) == ("FAILED", "400"), name

@@ -10,11 +10,12 @@ from typing import Any
 
 from twitter_connector import errors
 from twitter_connector.cim.envelope import dump_message, load_message
+from twitter_connector.messages.kind import Outcome
 from twitter_connector.messages.to_cim import media_message, media_note, to_cim
 from twitter_connector.messages.to_twitter import to_plan
 from twitter_connector.model.event import Activity, DmReceived, Link, Person
 from twitter_connector.model.message import CimMessage, Header, MediaPart, StoredFile
-from twitter_connector.model.plan import Asked, Choice, MarkRead, Plan, SendDm, ShowTyping, Skip
+from twitter_connector.model.plan import ActOnPost, Asked, Choice, MarkRead, Plan, PostPlan, SendDm, ShowTyping, Skip
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.twitter.account_activity import load, raw_events
 from twitter_connector.twitter.v1.messages import message_data
@@ -79,7 +80,11 @@ def asked_in(data: Mapping[str, Any]) -> Asked:
     return Asked(data["message_id"], tuple(Choice(**choice) for choice in data["choices"]), data["numbered"])
 
 
-def as_json(outcome: Plan | ShowTyping | MarkRead | Skip) -> dict[str, Any]:
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, PostPlan):
+        return {"posts": [{"text": step.text} for step in outcome.steps]}
+    if isinstance(outcome, ActOnPost):
+        return {"act": outcome.action}
     if isinstance(outcome, Skip):
         return {"skip": outcome.reason}
     if isinstance(outcome, ShowTyping):

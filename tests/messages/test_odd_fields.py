@@ -11,7 +11,7 @@ from tests.messages import message_builders as t
 from twitter_connector.cim.envelope import load_message
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.messages.to_twitter import to_plan
-from twitter_connector.model.plan import MarkRead, Plan, ShowTyping, Skip
+from twitter_connector.model.plan import MarkRead, Plan, PostPlan, ShowTyping, Skip
 
 ODD: list[Any] = [..., None, True, -1, 10**25, 1e300, "", "x", [], {}, [None], {"a": 1}, [[1]], "\ud800"]
 # Without these there is no message; a body of another type is another message.
@@ -61,7 +61,7 @@ def test_every_optional_field_may_be_missing_null_or_of_any_type(name: str) -> N
             if isinstance(made, str):
                 assert made.endswith("."), (place, instead)
                 continue
-            assert isinstance(made, Plan | ShowTyping | MarkRead | Skip)
-            if isinstance(made, Plan):
+            assert isinstance(made, Plan | PostPlan | ShowTyping | MarkRead | Skip)
+            if isinstance(made, Plan | PostPlan):
                 assert made.steps, (place, instead)
                 assert all(step.text.strip() or step.media for step in made.steps), (place, instead)

@@ -99,7 +99,7 @@ class TestActivityApi:
         )
         assert event.flavour == "chat"
 
-    @pytest.mark.parametrize("name", ["xaa_post_mention_create", "xaa_profile_update_bio_no_uuid"])
+    @pytest.mark.parametrize("name", ["xaa_profile_update_bio_no_uuid"])
     def test_other_kinds_are_only_counted(self, name: str) -> None:
         event = only(sample(name))
         assert event.family == sample(name)["data"]["event_type"]

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 GAP = "gap_since"
 # The id up to which the poller has stored every message, and when it looks again, in epoch ms.
 POLL_MARK, NEXT_POLL = "poll_mark", "next_poll_at"
+# When the mentions of the account are polled next.
+NEXT_MENTIONS = "next_mentions_at"
 # X lets an account list its messages 15 times in 15 minutes. Restarts in a loop must not use that up.
 EVERY = timedelta(minutes=5)
 # X's list goes back 30 days, but an answer to an old message helps nobody.
@@ -161,11 +163,11 @@ def open_gap(status: AccountStatusPort, account: Account, account_status: Mappin
     """
     if not account.sends_only:
         since = epoch_ms(known_until(account, account_status, now))
-        status.note(account.id, **{GAP: since, "next_check_at": 0, NEXT_POLL: 0})
+        status.note(account.id, **{GAP: since, "next_check_at": 0, NEXT_POLL: 0, NEXT_MENTIONS: 0})
 
 
 def open_gap_at(status: AccountStatusPort, account: Account, since: datetime) -> None:
     """Note that messages may be missing since a moment, and have the account checked soon."""
     if not account.sends_only:
         earliest = min(epoch_ms(since), status.account_status(account.id).get(GAP) or epoch_ms(since))
-        status.note(account.id, **{GAP: earliest, "next_check_at": 0})
+        status.note(account.id, **{GAP: earliest, "next_check_at": 0, NEXT_MENTIONS: 0})

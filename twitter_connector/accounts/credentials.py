@@ -14,11 +14,12 @@ from marshmallow import ValidationError
 
 from twitter_connector.cim.channel_configuration import PushedConfiguration, credentials_in
 from twitter_connector.errors import ConnectorError, Permanent
-from twitter_connector.model.account import Account
+from twitter_connector.model.account import INBOUND, Account
 from twitter_connector.model.event import is_id
 
 from .grant_choice import AT_ONCE, replaced_grant, with_grant_of
 from .ports import AccountsPort, LanesPort, PairsPort
+from .posts_settings import from_now_on, with_choices
 from .registration_steps import SENDS_ONLY
 from .unregistered import added, lacking, served_as, unregistered, with_values
 
@@ -95,10 +96,22 @@ class Configure:
             served = self._accounts.change(account.id, lambda now: served_as(now, pushed.wishes, self._clock()))
             changed = changed or served != account
             account = served or account
+        changed = self._choose(account, pushed.wishes) or changed
         self._look_soon(account)
         self._resume(account.id)
         log.info("configuration_pushed", extra={"account": account.id, "changed": changed})
         return Taken(account.id, not account.sends_only, changed, account.sends_only)
+
+    def _choose(self, account: Account, wishes: Mapping[str, str]) -> bool:
+        """Store what CCM says of public posts; the next check brings the subscriptions in line. Return whether that
+        changed anything."""
+        choices = {name: value for name, value in wishes.items() if name not in ("api", INBOUND)}
+        before = self._accounts.get(account.id, max_age=0) or account
+        chosen = self._accounts.change(account.id, lambda now: with_choices(now, choices)) if choices else None
+        if chosen is None or chosen.settings == before.settings:
+            return False
+        from_now_on(self._accounts, before, chosen, self._clock())
+        return True
 
     def _take_in(self, pushed: PushedConfiguration) -> Taken:
         """Bring an account that nobody registered into service, as far as CCM's attributes reach."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.flavour import Registration
-from twitter_connector.model.oauth2 import TokenPair
+from twitter_connector.model.oauth2 import SCOPES, TokenPair
 from twitter_connector.model.work import Direction
 
 from .grant_choice import AT_ONCE
@@ -37,7 +37,8 @@ class OAuth2SignIn:
 
         def with_grant(now: Account) -> Account:
             kept = replace(now.credentials, client_id=client.client_id, client_secret=client.client_secret)
-            return now.rekeyed(kept.seeded(pair.refresh_token, pair.access_token))
+            settings = {**now.settings, **({SCOPES: pair.scopes} if pair.scopes else {})}
+            return replace(now, settings=settings).rekeyed(kept.seeded(pair.refresh_token, pair.access_token))
 
         self.accounts.change(known.id, with_grant)
         self.pairs.forget(known.credentials.oauth2_seed, replaced=True)

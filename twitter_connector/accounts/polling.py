@@ -45,7 +45,7 @@ LOCK_SECONDS = 60
 ALERTED, FOUND_AT, SIZE = "poll_alerted", "poll_found_at", "poll_size"
 
 
-@dataclass
+@dataclass(eq=False)
 class Polling:
     """lookups: makes the look-ups of an account. count: called with (family, outcome) for each event. limit:
     the limit of spending that an account has reached."""

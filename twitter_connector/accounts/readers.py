@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Protocol
 
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.account import POLL, STREAM, Account
 
+from .mention_polling import MentionPolling, is_polled
 from .polling import Polling
 from .ports import AccountsPort
 from .streaming import Streaming
@@ -28,11 +30,18 @@ LOOK_AT_TOKENS_SECONDS = 5.0
 LOOK_AT_ACCOUNTS_SECONDS = 20.0
 
 
+class Poller(Protocol):
+    """Polls Direct Messages, or mentions."""
+
+    def upcoming(self) -> list[tuple[Account, float]]: ...
+    def poll(self, account: Account) -> None: ...
+
+
 class Readers:
     """Reads until `stopping` is set. Every worker has one; locks in the store divide the accounts among them.
 
     wait_for_change: waits until an account may have changed, or for so many seconds; raises StoreUnavailable. A thread
-    without an account to look at sleeps.
+    without an account to look at sleeps. mentions: polls public posts.
     """
 
     def __init__(
@@ -44,15 +53,16 @@ class Readers:
         stopping: threading.Event,
         *,
         wait_for_change: Callable[[float], None],
+        mentions: MentionPolling | None = None,
     ) -> None:
         self._accounts = accounts
-        self._polling = polling
+        self._pollers: tuple[Poller, ...] = (polling,) if mentions is None else (polling, mentions)
         self._tokens = tokens
         self._streaming = streaming
         self._stopping = stopping
         self._wait_for_change = wait_for_change
         self._polled, self._streamed, self._granted = threading.Event(), threading.Event(), threading.Event()
-        self._at_work: set[str] = set()
+        self._at_work: set[tuple[Poller, str]] = set()
         self._streams: set[str] = set()
 
     def start(self) -> None:
@@ -70,7 +80,7 @@ class Readers:
                 self._stopping.wait(LOOK_SECONDS)
             with _logged("polling_stopped"):
                 accounts = self._accounts.all()
-                _set(self._polled, any(account.inbound == POLL for account in accounts))
+                _set(self._polled, any(account.inbound == POLL or is_polled(account) for account in accounts))
                 _set(self._streamed, any(account.inbound == STREAM for account in accounts))
                 _set(self._granted, any(account.credentials.oauth2_refresh_token for account in accounts))
 
@@ -85,20 +95,20 @@ class Readers:
             while self._wait(self._polled, wait):
                 wait = LOOK_SECONDS
                 with _logged("polling_stopped"):
-                    for account, seconds in self._polling.upcoming():
+                    for poller, (account, seconds) in [(p, each) for p in self._pollers for each in p.upcoming()]:
                         if seconds > 0:
                             # Not up to a second late: a customer waits.
                             wait = min(wait, max(seconds, LOOK_SHORTEST_SECONDS))
-                        elif account.id not in self._at_work:
-                            self._at_work.add(account.id)
-                            pool.submit(self._poll_one, account)
+                        elif (poller, account.id) not in self._at_work:
+                            self._at_work.add((poller, account.id))
+                            pool.submit(self._poll_one, poller, account)
 
-    def _poll_one(self, account: Account) -> None:
+    def _poll_one(self, poller: Poller, account: Account) -> None:
         with _logged("polling_stopped", account=account.id):
             try:
-                self._polling.poll(account)
+                poller.poll(account)
             finally:
-                self._at_work.discard(account.id)
+                self._at_work.discard((poller, account.id))
 
     def _stream(self) -> None:
         """Try every app's stream; the process that gets the lock reads it, in a thread of its own."""

@@ -20,6 +20,7 @@ from .backfill import open_gap
 from .change_of_way import ChangeOfWay
 from .grant_choice import AT_ONCE, replaced_grant, with_grant_of
 from .ports import AccountsPort, LanesPort, LocksPort, PairsPort
+from .posts_settings import from_now_on, with_long_posts
 from .registration_request import Registration
 from .registration_state import RegistrationState, own
 from .registration_steps import SENDS_ONLY, RegistrationStatus, StepFailed, performed
@@ -181,6 +182,7 @@ class AccountRegistration:
     def _register(self, account: Account) -> RegistrationStatus:
         former = self.accounts.get(account.id, max_age=0)
         account = replace(self._with_grant(account), registered_at=self.clock())
+        account = with_long_posts(account, self.registration)
         if former is not None:
             rekeyed = former.rekeyed(account.credentials)
             account = replace(
@@ -209,6 +211,7 @@ class AccountRegistration:
             self.accounts.save(status.account)
             self.lanes.resume(Direction.OUT, account.id)
             change.finish(status.account, before)
+        from_now_on(self.accounts, former, status.account, self.clock())
         self._after(status.account, former)
         return status
 

@@ -10,7 +10,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 
 from twitter_connector.cim.channel_configuration import WAYS_IN
 from twitter_connector.cim.envelope import secret
-from twitter_connector.model.account import AAA, INBOUND, POLL, V1, V2, XAA, Account, Credentials
+from twitter_connector.model.account import AAA, INBOUND, POLL, POSTS, V1, V2, XAA, Account, Credentials
+from twitter_connector.model.post import MODES, OFF
 
 from .webhook_url import MAX_CHARS, BadWebhookUrl, account_id_in
 
@@ -21,9 +22,6 @@ _OAUTH2 = {
     "oauth2_refresh_token": "OAUTH2-REFRESH-TOKEN",
     "oauth2_access_token": "OAUTH2-ACCESS-TOKEN",
 }
-# Which public posts become comments.
-POSTS_OFF = "off"
-POSTS = (POSTS_OFF, "mentions", "replies", "all")
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class RegistrationSchema(Schema):
         load_default=None,
         allow_none=True,
         data_key="POSTS",
-        validate=validate.OneOf(("", *POSTS), error="One of off, mentions, replies and all."),
+        validate=validate.OneOf(("", *MODES), error="One of off, mentions, replies and all."),
     )
 
     def _url_and_id(self, value: object) -> tuple[str, str]:
@@ -108,9 +106,8 @@ class RegistrationSchema(Schema):
         _require_tokens(data)
         with_url = data.get("webhook_url") is not None or "webhook_url" not in data
         if data.get("environment"):
-            for key in ("INBOUND", "POSTS"):
-                if data.get(key.lower()):
-                    raise ValidationError({key: ["Only X API v2 has it, which needs no ENVIRONMENT-NAME."]})
+            if data.get("inbound"):
+                raise ValidationError({"INBOUND": ["Only X API v2 has it, which needs no ENVIRONMENT-NAME."]})
             if not with_url:
                 raise ValidationError({"WEBHOOK-URL": ["API v1.1 brings events over a webhook only."]})
         elif data.get("inbound") in (XAA, AAA) and not with_url:
@@ -119,13 +116,13 @@ class RegistrationSchema(Schema):
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> Registration:
         (url, account_id), environment = data.pop("webhook_url") or ("", ""), data.pop("environment")
-        inbound, posts = data.pop("inbound") or (XAA if url else POLL), data.pop("posts") or POSTS_OFF
+        inbound, posts = data.pop("inbound") or (XAA if url else POLL), data.pop("posts") or OFF
+        chosen = {} if posts == OFF else {POSTS: posts}
         if environment:
-            return Registration(account_id, _credentials(data), url, V1, {"environment": environment})
+            return Registration(account_id, _credentials(data), url, V1, {"environment": environment, **chosen})
         # What needs no webhook has none: the URL only names the account then.
         needed = url if inbound in (XAA, AAA) else ""
-        settings = {INBOUND: inbound} if posts == POSTS_OFF else {INBOUND: inbound, "posts": posts}
-        return Registration(account_id, _credentials(data), needed, V2, settings)
+        return Registration(account_id, _credentials(data), needed, V2, {INBOUND: inbound, **chosen})
 
 
 def _credentials(data: dict[str, Any]) -> Credentials:

@@ -22,6 +22,7 @@ from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.errors import AWAITS_A_PERSON, ConnectorError, CredentialsRejected, StoreUnavailable
 from twitter_connector.model.account import STREAM, Account
 from twitter_connector.model.event import RawEvent
+from twitter_connector.model.post import OFF
 from twitter_connector.model.timestamps import epoch_ms, moment
 
 from .backfill import NEXT_POLL, open_gap
@@ -135,7 +136,8 @@ class Streaming:
 
     def _take_in(self, event: Mapping[str, Any], users: Mapping[str, Account]) -> None:
         raw_events = [raw_event for raw_event in self.raw_events(event, "") if raw_event.account_id in users]
-        take_in_activities(raw_events, self.inbox, self.count, by="stream")
+        modes = {user.id: user.posts for user in users.values()}
+        take_in_activities(raw_events, self.inbox, self.count, by="stream", posts=lambda of: modes.get(of, OFF))
         for raw_event in raw_events:
             if raw_event.family == "revoke":
                 self.accounts.change(raw_event.account_id, lambda a: replace(a, subscribed=False, attention=REVOKED))

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Retryable, StoreUnavailable
 from twitter_connector.model.account import Account, Credentials
-from twitter_connector.model.oauth2 import ENDED_AT, GRANT_LASTS, NEXT_AT, REFRESHED_AT, UNTIL, TokenPair
+from twitter_connector.model.oauth2 import ENDED_AT, GRANT_LASTS, NEXT_AT, REFRESHED_AT, SCOPES, UNTIL, TokenPair
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import Direction
 
@@ -218,4 +218,5 @@ def _with_pair(account: Account, seed: str, pair: TokenPair) -> Account:
     """Return the account with another pair of this grant; as it is if it has another grant by now."""
     if account.credentials.oauth2_seed != seed:
         return account
-    return replace(account, credentials=_paired(account.credentials, pair))
+    settings = {**account.settings, **({SCOPES: pair.scopes} if pair.scopes else {})}
+    return replace(account, credentials=_paired(account.credentials, pair), settings=settings)

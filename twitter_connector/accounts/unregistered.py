@@ -14,6 +14,7 @@ from twitter_connector.errors import Permanent
 from twitter_connector.model.account import INBOUND, POLL, STREAM, V1, V2, Account, Credentials
 
 from .ports import AccountsPort
+from .posts_settings import with_choices
 from .registration_steps import SENDS_ONLY
 
 _NEEDED = {
@@ -60,8 +61,10 @@ def served_as(account: Account, wishes: Mapping[str, str], now: datetime) -> Acc
     """Return an account that nobody registered as CCM wishes it to be served."""
     flavour = V1 if wishes.get("api") == "v1.1" else V2
     inbound = wishes.get("inbound", "")
+    account = with_choices(account, {name: value for name, value in wishes.items() if name not in ("api", INBOUND)})
+    kept = {name: value for name, value in account.settings.items() if name != INBOUND}
     if flavour == V2 and inbound in (POLL, STREAM):
         settings = {**account.settings, INBOUND: inbound}
         registered_at = account.registered_at or now
         return replace(account, flavour=flavour, settings=settings, registered_at=registered_at, attention="")
-    return replace(account, flavour=flavour, settings={}, attention=account.attention or SENDS_ONLY)
+    return replace(account, flavour=flavour, settings=kept, attention=account.attention or SENDS_ONLY)

@@ -47,6 +47,8 @@ LEDGER_SECONDS = 7 * 86400
 LEDGER_QUOTE = "quote"
 # Another one: the message goes encrypted, at each try.
 LEDGER_ENCRYPTED = "encrypted"
+# Another one: the post that a message answers in public, which is the same at each try.
+LEDGER_TARGET = "target"
 # The shortest time between two requests to CCM for the credentials of one account.
 PULL_SECONDS = 600
 # CCM is asked about so many unregistered accounts in that time: invented ids must not flood CCM or the broker.
@@ -63,6 +65,8 @@ RETIRED_SECONDS = 86400
 # Which DM belongs to which CIM message, for read receipts. Customers rarely read older messages for the first time.
 SENT_SECONDS = 7 * 86400
 SENT_PER_CUSTOMER = 500
+# How long a comment can be answered that the agent's message does not name.
+COMMENT_SECONDS = 30 * 86400
 # CCM's scheduling data for reports is an id or two. Larger data is not stored for the READ report.
 SCHEDULING_MAX_CHARS = 2_000
 # Events in the history of one account.
@@ -99,6 +103,8 @@ ACCOUNT_STATUS = PREFIX + "signs:{account}"  # HASH last_event_at, last_crc_at, 
 TYPING_INDICATOR = PREFIX + "flash:{direction}:{account}:{customer}"  # mark: one was accepted lately
 TYPING_INDICATORS = PREFIX + "flashes"  # LIST of moment (ms), space, JSON; oldest last
 LINK = PREFIX + "link:{account}:{id}"  # CIM id -> X event id
+THREAD = PREFIX + "thread:{account}:{post}"  # first post of the thread that a post is in
+LAST_COMMENT = PREFIX + "comment:{account}:{customer}"  # ZSET post id -> ms: the customer's newest comment
 NAME = PREFIX + "name:{account}:{customer}"  # JSON name, screen name of a customer
 ASKED = PREFIX + "asked:{account}:{id}"  # JSON: the options of one BUTTON message
 QUESTION = PREFIX + "question:{account}:{customer}"  # CIM id of the numbered question a typed answer belongs to

@@ -11,6 +11,8 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from twitter_connector.model.post import MODES
+
 from .envelope import identifier, secret
 
 # No document names the wrapper of the attributes, so the known and the likely ones are accepted.
@@ -38,6 +40,18 @@ WAYS_IN = ("xaa", "aaa", "stream", "poll")
 _WISHES: dict[str, tuple[str, dict[str, str]]] = {
     "apiversion": ("api", {"1.1": "v1.1", "2": "v2", "v1.1": "v1.1", "v2": "v2"}),
     "inbound": ("inbound", {way: way for way in WAYS_IN}),
+    "posts": ("posts", {mode: mode for mode in MODES}),
+    # What the social connectors of the platform let agents do in public.
+    **{
+        name.replace("_", ""): (name, {"true": "true", "false": "false"})
+        for name in (
+            "like_support_sm",
+            "hide_support_sm",
+            "delete_support_sm",
+            "comment_reply_support_sm",
+            "private_reply_support_sm",
+        )
+    },
 }
 # CCM masks secrets with asterisks; some systems leave the ends readable (`ab****yz`). X's keys contain none.
 _MASK = "*"
@@ -47,8 +61,8 @@ _MASK = "*"
 class PushedConfiguration:
     """What CCM says of one account.
 
-    values: field of Credentials -> value, of those that CCM does not mask. wishes: `api` ("v1.1" or "v2") and `inbound`
-    (one of WAYS_IN), as far as CCM says them.
+    values: field of Credentials -> value, of those that CCM does not mask. wishes: `api` ("v1.1" or "v2"), `inbound`
+    (one of WAYS_IN), `posts` (see model/post) and what agents may do in public ("true" or "false"), as far as CCM says.
     """
 
     account_id: str
@@ -118,7 +132,7 @@ def wishes_in(attributes: object) -> dict[str, str]:
         if meaning not in _WISHES or value is None or value == "":
             continue
         wish, words = _WISHES[meaning]
-        word = words.get(value.strip().lower()) if isinstance(value, str) else None
+        word = words.get(str(value).strip().lower()) if isinstance(value, str | bool) else None
         if word is None:
             errors[name] = [f"One of {', '.join(words)}."]
         else:

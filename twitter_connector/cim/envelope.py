@@ -7,12 +7,13 @@ that of object model 1.12.6 and later, which every CCM since CX 4.3 reads.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from twitter_connector.model.message import CimMessage, Header
+from twitter_connector.model.message import DM, SM, CimMessage, Header
 from twitter_connector.model.timestamps import epoch_ms, moment
 
 # A fixed id for this connector, by which CIM knows its messages.
@@ -109,7 +110,10 @@ def load_message(data: object) -> CimMessage:
         _an_id(body["type"].strip())
     except ValidationError as error:
         raise ValidationError({"body": {"type": error.messages}}) from None
-    return CimMessage(fields["id"], _header(header if isinstance(header, Mapping) else {}, fields["header"]), body)
+    loaded = _header(header if isinstance(header, Mapping) else {}, fields["header"])
+    if body["type"].strip().upper() == "COMMENT":
+        loaded = replace(loaded, message_type=SM)
+    return CimMessage(fields["id"], loaded, body)
 
 
 def _header(raw: Mapping[str, Any], fields: Mapping[str, Any]) -> Header:
@@ -132,6 +136,7 @@ def _header(raw: Mapping[str, Any], fields: Mapping[str, Any]) -> Header:
         provider_message_id=_text(raw.get("providerMessageId")),
         scheduling=scheduling if isinstance(scheduling, Mapping) else None,
         encoded=isinstance(extra, Mapping) and extra.get("isEncoded") is True,
+        message_type=_message_type(raw),
     )
 
 
@@ -153,7 +158,7 @@ def dump_message(message: CimMessage) -> dict[str, Any]:
                 "requestPriority": 0,
                 "customerFirstName": h.first_name,
                 "customerLastName": h.last_name,
-                "additionalAttributes": [{"key": "MESSAGE_TYPE", "type": "String100", "value": "DM"}],
+                "additionalAttributes": [{"key": "MESSAGE_TYPE", "type": "String100", "value": h.message_type}],
             },
             "language": {},
             "timestamp": epoch_ms(h.timestamp) if h.timestamp else None,
@@ -173,6 +178,18 @@ def dump_message(message: CimMessage) -> dict[str, Any]:
     if h.encoded:
         dumped["header"]["additionalData"] = {"isEncoded": True}
     return dumped
+
+
+def _message_type(raw: Mapping[str, Any]) -> str:
+    """Return SM where the channel data mark a conversation by public comments, otherwise DM."""
+    channel = raw.get("channelData")
+    if not isinstance(channel, Mapping):
+        session = raw.get("channelSession")
+        channel = session.get("channelData") if isinstance(session, Mapping) else None
+    attributes = channel.get("additionalAttributes") if isinstance(channel, Mapping) else None
+    rows = [row for row in attributes if isinstance(row, Mapping)] if isinstance(attributes, list) else []
+    marks = [row.get("value") for row in rows if row.get("key") == "MESSAGE_TYPE"]
+    return SM if any(isinstance(mark, str) and mark.strip().upper() == SM for mark in marks) else DM
 
 
 def _text(value: object) -> str | None:

@@ -22,16 +22,19 @@ REDIRECT_URI = "http://127.0.0.1/callback"
 @click.option("--client-id", default="", help="Of the app's OAuth 2.0 client; needed if the account has none yet.")
 @click.option("--client-secret", default="", help="Of a confidential client.")
 @click.option("--redirect-uri", default=REDIRECT_URI, show_default=True, help="As entered in X's developer portal.")
+@click.option("--posts", is_flag=True, help="Also for public posts: writing, liking and hiding them.")
 @json_option
 @plainly
-def authorize(account_id: str | None, client_id: str, client_secret: str, redirect_uri: str, as_json: bool) -> None:
+def authorize(
+    account_id: str | None, client_id: str, client_secret: str, redirect_uri: str, posts: bool, as_json: bool
+) -> None:
     """Give an account an OAuth 2.0 token: print the link to open, and take the address X redirects to."""
     svc = services()
     known = account(svc, account_id)
     credentials = _client(known.credentials, client_id, client_secret)
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
     out("Log in to X as the account, open this link and authorize the app:", err=True)
-    out(svc.oauth2.link(credentials.client_id, redirect_uri, state, verifier), err=as_json)
+    out(svc.oauth2.link(credentials.client_id, redirect_uri, state, verifier, posts=posts), err=as_json)
     out("Then paste the address of the page X sends you to, within 30 seconds:", err=True)
     code = _code(sys.stdin.readline().strip(), state)
     svc.oauth2_sign_in.finish(known, credentials, code, redirect_uri, verifier)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from flask import request
 from marshmallow import ValidationError
 
-from twitter_connector.accounts.registration_request import POSTS, POSTS_OFF, Registration, load_registration
+from twitter_connector.accounts.registration_request import Registration, load_registration
 from twitter_connector.model.account import AAA, INBOUND, POLL, STREAM, XAA, Account, Credentials
+from twitter_connector.model.post import MODES, OFF
 from twitter_connector.model.subscription import ChallengeAnswer
 from twitter_connector.web.context import services
 
@@ -21,7 +22,7 @@ SHOWN = ("WEBHOOK-URL", "ENVIRONMENT-NAME", "INBOUND", "POSTS")
 FIELDS = (*APP, *TOKENS, *SHOWN, "BEARER-TOKEN", *GRANT)
 # Fields that the page may show again. The others are secrets, or as good as one.
 SECRETS = frozenset(FIELDS) - frozenset(SHOWN)
-CHOICES = {"INBOUND": ("", XAA, AAA, STREAM, POLL), "POSTS": ("", *POSTS)}
+CHOICES = {"INBOUND": ("", XAA, AAA, STREAM, POLL), "POSTS": ("", *MODES)}
 _MISSING = "Missing data for required field."
 
 
@@ -104,13 +105,13 @@ def about(account: Account | None) -> Form:
 
 
 def _shown(account: Account) -> list[tuple[str, str]]:
-    posts = account.settings.get("posts", POSTS_OFF)
+    posts = account.posts
     return [
         ("API", account.api),
         ("WEBHOOK-URL", account.webhook_url),
         ("ENVIRONMENT-NAME", account.settings.get("environment", "")),
         ("INBOUND", account.settings.get(INBOUND, "")),
-        ("POSTS", "" if posts == POSTS_OFF else posts),
+        ("POSTS", "" if posts == OFF else posts),
     ]
 
 

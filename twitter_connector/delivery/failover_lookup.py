@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from twitter_connector.errors import Permanent, Retryable
@@ -22,7 +22,7 @@ def found_after(
     failover: FailoverPort,
     accepted_at: datetime,
     now: datetime,
-    listed: Callable[[datetime, datetime], list[SentDm]],
+    listed: Callable[[datetime, datetime], Sequence[SentDm]],
     digest: str,
     taken: Mapping[str, str],
     ahead: timedelta = timedelta(),

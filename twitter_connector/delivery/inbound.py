@@ -11,13 +11,14 @@ from typing import Any
 from twitter_connector.cim.envelope import dump_message
 from twitter_connector.errors import ConnectorError, LeaseLost
 from twitter_connector.messages.kinds.read_receipt import read_reports
-from twitter_connector.messages.to_cim import may_be_choice, message_id, named_question, to_cim, typing_notice
+from twitter_connector.messages.to_cim import kind_of, may_be_choice, message_id, named_question, to_cim, typing_notice
 from twitter_connector.model.account import Account
 from twitter_connector.model.chat import ChatReceived
-from twitter_connector.model.event import Activity, CustomerTyping, DmRead, DmReceived
+from twitter_connector.model.event import Activity, CustomerTyping, DmRead, DmReceived, PostEvent
 from twitter_connector.model.message import CimMessage, MediaPart
 from twitter_connector.model.message_log import DELIVERED, READ, LogLine, NameSeen, NotLogged
 from twitter_connector.model.plan import Asked, Skip
+from twitter_connector.model.post import PostDeleted, PostReceived
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import (
     CustomerNamed,
@@ -36,6 +37,7 @@ from .customer_names import CustomerNames
 from .intake import REPORTS, report_entry
 from .media import MediaTransfer
 from .ports import CimPort, ConversationsPort, SendLedgerPort, SendRecordPort
+from .posts_inbound import PostsInbound
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ class InboundRoute:
 
     skipped: called with the reason if an event becomes no message. lease_is_valid: asked right before each post; a
     process that was suspended in between would otherwise post behind later messages. names: of customers whose events
-    have none. chat: reads encrypted messages.
+    have none. chat: reads encrypted messages. posts: finds threads.
     """
 
     cim: CimPort
@@ -63,6 +65,7 @@ class InboundRoute:
     lease_is_valid: Callable[[Lease], bool] = lambda _: True
     names: CustomerNames | None = None
     chat: ChatInbound | None = None
+    posts: PostsInbound | None = None
 
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
         lease, work = attempt.lease, attempt.work
@@ -79,15 +82,17 @@ class InboundRoute:
         made = to_cim(named, self._asked(lease, activity))
         if isinstance(made, Skip):
             return self._skipped(lease, made)
-        assert isinstance(activity, DmReceived)
-        attempt.kind = _kind_of(made[-1])
+        assert isinstance(activity, DmReceived | PostReceived | PostDeleted)
+        attempt.kind = kind_of(made[-1])
         self._post_all(attempt, activity, made)
         attempt.begun_at = activity.created_at
         cim_ids = tuple(message.id for message in made)
         links = [Link(lease.account_id, cim_id, activity.event_id) for cim_id in cim_ids]
         line = replace(log_line(attempt, DELIVERED), kind=attempt.kind, cim_ids=cim_ids)
-        name = NameSeen(lease.account_id, activity.customer_id, activity.sender.screen_name)
-        return (*links, QuestionClosed(lease.account_id, activity.customer_id), *seen, line, name, *effects)
+        if isinstance(activity, DmReceived):
+            effects = (QuestionClosed(lease.account_id, activity.customer_id), *effects)
+        screen_name = "" if isinstance(activity, PostDeleted) else activity.sender.screen_name
+        return (*links, *seen, line, NameSeen(lease.account_id, activity.customer_id, screen_name), *effects)
 
     def deliver_typing(self, activity: Activity) -> None:
         """Show the agent that the customer is typing. Raises a ConnectorError if CCM does not take it."""
@@ -114,6 +119,8 @@ class InboundRoute:
 
     def _opened(self, activity: Activity) -> tuple[Activity | Skip, Sequence[Effect]]:
         """Return the event, an encrypted message as what it becomes, and the effects of settling that."""
+        if self.posts is not None and isinstance(activity, PostEvent):
+            return self.posts.placed(activity)
         if self.chat is None:
             return activity, ()
         if isinstance(activity, ChatReceived):
@@ -127,13 +134,17 @@ class InboundRoute:
 
     def _named(self, activity: Activity, lease: Lease) -> tuple[Activity, Sequence[Effect]]:
         """Return the event with the customer's name, and what stores a name that the event has itself."""
-        if self.names is None or not isinstance(activity, DmReceived):
+        if self.names is None or not isinstance(activity, DmReceived | PostReceived):
             return activity, ()
         if activity.sender.name or activity.sender.screen_name:
             return activity, (CustomerNamed(lease.account_id, activity.sender),)
+        if isinstance(activity, PostReceived):
+            return activity, ()
         return self.names.named(activity, self.account(lease.account_id)), ()
 
-    def _post_all(self, attempt: Attempt, activity: DmReceived, made: Sequence[CimMessage | MediaPart]) -> None:
+    def _post_all(
+        self, attempt: Attempt, activity: DmReceived | PostEvent, made: Sequence[CimMessage | MediaPart]
+    ) -> None:
         """Post the parts in their order; those that an earlier try posted are not posted again."""
         lease = attempt.lease
         several = len(made) > 1
@@ -181,10 +192,3 @@ class InboundRoute:
             line = LogLine(Direction.OUT, read.account_id, message_id, READ, at_ms=at_ms, if_new=True)
             effects += (report_entry(report), line)
         return effects
-
-
-def _kind_of(part: CimMessage | MediaPart) -> str:
-    """Return the CIM type of what an event becomes: of its last part, since the text comes first."""
-    if isinstance(part, CimMessage):
-        return part.type
-    return "IMAGE" if part.media.kind == "photo" else "VIDEO"

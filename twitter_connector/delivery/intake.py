@@ -13,6 +13,7 @@ from typing import Any
 
 from twitter_connector.cim.envelope import dump_message, load_message
 from twitter_connector.errors import Permanent, Retryable
+from twitter_connector.messages.kinds.comment import is_private
 from twitter_connector.messages.registry import IGNORED
 from twitter_connector.messages.text import fingerprint
 from twitter_connector.messages.to_twitter import to_plan
@@ -22,9 +23,11 @@ from twitter_connector.model.event import DM, READ, TYPING, Activity, RawEvent, 
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.message_log import Arrival
 from twitter_connector.model.plan import ShowTyping
+from twitter_connector.model.post import OFF, POST, POST_DELETED, takes_in
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.usage import DM_RECEIVED
 from twitter_connector.model.work import (
+    COMMENTS,
     AgentMessage,
     Direction,
     EchoSeen,
@@ -65,17 +68,19 @@ def take_in_activities(
     *,
     by: str = "webhook",
     looked_up: bool = False,
+    posts: Callable[[str], str] = lambda account_id: OFF,
 ) -> None:
     """Store the events that are to be delivered, atomically. Raises StoreUnavailable; then nothing was stored.
 
     count: called with (family, accepted | duplicate | ignored) for each event. by: how they came, for the message log:
-    webhook, poll, stream or backfill. looked_up: they came by look-up.
+    webhook, poll, stream or backfill. looked_up: they came by look-up. posts: returns which public posts an account
+    takes in; see model/post.
     """
     items: list[Effect] = []
     families = []
     billed: list[Effect] = []
     for raw_event in raw_events:
-        item = _effect(raw_event, by, looked_up=looked_up)
+        item = _effect(raw_event, by, posts, looked_up=looked_up)
         if item is None:
             count(raw_event.family, "ignored")
             if raw_event.family == CHAT and raw_event.id and not raw_event.own:
@@ -91,7 +96,9 @@ def take_in_activities(
         count(family, "accepted" if fresh else "duplicate")
 
 
-def _effect(raw_event: RawEvent, by: str, *, looked_up: bool) -> Effect | None:
+def _effect(raw_event: RawEvent, by: str, posts: Callable[[str], str], *, looked_up: bool) -> Effect | None:
+    if raw_event.family in (POST, POST_DELETED):
+        return _post(raw_event, by, posts, looked_up=looked_up)
     if not raw_event.readable:
         arrival = _arrival(raw_event, by) if raw_event.family == DM else None
         return _entry(raw_event, UNREADABLE, f"{raw_event.family}:{raw_event.id}", arrival)
@@ -122,6 +129,18 @@ def _entry(
     )
 
 
+def _post(raw_event: RawEvent, by: str, posts: Callable[[str], str], *, looked_up: bool) -> Entry | None:
+    if raw_event.own or not raw_event.id:
+        return None
+    mode, lane = posts(raw_event.account_id), raw_event.customer_id + COMMENTS
+    if raw_event.family == POST_DELETED:
+        return _entry(raw_event, lane, f"post-deleted:{raw_event.id}") if mode != OFF else None
+    if not takes_in(mode, raw_event.addressed):
+        return None
+    thread = f"~{raw_event.thread_id}" if raw_event.thread_id else ""
+    return _entry(raw_event, lane + thread, f"post:{raw_event.id}", _arrival(raw_event, by), looked_up=looked_up)
+
+
 def dm_entry_id(event_id: str) -> str:
     """Return the id of the entry of a Direct Message that X sent."""
     return f"dm:{event_id}"
@@ -145,7 +164,9 @@ def message_entry(message: CimMessage) -> Entry | TypingIndicator:
         return TypingIndicator(Direction.OUT, account_id, customer_id, payload)
     if message.type == "DELIVERYNOTIFICATION":
         return Entry(Direction.OUT, account_id, customer_id + READ_MARKS, message.id, payload)
-    return Entry(Direction.OUT, account_id, customer_id, message.id, payload, arrival=_arrival_from_ccm(message))
+    # A private reply is a Direct Message.
+    lane = customer_id + COMMENTS if message.in_public and not is_private(message) else customer_id
+    return Entry(Direction.OUT, account_id, lane, message.id, payload, arrival=_arrival_from_ccm(message))
 
 
 def _arrival_from_ccm(message: CimMessage) -> Arrival | None:

@@ -129,11 +129,14 @@ class MediaTransfer:
         upload: Upload,
         keep: Callable[[Upload], None],
         uploads: UploadsPort | None = None,
+        *,
+        in_public: bool = False,
     ) -> str:
-        """Return the media id of a file that X has taken whole. uploads: in place of the account's own.
+        """Return the media id of a file that X has taken whole. uploads: in place of the account's own. in_public: the
+        file is for a post.
 
-        Raises MediaProcessing while X works on it, and
-        Permanent with a sentence for the agent if it cannot be sent."""
+        Raises MediaProcessing while X works on it, and Permanent with a sentence for the agent if it cannot be sent.
+        """
         uploads = uploads or self.uploads(account)
         if upload.state != "uploading":
             upload = _named(upload, claimed_kind(ref.mime_type, ref.name))
@@ -144,7 +147,8 @@ class MediaTransfer:
             stream = stack.enter_context(self._opened(ref))
             whole = stack.enter_context(self.spool(stream.chunks, VIDEO_MAX_BYTES))
             kind: MediaKind = inspect(whole.file, whole.size_bytes)
-            outgoing = self.outgoing(whole.file, whole.size_bytes, kind.mime_type, kind.category)
+            category = kind.category.replace("dm_", "tweet_") if in_public else kind.category
+            outgoing = self.outgoing(whole.file, whole.size_bytes, kind.mime_type, category)
             upload = replace(_named(upload, kind), measured=measured(whole.file, whole.size_bytes, kind.mime_type))
             return uploads.carry_on(account.credentials, upload, outgoing, keep)
 

@@ -6,8 +6,10 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from twitter_connector.errors import ConnectorError, Endpoint, Permanent
+from twitter_connector.messages.kinds.comment import is_private
 from twitter_connector.messages.kinds.delivery_report import delivered, failed
 from twitter_connector.messages.kinds.reply_quote import quoted_id, with_quote
 from twitter_connector.messages.to_twitter import to_plan
@@ -15,7 +17,8 @@ from twitter_connector.model.account import Account
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.message_log import DELIVERED, READ, LogLine, NotLogged
-from twitter_connector.model.plan import MarkRead, Plan, ShowTyping, Skip
+from twitter_connector.model.plan import ActOnPost, MarkRead, Plan, PostPlan, ShowTyping, Skip
+from twitter_connector.model.posts import Posts
 from twitter_connector.model.work import (
     AgentMessage,
     Direction,
@@ -31,9 +34,11 @@ from .intake import READ_MARKS, dm_entry_id, report_entry
 from .intake import with_quote as with_quote_kept
 from .limits import Endpoints
 from .media import MediaTransfer
-from .ports import ConversationsPort, FailoverPort, SendLedgerPort, SendRecordPort, TwitterFor
+from .ports import CommentsPort, ConversationsPort, FailoverPort, SendLedgerPort, SendRecordPort, TwitterFor
+from .public_answers import PublicAnswers, refuse_if_off
 from .reply_quote import ReplyQuotes
-from .send_step import SendStep, SendTools
+from .send_step import SendStep
+from .send_tools import SendTools
 from .sent_lookup import SentLookups
 
 log = logging.getLogger(__name__)
@@ -58,7 +63,8 @@ class OutboundRoute:
     or stream works, so that its own messages come back. can: returns what the account's X API can carry. may_look_up:
     returns whether the account may spend money on a quote. app_share: divides X's limit of an app among its accounts.
     failovers: returns the failovers of the broker since a moment as one, or None. service_ahead: returns by how
-    much the clock is ahead of X's. chat: replies to customers who wrote encrypted.
+    much the clock is ahead of X's. chat: replies to customers who wrote encrypted. comments: what is
+    known of public posts. posts_for: those of an account at X.
     """
 
     account: Callable[[str], Account | None]
@@ -74,12 +80,15 @@ class OutboundRoute:
     send_only_account: Callable[[str, datetime], Account] = not_registered
     echoes_arrive: Callable[[Account], bool] = lambda _: False
     failovers: Callable[[datetime], FailoverPort | None] = lambda accepted_at: None
-    sent_lookups: SentLookups = field(default_factory=SentLookups)
+    sent_lookups: SentLookups[Any] = field(default_factory=SentLookups)
+    post_lookups: SentLookups[Any] = field(default_factory=SentLookups)
     can: Callable[[Account], Capabilities] = lambda account: EVERYTHING
     may_look_up: Callable[[Account], bool] = lambda account: True
     app_share: AppShare | None = None
     service_ahead: Callable[[], timedelta] = timedelta
     chat: ChatOutbound | None = None
+    comments: CommentsPort | None = None
+    posts_for: Callable[[Account], Posts] | None = None
 
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
         lease, message = attempt.lease, _message(attempt)
@@ -95,6 +104,11 @@ class OutboundRoute:
             log.info("message_skipped", extra={"reason": reason, "cim_id": message.id})
             return (NotLogged(lease.direction, lease.account_id, lease.customer_id, lease.entry_id),)
         attempt.account, attempt.kind = account, message.type
+        if message.in_public:
+            refuse_if_off(message, account)
+        if isinstance(plan, PostPlan | ActOnPost):
+            effects = self._public_answers.carry_out(attempt, message, plan, account)
+            return (*effects, *self._delivered(attempt, message))
         return self._carry_out(attempt, message, plan, account, encrypted=encrypted)
 
     def _carry_out(
@@ -128,7 +142,10 @@ class OutboundRoute:
                     answered = "" if number else self._chat.answered(message)
                     sender = ChatStep(*parts, chat=self._chat, answered=answered)
                 attempt.sent.append(sender.perform(done))
-        attempt.begun_at = lease.accepted_at
+        return self._delivered(attempt, message)
+
+    def _delivered(self, attempt: Attempt, message: CimMessage) -> Sequence[Effect]:
+        attempt.begun_at = attempt.lease.accepted_at
         line = replace(log_line(attempt, DELIVERED), kind=message.type)
         return (report_entry(delivered(message, self.clock())), *_forgotten(message), line)
 
@@ -138,9 +155,12 @@ class OutboundRoute:
         return self.chat
 
     def _goes_encrypted(self, account: Account | None, message: CimMessage) -> bool:
-        return self.chat is not None and account is not None and self.chat.takes(account, message)
+        chat = None if message.in_public and not is_private(message) else self.chat
+        return chat is not None and account is not None and chat.takes(account, message)
 
-    def _plan(self, message: CimMessage, account: Account | None, *, encrypted: bool = False) -> Plan | MarkRead | Skip:
+    def _plan(
+        self, message: CimMessage, account: Account | None, *, encrypted: bool = False
+    ) -> Plan | PostPlan | ActOnPost | MarkRead | Skip:
         can = self._chat.can if encrypted else EVERYTHING if account is None else self.can(account)
         plan = to_plan(message, public_base=self.public_base, can=can)
         return Skip("typing_too_late") if isinstance(plan, ShowTyping) else plan
@@ -178,6 +198,12 @@ class OutboundRoute:
         return attempt.lease.entry_id
 
     @property
+    def _public_answers(self) -> PublicAnswers:
+        assert self.comments is not None
+        assert self.posts_for is not None
+        return PublicAnswers(self._tools, self.comments, self.conversations, self.posts_for, self.twitter_for)
+
+    @property
     def _reply_quotes(self) -> ReplyQuotes:
         return ReplyQuotes(self.ledger, self.conversations, self.may_look_up)
 
@@ -190,6 +216,7 @@ class OutboundRoute:
             self.clock,
             self.service_ahead,
             self.sent_lookups,
+            self.post_lookups,
             self.endpoints,
             self.echoes_arrive,
             self.failovers,

@@ -6,10 +6,10 @@ X has no idempotency key. If the answer to a send never comes, look for the mess
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from twitter_connector.errors import (
     ConnectorError,
@@ -27,14 +27,15 @@ from twitter_connector.model.flavour import Messages
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MediaRef, SendDm, Upload
 from twitter_connector.model.timestamps import epoch_ms, moment
+from twitter_connector.model.usage import DM_SENT
 from twitter_connector.model.work import Lease
 
 from .echo_state import EchoState, echo_state
 from .failover_lookup import found_after
-from .limits import Endpoints
-from .media import MediaTransfer, UploadsPort
-from .ports import FailoverPort, SendLedgerPort, SendRecordPort
-from .sent_lookup import CLOCK_MARGIN, LOOKS_AFTER, SentDm, SentLookups, oldest_match, to_customer, wait_before_look
+from .media import UploadsPort
+from .ports import SendRecordPort
+from .send_tools import SendTools
+from .sent_lookup import CLOCK_MARGIN, LOOKS_AFTER, SentDm, oldest_match, to_customer, wait_before_look
 
 log = logging.getLogger(__name__)
 
@@ -42,24 +43,11 @@ log = logging.getLogger(__name__)
 _OF_SEND = ("started_ms", "started_at_x_ms", "sends", "refusal", "over_capacity")
 
 
-@dataclass(frozen=True)
-class SendTools:
-    """What every step needs, whichever message it is of."""
-
-    ledger: SendLedgerPort
-    media_transfer: MediaTransfer
-    record_of: Callable[..., SendRecordPort]
-    clock: Callable[[], datetime]
-    service_ahead: Callable[[], timedelta]
-    sent_lookups: SentLookups
-    endpoints: Endpoints
-    echoes_arrive: Callable[[Account], bool]
-    failovers: Callable[[datetime], FailoverPort | None]
-
-
 @dataclass
 class SendStep:
-    """One step of a plan."""
+    """One step of a plan. looks_after: when to look for it if its answer never comes. usage: what X bills for it."""
+
+    looks_after: ClassVar[tuple[timedelta, ...]] = LOOKS_AFTER
 
     tools: SendTools
     lease: Lease
@@ -68,6 +56,25 @@ class SendStep:
     step: SendDm
     account: Account
     twitter: Messages
+
+    @property
+    def usage(self) -> str:
+        return DM_SENT
+
+    @property
+    def sent_to(self) -> str:
+        """Under which customer the send ledger has it."""
+        return self.message.header.customer_id
+
+    @property
+    def digest(self) -> str:
+        """The fingerprint of its text."""
+        return sent_fingerprint(self.step.text)
+
+    @property
+    def echoes_arrive(self) -> bool:
+        """Whether what was sent comes back as an event."""
+        return self.tools.echoes_arrive(self.account)
 
     def perform(self, begun: SendRecordPort | None) -> str:
         """Bring the step to its end and return X's id of the message. begun: the send record of an earlier try."""
@@ -79,13 +86,12 @@ class SendStep:
         media_id = ""
         if self.step.media is not None:
             upload, media_id = self._uploaded(self.step.media, upload)
-        now, ahead = self.tools.clock(), self.tools.service_ahead()
-        started = {"started_ms": epoch_ms(now), "started_at_x_ms": epoch_ms(now - ahead) if ahead else 0}
+        started = self._started(begun)
         sends = (begun.sends if begun is not None else 0) + 1
         # Written before the send: if no answer ever comes, the next try looks for the message.
         self._write(upload, **started, sends=sends)
         try:
-            dm_id = self.twitter.send_dm(self.message.header.customer_id, replace(self.step, media_id=media_id))
+            dm_id = self._send(media_id, sends)
         except OutcomeUnknown as error:
             if isinstance(error, RefusedOrDelivered):
                 self._write(upload, **started, sends=sends, refusal=f"{error.reason}\n{error.detail}")
@@ -105,6 +111,15 @@ class SendStep:
         self._done(dm_id, "dm_sent")
         return dm_id
 
+    def _send(self, media_id: str, sends: int) -> str:
+        """Send it and return its id. sends: how often it was sent, this time included."""
+        return self.twitter.send_dm(self.message.header.customer_id, replace(self.step, media_id=media_id))
+
+    def _started(self, begun: SendRecordPort | None) -> dict[str, int]:
+        """Return when the send begins, by our clock and by X's."""
+        now, ahead = self.tools.clock(), self.tools.service_ahead()
+        return {"started_ms": epoch_ms(now), "started_at_x_ms": epoch_ms(now - ahead) if ahead else 0}
+
     def _uploaded(self, ref: MediaRef, upload: Upload) -> tuple[Upload, str]:
         latest = [upload]
 
@@ -112,8 +127,11 @@ class SendStep:
             latest[0] = now
             self._write(now)
 
-        media_id = self.tools.media_transfer.take_out(ref, self.account, upload, keep, self._uploads())
+        media_id = self._taken_out(ref, upload, keep)
         return latest[0], media_id
+
+    def _taken_out(self, ref: MediaRef, upload: Upload, keep: Callable[[Upload], None]) -> str:
+        return self.tools.media_transfer.take_out(ref, self.account, upload, keep, self._uploads())
 
     def _uploads(self) -> UploadsPort | None:
         """Return where the file is uploaded, if not where the account's ordinary files are."""
@@ -125,46 +143,50 @@ class SendStep:
         failover = self.tools.failovers(self.lease.accepted_at)
         if failover is None:
             return None
-        taken = self.tools.ledger.own(self.lease.account_id, self.message.header.customer_id)
-        digest, now = sent_fingerprint(self.step.text), self.tools.clock()
+        taken, now = self.tools.ledger.own(self.lease.account_id, self.sent_to), self.tools.clock()
         listed, ahead = self._listed, self.tools.service_ahead()
-        return found_after(failover, self.lease.accepted_at, now, listed, digest, taken, ahead)
+        return found_after(failover, self.lease.accepted_at, now, listed, self.digest, taken, ahead)
 
     def _look(self, begun: SendRecordPort) -> str | None:
         """Look for a send whose answer never came. Return its id, or None if it was most likely not delivered.
 
         Raises OutcomeUnknown to look again later, and Permanent if X refused the message and it cannot be found.
         """
-        lease, customer = self.lease, self.message.header.customer_id
+        lease, digest = self.lease, self.digest
         started_at_x = moment(begun.started_at_x_ms or begun.started_ms)
         since = started_at_x - CLOCK_MARGIN
-        taken = self.tools.ledger.own(lease.account_id, customer)
-        digest = sent_fingerprint(self.step.text)
-        echoed = [(e.event_id, e.digest, e.created_ms) for e in self.tools.ledger.echoes(lease.account_id, customer)]
+        taken, echoed = self.tools.ledger.own(lease.account_id, self.sent_to), self._echoed()
         sent_id = oldest_match(echoed, digest, epoch_ms(since), taken)
-        if sent_id is None and begun.over_capacity and self.tools.echoes_arrive(self.account):
+        if sent_id is None and begun.over_capacity and self.echoes_arrive:
             # X delivers few of the messages that it answers so, and their echoes come within a second.
             last, ids, now = self.tools.ledger.last_echo(lease.account_id), [e[0] for e in echoed], self.tools.clock()
             state = echo_state(taken, ids, last, started_at_x, now - self.tools.service_ahead())
             if state is EchoState.CURRENT:
                 return None
             if state is EchoState.LATE:
-                raise _unknown("The account's own messages come back late.", now + LOOKS_AFTER[0])
+                raise _unknown("The account's own messages come back late.", now + self.looks_after[0])
         if sent_id is None:
-            # The first look needs a list made after the send; the second one needs a newer list than the first.
-            newer = self.tools.clock() - LOOKS_AFTER[begun.looks] / 2
-            made_after = newer if begun.looks else moment(begun.started_ms) + LOOKS_AFTER[0]
-            sent_id = oldest_match(self._listed(since, made_after), digest, epoch_ms(since), taken)
+            sent_id = oldest_match(self._listed(since, self._list_after(begun)), digest, epoch_ms(since), taken)
         if sent_id is not None:
             return sent_id
         looks = begun.looks + 1
-        if looks < len(LOOKS_AFTER):
+        if looks < len(self.looks_after):
             self._write(begun.upload, **{fact: getattr(begun, fact) for fact in _OF_SEND}, looks=looks)
-            raise _unknown("The message cannot be seen yet.", self.tools.clock() + LOOKS_AFTER[looks])
+            raise _unknown("The message cannot be seen yet.", self.tools.clock() + self.looks_after[looks])
         if begun.refusal:
             reason, _, detail = begun.refusal.partition("\n")
             raise Permanent(reason, detail)
         return None
+
+    def _echoed(self) -> Sequence[SentDm]:
+        """Return the account's messages to the customer that came back as events."""
+        echoes = self.tools.ledger.echoes(self.account.id, self.message.header.customer_id)
+        return [(e.event_id, e.digest, e.created_ms) for e in echoes]
+
+    def _list_after(self, begun: SendRecordPort) -> datetime:
+        """Return the moment after which the list must be made: the send, then the previous search."""
+        newer = self.tools.clock() - self.looks_after[begun.looks] / 2
+        return newer if begun.looks else moment(begun.started_ms) + self.looks_after[0]
 
     def _listed(self, since: datetime, made_after: datetime) -> list[SentDm]:
         """Return the account's messages to the customer since a moment, from a list made after another one."""
@@ -174,8 +196,8 @@ class SendStep:
         return to_customer(dms, customer)
 
     def _done(self, dm_id: str, event: str) -> None:
-        customer = self.message.header.customer_id
-        self.tools.ledger.done(self.lease.account_id, customer, self.message.id, self.number, dm_id)
+        ledger, account_id = self.tools.ledger, self.lease.account_id
+        ledger.done(account_id, self.sent_to, self.message.id, self.number, dm_id, self.usage)
         tries = self.lease.tries + 1
         log.info(event, extra={"cim_id": self.message.id, "dm_id": dm_id, "step": self.number, "tries": tries})
 

@@ -12,11 +12,11 @@ from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Generic, Protocol, TypeVar
 
 from twitter_connector.errors import RateLimited, Retryable, ServiceUnavailable
 from twitter_connector.messages.text import fingerprint
 from twitter_connector.model.event import DmEchoed
-from twitter_connector.model.flavour import Messages
 from twitter_connector.model.timestamps import epoch_ms
 
 # Of the 15 lists in 15 minutes, so many may follow each other closely; the others are spread over the time.
@@ -37,6 +37,7 @@ SENDS_DOUBLED = 6
 # After "over capacity" it grows from the fourth send on, and more slowly: such a message is hardly ever delivered.
 OVER_CAPACITY_SENDS, OVER_CAPACITY_GROWTH = 3, 1.5
 
+Sent_co = TypeVar("Sent_co", covariant=True)
 # Id, fingerprint of the text, and moment (epoch ms) of a message that the account sent.
 SentDm = tuple[str, str, int]
 
@@ -53,14 +54,20 @@ def oldest_match(seen: Sequence[SentDm], digest: str, since_ms: int, taken: Mapp
     return min(fitting, key=int, default=None)
 
 
+class ListsSent(Protocol[Sent_co]):
+    """What lists an account's own messages or posts."""
+
+    def sent_since(self, since: datetime) -> Sequence[Sent_co]: ...
+
+
 @dataclass
-class _Known:
+class _Known(Generic[Sent_co]):
     """One account's last list, the time it covers, and when lists were asked for."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     at: datetime = _LONG_AGO
     since: datetime = _LONG_AGO
-    dms: Sequence[DmEchoed] = ()
+    dms: Sequence[Sent_co] = ()
     asked: deque[datetime] = field(default_factory=deque)
     refused_until: datetime = _LONG_AGO
 
@@ -74,16 +81,16 @@ class _Known:
         return max(self.refused_until, self.asked[-1] + between)
 
 
-class SentLookups:
+class SentLookups(Generic[Sent_co]):
     """The lists of all accounts this process sends for."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: defaultdict[str, _Known] = defaultdict(_Known)
+        self._known: defaultdict[str, _Known[Sent_co]] = defaultdict(_Known)
 
     def sent(
-        self, account_id: str, twitter: Messages, since: datetime, made_after: datetime, now: datetime
-    ) -> Sequence[DmEchoed]:
+        self, account_id: str, twitter: ListsSent[Sent_co], since: datetime, made_after: datetime, now: datetime
+    ) -> Sequence[Sent_co]:
         """Return the messages that the account has sent since a moment, from a list that is newer than `made_after`.
 
         Raises Retryable(cannot_look) with `until` if no new list may be asked for yet, and what `sent_since` raises.

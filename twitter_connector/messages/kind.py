@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from twitter_connector.model.capabilities import Capabilities
 from twitter_connector.model.message import CimMessage
-from twitter_connector.model.plan import MarkRead, Plan, ShowTyping, Skip
+from twitter_connector.model.plan import ActOnPost, MarkRead, Plan, PostPlan, ShowTyping, Skip
 
-Outcome = Plan | ShowTyping | MarkRead | Skip
+Outcome = Plan | PostPlan | ActOnPost | ShowTyping | MarkRead | Skip
 
 
 @dataclass(frozen=True)

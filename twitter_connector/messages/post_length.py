@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import regex
 
+from twitter_connector.model.capabilities import POST_MAX
+
 from .post_links import links_in
 from .text import graphemes
 
-# What X takes from every account, and from those with a paid subscription.
-POST_MAX, LONG_POST_MAX = 280, 25_000
 _LINK_WEIGHT = 23
 # Characters that count once. https://github.com/twitter/twitter-text/blob/master/config/v3.json
 _ONCE = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .kinds import (
     buttons,
     carousel,
+    comment,
     contact,
     delivery_report,
     file,
@@ -23,6 +24,7 @@ KINDS = (
     file.KIND,
     buttons.KIND,
     carousel.KIND,
+    comment.KIND,
     link.KIND,
     location.KIND,
     contact.KIND,
@@ -45,10 +47,7 @@ IGNORED = {
     "WRAPUP": "a note between agents; the customer never sees it",
 }
 
-# For the customer, but a Direct Message cannot carry it: CIM gets FAILED with this sentence.
-UNSUPPORTED = {
-    "COMMENT": "Public replies do not belong to this channel, which carries Direct Messages only. Answer the customer "
-    "with a text message.",
-}
+# For the customer, but no kind can carry it: CIM gets FAILED with this sentence. No type of CIM is such at present.
+UNSUPPORTED: dict[str, str] = {}
 
 BY_TYPE = {type_: kind for kind in KINDS for type_ in kind.types}

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from twitter_connector.errors import Permanent
+from twitter_connector.errors import ConnectorError, Permanent
 from twitter_connector.model.event import Activity, DmReceived
-from twitter_connector.model.message import CimMessage, Header, MediaPart
+from twitter_connector.model.message import CimMessage, Header, MediaPart, StoredFile
 from twitter_connector.model.plan import Asked, Skip
+from twitter_connector.model.post import PostDeleted, PostReceived
 
-from .kinds import button_click, image_video, link, location, text
+from .kinds import button_click, comment, image_video, link, location, text
 from .kinds.button_click import may_be_choice, named_question
-from .kinds.image_video import message_of as media_message
-from .kinds.image_video import note_of as media_note
 from .kinds.text import written
 from .kinds.typing import notice_of as typing_notice
 from .message_ids import NAMESPACE, header_of, message_id, split_name
@@ -23,6 +22,7 @@ from .text import only_link
 __all__ = [
     "NAMESPACE",
     "header_of",
+    "kind_of",
     "may_be_choice",
     "media_message",
     "media_note",
@@ -46,12 +46,35 @@ def to_cim(activity: Activity, asked: Asked | None = None) -> tuple[CimMessage |
     asked: the options this may be an answer to: those of the message that `named_question` names, or the last ones
     that were sent to this customer, if nothing came in between (see `may_be_choice`).
     """
+    if isinstance(activity, PostReceived):
+        return comment.received(activity)
+    if isinstance(activity, PostDeleted):
+        return (comment.deleted(activity),)
     if not isinstance(activity, DmReceived):
         return Skip(f"ignored_{type(activity).__name__.lower()}")
     return tuple(
         replace(made, id=message_id(activity.account_id, activity.event_id, number))
         for number, made in enumerate(_parts(activity, asked))
     )
+
+
+def media_message(part: MediaPart, stored: StoredFile) -> CimMessage:
+    """Return the CIM message of a customer's file, by its true MIME type."""
+    return comment.media_of(part, stored) if part.thread_id else image_video.message_of(part, stored)
+
+
+def media_note(part: MediaPart, error: ConnectorError) -> CimMessage:
+    """Return the note in place of a customer's file."""
+    return comment.note_of(part, error) if part.thread_id else image_video.note_of(part, error)
+
+
+def kind_of(part: CimMessage | MediaPart) -> str:
+    """Return the CIM type of what an event becomes: of its last part, since the text comes first."""
+    if isinstance(part, CimMessage):
+        return part.type
+    if part.thread_id:
+        return "COMMENT"
+    return "IMAGE" if part.media.kind == "photo" else "VIDEO"
 
 
 def _parts(dm: DmReceived, asked: Asked | None) -> Iterator[CimMessage | MediaPart]:

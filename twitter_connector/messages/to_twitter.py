@@ -10,17 +10,19 @@ from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MarkRead, Plan, SendDm, ShowTyping, Skip
 
 from . import registry
+from .kind import Outcome
+from .kinds import comment
 from .text import split_lines
 
+# Everything becomes words, except files. Their length is judged as X counts posts.
+_IN_PUBLIC = Capabilities(1_000_000, quick_replies=False, link_buttons=False, location=False)
 _UNKNOWN = (
     "X's Direct Messages cannot carry this kind of message, and this connector does not know it. Send the customer "
     "a text instead."
 )
 
 
-def to_plan(
-    message: CimMessage, *, public_base: str | None = None, can: Capabilities = EVERYTHING
-) -> Plan | ShowTyping | MarkRead | Skip:
+def to_plan(message: CimMessage, *, public_base: str | None = None, can: Capabilities = EVERYTHING) -> Outcome:
     """Return what to do for a message, or why nothing is to be done.
 
     public_base: the address under which customers reach the file engine, for links to files; None if they do not.
@@ -30,6 +32,8 @@ def to_plan(
     if message.body.get("isWhisper") is True:
         return Skip("whisper")  # from agent to agent; nothing else in the message marks it
     kind = registry.BY_TYPE.get(message.type)
+    if kind is not None and message.in_public and not comment.is_private(message):
+        return _in_public(message, kind.to_plan(message, public_base, replace(_IN_PUBLIC, media=can.media)), can)
     if kind is not None:
         return fitting(kind.to_plan(message, public_base, can), can)
     if message.type in registry.IGNORED:
@@ -37,7 +41,14 @@ def to_plan(
     raise UnsupportedKind("unsupported_kind", registry.UNSUPPORTED.get(message.type, _UNKNOWN))
 
 
-def fitting(outcome: Plan | ShowTyping | MarkRead | Skip, can: Capabilities) -> Plan | ShowTyping | MarkRead | Skip:
+def _in_public(message: CimMessage, outcome: Outcome, can: Capabilities) -> Outcome:
+    """Return the posts of a message in a conversation by comments. There are no typing indicators and read marks."""
+    if isinstance(outcome, ShowTyping | MarkRead):
+        return Skip("not_in_public")
+    return comment.in_public(outcome, message, can) if isinstance(outcome, Plan) else outcome
+
+
+def fitting(outcome: Outcome, can: Capabilities) -> Outcome:
     """Return an outcome that this X API can carry out, with texts of its length."""
     if isinstance(outcome, ShowTyping) and not can.typing:
         return Skip("typing_not_possible")

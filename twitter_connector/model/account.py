@@ -14,7 +14,9 @@ V1, V2 = "v1", "v2"
 _API_NAMES = {V1: "v1.1", V2: "v2"}
 # How events arrive: by webhook from the X Activity API or the Account Activity API, over a stream, or by polling.
 XAA, AAA, STREAM, POLL = "xaa", "aaa", "stream", "poll"
-INBOUND = "inbound"
+INBOUND, POSTS = "inbound", "posts"
+# A setting of accounts whose subscription at X allows long posts.
+LONG_POSTS = "long_posts"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ class Account:
     def inbound(self) -> str:
         """How the account's events arrive: XAA, AAA, STREAM or POLL."""
         return self.settings.get(INBOUND) or (AAA if self.flavour == V1 else XAA)
+
+    @property
+    def posts(self) -> str:
+        """Which public posts become comments: one of post.MODES."""
+        return self.settings.get(POSTS) or "off"
 
     @property
     def needs_webhook(self) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# What X takes in one post from every account, and from those with a paid subscription.
+POST_MAX, LONG_POST_MAX = 280, 25_000
+
 
 @dataclass(frozen=True)
 class Capabilities:
@@ -12,6 +15,7 @@ class Capabilities:
     text_max_chars: how long one message may be. quick_replies: tappable options below a message. link_buttons: web
     addresses on buttons below a message. location: a point on a map as an attachment. media: files as attachments, one
     for each message. typing: show the customer that the agent is typing. read_marks: mark a conversation as read.
+    post_max: how long a public post may be, as X counts. post_threads: divide a longer one into a thread of posts.
     """
 
     text_max_chars: int = 10_000
@@ -21,6 +25,8 @@ class Capabilities:
     media: bool = True
     typing: bool = True
     read_marks: bool = True
+    post_max: int = POST_MAX
+    post_threads: bool = True
 
     def names(self) -> list[str]:
         """Return what is possible as the words of the `can` list in our answers, "text" first."""

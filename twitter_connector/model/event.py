@@ -11,9 +11,8 @@ from .account import V1
 from .chat import ChatReceived
 from .timestamps import first_id_at
 
-DM = "direct_message_events"
+DM, READ = "direct_message_events", "direct_message_mark_read_events"
 TYPING = "direct_message_indicate_typing_events"
-READ = "direct_message_mark_read_events"
 
 _ID_MAX_DIGITS = 20
 
@@ -128,6 +127,16 @@ class CustomerTyping:
 
 
 @dataclass(frozen=True)
+class PostEvent:
+    """An event about a customer's public post; see model/post."""
+
+    account_id: str
+    customer_id: str
+    event_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class AccessRevoked:
     """The account's owner revoked the app's access. No further events arrive."""
 
@@ -142,7 +151,7 @@ class UnknownActivity:
     key: str
 
 
-Activity = DmReceived | DmEchoed | DmRead | CustomerTyping | ChatReceived | AccessRevoked | UnknownActivity
+Activity = DmReceived | DmEchoed | DmRead | CustomerTyping | ChatReceived | PostEvent | AccessRevoked | UnknownActivity
 
 
 @dataclass(frozen=True)
@@ -152,6 +161,7 @@ class RawEvent:
     family: the payload's key. own: the account itself did it. app_id: the app it was written with; "" if X does not
     say. text, links: of the account's own messages only. readable: False if even the ids are missing. flavour: the
     API that sent it and reads the envelope in full. order_id: the X id by which its lane is ordered, if not its own id.
+    thread_id, addressed: of a post, see model/post.
     """
 
     family: str
@@ -167,6 +177,8 @@ class RawEvent:
     envelope: Mapping[str, Any] = field(default_factory=dict, repr=False)
     flavour: str = V1
     order_id: str = ""
+    thread_id: str = ""
+    addressed: tuple[str, ...] = ()
 
 
 def is_id(value: object) -> bool:
@@ -183,6 +195,6 @@ def id_text(value: object) -> str:
 
 def order_of(raw_event: RawEvent) -> str:
     """Return sortable text that orders activities within a lane by X's ids."""
-    own_id = raw_event.id if raw_event.family == DM else ""
+    own_id = raw_event.id if raw_event.family == DM or raw_event.addressed else ""
     event_id = raw_event.order_id or own_id or first_id_at(raw_event.created_ms)
     return f"0{event_id:0>20}"

@@ -9,13 +9,16 @@ from typing import Any
 
 from .event import Media
 
+# Values of the MESSAGE_TYPE attribute: a conversation by Direct Message, or by public comments.
+DM, SM = "DM", "SM"
+
 
 @dataclass(frozen=True)
 class Header:
     """The fields of a CIM header that this connector reads or writes.
 
     account_id is CIM's serviceIdentifier, customer_id its channelCustomerIdentifier. message_type is the
-    MESSAGE_TYPE attribute: DM for Direct Messages.
+    MESSAGE_TYPE attribute: DM for Direct Messages, SM for comments.
     """
 
     account_id: str
@@ -30,6 +33,7 @@ class Header:
     provider_message_id: str | None = None
     scheduling: Mapping[str, Any] | None = field(default=None, repr=False)
     encoded: bool = False
+    message_type: str = DM
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,11 @@ class CimMessage:
     def type(self) -> str:
         """The body type in capitals; "" if the body has none."""
         return str(self.body.get("type") or "").upper()
+
+    @property
+    def in_public(self) -> bool:
+        """Whether the message belongs to a conversation by public comments. Every COMMENT does."""
+        return self.header.message_type == SM
 
 
 @dataclass(frozen=True)
@@ -60,12 +69,13 @@ class DeliveryNotification:
 class MediaPart:
     """Media of an inbound message. Becomes IMAGE or VIDEO after upload to the file engine; a text note if that fails.
 
-    id: the id that this CIM message will have.
+    id: the id that this CIM message will have. thread_id: of a comment, which it becomes a COMMENT for; "" for a DM.
     """
 
     id: str
     header: Header
     media: Media = field(repr=False)
+    thread_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,34 @@ class SendDm:
 
 
 @dataclass(frozen=True)
+class SendPost:
+    """One public post. in_reply_to: the post that it answers. media: a file, uploaded first. alt_text: of the file.
+
+    media_id: X's id of the uploaded file.
+    """
+
+    text: str = field(repr=False)
+    media: MediaRef | None = field(default=None, repr=False)
+    alt_text: str = field(default="", repr=False)
+    in_reply_to: str = ""
+    media_id: str = ""
+
+
+@dataclass(frozen=True)
+class PostPlan:
+    """Posts in their order: the first answers a comment, each further one the one before it."""
+
+    steps: tuple[SendPost, ...]
+
+
+@dataclass(frozen=True)
+class ActOnPost:
+    """Something to do with a post: like, unlike, hide or delete. delete: of one of ours; the others: a comment."""
+
+    action: str
+
+
+@dataclass(frozen=True)
 class Choice:
     """One option the customer was offered. number: its position in a numbered list, from 1."""
 

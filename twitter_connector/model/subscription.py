@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .post import MENTIONS, REPLIES, takes_in
+
 # The words of `events` in our answers.
 DIRECT_MESSAGES, TYPING_INDICATORS, READ_MARKS = "direct_messages", "typing", "read"
 
@@ -31,6 +33,11 @@ class Subscriptions:
     items: tuple[Subscription, ...] = ()
     remarks: tuple[str, ...] = ()
     own: bool = True
+
+
+def posts_of(mode: str) -> tuple[str, ...]:
+    """Return the words of `events` for the public posts that an account takes in."""
+    return tuple(kind for kind in (MENTIONS, REPLIES) if takes_in(mode, (kind,)))
 
 
 @dataclass(frozen=True)

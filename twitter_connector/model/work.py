@@ -13,6 +13,7 @@ from .event import Activity, Person
 from .message import CimMessage
 from .message_log import Arrival, LogEffect
 from .timestamps import iso
+from .usage import DM_RECEIVED, POST_READ
 
 
 class Direction(StrEnum):
@@ -27,6 +28,8 @@ class Direction(StrEnum):
         return "inbound" if self is Direction.IN else "outbound"
 
 
+# The suffix of lanes with public comments, which never wait behind Direct Messages. The thread's id may follow.
+COMMENTS = "~comments"
 # A wake-up is for a direction or for typing indicators. The value is 0.1.0's.
 TYPING_INDICATOR = "flash"
 
@@ -52,10 +55,13 @@ class Entry:
     arrival: Arrival | None = None
 
     @property
-    def billed(self) -> bool:
-        """Whether X bills its delivery: it is a customer's message that came as an event."""
-        by_event = self.direction is Direction.IN and self.order != "" and not self.looked_up
-        return by_event and "~" not in self.lane
+    def billed(self) -> str:
+        """The kind of usage that X bills for its delivery as an event; "" for none."""
+        if self.direction is not Direction.IN or self.order == "" or self.looked_up:
+            return ""
+        if COMMENTS in self.lane:
+            return POST_READ if self.id.startswith("post:") else ""
+        return "" if "~" in self.lane else DM_RECEIVED
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,25 @@ class Link:
     account_id: str
     message_id: str
     event_id: str
+
+
+@dataclass(frozen=True)
+class InThread:
+    """A post that is known here, and the first post of its thread."""
+
+    account_id: str
+    post_id: str
+    thread_id: str
+
+
+@dataclass(frozen=True)
+class LastComment:
+    """A comment of a customer. The newest one is answered if an agent's message names none."""
+
+    account_id: str
+    customer_id: str
+    post_id: str
+    created_ms: int
 
 
 @dataclass(frozen=True)
@@ -160,6 +185,8 @@ Effect = (
     | EchoSeen
     | TypingIndicator
     | Link
+    | InThread
+    | LastComment
     | QuestionClosed
     | QuoteForgotten
     | CustomerNamed

@@ -14,11 +14,11 @@ from typing import Any
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.message_log import Arrival
 from twitter_connector.model.timestamps import id_ms
-from twitter_connector.model.work import Direction, EchoSeen, Effect, Entry
+from twitter_connector.model.work import COMMENTS, Direction, EchoSeen, Effect, Entry
 
 from .journal import Journal
 from .lanes import Lanes
-from .log_lines import EVENT_PREFIX
+from .log_lines import EVENT_PREFIXES
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,8 @@ def _items(record: bytes) -> list[Entry | EchoSeen]:
 def _entry(fields: dict[str, Any]) -> Entry:
     direction = Direction(fields["direction"])
     entry = Entry(**{**fields, "direction": direction})
-    is_message = "~" not in entry.lane and (direction is Direction.OUT or entry.id.startswith(EVENT_PREFIX))
+    of_messages = "~" not in entry.lane or COMMENTS in entry.lane
+    is_message = of_messages and (direction is Direction.OUT or entry.id.startswith(EVENT_PREFIXES))
     return replace(entry, arrival=_arrival(entry)) if is_message else entry
 
 
@@ -136,5 +137,5 @@ def _arrival(entry: Entry) -> Arrival:
     """Return what the message log notes of a message from the journal: the kind comes when a worker has read it."""
     if entry.direction is Direction.OUT:
         return Arrival("ccm")
-    event_id = entry.id.removeprefix(EVENT_PREFIX)
+    event_id = entry.id.partition(":")[2]
     return Arrival("webhook", id_ms(event_id) if event_id.isdecimal() else 0)

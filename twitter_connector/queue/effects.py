@@ -16,13 +16,14 @@ from twitter_connector.broker import keys
 from twitter_connector.model.chat import ChatCounted, ChatNoticed, RoadTaken
 from twitter_connector.model.message_log import LogLine, NameSeen, NotLogged
 from twitter_connector.model.timestamps import epoch_ms
-from twitter_connector.model.usage import DM_RECEIVED
 from twitter_connector.model.work import (
     CustomerNamed,
     DeadLetter,
     EchoSeen,
     Effect,
     Entry,
+    InThread,
+    LastComment,
     Link,
     QuestionClosed,
     QuoteForgotten,
@@ -33,6 +34,7 @@ from twitter_connector.model.work import (
 from .change import Change, applied
 from .chat_change import chat_change
 from .log_arguments import arrival_arguments, log_arguments
+from .post_change import post_change
 from .timings import QueueTimings
 
 _SEEN_MS = keys.SEEN_SECONDS * 1000
@@ -48,7 +50,7 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
             case Entry():
                 lane = quote(item.lane, safe="~")
                 flat += ["entry", item.direction, account, lane, item.id, item.order, item.payload, int(item.again)]
-                flat += (DM_RECEIVED, _USAGE_MS) if item.billed else ("", 0)
+                flat += (item.billed, _USAGE_MS) if item.billed else ("", 0)
                 flat += arrival_arguments(item, timings)
             case LogLine() | NameSeen() | NotLogged():
                 flat += log_arguments(item, account, timings)
@@ -89,8 +91,9 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
                 seen = keys.SEEN.format(direction=item.kind, account=account, id=quote(item.id, safe=""))
                 stem = keys.USAGE.format(account=account, day="").removesuffix(":")
                 flat += applied(Change("count", stem, item.kind, lifetime_ms=_USAGE_MS), mark=seen, lasts_ms=_SEEN_MS)
-            case ChatNoticed() | ChatCounted() | RoadTaken():
-                flat += applied(chat_change(item))
+            case ChatNoticed() | ChatCounted() | RoadTaken() | InThread() | LastComment():
+                change = post_change(item) if isinstance(item, InThread | LastComment) else chat_change(item)
+                flat += applied(change)
             case DeadLetter():
                 flat += applied(
                     Change("hset", keys.DEAD_LETTER, item.id, dead_letter_json(item)),

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from twitter_connector.model.message_log import DELIVERED, RECEIVED, REPEATED, Arrival, LogLine
 
-# The entry of an inbound message has this before X's id.
-EVENT_PREFIX = "dm:"
+# The entry of an inbound message has one of these before X's id: of a Direct Message, and of a public post.
+EVENT_PREFIXES = ("dm:", "post:")
 # X allows 15 characters. Old accounts have more.
 _NAME_MAX_CHARS = 50
 

@@ -23,7 +23,7 @@ from twitter_connector.model.message_log import (
 from twitter_connector.model.timestamps import iso, moment
 from twitter_connector.model.work import Direction
 
-from .log_lines import EVENT_PREFIX
+from .log_lines import EVENT_PREFIXES
 
 # A script that ran twice, because its answer was lost, has written its line twice.
 _TWICE_MS = 2000
@@ -45,7 +45,8 @@ class Record:
     @property
     def own_id(self) -> str:
         """X's id of an inbound message, CIM's id of an outbound one."""
-        return self.entry_id.removeprefix(EVENT_PREFIX) if self.direction is Direction.IN else self.entry_id
+        of_x = self.direction is Direction.IN and self.entry_id.startswith(EVENT_PREFIXES)
+        return self.entry_id.partition(":")[2] if of_x else self.entry_id
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def message_of(name: str, text: str) -> LoggedMessage:
     for line in lines:
         facts.follow(line)
     x_ids, cim_ids = facts.x_ids, facts.cim_ids
-    if inbound and record.entry_id.startswith(EVENT_PREFIX):
+    if inbound and record.entry_id.startswith(EVENT_PREFIXES):
         x_ids = [record.own_id]
     elif not inbound:
         cim_ids = [record.own_id]

@@ -18,7 +18,7 @@ from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction
 
 from .hourly import counts_by_hour
-from .log_lines import EVENT_PREFIX, is_screen_name, named
+from .log_lines import EVENT_PREFIXES, is_screen_name, named
 from .log_record import message_of
 
 _BATCH = 5000
@@ -96,7 +96,8 @@ class MessageLog:
             looked_up, *events = pipe.execute()
         names = [looked_up] if looked_up else []
         for account, event_id in zip(accounts, events, strict=True):
-            names += [f"{Direction.IN}:{account}:{EVENT_PREFIX}{i}" for i in (any_id, event_id) if i]
+            known = [event for event in (any_id, event_id) if event]
+            names += [f"{Direction.IN}:{account}:{prefix}{i}" for i in known for prefix in EVENT_PREFIXES]
             names.append(f"{Direction.OUT}:{account}:{any_id}")
         return next((message for message in self._read(names) if message is not None), None)
 

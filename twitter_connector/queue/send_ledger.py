@@ -111,12 +111,27 @@ class SendLedger:
         with store_errors():
             return bool(self._client.hexists(_key(account_id, message_id), keys.LEDGER_ENCRYPTED))
 
-    def done(self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str) -> None:
-        """Record the DM id of a step, and count the message as sent. Needs no lease, because it is a fact."""
+    def target(self, account_id: str, message_id: str) -> str | None:
+        """Return the post that a message answers, if that was recorded already."""
+        with store_errors():
+            post_id: str | None = self._client.hget(_key(account_id, message_id), keys.LEDGER_TARGET)  # type: ignore[assignment]
+        return post_id
+
+    def write_target(self, lease: Lease, message_id: str, post_id: str) -> bool:
+        """Record the post that a message answers and return True; False if the lease was lost."""
+        return self._write(lease, message_id, keys.LEDGER_TARGET, post_id)
+
+    def done(
+        self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str, kind: str = DM_SENT
+    ) -> None:
+        """Record the id of a step's message, and count it as sent. Needs no lease, because it is a fact.
+
+        kind: of usage.
+        """
         key, sent, usage = _key(account_id, message_id), _sent(account_id, customer_id), _usage(account_id)
         changes = [
             Change("hset", key, str(number), json.dumps({"dm_id": dm_id}), keys.LEDGER_SECONDS * 1000),
-            Change("count", usage, DM_SENT, lifetime_ms=keys.USAGE_SECONDS * 1000),
+            Change("count", usage, kind, lifetime_ms=keys.USAGE_SECONDS * 1000),
         ]
         if dm_id.isdecimal():  # X names no place for it otherwise, so that nothing can be read or quoted by it
             place = f"{dm_id:0>20}|{message_id}"

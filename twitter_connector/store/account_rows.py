@@ -67,6 +67,14 @@ class AccountRows:
                     "to 0.1.0, unregister the account.",
                     ours=True,
                 )
+            if account.settings.keys() - {"environment"}:
+                raise Permanent(
+                    "stored_form_old",
+                    f"The form of release 0.1.0, in which accounts are stored here, has no place for the settings of "
+                    f"account {account.id}. Once every process runs the present release, run "
+                    "`twitter-connector credentials reseal --new-form`, then try again.",
+                    ours=True,
+                )
             row["environment"] = account.settings.get("environment")
             sealed = [*(secrets[name] for name in _OF_0_1_0), list(account.retired_secrets)]
         return json.dumps({**row, "sealed": self._vault.seal(json.dumps(sealed))})

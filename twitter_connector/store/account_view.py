@@ -9,7 +9,7 @@ from twitter_connector.errors import AWAITS_A_PERSON
 from twitter_connector.model.account import V1, Account
 from twitter_connector.model.capabilities import Capabilities
 from twitter_connector.model.chat import NOTICE, UNREAD
-from twitter_connector.model.oauth2 import ENDED_AT, GRANT_LASTS, NEXT_AT, REFRESHED_AT, UNTIL
+from twitter_connector.model.oauth2 import ENDED_AT, GRANT_LASTS, NEXT_AT, REFRESHED_AT, UNTIL, scopes_lacking
 from twitter_connector.model.timestamps import iso, moment
 from twitter_connector.model.work import Direction
 
@@ -74,7 +74,8 @@ def described(
 
 def attention_of(account: Account, snapshot: AccountSnapshot, loss: Loss | None, limit_reached: str) -> str:
     """Return the sentence that says what a person has to do for an account; "" for nothing. See described."""
-    return account.attention or snapshot.attention or (loss.detail if loss is not None else limit_reached)
+    of_account = account.attention or snapshot.attention or scopes_lacking(account)
+    return of_account or (loss.detail if loss is not None else limit_reached)
 
 
 def _x_chat(snapshot: AccountSnapshot) -> dict[str, Any]:

@@ -21,11 +21,13 @@ from twitter_connector.model.event import (
     id_text,
 )
 from twitter_connector.model.json_fields import mapping_of
+from twitter_connector.model.post import POST, POST_DELETED
 
-from . import dm_objects
+from . import dm_objects, post_objects, tweet_objects
 from .dm_objects import raw_event
 
 _FAMILIES = (DM, TYPING, READ)
+_POSTS = (POST, POST_DELETED)
 _NOT_EVENTS = frozenset({"for_user_id", "users", "apps", "user_has_blocked", "is_blocked_by"})
 
 
@@ -38,6 +40,10 @@ def raw_events(payload: Mapping[str, Any], path_account_id: str) -> Iterator[Raw
         if family in _FAMILIES:
             for event in value if isinstance(value, list) else [value]:
                 yield raw_event(family, event, account_id, profiles)
+        elif family in _POSTS:
+            read = tweet_objects.created if family == POST else tweet_objects.deleted
+            for event in value if isinstance(value, list) else [value]:
+                yield read(mapping_of(event), account_id)
         elif family == "user_event" and isinstance(value, Mapping):
             revoke = value.get("revoke")
             source = revoke.get("source") if isinstance(revoke, Mapping) else None
@@ -50,7 +56,7 @@ def raw_events(payload: Mapping[str, Any], path_account_id: str) -> Iterator[Raw
 
 def load(envelope: Mapping[str, Any]) -> Activity:
     """Return the one event of an envelope of `raw_events`. Raises Permanent(unreadable_event)."""
-    event = dm_objects.load(envelope)
+    event = dm_objects.load(envelope) or post_objects.load(envelope)
     if event is not None:
         return event
     if "user_event" in envelope:

@@ -25,7 +25,7 @@ SHOW_SECONDS = 3.0
 AppSend = Callable[[Account, int, int, datetime], None]
 
 
-class AccountMessages(ABC):
+class AccountCalls:
     """Raises what twitter/http.classify returns. budget: called with account id, endpoint, limit, remaining and reset
     (epoch seconds) of each answer that has them. used: called with account id, kind and ids of what X bills.
     app_send: called after each message that was sent, if X names the app's limit of 24 hours."""
@@ -48,18 +48,6 @@ class AccountMessages(ABC):
         self._account = account
         self._app_send = app_send
 
-    @abstractmethod
-    def events_since(self, since: datetime) -> Iterator[RawEvent]:
-        """Yield the account's messages of both directions since a moment, newest first."""
-
-    def sent_since(self, since: datetime) -> list[DmEchoed]:
-        """Return the account's own messages since a moment, newest first. X allows 15 calls in 15 minutes."""
-        return [
-            DmEchoed(self._account_id, e.customer_id, e.id, moment(e.created_ms), e.text, e.links, e.app_id or None)
-            for e in self.events_since(since)
-            if e.own
-        ]
-
     def _as_user(
         self, method: str, path: str, limit: str, endpoint: Endpoint, *, acts: bool = False, **kwargs: Any
     ) -> Answer:
@@ -74,6 +62,22 @@ class AccountMessages(ABC):
 
         url = f"{self._base}{path}"
         return self._http.signed(method, url, self._credentials, endpoint=endpoint, acts=acts, seen=seen, **kwargs)
+
+
+class AccountMessages(AccountCalls, ABC):
+    """The Direct Messages of one account."""
+
+    @abstractmethod
+    def events_since(self, since: datetime) -> Iterator[RawEvent]:
+        """Yield the account's messages of both directions since a moment, newest first."""
+
+    def sent_since(self, since: datetime) -> list[DmEchoed]:
+        """Return the account's own messages since a moment, newest first. X allows 15 calls in 15 minutes."""
+        return [
+            DmEchoed(self._account_id, e.customer_id, e.id, moment(e.created_ms), e.text, e.links, e.app_id or None)
+            for e in self.events_since(since)
+            if e.own
+        ]
 
     def _cut_off(self, pages: int, since: datetime) -> None:
         """Log that older messages were left unread after so many pages."""

@@ -47,7 +47,7 @@ LONGEST_WAIT = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A whole file to be sent. category: `dm_image`, `dm_gif` or `dm_video`; another one makes the message fail."""
+    """A whole file to be sent. category: `dm_image`, `dm_gif` or `dm_video`, `tweet_` for posts; another one fails."""
 
     file: BinaryIO = field(repr=False)
     size_bytes: int

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from twitter_connector.config import Settings
 from twitter_connector.errors import Permanent
-from twitter_connector.model.account import V1, V2, Account, Credentials
-from twitter_connector.model.capabilities import EVERYTHING, Capabilities
+from twitter_connector.model.account import LONG_POSTS, V1, V2, Account, Credentials
+from twitter_connector.model.capabilities import EVERYTHING, LONG_POST_MAX, POST_MAX, Capabilities
 from twitter_connector.model.chat import CHAT_FLAVOUR, ChatStore
 from twitter_connector.model.event import Activity, Person, RawEvent
 from twitter_connector.model.flavour import Events, Flavour, Messages, Registration, Uploads
@@ -22,6 +23,7 @@ from .account_messages import AppSend
 from .chat.chats import Chats
 from .chat_objects import load as load_chat
 from .http import TwitterHttp
+from .posts import AccountPosts
 from .v1.media import V1Uploads
 from .v1.messages import V1Messages
 from .v1.registration import V1Registration
@@ -60,6 +62,7 @@ class Flavours:
         self._http = http = TwitterHttp(http_client, clock, renewed)
         v1_url, v2_url = settings.twitter_api_url, settings.x_api_url
         self._http_client, self._clock, self._budget, self._used = http_client, clock, budget, used
+        self._post_threads = settings.long_posts == "thread"
         self._v1_url, self._v2_url = v1_url, v2_url
         self._by_name = {
             V1: Flavour(
@@ -98,7 +101,13 @@ class Flavours:
         return flavour
 
     def can(self, account: Account) -> Capabilities:
-        return self.of(account).can
+        """Return what the account's API carries, and how long its posts may be."""
+        post_max = LONG_POST_MAX if account.settings.get(LONG_POSTS) else POST_MAX
+        return replace(self.of(account).can, post_max=post_max, post_threads=self._post_threads)
+
+    def posts(self, account: Account) -> AccountPosts:
+        """Return the public posts of an account, which only API v2 has."""
+        return AccountPosts(self._http, self._v2_url, account, self._budget, self._used)
 
     def messages(self, account: Account) -> Messages:
         return self.of(account).messages(account)

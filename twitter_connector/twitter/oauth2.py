@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from twitter_connector.errors import CredentialsRejected, Endpoint, ServiceUnavailable
 from twitter_connector.model.account import Credentials
-from twitter_connector.model.oauth2 import TokenPair
+from twitter_connector.model.oauth2 import POST_SCOPES, TokenPair
 from twitter_connector.net.answers import NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
 
@@ -36,14 +36,14 @@ class OAuth2:
         self._base = base_url
         self._clock = clock
 
-    def link(self, client_id: str, redirect_uri: str, state: str, verifier: str) -> str:
-        """Return the address on which the account's owner authorizes the app."""
+    def link(self, client_id: str, redirect_uri: str, state: str, verifier: str, *, posts: bool = False) -> str:
+        """Return the address on which the account's owner authorizes the app. posts: also for public posts."""
         digest = hashlib.sha256(verifier.encode("ascii")).digest()
         query = {
             "response_type": "code",
             "client_id": client_id,
             "redirect_uri": redirect_uri,
-            "scope": " ".join(SCOPES),
+            "scope": " ".join((*SCOPES, *POST_SCOPES) if posts else SCOPES),
             "state": state,
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii"),
             "code_challenge_method": "S256",
@@ -90,7 +90,13 @@ class OAuth2:
         if not isinstance(access, str) or not isinstance(refresh, str) or not access or not refresh:
             raise ServiceUnavailable("twitter_odd_answer", "X's answer to a token request has no tokens.")
         seconds = fields.get("expires_in")
-        return TokenPair(access, refresh, seconds if isinstance(seconds, int) and seconds > 0 else 7200)
+        scopes = fields.get("scope")
+        return TokenPair(
+            access,
+            refresh,
+            seconds if isinstance(seconds, int) and seconds > 0 else 7200,
+            scopes=scopes if isinstance(scopes, str) else "",
+        )
 
 
 def _ended(now: datetime, status: int) -> CredentialsRejected:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from twitter_connector.errors import StoreUnavailable
 from twitter_connector.metrics import ACKNOWLEDGED, NATIVE_REPLIES, REFUSED, count_event
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import RawEvent, is_id
+from twitter_connector.model.post import OFF
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 
 from .context import services
@@ -74,7 +75,7 @@ def _received(account_id: str) -> Response:
         for raw_event in svc.twitter.raw_events(payload, account_id)
         if may_speak_for(svc, signed_for, raw_event)
     ]
-    take_in_activities(raw_events, svc.inbox, count_event, by="webhook")
+    take_in_activities(raw_events, svc.inbox, count_event, by="webhook", posts=_posts_chosen(svc, signed_for))
     for raw_event in raw_events:
         if raw_event.own and raw_event.app_id and signed_for.app_id and raw_event.app_id != signed_for.app_id:
             # The brand wrote in another client. CIM has no form for that, so the desk does not show it.
@@ -87,6 +88,16 @@ def _received(account_id: str) -> Response:
         note_proof(response, svc, signed_for, signer(signed_for, body))
     ACKNOWLEDGED.observe(time.perf_counter() - started)
     return response
+
+
+def _posts_chosen(svc: Services, signed_for: Account) -> Callable[[str], str]:
+    """Return what says which public posts an account takes in."""
+
+    def chosen(account_id: str) -> str:
+        account = signed_for if account_id == signed_for.id else _account(svc, account_id)
+        return account.posts if account is not None else OFF
+
+    return chosen
 
 
 def _account(svc: Services, account_id: str) -> Account | None:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, Permanent
 from twitter_connector.model.account import Account, Webhook
 from twitter_connector.model.flavour import CHALLENGE_FAILED, WEBHOOK_LIMIT
-from twitter_connector.model.subscription import DIRECT_MESSAGES, READ_MARKS, TYPING_INDICATORS, Subscriptions
+from twitter_connector.model.subscription import DIRECT_MESSAGES, READ_MARKS, TYPING_INDICATORS, Subscriptions, posts_of
 from twitter_connector.net.answers import Answer
 
 from ..app_token import app_token
@@ -23,11 +23,9 @@ from ..http import TwitterHttp, odd_answer
 from ..token_owner import owner_of
 
 ENVIRONMENT = "environment"
-URL_REFUSED = 214
-ALREADY_SUBSCRIBED = 355
+URL_REFUSED, ALREADY_SUBSCRIBED, NOT_FOUND = 214, 355, 34
 CONFLICT = 409
-NOT_FOUND = 34
-_SUBSCRIBED = Subscriptions(active=True, events=(DIRECT_MESSAGES, TYPING_INDICATORS, READ_MARKS))
+_EVENTS = (DIRECT_MESSAGES, TYPING_INDICATORS, READ_MARKS)
 
 
 class V1Registration:
@@ -89,6 +87,15 @@ class V1Registration:
     def delete_webhook(self, webhook_id: str) -> None:
         self._signed("DELETE", f"{self._env_path()}/webhooks/{quote(webhook_id, safe='')}.json")
 
+    @property
+    def _subscribed(self) -> Subscriptions:
+        """The one subscription, which brings all activity."""
+        return Subscriptions(active=True, events=(*_EVENTS, *posts_of(self._account.posts)))
+
+    def writes_long_posts(self) -> bool:
+        """Return False: API v1.1 does not tell it."""
+        return False
+
     def subscribe(self, webhook: Webhook | None) -> Subscriptions:
         """Subscribe the account to the environment's webhook, whichever it is."""
         try:
@@ -96,8 +103,8 @@ class V1Registration:
         except ConnectorError as error:
             if error.code != ALREADY_SUBSCRIBED and error.status != CONFLICT:
                 raise
-            return _SUBSCRIBED
-        return replace(_SUBSCRIBED, new=True)
+            return self._subscribed
+        return replace(self._subscribed, new=True)
 
     def subscriptions(self, webhook: Webhook | None) -> Subscriptions:
         try:
@@ -106,7 +113,7 @@ class V1Registration:
             if error.code == NOT_FOUND or error.status == 404:
                 return Subscriptions(active=False)
             raise
-        return _SUBSCRIBED
+        return self._subscribed
 
     def unsubscribe(self) -> None:
         """End the subscription. Does nothing where there is none."""

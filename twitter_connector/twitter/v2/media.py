@@ -30,7 +30,7 @@ from ..chunked_upload import (
 )
 
 PATH = "/2/media/upload"
-STILL_IMAGE = "dm_image"
+STILL_IMAGES = frozenset({"dm_image", "tweet_image"})
 
 
 class V2Uploads:
@@ -50,7 +50,7 @@ class V2Uploads:
         keep: Callable[[Upload], None],
     ) -> str:
         """Return the media id of a file once it may be sent; see `chunked_upload.carry_on`."""
-        if outgoing is not None and outgoing.category == STILL_IMAGE and not upload.media_id:
+        if outgoing is not None and outgoing.category in STILL_IMAGES and not upload.media_id:
             ready = self._one_request(credentials, outgoing)
             if ready is not None:
                 keep(ready)

@@ -10,38 +10,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
 from twitter_connector.errors import Endpoint, Permanent
 from twitter_connector.model.account import AAA, POLL, Account, Webhook
 from twitter_connector.model.event import id_text
-from twitter_connector.model.flavour import CHALLENGE_FAILED, WEBHOOK_LIMIT
 from twitter_connector.model.json_fields import mapping_of
+from twitter_connector.model.post import MENTIONS, REPLIES
 from twitter_connector.model.subscription import (
     DIRECT_MESSAGES,
     READ_MARKS,
     TYPING_INDICATORS,
     Subscription,
     Subscriptions,
+    posts_of,
 )
 from twitter_connector.model.usage import USER_READ
 
 from ..http import TwitterHttp, odd_answer
 from .calls import V2Calls, body_of
 from .subscriptions import OWN, REQUIRED, AccountActivitySubscription, ActivitySubscriptions
+from .webhook_refusals import REUSE, named
 
-# The name of X's reason stands before a colon in `errors[].message`, and in `words` of our error.
-_REUSE = ("DuplicateUrlFailed", "WebhookLimitExceeded")
-_REFUSALS = (
-    (_REUSE, WEBHOOK_LIMIT, "X allows this developer account no further webhook."),
-    (("CrcValidationFailed",), CHALLENGE_FAILED, "X's challenge failed."),
-    (("UrlValidationFailed",), "webhook_url_refused", "X does not accept this URL for a webhook."),
-)
-_EVENTS = {REQUIRED: DIRECT_MESSAGES, "dm.indicate_typing": TYPING_INDICATORS, "dm.read": READ_MARKS}
+_MESSAGES = {REQUIRED: DIRECT_MESSAGES, "dm.indicate_typing": TYPING_INDICATORS, "dm.read": READ_MARKS}
+_EVENTS = {**_MESSAGES, "post.mention.create": MENTIONS, "post.reply.create": REPLIES}
 _MINUTE = "%Y%m%d%H%M"
-# Reading messages by polling needs no subscription.
-_POLLED = Subscriptions(active=None, events=(DIRECT_MESSAGES,))
 
 
 class V2Registration:
@@ -60,7 +53,7 @@ class V2Registration:
         self._calls = V2Calls(http, base_url, token_url, account)
         self._account = account
         kind = AccountActivitySubscription if account.inbound == AAA else ActivitySubscriptions
-        self._subscriptions = kind(self._calls, account.id)
+        self._subscriptions = kind(self._calls, account.id, account.posts)
 
     @property
     def webhook_scope(self) -> Hashable:
@@ -74,6 +67,14 @@ class V2Registration:
         """Return (id, user name, name) of the token's owner. Values X does not return are ""."""
         data = mapping_of(body_of(self._calls.as_user("GET", "/2/users/me", Endpoint.CREDENTIALS)).get("data"))
         return id_text(data.get("id")), str(data.get("username") or ""), str(data.get("name") or "")
+
+    def writes_long_posts(self) -> bool:
+        """Return whether the account has a paid subscription, to which X allows long posts."""
+        query = {"user.fields": "subscription_type,verified_type"}
+        answer = self._calls.as_user("GET", "/2/users/me", Endpoint.CREDENTIALS, params=query)
+        data = mapping_of(body_of(answer).get("data"))
+        paid = str(data.get("subscription_type") or "None").lower() != "none"
+        return paid or data.get("verified_type") in ("blue", "business", "government")
 
     def user_id(self, username: str) -> str | None:
         """Return the id of a user name, or None if there is no such user."""
@@ -102,12 +103,12 @@ class V2Registration:
         try:
             answer = self._calls.as_app("POST", "/2/webhooks", json={"url": url})
         except Permanent as error:
-            if not error.words.startswith(_REUSE):
-                raise _named(error) from error
+            if not error.words.startswith(REUSE):
+                raise named(error) from error
             # X says so also for a URL that is registered already.
             listed = next((w for w in self.webhooks() if w.url == url), None)
             if listed is None:
-                raise _named(error) from error
+                raise named(error) from error
             return listed
         body = body_of(answer)
         created = (
@@ -122,7 +123,7 @@ class V2Registration:
         try:
             self._calls.as_app("PUT", f"/2/webhooks/{quote(webhook_id, safe='')}")
         except Permanent as error:
-            raise _named(error) from error
+            raise named(error) from error
 
     def delete_webhook(self, webhook_id: str) -> None:
         self._calls.as_app("DELETE", f"/2/webhooks/{quote(webhook_id, safe='')}")
@@ -151,18 +152,18 @@ class V2Registration:
     def subscribe(self, webhook: Webhook | None) -> Subscriptions:
         """Subscribe the account's events to a webhook, or to the stream only for None."""
         if self._account.inbound == POLL:
-            return _POLLED
+            return self._polled()
         new = self._subscriptions.subscribe(webhook.id if webhook else "")
         return Subscriptions(active=True, new=new, remarks=tuple(self._subscriptions.remarks))
 
     def subscriptions(self, webhook: Webhook | None) -> Subscriptions:
         """Return what X delivers to the webhook, or to the stream for None."""
         if self._account.inbound == POLL:
-            return _POLLED
+            return self._polled()
         webhook_id = webhook.id if webhook else ""
         if self._account.inbound == AAA:
             active = bool(webhook_id) and self._subscriptions.subscribed(webhook_id)
-            return Subscriptions(active=active, events=tuple(_EVENTS.values()) if active else ())
+            return Subscriptions(active=active, events=(*_MESSAGES.values(), *self._chosen) if active else ())
         listed = [s for s in self._subscriptions.listed() if webhook_id in ("", s.webhook_id)]
         return Subscriptions(
             active=any(s.event == REQUIRED for s in listed),
@@ -170,6 +171,14 @@ class V2Registration:
             items=tuple(Subscription(s.event, s.id) for s in listed),
             own=any(s.event == OWN for s in listed),
         )
+
+    def _polled(self) -> Subscriptions:
+        """Return what is read by polling, which needs no subscription."""
+        return Subscriptions(active=None, events=(DIRECT_MESSAGES, *self._chosen))
+
+    @property
+    def _chosen(self) -> tuple[str, ...]:
+        return posts_of(self._account.posts)
 
     def unsubscribe(self) -> None:
         """Delete the account's subscriptions that are ours. Does nothing if there are none."""
@@ -181,15 +190,6 @@ class V2Registration:
     def application_id(self) -> str:
         """Return "": API v2 does not tell the app's id, and its events name no app."""
         return ""
-
-
-def _named(error: Permanent) -> Permanent:
-    """Return the refusal with the reason that the steps of a registration tell apart."""
-    facts: dict[str, Any] = {"endpoint": error.endpoint, "status": error.status, "words": error.words}
-    for prefixes, reason, sentence in _REFUSALS:
-        if error.words.startswith(prefixes):
-            return Permanent(reason, sentence, **facts)
-    return error
 
 
 def _webhook(row: object) -> Webhook | None:

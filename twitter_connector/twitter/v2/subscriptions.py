@@ -15,6 +15,7 @@ from urllib.parse import quote
 from twitter_connector.errors import ConnectorError, Endpoint, Permanent
 from twitter_connector.model.event import id_text
 from twitter_connector.model.json_fields import mapping_of
+from twitter_connector.model.post import ALL, MENTIONS, OFF, REPLIES
 
 from .calls import V2Calls, body_of
 
@@ -25,6 +26,13 @@ REQUIRED = "dm.received"
 OWN = "dm.sent"
 # Each of these may be missing: the account works without.
 WANTED = (OWN, "dm.read", "dm.indicate_typing", "chat.received", "oauth.revoke")
+# Public posts, by the account's choice. Their deletions come for each choice.
+POSTS: Mapping[str, tuple[str, ...]] = {
+    OFF: (),
+    MENTIONS: ("post.mention.create", "post.delete"),
+    REPLIES: ("post.reply.create", "post.delete"),
+    ALL: ("post.mention.create", "post.reply.create", "post.delete"),
+}
 # X accepts no user for this event.
 _WITHOUT_USER = "oauth.revoke"
 PAGES_MAX = 20
@@ -44,9 +52,11 @@ class Subscription:
 class ActivitySubscriptions:
     """One account's subscriptions of the X Activity API. remarks: a sentence for each optional one that X refused."""
 
-    def __init__(self, calls: V2Calls, account_id: str) -> None:
+    def __init__(self, calls: V2Calls, account_id: str, posts: str = OFF) -> None:
+        """posts: which public posts the account takes in, see model/post."""
         self._calls = calls
         self._account_id = account_id
+        self._posts = POSTS[posts]
         self.remarks: list[str] = []
 
     def subscribe(self, webhook_id: str) -> bool:
@@ -57,14 +67,14 @@ class ActivitySubscriptions:
         self.remarks = []
         known = {s.event: s for s in self._all()}
         changed = False
-        for event in (REQUIRED, *WANTED):
+        for event in (REQUIRED, *WANTED, *self._posts):
             try:
                 changed |= self._subscribe(event, known.get(event), webhook_id)
             except Permanent as error:
                 if event == REQUIRED:
                     raise
                 self.remarks.append(f"X refused the optional subscription {event}: {error.words or error.detail}")
-        return changed
+        return self._without_posts(known) or changed
 
     def subscribed(self, webhook_id: str) -> bool:
         """Return True if X delivers the account's messages to this webhook, or to the stream for ""."""
@@ -79,6 +89,14 @@ class ActivitySubscriptions:
         # A subscription without a user serves the other accounts of the app too.
         for subscription in (s for s in self.listed() if s.user_id):
             _delete(self._calls, f"{ACTIVITY}/{quote(subscription.id, safe='')}")
+
+    def _without_posts(self, known: Mapping[str, Subscription]) -> bool:
+        """Delete our subscriptions of posts that the account does not take in. Return True if there were any."""
+        ours = [known[event] for event in POSTS[ALL] if event in known and known[event].tag == TAG]
+        unwanted = [s for s in ours if s.event not in self._posts and s.user_id]
+        for subscription in unwanted:
+            _delete(self._calls, f"{ACTIVITY}/{quote(subscription.id, safe='')}")
+        return bool(unwanted)
 
     def _subscribe(self, event: str, known: Subscription | None, webhook_id: str) -> bool:
         if known is not None:
@@ -134,7 +152,8 @@ class AccountActivitySubscription:
 
     remarks: tuple[str, ...] = ()
 
-    def __init__(self, calls: V2Calls, account_id: str) -> None:
+    def __init__(self, calls: V2Calls, account_id: str, posts: str = OFF) -> None:
+        """posts: of no effect, since all activity comes; see delivery/intake."""
         self._calls = calls
         self._account_id = account_id
 

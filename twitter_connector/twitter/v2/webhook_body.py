@@ -14,14 +14,20 @@ from typing import Any
 from twitter_connector.model.chat import CHAT
 from twitter_connector.model.event import DM, READ, TYPING, RawEvent, id_text
 from twitter_connector.model.json_fields import mapping_of
+from twitter_connector.model.post import MENTIONS, REPLIES
 
 from .. import account_activity
 from ..chat_objects import chat_event
 from ..dm_objects import raw_event
+from ..post_objects import deletion_event
+from ..v2_posts import post_of
 
 # X names its arrays differently in its documents than in its bodies, and has published no body of the last two.
 _FAMILIES = (DM, TYPING, READ)
 REVOKE = "oauth.revoke"
+# Events of posts, and how these address the account.
+_POSTS: Mapping[object, tuple[str, ...]] = {"post.mention.create": (MENTIONS,), "post.reply.create": (REPLIES,)}
+POST_DELETION = "post.delete"
 # An array's entry that lacks what its kind needs. It is counted, and its neighbours are handled.
 INCOMPLETE = "incomplete"
 
@@ -43,6 +49,13 @@ def raw_events(payload: Mapping[str, Any], path_account_id: str) -> Iterator[Raw
         return
     if event_type == CHAT:
         yield chat_event(body, account_id, path_account_id)
+        return
+    if event_type in _POSTS:
+        yield post_of(body, mapping_of(data.get("includes")), account_id or path_account_id, _POSTS[event_type])
+        return
+    if event_type == POST_DELETION:
+        author_id = id_text(body.get("author_id"))
+        yield deletion_event(account_id or path_account_id, id_text(body.get("id")), author_id, None)
         return
     families = [family for family in _FAMILIES if family in body]
     if not families:

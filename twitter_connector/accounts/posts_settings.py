@@ -1,0 +1,50 @@
+"""The settings of an account about public posts: which it takes in, and what its agents may do in public."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from twitter_connector.errors import ConnectorError
+from twitter_connector.model.account import LONG_POSTS, Account
+from twitter_connector.model.flavour import Registration as RegistrationAtX
+from twitter_connector.model.post import OFF
+from twitter_connector.model.timestamps import epoch_ms, first_id_at
+
+from .backfill import NEXT_MENTIONS
+from .mention_polling import MARK
+from .ports import AccountsPort
+
+log = logging.getLogger(__name__)
+
+
+def with_choices(account: Account, choices: Mapping[str, str]) -> Account:
+    """Return the account with some choices. What is usual is not stored: posts off, and everything else allowed."""
+    settings = {**account.settings, **choices}
+    return replace(
+        account,
+        settings={
+            name: value for name, value in settings.items() if name not in choices or value not in (OFF, "true", "")
+        },
+    )
+
+
+def from_now_on(accounts: AccountsPort, former: Account | None, account: Account, now: datetime) -> None:
+    """Note where reading the mentions of an account begins, if it takes posts in from now on."""
+    if former is not None and former.posts == OFF and account.posts != OFF:
+        accounts.note(account.id, **{MARK: int(first_id_at(epoch_ms(now))), NEXT_MENTIONS: 0})
+
+
+def with_long_posts(account: Account, registration: Callable[[Account], RegistrationAtX]) -> Account:
+    """Return an account that takes in posts with what X says of the length of its own."""
+    if account.posts == OFF:
+        return account
+    try:
+        long = registration(account).writes_long_posts()
+    except ConnectorError as error:
+        # 280 characters are right for every account.
+        log.warning("length_of_posts_unknown", extra={"account": account.id, "reason": error.reason})
+        return account
+    return with_choices(account, {LONG_POSTS: "yes" if long else ""})
