@@ -28,7 +28,10 @@ def created(tweet: Mapping[str, Any], account_id: str) -> RawEvent:
     entities, extended = mapping_of(whole.get("entities")), mapping_of(whole.get("extended_entities"))
     media = [media_of(each) for each in mappings_in(extended, "media") or mappings_in(entities, "media")]
     mentioned = {_id(each) for each in mappings_in(entities, "user_mentions")}
-    answered = id_text(tweet.get("in_reply_to_user_id_str")) or id_text(tweet.get("in_reply_to_user_id"))
+    parent = id_text(tweet.get("in_reply_to_status_id_str")) or id_text(tweet.get("in_reply_to_status_id"))
+    # X names a user also for a post that only begins with a mention.
+    user_id = id_text(tweet.get("in_reply_to_user_id_str")) or id_text(tweet.get("in_reply_to_user_id"))
+    answered = user_id if parent else ""
     history = mapping_of(tweet.get("edit_history")).get("edit_tweet_ids")
     return post_event(
         account_id,
@@ -42,7 +45,7 @@ def created(tweet: Mapping[str, Any], account_id: str) -> RawEvent:
             for url in mappings_in(entities, "urls")
         ],
         media=media,
-        parent_id=id_text(tweet.get("in_reply_to_status_id_str")) or id_text(tweet.get("in_reply_to_status_id")),
+        parent_id=parent,
         first_version=id_text(history[0]) if isinstance(history, list) and history else "",
     )
 

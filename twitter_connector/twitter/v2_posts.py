@@ -37,7 +37,8 @@ def post_of(
     users = {id_text(user.get("id")): user for user in mappings_in(includes, "users")}
     author = users.get(author_id, {})
     mentioned = {id_text(each.get("id")) for each in mappings_in(mapping_of(whole.get("entities")), "mentions")}
-    answered = id_text(post.get("in_reply_to_user_id"))
+    # X names a user also for a post that only begins with a mention.
+    answered = id_text(post.get("in_reply_to_user_id")) if "replied_to" in references else ""
     found = [MENTIONS] * (account_id in mentioned) + [REPLIES] * (account_id == answered)
     links, media_link = _links(whole)
     history = post.get("edit_history_post_ids") or post.get("edit_history_tweet_ids")
