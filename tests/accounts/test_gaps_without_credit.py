@@ -22,7 +22,7 @@ def test_a_reply_that_waits_for_money_opens_a_gap(services: Services, inbound: s
     reseal(services.redis, services.vault, new_form=True)  # 0.1.0's form has no place for API v2
     registered = services.clock() - timedelta(hours=1)
     services.accounts.save(replace(ACCOUNT, flavour=V2, settings={INBOUND: inbound}, registered_at=registered))
-    policy = build_worker(services, "w").consumers[Direction.OUT].policy
+    policy = build_worker(services, "w").listeners[Direction.OUT].consumer.policy
     policy.note_wait(ACCOUNT.id, services.clock() + timedelta(hours=1))
     policy.note_wait("unknown", services.clock() + timedelta(hours=1))
     status = services.accounts.account_status(ACCOUNT.id)

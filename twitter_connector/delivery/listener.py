@@ -37,7 +37,7 @@ class Listener:
     def __init__(
         self, consumer: Consumer, lanes: LanesPort, concurrency: Concurrency, stopping: Callable[[], bool]
     ) -> None:
-        self._consumer = consumer
+        self.consumer = consumer
         self._lanes = lanes
         self._concurrency = concurrency
         self._stopping = stopping
@@ -90,7 +90,7 @@ class Listener:
     def _work(self, lease: Lease, end: float) -> None:
         with self._concurrency.consume(self._direction):
             try:
-                self._consumer.work(lease, end)
+                self.consumer.work(lease, end)
             except StoreUnavailable as error:
                 log.warning("consumer_stopped", extra={"direction": self._direction.word, "reason": error.reason})
             except Exception as error:
