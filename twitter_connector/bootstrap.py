@@ -462,7 +462,9 @@ def _inbound_route(services: Services, skipped: Callable[[str], None], renewal: 
         skipped=skipped,
         lease_is_valid=renewal.is_valid,
         names=CustomerNames(NamesStore(services.redis), services.twitter.person, may_look_up(services), services.clock),
-        chat=ChatInbound(ChatNotices(services.redis), services.chats.reader(), services.accounts.current),
+        chat=ChatInbound(
+            ChatNotices(services.redis), services.chats.reader(), services.accounts.current, Roads(services.redis)
+        ),
         posts=PostsInbound(Comments(services.redis), services.conversations),
     )
 

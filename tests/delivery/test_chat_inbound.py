@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, FakeDeliveries, account
+from twitter_connector.broker import keys
 from twitter_connector.delivery.chat_inbound import ChatInbound
 from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.messages.kinds.encrypted import WAITING
@@ -27,6 +28,7 @@ from twitter_connector.model.chat import (
     X_CHAT,
     ChatOpened,
     ChatReceived,
+    RoadTaken,
 )
 from twitter_connector.model.event import Media
 from twitter_connector.model.timestamps import first_id_at
@@ -45,9 +47,6 @@ class FakeReader:
         self.opened: list[ChatOpened] = []
         self.keys = False
 
-    def has_keys(self, account_id: str) -> bool:
-        return self.keys
-
     def read(self, chat: ChatReceived, account: Account) -> ChatOpened | None:
         return self.opened.pop(0) if self.keys else None
 
@@ -59,7 +58,7 @@ def reader() -> FakeReader:
 
 @pytest.fixture
 def relay(fakes: FakeDeliveries, reader: FakeReader) -> FakeDeliveries:
-    fakes.inbound.chat = ChatInbound(ChatNotices(fakes.lanes.client), reader, on_v2)
+    fakes.inbound.chat = ChatInbound(ChatNotices(fakes.lanes.client), reader, on_v2, Roads(fakes.lanes.client))
     return fakes
 
 
@@ -212,6 +211,7 @@ def test_several_files_are_messages_in_their_order(relay: FakeDeliveries, reader
 
 def test_replies_take_the_way_of_the_latest_message_by_xs_moments(relay: FakeDeliveries, reader: FakeReader) -> None:
     roads, reader.keys = Roads(relay.lanes.client), True
+    relay.lanes.client.hset(keys.CHAT_KEYS, ACME, "sealed")
     assert roads.latest(ACME, ADA) == DIRECT
     reader.opened += [ChatOpened(TEXT, "1"), ChatOpened(TEXT, "4")]
     receive(relay, "e1")
@@ -224,6 +224,18 @@ def test_replies_take_the_way_of_the_latest_message_by_xs_moments(relay: FakeDel
     receive(relay, "e2", created_at_msec=str(late), sequence_id=first_id_at(late))
     relay.serve(IN)
     assert roads.latest(ACME, ADA) == DIRECT, "it was written before the ordinary message"
+
+
+def test_without_keys_an_ordinary_message_after_an_encrypted_one_is_noted(relay: FakeDeliveries) -> None:
+    roads = Roads(relay.lanes.client)
+    relay.customer_writes("", "nobody has keys")
+    relay.later(10, IN)
+    assert relay.lanes.client.exists(keys.ROAD.format(account=ACME, customer=ADA)) == 0
+    relay.lanes.accept([RoadTaken(ACME, ADA, X_CHAT, relay.clock.ms)])
+    relay.clock.advance(1)
+    relay.customer_writes("", "by the ordinary way again")
+    relay.later(10, IN)
+    assert roads.latest(ACME, ADA) == DIRECT
 
 
 def test_a_place_in_the_conversation_is_noted_for_read_marks(relay: FakeDeliveries, reader: FakeReader) -> None:

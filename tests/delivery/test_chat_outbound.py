@@ -94,6 +94,23 @@ def test_a_reply_takes_the_way_of_the_customers_latest_message(relay: FakeDelive
     assert {(m, status) for m, status, _ in relay.reports()} == {(f"m{n}", "DELIVERED") for n in (1, 2, 3, 4)}
 
 
+def test_without_the_keys_a_reply_to_an_encrypted_message_fails_and_never_goes_out_in_clear(
+    relay: FakeDeliveries, chat: FakeChat
+) -> None:
+    wrote(relay, X_CHAT)
+    relay.send("m1", "about what you wrote encrypted")
+    chat.ready = False
+    relay.serve()
+    assert (chat.made, relay.twitter.sent) == ([], [])
+    ((_, status, _),) = relay.reports()
+    assert status == "FAILED"
+    assert relay.dead_lettered()[0].reason == "chat_unavailable"
+    wrote(relay, DIRECT)
+    relay.send("m2", "ordinary")
+    relay.serve()
+    assert [one.step.text for one in relay.twitter.sent] == ["ordinary"]
+
+
 def test_a_lost_answer_posts_the_same_ciphertext_again(relay: FakeDeliveries, chat: FakeChat) -> None:
     wrote(relay, X_CHAT)
     chat.lost += [failing(OutcomeUnknown), failing(OutcomeUnknown)]
@@ -136,14 +153,6 @@ def test_a_refused_message_fails_and_its_text_stays_out_of_the_reason(relay: Fak
     (letter,) = relay.dead_lettered()
     assert letter.reason == "recipient_closed"
     assert "planted" not in letter.detail
-
-
-def test_without_keys_replies_take_the_ordinary_way(relay: FakeDeliveries, chat: FakeChat) -> None:
-    wrote(relay, X_CHAT)
-    chat.ready = False
-    relay.send("m1", "hello")
-    relay.serve()
-    assert [one.step.text for one in relay.twitter.sent] == ["hello"]
 
 
 def test_typing_and_read_marks_go_out_where_x_chat_has_them(relay: FakeDeliveries, chat: FakeChat) -> None:

@@ -25,7 +25,7 @@ from twitter_connector.model.plan import Skip
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Effect, Link
 
-from .ports import ChatNoticesPort, ChatReaderPort
+from .ports import ChatNoticesPort, ChatReaderPort, RoadsPort
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class ChatInbound:
     notices: ChatNoticesPort
     reader: ChatReaderPort
     account: Callable[[str], Account | None]
+    roads: RoadsPort
 
     def opened(self, chat: ChatReceived) -> tuple[DmReceived | Skip, Sequence[Effect]]:
         """Return the message for the agent, and the effects of settling it.
@@ -49,9 +50,9 @@ class ChatInbound:
         return self._unread(chat) if opened is None else self._read(chat, opened)
 
     def way_of(self, dm: DmReceived) -> Sequence[Effect]:
-        """Return the effect of an ordinary message of an account with keys: replies take the ordinary way again."""
+        """Return the effect of an ordinary message: replies take the ordinary way again."""
         account = self.account(dm.account_id)
-        if account is None or account.flavour != V2 or not self.reader.has_keys(account.id):
+        if account is None or account.flavour != V2 or not self.roads.matters(account.id, dm.customer_id):
             return ()
         return (RoadTaken(dm.account_id, dm.customer_id, DIRECT, epoch_ms(dm.created_at)),)
 

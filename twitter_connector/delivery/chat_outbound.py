@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from twitter_connector.errors import ConnectorError, LeaseLost, OutcomeUnknown, Retryable
+from twitter_connector.errors import ConnectorError, LeaseLost, OutcomeUnknown, Permanent, Retryable
 from twitter_connector.messages.kinds.reply_quote import quoted_id
 from twitter_connector.model.account import V2, Account
 from twitter_connector.model.capabilities import Capabilities
@@ -38,13 +38,20 @@ class ChatOutbound:
     can: Capabilities = CHAT_CAN
 
     def takes(self, account: Account, message: CimMessage) -> bool:
-        """Return whether a message goes encrypted: its customer wrote encrypted last. The same at every try."""
+        """Return whether a message goes encrypted: its customer wrote encrypted last. The same at every try.
+
+        Raises Permanent(chat_unavailable): what answers an encrypted message never goes out in clear.
+        """
         if account.flavour != V2:
             return False
         if self.ledger.goes_encrypted(account.id, message.id):
             return True
-        latest = self.ready(account) and self.roads.latest(account.id, message.header.customer_id)
-        return latest == X_CHAT and not self.ledger.steps(account.id, message.id)
+        latest = self.roads.latest(account.id, message.header.customer_id)
+        if latest != X_CHAT or self.ledger.steps(account.id, message.id):
+            return False
+        if not self.ready(account):
+            raise _no_keys(account)
+        return True
 
     def begin(self, lease: Lease, message: CimMessage) -> None:
         """Note that a message goes encrypted, before anything of it is sent. Raises LeaseLost."""
@@ -65,6 +72,15 @@ class ChatOutbound:
     def place_of(self, account_id: str, event_id: str) -> str | None:
         """Return X's sequence id of an encrypted message of a customer; None for an ordinary one."""
         return self.conversations.event_of(account_id, event_id)
+
+
+def _no_keys(account: Account) -> Permanent:
+    return Permanent(
+        "chat_unavailable",
+        f"The customer's last message was encrypted, and account {account.id} cannot write encrypted messages here any "
+        f"more. Answer in the X app, or run `twitter-connector xchat status {account.id}` and replay this message.",
+        ours=True,
+    )
 
 
 @dataclass

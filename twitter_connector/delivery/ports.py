@@ -148,6 +148,7 @@ class ChatNoticesPort(Protocol):
 class RoadsPort(Protocol):
     """See store/roads.py."""
 
+    def matters(self, account_id: str, customer_id: str) -> bool: ...
     def latest(self, account_id: str, customer_id: str) -> str: ...
 
 
@@ -168,8 +169,6 @@ class CommentsPort(Protocol):
 
 
 class ChatReaderPort(Protocol):
-    def has_keys(self, account_id: str) -> bool: ...
-
     def read(self, chat: ChatReceived, account: Account) -> ChatOpened | None:
         """Return what an encrypted message says; None if the account has no keys here. See twitter/chat/reader.py."""
 

@@ -25,10 +25,6 @@ class ChatReader:
         self._store = store
         self._calls = calls
 
-    def has_keys(self, account_id: str) -> bool:
-        """Return whether the account has keys here."""
-        return self._store.has_keys(account_id)
-
     def read(self, chat: ChatReceived, account: Account) -> ChatOpened | None:
         """Return what an encrypted message says; None if the account has no keys here, or the library is missing.
 
