@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
 import subprocess
 import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -189,6 +192,19 @@ def people(setup: Setup, count: int) -> list[str]:
     return [customer["id"] for customer in setup.sandbox.post("customers", count=count)["customers"]]
 
 
+def worker_pids(installation: Installation) -> list[int]:
+    """Return the worker processes of a running installation."""
+    assert installation.process is not None
+    pid = installation.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children if b"\0worker\0" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def signal_all(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        os.kill(pid, number)
+
+
 def test_old_and_new_workers_deliver_side_by_side(
     left: Setup, snapshot: Snapshot, expected: Json, release_0_1_0: Release
 ) -> None:
@@ -199,7 +215,14 @@ def test_old_and_new_workers_deliver_side_by_side(
     for installation in (new, old):
         installation.wait_ready()
     traffic = Traffic(left, ACCOUNT, people(left, 8), [new, old], messages=6)
-    traffic.run()
+    # A worker of the present release that is awake is quicker than any task, and would leave the old one nothing.
+    workers = worker_pids(new)
+    signal_all(workers, signal.SIGSTOP)
+    try:
+        traffic.run()
+        eventually(lambda: old.output().count(" dm_sent ") > 10, 60, what="the old worker's part")
+    finally:
+        signal_all(workers, signal.SIGCONT)
     # Accounts that one of them registers are good for the other.
     body = left.sandbox.post("accounts", screen_name="rolling")
     account_id = body["WEBHOOK-URL"].rpartition("/")[2]
