@@ -110,7 +110,7 @@ FROM_OUTSIDE: dict[str, set[str]] = {
     "media.gif": set(),
     "media.measure": set(),
     "media.mp4": set(),
-    "twitter": {"requests", "oauthlib", "marshmallow"},
+    "twitter": {"requests", "requests_oauthlib", "oauthlib", "marshmallow"},
     "cim": {"requests", "marshmallow"},
     "media": set(),
     # hiredis: packs the commands of the scripts.

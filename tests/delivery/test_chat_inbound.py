@@ -199,7 +199,7 @@ def test_other_kinds_are_counted_and_become_no_message(relay: FakeDeliveries, re
 
 
 def test_several_files_are_messages_in_their_order(relay: FakeDeliveries, reader: FakeReader) -> None:
-    files = tuple(Media(str(n), "photo", f"xchat://1/2/3/{n}") for n in range(2))
+    files = tuple(Media(str(n), "photo", f"x-chat://1/2/3/{n}") for n in range(2))
     opened_texts(relay, reader, ChatOpened(TEXT, "look", media=files))
     ids = [message_id(ACME, "e0", part) for part in range(3)]
     assert [(m["id"], m["body"]["type"]) for m in relay.cim.received] == [

@@ -25,7 +25,7 @@ from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.retry_after import retry_after
 
 from .http import reset_time
-from .oauth1 import Signature, user_auth
+from .oauth1 import oauth1, user_auth
 
 # For the whole file. 25 MB in that time is a line of 2 Mbit/s.
 SECONDS = 120.0
@@ -107,11 +107,11 @@ class Downloads:
                 if incoming.status == 200 or not credentials.access_token:
                     return incoming
                 stack.close()
-            incoming = answer(url, Signature(credentials) if signed else None)
+            incoming = answer(url, oauth1(credentials) if signed else None)
             if not signed and incoming.status in (401, 403):
                 # Whether films need a signature is not documented; where they do, one will be taken.
                 stack.close()
-                incoming = answer(url, Signature(credentials))
+                incoming = answer(url, oauth1(credentials))
         except (NotSent, NoAnswer) as error:
             raise ServiceUnavailable(
                 "twitter_media_unreachable", f"X's media host failed: {error}.", **_WHERE

@@ -11,7 +11,7 @@ from twitter_connector.net.answers import Incoming
 
 from .media_download import Downloads, best_variant
 
-ENCRYPTED = "xchat:"
+ENCRYPTED = "x-chat:"
 
 
 class Opens(Protocol):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import MutableMapping
 from urllib.parse import urlsplit
 
 import requests
 from oauthlib.common import generate_nonce, generate_timestamp
+from oauthlib.oauth1 import Client
 from oauthlib.oauth1.rfc5849 import signature as rfc5849
 from oauthlib.oauth1.rfc5849.utils import escape
 from requests.auth import AuthBase
+from requests_oauthlib import OAuth1
 
 from twitter_connector.model.account import Credentials
-
-_FORM = "application/x-www-form-urlencoded"
 
 
 class UserBearer(AuthBase):
@@ -27,41 +27,51 @@ class UserBearer(AuthBase):
         return request
 
 
-class _Secrets(NamedTuple):
-    client_secret: str
-    resource_owner_secret: str
+class _Client(Client):  # type: ignore[misc]
+    """Signs as oauthlib's own client does, which reads and writes each request several times and so costs four times as
+    much (docs/decisions/0021).
 
-
-class Signature(AuthBase):
-    """The Authorization header of OAuth 1.0a: HMAC-SHA1 over the URL, the query and a form, if there is one.
-
-    JSON and multipart bodies are not signed. oauthlib's own client reads and writes each request several times, which
-    costs four times as much (docs/decisions/0021).
     https://docs.x.com/fundamentals/authentication/oauth-1-0a/creating-a-signature
     """
 
-    def __init__(self, credentials: Credentials) -> None:
-        self._secrets = _Secrets(credentials.api_key_secret, credentials.access_token_secret)
-        self._same = [
-            ("oauth_consumer_key", credentials.api_key),
-            ("oauth_token", credentials.access_token),
+    def sign(
+        self,
+        uri: str,
+        http_method: str = "GET",
+        body: str | bytes | None = None,
+        headers: MutableMapping[str, str] | None = None,
+        realm: str | None = None,
+    ) -> tuple[str, MutableMapping[str, str], str | bytes | None]:
+        """Return the request as it is, with an Authorization header: HMAC-SHA1 over the URL, its query and the form."""
+        ours = [
+            ("oauth_consumer_key", self.client_key),
+            ("oauth_token", self.resource_owner_key),
             ("oauth_signature_method", "HMAC-SHA1"),
             ("oauth_version", "1.0"),
+            ("oauth_nonce", generate_nonce()),
+            ("oauth_timestamp", generate_timestamp()),
         ]
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        assert request.url is not None
-        assert request.method is not None
-        form = request.body if request.headers.get("Content-Type", "") == _FORM else ""
-        form = form.decode() if isinstance(form, bytes) else form
-        ours = [*self._same, ("oauth_nonce", generate_nonce()), ("oauth_timestamp", generate_timestamp())]
-        signed = [*ours, *rfc5849.collect_parameters(urlsplit(request.url).query, form or [])]
+        form = body.decode() if isinstance(body, bytes) else body
+        signed = [*ours, *rfc5849.collect_parameters(urlsplit(uri).query, form or [])]
         text = rfc5849.signature_base_string(
-            request.method, rfc5849.base_string_uri(request.url), rfc5849.normalize_parameters(signed)
+            http_method, rfc5849.base_string_uri(uri), rfc5849.normalize_parameters(signed)
         )
-        ours.append(("oauth_signature", rfc5849.sign_hmac_sha1_with_client(text, self._secrets)))
-        request.headers["Authorization"] = "OAuth " + ", ".join(f'{name}="{escape(value)}"' for name, value in ours)
-        return request
+        ours.append(("oauth_signature", rfc5849.sign_hmac_sha1_with_client(text, self)))
+        headers = {} if headers is None else headers
+        headers["Authorization"] = "OAuth " + ", ".join(f'{name}="{escape(value)}"' for name, value in ours)
+        return uri, headers, body
+
+
+def oauth1(credentials: Credentials) -> AuthBase:
+    """Return what `requests` takes as `auth` to sign with an account's OAuth 1.0a credentials."""
+    auth: AuthBase = OAuth1(
+        credentials.api_key,
+        credentials.api_key_secret,
+        credentials.access_token,
+        credentials.access_token_secret,
+        client_class=_Client,
+    )
+    return auth
 
 
 def user_auth(credentials: Credentials, *, oauth2: bool = False) -> AuthBase:
@@ -69,4 +79,4 @@ def user_auth(credentials: Credentials, *, oauth2: bool = False) -> AuthBase:
     OAuth 2.0. oauth2: prefer OAuth 2.0."""
     if credentials.oauth2_access_token and (oauth2 or not credentials.access_token):
         return UserBearer(credentials.oauth2_access_token)
-    return Signature(credentials)
+    return oauth1(credentials)

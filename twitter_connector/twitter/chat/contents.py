@@ -22,7 +22,7 @@ from twitter_connector.model.chat import (
 from twitter_connector.model.event import Media, Variant
 from twitter_connector.model.json_fields import mapping_of, mappings_in
 
-MEDIA_SCHEME = "xchat"
+MEDIA_SCHEME = "x-chat"
 _MEDIA_KINDS = {"image": "photo", "gif": "animated_gif", "video": "video"}
 _CONTENTS = {"Reaction": REACTED, "ReactionRemoved": UNREACTED, "Edit": EDITED, "Text": TEXT}
 
