@@ -49,6 +49,12 @@ def left(snapshot: Snapshot) -> Iterator[Setup]:
         yield made
 
 
+def in_old_words(outcome: Json) -> Json:
+    """Return an outcome with the reason that 0.1.0 gave for a public post of an account without public posts."""
+    letters = sorted(letter.replace(" posts_off", " unsupported_kind") for letter in outcome["dead_letters"])
+    return {**outcome, "dead_letters": letters}
+
+
 def test_the_snapshot_holds_every_state_a_stopped_service_can_leave(snapshot: Snapshot) -> None:
     keys = snapshot.keys
     ledgers = [
@@ -90,11 +96,11 @@ def test_the_present_release_delivers_what_0_1_0_left(left: Setup, snapshot: Sna
     outcome = watched.after_everything()
     for part in ("drained", "replayed"):
         assert faults(expected[part], outcome[part]) == []
-        assert outcome[part] == expected[part]
+        assert in_old_words(outcome[part]) == expected[part]
     # What was accepted before comes again: by Twitter's repetition of an event, and by CCM's of a message.
     repeated(left, loaded, installation, snapshot)
     watched.await_empty()
-    assert watched.deliveries() == expected["replayed"]
+    assert in_old_words(watched.deliveries()) == expected["replayed"]
     for account_id in (ACCOUNT, LIMITED, REKEYED):
         shown = left.ask("GET", f"{installation.url}/accounts/{account_id}")
         assert shown["pauses"] == {}, shown
@@ -236,7 +242,7 @@ def test_old_and_new_workers_deliver_side_by_side(
     outcome = watched.deliveries()
     for wanted in (expected["drained"], traffic.expected(), on_it.expected()):
         assert faults(wanted, outcome) == []
-    assert outcome["dead_letters"] == expected["drained"]["dead_letters"]
+    assert in_old_words(outcome)["dead_letters"] == expected["drained"]["dead_letters"]
     # Both have worked: the old one on a part, and not on all of it.
     sent = sum(len(c.get("to_twitter", [])) for c in outcome["conversations"].values())
     by_old = old.output().count(" dm_sent ")
