@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, failing
-from twitter_connector.delivery.intake import READ_MARKS, REPORTS
 from twitter_connector.errors import Permanent, Retryable
 from twitter_connector.messages.message_ids import message_id
 from twitter_connector.model.timestamps import first_id_at
@@ -27,7 +26,7 @@ def contents(fakes: FakeDeliveries) -> dict[str, str]:
 
 
 def erase(fakes: FakeDeliveries, customer: str = ADA) -> Erased:
-    return PersonalData(fakes.lanes.client, ("", REPORTS, READ_MARKS)).erase(ACME, customer)
+    return PersonalData(fakes.lanes.client).erase(ACME, customer)
 
 
 def conversation(fakes: FakeDeliveries, customer: str, start: int) -> list[str]:

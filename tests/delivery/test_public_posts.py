@@ -17,6 +17,7 @@ from twitter_connector.delivery.post_step import PostStep
 from twitter_connector.errors import CredentialsRejected, OutcomeUnknown, Permanent, RateLimited, Scope
 from twitter_connector.messages.post_length import weighted_length
 from twitter_connector.messages.to_cim import message_id
+from twitter_connector.queue.personal_data import PersonalData
 
 SAMPLES = Path(__file__).parents[1] / "payloads" / "activity"
 ROOT = "1750800000000000001"
@@ -401,3 +402,20 @@ def test_the_conversations_of_two_customers_do_not_mix(desk: FakeDeliveries) -> 
     plain(desk, "m-1", "to Ada")
     desk.serve()
     assert desk.posts.published[0].in_reply_to == ROOT
+
+
+def test_nothing_of_a_person_who_wrote_in_public_is_left_but_marks_of_ids(desk: FakeDeliveries) -> None:
+    client = desk.lanes.client
+    tweet(desk, ROOT)
+    desk.serve()
+    agent(desk, "m1")
+    desk.serve()
+    tweet(desk, str(int(ROOT) + 9), "@acme and another thing")
+    agent(desk, "m2")
+    erased = PersonalData(client).erase(ACME, ADA)
+    assert (erased.messages, erased.waiting) == (4, 2)
+    desk.serve()
+    assert desk.dead_lettered() == []
+    assert PersonalData(client).erase(ACME, ADA).waiting == 0
+    named = [key for key in client.keys("*") if ADA in key or ROOT in key]
+    assert [key for key in named if not key.startswith("tc:seen:")] == []

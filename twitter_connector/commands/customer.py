@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 import click
 
-from twitter_connector.delivery.intake import READ_MARKS, REPORTS
 from twitter_connector.queue.personal_data import PersonalData
 
 from .environment import fail, json_option, out
@@ -44,7 +43,7 @@ def forget(account_id: str, who: str, as_json: bool) -> None:
     if len(customers) != 1:
         fail(f"{who} is no customer that is known by this name. Use the customer's numeric id.")
     (customer_id,) = customers
-    erased = PersonalData(svc.redis, ("", REPORTS, READ_MARKS)).erase(account_id, customer_id)
+    erased = PersonalData(svc.redis).erase(account_id, customer_id)
     if as_json:
         counts = asdict(erased)
         facts = {"account_id": account_id, "customer_id": customer_id, "waiting": counts.pop("waiting")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ import redis
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.model.usage import USER_READ
-from twitter_connector.model.work import Direction
+from twitter_connector.model.work import COMMENTS, Direction
 
 from .dead_letters import DeadLetters
 from .log_record import Record, letters_of, message_of
@@ -19,6 +19,14 @@ from .message_log import LogFilter, MessageLog, name_of
 
 _BATCH = 500
 _SCANNED = 5000
+_NAMED_AFTER_CUSTOMERS = (
+    keys.SCHEDULING,
+    keys.ECHOES,
+    keys.NAME,
+    keys.QUESTION,
+    keys.CHAT_NOTICED,
+    keys.ROAD,
+)
 
 
 @dataclass(frozen=True)
@@ -43,10 +51,8 @@ class Erased:
 class PersonalData:
     """Raises StoreUnavailable if the broker does not answer. What was erased by then stays erased; call it again."""
 
-    def __init__(self, client: redis.Redis, lanes: Collection[str]) -> None:
-        """lanes: the suffixes of a customer's lanes."""
+    def __init__(self, client: redis.Redis) -> None:
         self._client = client
-        self._lanes = lanes
         self._log = MessageLog(client)
         self._letters = DeadLetters(client)
 
@@ -58,6 +64,11 @@ class PersonalData:
         gone = sum(self._letters.discard(letter_id) for letter_id in of_customer)
         members = list(self._log.members(LogFilter(account_id, {customer_id})))
         erased = set(self._of_customer(account_id, customer_id))
+        waiting = self._waiting(account_id, customer_id)
+        if not waiting:
+            # A reply that waits may answer the customer's last comment.
+            account, customer = quote(account_id, safe=""), quote(customer_id, safe="")
+            erased.add(keys.LAST_COMMENT.format(account=account, customer=customer))
         for start in range(0, len(members), _BATCH):
             erased |= self._of_messages(account_id, members[start : start + _BATCH])
         with store_errors():
@@ -72,12 +83,12 @@ class PersonalData:
             pipe.execute()
             removed = sum(self._client.delete(key) for key in sorted(erased))
         records = len(members)
-        return Erased(records, gone, len(names), max(0, removed - records), self._waiting(account_id, customer_id))
+        return Erased(records, gone, len(names), max(0, removed - records), waiting)
 
     def _of_customer(self, account_id: str, customer_id: str) -> Iterator[str]:
         """Yield the keys that have the customer's id in their names, and the send records of messages to it."""
         account, customer = quote(account_id, safe=""), quote(customer_id, safe="")
-        for name in (keys.SENT, keys.SCHEDULING, keys.ECHOES, keys.NAME, keys.QUESTION, keys.CHAT_NOTICED, keys.ROAD):
+        for name in _NAMED_AFTER_CUSTOMERS:
             yield name.format(account=account, customer=customer)
         for direction in Direction:
             yield keys.TYPING_INDICATOR.format(direction=direction, account=account, customer=customer)
@@ -86,9 +97,12 @@ class PersonalData:
         reads = keys.SEEN.format(direction=Direction.IN, account=account, id=f"read:{customer_id}:")
         with store_errors():
             yield from self._client.scan_iter(match=_glob(reads) + "*", count=_SCANNED)
-            sent: list[str] = self._client.zrange(keys.SENT.format(account=account, customer=customer), 0, -1)  # type: ignore[assignment]
-        for row in sent:
-            yield from _of_message(account, row.partition("|")[2])
+            for sent_to in (customer, customer + COMMENTS):
+                sent = keys.SENT.format(account=account, customer=sent_to)
+                rows: list[str] = self._client.zrange(sent, 0, -1)  # type: ignore[assignment]
+                yield sent
+                for row in rows:
+                    yield from _of_message(account, row.partition("|")[2])
 
     def _of_messages(self, account_id: str, members: list[str]) -> set[str]:
         """Return the keys of messages in the log: their records, look-ups, links, questions and send records."""
@@ -108,19 +122,21 @@ class PersonalData:
 
     def _waiting(self, account_id: str, customer_id: str) -> int:
         """Return how many messages of the customer and to it wait in lanes, reports included."""
-        account = quote(account_id, safe="")
+        account, customer = quote(account_id, safe=""), quote(customer_id, safe="")
         with store_errors():
             pipe = self._client.pipeline(transaction=False)
             for direction in Direction:
-                for suffix in self._lanes:
-                    lane = quote(customer_id + suffix, safe="~")
-                    pipe.zcard(keys.QUEUE.format(direction=direction, account=account, lane=lane))
+                due = keys.DUE.format(direction=direction, account=account)
+                for lane, _ in self._client.zscan_iter(due, match=_glob(customer) + "*", count=_SCANNED):
+                    if lane.partition("~")[0] == customer:
+                        pipe.zcard(keys.QUEUE.format(direction=direction, account=account, lane=lane))
             return sum(pipe.execute())
 
 
 def _of_message(account: str, any_id: str) -> tuple[str, ...]:
     quoted = quote(any_id, safe="")
-    return tuple(name.format(account=account, id=quoted) for name in (keys.LINK, keys.LEDGER, keys.ASKED))
+    named = (name.format(account=account, id=quoted) for name in (keys.LINK, keys.LEDGER, keys.ASKED))
+    return (*named, keys.THREAD.format(account=account, post=quoted))
 
 
 def _glob(text: str) -> str:
