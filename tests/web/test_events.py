@@ -20,8 +20,10 @@ from tests.tree import eventually
 from tests.web.web_requests import ACCOUNT, HEADER, PATH, cim, dm, is_problem, post_event, signed, stored
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
+from twitter_connector.broker import keys
 from twitter_connector.model.account import Account, signature
 from twitter_connector.model.work import Direction
+from twitter_connector.store.account_rows import NAMED_FIELDS
 from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.web import unknown_accounts
@@ -414,3 +416,28 @@ def test_guessing_at_accounts_costs_a_bounded_number_of_reads(
     ]
     assert answers == [404] * unknown_accounts.BURST + [503] * 20
     assert reads == unknown_accounts.BURST
+
+
+def test_a_choice_of_posts_by_another_process_counts_within_seconds(client: FlaskClient, services: Services) -> None:
+    mention = {
+        "id_str": "1750800000000000001",
+        "timestamp_ms": "1730000000000",
+        "text": "@acme help",
+        "user": {"id_str": "12345", "name": "Ada", "screen_name": "ada"},
+        "entities": {"user_mentions": [{"id_str": ACCOUNT.id, "screen_name": "acme"}], "urls": []},
+    }
+    payload = {"for_user_id": ACCOUNT.id, "tweet_create_events": [mention]}
+    services.redis.set(keys.ACCOUNTS_FORM, NAMED_FIELDS)
+    assert post_event(client, payload).status_code == 200
+    assert waiting(services) == []
+    others = Accounts(services.redis, services.vault)
+    others.change(ACCOUNT.id, lambda account: replace(account, settings={**account.settings, "posts": "all"}))
+    taken: list[tuple[str, str]] = []
+
+    def comes() -> bool:
+        assert post_event(client, payload).status_code == 200
+        taken.extend(waiting(services))
+        return bool(taken)
+
+    eventually(comes, 10, what="the mention")
+    assert [entry for _, entry in taken] == ["post:1750800000000000001"]

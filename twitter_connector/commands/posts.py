@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from twitter_connector.model.post import MODES
+from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 
 from .environment import json_option, say
 from .session import account, plainly, services
@@ -26,6 +29,8 @@ def posts(account_id: str, mode: str | None, as_json: bool) -> None:
     if mode is not None:
         status = svc.posts_choice.choose(chosen, mode)
         remarks = list(status.subscriptions.remarks) if status is not None else []
+        # Until then, a web process may go by the former choice.
+        time.sleep(REFRESH_PAUSE_SECONDS)
     now = mode or chosen.posts
     sentence = " ".join([f"account {chosen.id} takes in public posts: {now}.", *remarks])
     say(sentence, as_json, account_id=chosen.id, posts=now, remarks=remarks)
