@@ -2,10 +2,10 @@
 
 from twitter_connector import create_app
 from twitter_connector.config import Settings
-from twitter_connector.startup import require_store, require_surroundings, start_logging
+from twitter_connector.startup import require_safe_broker, require_surroundings, start_logging
 
 settings = Settings.from_env_or_exit()
 start_logging(settings)
 require_surroundings(settings)
-require_store(settings, patient=False)
+require_safe_broker(settings)
 app = create_app(settings)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,17 +72,27 @@ def check_store(settings: Settings, *, patient: bool) -> None:
         verify_key(client, vault)
 
 
-def require_store(settings: Settings, *, patient: bool) -> None:
-    """Print one line and end the process if the broker must not be used, see `check_store`.
+def require_store(settings: Settings) -> None:
+    """Print one line and end the process if the broker must not be used, see `check_store`. With a wrong key, for
+    example, a worker would turn every message into a dead letter."""
+    with _ending_the_process():
+        check_store(settings, patient=True)
 
-    A broker that is away stops no start: readiness checks it all the time.
-    """
+
+def require_safe_broker(settings: Settings) -> None:
+    """Print one line and end the process if the broker evicts. Readiness says what else is wrong with it."""
+    with _ending_the_process(), connect(settings.redis_url, patient=False) as client:
+        BrokerSafety(client, allow_eviction=settings.broker_eviction == "allow").require()
+
+
+@contextmanager
+def _ending_the_process() -> Iterator[None]:
+    """End the process with one line about an error. A broker that is away stops no start: readiness checks it."""
     try:
-        check_store(settings, patient=patient)
+        yield
     except ConnectorError as error:
         if isinstance(error, StoreUnavailable) and not isinstance(error, StoreRefused):
             return
-        # With a wrong key, for example, a worker would turn every message into a dead letter.
         print(f"error: {logs.without_controls(error.detail)}", file=sys.stderr)  # noqa: T201 - as above
         raise SystemExit(1) from None
 

@@ -142,7 +142,7 @@ def _discard_old_tasks(**_: Any) -> None:
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
     require_surroundings(settings)
-    require_store(settings, patient=True)
+    require_store(settings)
     core_dumps.forbid()
     _hold_lock()
     clear_spool(settings)

@@ -375,6 +375,11 @@ class TestRefusedSends:
     def test_newer_credentials_are_tried_a_moment_later(self, error: CredentialsRejected) -> None:
         assert Asked(newer=True)(error) == Pause(NOW + TRY_NEWER_AFTER, error, OUT)
 
+    def test_a_limit_of_what_the_account_was_before_does_not_pause_it(self) -> None:
+        limited = RateLimited("rate_limited", "", until=NOW + timedelta(minutes=10))
+        assert Asked()(limited) == Pause(NOW + timedelta(minutes=10), limited, OUT)
+        assert Asked(newer=True)(limited) == Wait(TRY_NEWER_AFTER, spend=False)
+
     def test_a_message_to_cim_stops_the_accounts_sending(self) -> None:
         rejected = self.ONCE.waiting(endpoint=Endpoint.CREDENTIALS, scope=Scope.ENDPOINT)
         assert Asked(IN)(rejected) == Pause(NOW + timedelta(minutes=10), rejected, OUT)

@@ -245,7 +245,7 @@ def test_a_reset_forgets_all_but_the_demo(sandbox: Sandbox, connector: FakeConne
     sandbox.post("settings", ccm_answer="delivered")
     sandbox.post("faults", family="ccm")
     sandbox.post("reset")
-    assert sandbox.get("conversation", **PAIR) == {"phone": [], "desk": []}
+    assert sandbox.get("conversation", **PAIR) == {"phone": [], "desk": [], "posts": []}
     people = sandbox.get("people")
     registered = [(account["id"], account["api"], account["registered"]) for account in people["accounts"]]
     assert registered == [(ACCOUNT, "v1.1", False), (V2_ACCOUNT, "v2", False)]

@@ -146,12 +146,14 @@ class Configure:
         return f"The configuration lacks {', '.join(names)}, or has it masked." if names else ""
 
     def newer(self, account: Account, *, ask: bool = True) -> bool:
-        """Return whether the account has other credentials than `account` holds. ask: if they are the same, ask CCM
-        for some, at most once in PULL_SECONDS."""
+        """Return whether the account has other credentials than `account`, or speaks another API.
+
+        ask: if not, ask CCM for some, at most once in PULL_SECONDS.
+        """
         fresh = self._accounts.get(account.id, max_age=0)
         if fresh is None:
             return False
-        if fresh.credentials != account.credentials:
+        if fresh.credentials != account.credentials or fresh.flavour != account.flavour:
             return True
         if not ask or not self._enquiries.may_pull(account.id):
             return False

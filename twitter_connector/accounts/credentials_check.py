@@ -47,7 +47,8 @@ class CredentialsCheck:
     _answers: dict[str, tuple[datetime, Credentials, ConnectorError | None]] = field(default_factory=dict)
 
     def newer(self, account: Account, *, ask: bool = False) -> bool:
-        """Return whether the account has other credentials by now. ask: also ask CCM for some, if it is time to."""
+        """Return whether the account has other credentials or another API by now. ask: also ask CCM for some, if it is
+        time to."""
         return self.newest(account, ask=ask)
 
     def rejection(self, account: Account) -> ConnectorError | None:

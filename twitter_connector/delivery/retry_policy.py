@@ -87,7 +87,7 @@ class RetryPolicy:
         if isinstance(error, CredentialsRejected) and (not needs_person or error.scope is Scope.ENDPOINT):
             return self._rejected(error, lease, account)
         if isinstance(error, RateLimited):
-            return self._paused(error, error.until, lease) if needs_person else self._limited(error, lease)
+            return self._paused(error, error.until, lease) if needs_person else self._limited(error, lease, account)
         if isinstance(error, Permanent):
             return GiveUp(_cannot_look(error) if error.endpoint == Endpoint.LIST else error)
         if isinstance(error, Retryable):
@@ -118,13 +118,16 @@ class RetryPolicy:
         """Note that a message went through."""
         self.open_ended.over(lease.account_id)
 
-    def _limited(self, error: RateLimited, lease: Lease) -> Decision:
+    def _limited(self, error: RateLimited, lease: Lease, account: Account | None = None) -> Decision:
         if error.scope is Scope.LANE:
             return self._backoff(lease) if error.until is None else self._waits_until(error.until)
         now = self.clock()
         if error.scope is Scope.ENDPOINT:
             until = error.until or self.endpoints.open_ended.until(lease.account_id, now, error.endpoint)
             return self._waits_until(self.endpoints.closed(lease.account_id, error, until))
+        if account is not None and self.credentials.newer(account):
+            # The limit is that of another API or of former credentials, under which the account does not act any more.
+            return self._waits_until(now + TRY_NEWER_AFTER)
         until = max(error.until or self.open_ended.until(lease.account_id, now), now)
         return Pause(self._spread(until), error, self.direction)
 
