@@ -34,10 +34,9 @@ _CONTROL = f"{__name__}:Control"
 class _RemoteControl(gPidbox):  # type: ignore[misc]
     """Celery's remote control for greenlets, in a thread."""
 
-    def loop(self, c: CelerysConsumer) -> None:
-        """Answer until the consumer stops. As Celery's, which wakes up every second."""
-        resets, shutdown = self._resets, threading.Event()
-        self._node_shutdown = shutdown
+    def _answer(self, c: CelerysConsumer, shutdown: threading.Event) -> None:
+        """Answer until the consumer stops. As Celery's `loop`, which wakes up every second."""
+        resets = self._resets
         with c.connection_for_read() as connection:
             self._do_reset(c, connection)
             while not shutdown.is_set() and c.connection:
@@ -48,7 +47,8 @@ class _RemoteControl(gPidbox):  # type: ignore[misc]
                     connection.drain_events(timeout=REST_SECONDS)
 
     def start(self, c: CelerysConsumer) -> None:
-        threading.Thread(target=self._run, args=(c,), name="remote-control", daemon=True).start()
+        shutdown = self._node_shutdown = threading.Event()
+        threading.Thread(target=self._run, args=(c, shutdown), name="remote-control", daemon=True).start()
 
     def stop(self, c: CelerysConsumer) -> None:
         # The thread closes its connection itself, when it next wakes up.
@@ -58,11 +58,14 @@ class _RemoteControl(gPidbox):  # type: ignore[misc]
 
     shutdown = stop
 
-    def _run(self, c: CelerysConsumer) -> None:
-        try:
-            self.loop(c)
-        except Exception as error:  # Celery starts it again once it has reconnected
-            log.warning("remote_control_stopped", exc_info=error)
+    def _run(self, c: CelerysConsumer, shutdown: threading.Event) -> None:
+        while not shutdown.is_set() and c.connection:
+            try:
+                self._answer(c, shutdown)
+            except Exception as error:
+                # The broker may be away for this connection only, and Celery starts the step again with its own.
+                log.warning("remote_control_stopped", exc_info=error)
+                shutdown.wait(RECONNECT_LONGEST_SECONDS)
 
 
 class Control(CelerysControl):  # type: ignore[misc]
