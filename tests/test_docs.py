@@ -26,7 +26,7 @@ from twitter_connector.model.event import Activity
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = "docs/reference.md"
-SKIPPED = {".venv", ".git", "node_modules", "var", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+SKIPPED = {".venv", ".venv-newest", ".git", "node_modules", "var", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 DOCUMENTS = sorted(
     path
     for path in ROOT.rglob("*.md")
