@@ -27,7 +27,7 @@ PAGES = [
     "/console/dead-letters",
     "/console/dead-letters/a0",
     "/console/dead-letters/group",
-    "/console/dead-letters/work/w",
+    "/console/dead-letters/progress/w",
     "/console/usage",
     "/console/system",
     "/console/authorized",

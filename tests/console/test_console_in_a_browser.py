@@ -83,7 +83,7 @@ def test_axe_finds_nothing_on_any_page_in_light_and_dark_and_on_a_phone(
         page.goto(f"{address}/console/login")
         assert Axe().run(page).violations_count == 0
         log_in(page, address)
-        for path in (*PAGES, f"/console/dead-letters/work/{work}"):
+        for path in (*PAGES, f"/console/dead-letters/progress/{work}"):
             page.goto(f"{address}{path.removeprefix('/twitter-connector')}")
             result = Axe().run(page)
             # The findings are a part of a page, without a title and a landmark of its own.

@@ -116,18 +116,18 @@ def test_progress_is_shown_while_the_work_goes_on_and_says_so_if_its_process_has
 ) -> None:
     work = services.group_work.begin("replay", "all", 200)
     services.group_work.step(work, 50, 49)
-    page = viewer.get(f"/console/dead-letters/work/{work}").text
+    page = viewer.get(f"/console/dead-letters/progress/{work}").text
     assert 'value="50"' in page
     assert "50 of 200: 49 replayed, 1 were gone already." in page
     assert "Load again" in page
     assert 'hx-trigger="every 1s"' in page
-    polled = viewer.get(f"/console/dead-letters/work/{work}", headers={"HX-Request": "true"}).text
+    polled = viewer.get(f"/console/dead-letters/progress/{work}", headers={"HX-Request": "true"}).text
     assert polled.startswith('<div id="progress"')
     services.redis.hset(f"tc:group-work:{work}", "at", "1000000000")
-    page = viewer.get(f"/console/dead-letters/work/{work}").text
+    page = viewer.get(f"/console/dead-letters/progress/{work}").text
     assert "It stopped. The process that did it has ended." in page
     assert "hx-get" not in page
-    assert viewer.get("/console/dead-letters/work/unknown").status_code == 404
+    assert viewer.get("/console/dead-letters/progress/unknown").status_code == 404
 
 
 def test_a_pause_is_shown_and_ended(services: Services, operator: Browser) -> None:

@@ -96,7 +96,7 @@ def discard_letters() -> Response:
     return _done("discard")
 
 
-@bp.get("/work/<work_id>")
+@bp.get("/progress/<work_id>")
 @page
 def progress(work_id: str) -> str:
     """Show how far the work on a group is. htmx asks for its part of the page until the work has ended."""
@@ -123,7 +123,7 @@ def _done(verb: str) -> Response:
     work = threading.Thread(target=_work, args=(svc, verb, work_id, [ids[-1] for ids in letters]), daemon=True)
     current_app.extensions["console_group_work"] = work
     work.start()
-    return _redirected(f"console/dead-letters/work/{work_id}")
+    return _redirected(f"console/dead-letters/progress/{work_id}")
 
 
 def _work(svc: Services, verb: str, work_id: str, letter_ids: list[str]) -> None:
