@@ -380,6 +380,12 @@ class TestRefusedSends:
         assert Asked()(limited) == Pause(NOW + timedelta(minutes=10), limited, OUT)
         assert Asked(newer=True)(limited) == Wait(TRY_NEWER_AFTER, spend=False)
 
+    def test_a_limit_of_what_the_account_was_before_closes_no_endpoint(self) -> None:
+        limited = RateLimited("x", "", scope=Scope.ENDPOINT, endpoint=Endpoint.UPLOAD, until=NOW + timedelta(minutes=9))
+        asked = Asked(newer=True)
+        assert asked(limited) == Wait(TRY_NEWER_AFTER, spend=False)
+        assert asked.may_call(Endpoint.UPLOAD)
+
     def test_a_message_to_cim_stops_the_accounts_sending(self) -> None:
         rejected = self.ONCE.waiting(endpoint=Endpoint.CREDENTIALS, scope=Scope.ENDPOINT)
         assert Asked(IN)(rejected) == Pause(NOW + timedelta(minutes=10), rejected, OUT)

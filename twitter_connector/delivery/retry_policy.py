@@ -122,12 +122,12 @@ class RetryPolicy:
         if error.scope is Scope.LANE:
             return self._backoff(lease) if error.until is None else self._waits_until(error.until)
         now = self.clock()
-        if error.scope is Scope.ENDPOINT:
-            until = error.until or self.endpoints.open_ended.until(lease.account_id, now, error.endpoint)
-            return self._waits_until(self.endpoints.closed(lease.account_id, error, until))
         if account is not None and self.credentials.newer(account):
             # The limit is that of another API or of former credentials, under which the account does not act any more.
             return self._waits_until(now + TRY_NEWER_AFTER)
+        if error.scope is Scope.ENDPOINT:
+            until = error.until or self.endpoints.open_ended.until(lease.account_id, now, error.endpoint)
+            return self._waits_until(self.endpoints.closed(lease.account_id, error, until))
         until = max(error.until or self.open_ended.until(lease.account_id, now), now)
         return Pause(self._spread(until), error, self.direction)
 
