@@ -76,6 +76,11 @@ class Loopback(ThreadingHTTPServer):
     def url(self) -> str:
         return f"{'https' if self.tls else 'http'}://{self.host}"
 
+    def stop_listening(self) -> None:
+        """Refuse connections from now on. A closed socket goes on accepting them while the thread waits for one."""
+        self.shutdown()
+        self.server_close()
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Callers hang up on purpose in many tests."""
 
@@ -136,8 +141,7 @@ def loopback(tls: ssl.SSLContext | None = None) -> Iterator[Loopback]:
     try:
         yield server
     finally:
-        server.shutdown()
-        server.server_close()
+        server.stop_listening()
         thread.join(5)
 
 

@@ -191,7 +191,7 @@ def no_file_engine(a: Surroundings) -> None:
 
 
 def closed(server: Callable[[Surroundings], Loopback]) -> Callable[[Surroundings], None]:
-    return lambda a: server(a).server_close()
+    return lambda a: server(a).stop_listening()
 
 
 def ccm(path: str, reply: Reply) -> Callable[[Surroundings], None]:

@@ -85,7 +85,7 @@ def test_a_host_that_does_not_exist_is_wrong(challenge: OwnChallenge, monkeypatc
 def test_a_machine_that_cannot_reach_its_own_address_cannot_tell(challenge: OwnChallenge) -> None:
     with loopback() as gone:
         url = gone.url
-        gone.server_close()
+        gone.stop_listening()
     answer = challenge(url, SECRET)
     assert answer.right is None
     assert "cannot be reached" in answer.seen
