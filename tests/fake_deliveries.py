@@ -37,8 +37,9 @@ from twitter_connector.model.plan import MediaRef, Upload
 from twitter_connector.model.timestamps import first_id_at
 from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.queue.send_ledger import SendRecord
-from twitter_connector.twitter.account_activity import load, raw_events
+from twitter_connector.twitter.account_activity import load
 from twitter_connector.twitter.chat_objects import load as load_chat
+from twitter_connector.twitter.v2.webhook_body import raw_events
 
 IN, OUT = Direction.IN, Direction.OUT
 ACME, OTHER = "732739706", "2975699229"

@@ -222,3 +222,33 @@ def test_accounts_with_another_way_in_have_no_stream(desk: Desk) -> None:
     for account_id in (ACME, OTHER):
         desk.accounts.save(replace(desk.account, id=account_id, settings={"inbound": "poll"}))
     assert desk.streaming.due() == []
+
+
+def mentioned(post_id: str) -> dict[str, Any]:
+    payload = {"id": post_id, "author_id": ADA, "text": "@acme help", "conversation_id": post_id}
+    return {"data": {"event_type": "post.mention.create", "filter": {"user_id": ACME}, "payload": payload}}
+
+
+def test_a_choice_of_posts_counts_for_the_next_post(desk: Desk) -> None:
+    def choose(mode: str) -> None:
+        desk.accounts.change(ACME, lambda now: replace(now, settings={**now.settings, "posts": mode}))
+
+    def chosen(mode: str, post_id: str) -> Any:
+        return lambda: (choose(mode), mentioned(post_id))[1]
+
+    desk.serve([mentioned("1"), chosen("mentions", "2"), chosen("off", "3"), chosen("all", "4")])
+    assert desk.stored == ["post:2", "post:4"]
+
+
+def test_an_account_of_the_app_that_was_registered_a_moment_ago_gets_its_messages(desk: Desk) -> None:
+    def registered() -> dict[str, Any]:
+        desk.accounts.save(replace(desk.account, id="444444444"))
+        return received("2", "444444444")
+
+    def of_another_app() -> dict[str, Any]:
+        other_app = replace(desk.account.credentials, api_key="of another app")
+        desk.accounts.save(replace(desk.account, id="555555555", credentials=other_app))
+        return received("3", "555555555")
+
+    desk.serve([received("1"), registered, of_another_app])
+    assert desk.stored == ["1", "2"]

@@ -16,6 +16,7 @@ from twitter_connector.errors import Permanent
 from twitter_connector.messages.kinds.comment import post_fingerprint, shown_fingerprint
 from twitter_connector.model.account import V1, V2
 from twitter_connector.model.plan import SendPost
+from twitter_connector.model.post import POST
 from twitter_connector.model.posts import Posts
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.twitter.flavours import Flavours
@@ -54,7 +55,9 @@ def test_an_answer_is_found_on_the_timeline_with_the_text_that_was_sent(customer
 def test_mentions_are_read_from_an_id_on(customer_post: tuple[Posts, Any]) -> None:
     posts, mention = customer_post
     (event,) = [event for event in posts.mentions("1") if event.id == mention["id"]]
-    assert (event.customer_id, event.addressed, event.thread_id) == (ADA, ("mentions",), mention["id"])
+    assert (event.customer_id, event.addressed) == (ADA, ("mentions",))
+    (stored,) = event.envelope[POST]
+    assert (stored["id"], stored["thread_id"]) == (mention["id"], mention["id"])
     assert posts.mentions(mention["id"]) == []
 
 

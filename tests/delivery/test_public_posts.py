@@ -45,6 +45,18 @@ def tweet(desk: FakeDeliveries, post_id: str, text: str = "@acme help", *, by: s
     desk.receive({"for_user_id": ACME, "tweet_create_events": [written]})
 
 
+def v2_event(desk: FakeDeliveries, event_type: str, payload: Mapping[str, Any]) -> None:
+    """X brings an event of API v2."""
+    desk.receive({"data": {"event_type": event_type, "filter": {"user_id": ACME}, "payload": payload}})
+
+
+def v2_mention(desk: FakeDeliveries, post_id: str, *, thread: str = ROOT, by: str = ADA) -> None:
+    """A customer mentions the account in public, as API v2 says it."""
+    named = {"mentions": [{"id": ACME, "username": "acme"}]}
+    post = {"id": post_id, "author_id": by, "conversation_id": thread, "text": f"@acme {post_id}", "entities": named}
+    v2_event(desk, "post.mention.create", post)
+
+
 def comments(desk: FakeDeliveries) -> list[Mapping[str, Any]]:
     return [message for message in desk.cim.received if message["body"]["type"] == "COMMENT"]
 
@@ -176,6 +188,63 @@ class TestIn:
         ]
         assert notices[0]["header"]["channelData"]["additionalAttributes"] == MARKED
 
+    @pytest.mark.parametrize("by_v2", [False, True])
+    def test_a_deletion_that_overtakes_its_comment_follows_it(self, desk: FakeDeliveries, by_v2: bool) -> None:
+        if by_v2:
+            v2_event(desk, "post.delete", {"id": ROOT, "author_id": ADA})
+        else:
+            gone = {"status": {"id": ROOT, "user_id": ADA}, "timestamp_ms": str(desk.clock.ms)}
+            desk.receive({"for_user_id": ACME, "tweet_delete_events": [gone]})
+        desk.serve()
+        assert desk.cim.received == []
+        v2_mention(desk, ROOT) if by_v2 else tweet(desk, ROOT)
+        desk.serve()
+        bodies = [message["body"] for message in desk.cim.received]
+        assert [body["type"] for body in bodies] == ["COMMENT", "DELETEDNOTIFICATION"]
+        assert bodies[1]["messageId"] == message_id(ACME, ROOT)
+        assert bodies[1]["timestamp"] == desk.clock.ms
+        item = desk.message_log.find(ROOT)
+        assert item is not None
+        assert item.kind == "COMMENT"
+
+    def test_each_comment_of_a_deleted_post_is_deleted(self, desk: FakeDeliveries) -> None:
+        media = [
+            {"id_str": "5", "type": "photo", "media_url_https": "https://pbs.twimg.com/5.jpg", "url": "https://t.co/p"}
+        ]
+        tweet(desk, ROOT, "@acme look https://t.co/p", extended_entities={"media": media})
+        desk.serve()
+        v2_event(desk, "post.delete", {"id": ROOT, "author_id": ADA})
+        desk.serve()
+        known, deleted = desk.cim.received[:2], desk.cim.received[2:]
+        assert [message["body"]["messageId"] for message in deleted] == [message["id"] for message in known]
+        assert len({message["id"] for message in desk.cim.received}) == 4
+
+    def test_a_deletion_waits_behind_the_comment_that_it_deletes(self, desk: FakeDeliveries) -> None:
+        v2_mention(desk, ROOT)
+        v2_mention(desk, str(int(ROOT) + 1), thread="1750800000000000000")
+        v2_event(desk, "post.delete", {"id": ROOT, "author_id": ADA})
+        received_at = desk.clock.ms
+        desk.cim.fail_next(RateLimited("later", "Not now.", scope=Scope.LANE, until=desk.clock() + timedelta(hours=1)))
+        desk.serve(IN)
+        assert desk.cim.received == []
+        desk.later(3601)
+        bodies = [message["body"] for message in desk.cim.received]
+        assert [body["type"] for body in bodies] == ["COMMENT", "DELETEDNOTIFICATION", "COMMENT"]
+        assert bodies[1]["timestamp"] == received_at, "X does not say when it was deleted"
+
+    def test_the_comments_of_a_customer_keep_their_order_over_several_threads(self, desk: FakeDeliveries) -> None:
+        for number in (3, 1, 2):
+            v2_mention(desk, f"175080000000000000{number}", thread=f"175080000000000010{number % 2}")
+        desk.cim.fail_next(RateLimited("later", "Not now.", scope=Scope.LANE, until=desk.clock() + timedelta(hours=1)))
+        desk.serve(IN)
+        v2_mention(desk, "1750800000000000004", by=GRACE)
+        desk.serve(IN)
+        assert [comment["header"]["providerMessageId"][-1] for comment in comments(desk)] == ["4"], (
+            "Grace waits for nobody"
+        )
+        desk.later(3601)
+        assert [comment["header"]["providerMessageId"][-1] for comment in comments(desk)] == ["4", "1", "2", "3"]
+
     def test_a_comment_that_waits_holds_up_no_direct_message(self, desk: FakeDeliveries) -> None:
         tweet(desk, ROOT)
         desk.customer_writes("1750800000000000005", "a direct message")
@@ -210,6 +279,15 @@ class TestOut:
         assert [(post.in_reply_to[-1], post.text) for post in desk.posts.published] == [("2", "@ada Sorry for that.")]
         assert desk.twitter.sent == []
         assert [m["header"]["channelData"]["additionalAttributes"] for m in desk.cim.received[-1:]] == [MARKED]
+
+    def test_a_read_mark_of_a_comment_does_not_mark_direct_messages_read(self, desk: FakeDeliveries) -> None:
+        tweet(desk, ROOT)
+        desk.serve()
+        read = {"type": "DELIVERYNOTIFICATION", "messageId": message_id(ACME, ROOT), "status": "READ"}
+        desk.send("m-1", "", body=read)
+        desk.serve()
+        assert desk.twitter.read_marks == []
+        assert desk.skipped == ["not_in_public"]
 
     def test_a_message_without_the_mark_goes_by_direct_message(self, desk: FakeDeliveries) -> None:
         tweet(desk, ROOT)

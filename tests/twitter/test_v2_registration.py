@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from twitter_connector.model.account import V2, Account, Credentials, Webhook
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.twitter.http import TwitterHttp
 from twitter_connector.twitter.v2.registration import V2Registration
-from twitter_connector.twitter.v2.subscriptions import REQUIRED, TAG, WANTED
+from twitter_connector.twitter.v2.subscriptions import POSTS, REQUIRED, TAG, WANTED
 
 API = "https://api.x.com"
 WEBHOOKS, ACTIVITY = f"{API}/2/webhooks", f"{API}/2/activity/subscriptions"
@@ -175,6 +177,49 @@ class TestActivity:
         http.delete(f"{ACTIVITY}/100", json={"data": {"deleted": True}})
         registration().unsubscribe()
         assert [c.request.url for c in http.calls if c.request.method == "DELETE"] == [f"{ACTIVITY}/100"]
+
+    @pytest.mark.parametrize("inbound", ["xaa", "stream"])
+    @pytest.mark.parametrize(
+        ("before", "mode", "created", "deleted"),
+        [
+            ("off", "mentions", ["post.mention.create", "post.delete"], []),
+            ("mentions", "all", ["post.reply.create"], []),
+            ("all", "mentions", [], ["post.reply.create"]),
+            ("mentions", "replies", ["post.reply.create"], ["post.mention.create"]),
+            ("replies", "off", [], ["post.reply.create", "post.delete"]),
+            ("all", "all", [], []),
+        ],
+    )
+    def test_a_choice_of_posts_changes_what_is_different_and_nothing_of_others(
+        self, http: responses.RequestsMock, inbound: str, before: str, mode: str, created: list[str], deleted: list[str]
+    ) -> None:
+        webhook = "7" if inbound == "xaa" else ""
+        ours = {str(200 + number): event for number, event in enumerate(POSTS[before])}
+        others = [
+            row("post.mention.create", tag="other tool", user="333", id_="301"),
+            row("post.create", tag="other tool", id_="302"),
+            row("post.mention.create", user="444", id_="303"),
+        ]
+        messages = [row(event, webhook=webhook) for event in EVENTS]
+        known = [row(event, webhook=webhook, id_=id_) for id_, event in ours.items()]
+        http.get(ACTIVITY, json={"data": [*others, *messages, *known]})
+        http.post(ACTIVITY, status=204)
+        http.delete(re.compile(f"{ACTIVITY}/.*"), json={"data": {"deleted": True}})
+        account = replace(ACCOUNT, settings={"inbound": inbound, "posts": mode})
+        status = registration(account).subscribe(HOOK if webhook else None)
+        assert status.new is bool(created or deleted)
+        asked = calls(http, "POST")
+        assert [body["event_type"] for body in asked] == created
+        assert all(body["filter"] == {"user_id": ACCOUNT.id} for body in asked)
+        assert all(body.get("webhook_id", "") == webhook for body in asked)
+        gone = [str(call.request.url).rpartition("/")[2] for call in http.calls if call.request.method == "DELETE"]
+        assert [ours[subscription_id] for subscription_id in gone] == deleted
+
+    def test_posts_of_another_tool_stay_subscribed_when_ours_are_off(self, http: responses.RequestsMock) -> None:
+        data = [row("post.mention.create", tag="other tool", id_="301"), *map(row, EVENTS)]
+        http.get(ACTIVITY, json={"data": data})
+        assert not registration().subscribe(HOOK).new
+        assert {call.request.method for call in http.calls} == {"GET"}
 
     def test_the_list_is_read_to_its_last_page(self, http: responses.RequestsMock) -> None:
         http.get(ACTIVITY, json={"data": [row("dm.sent")], "meta": {"next_token": "2"}})

@@ -22,7 +22,6 @@ from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.errors import AWAITS_A_PERSON, ConnectorError, CredentialsRejected, StoreUnavailable
 from twitter_connector.model.account import STREAM, Account
 from twitter_connector.model.event import RawEvent
-from twitter_connector.model.post import OFF
 from twitter_connector.model.timestamps import epoch_ms, moment
 
 from .backfill import NEXT_POLL, open_gap
@@ -37,6 +36,8 @@ LOCK_SECONDS = 15
 # Waits before a reconnect double up to the longest. A connection that lasted resets them.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(seconds=60)
 LASTED_SECONDS = 60.0
+# An account may have been registered, or have chosen its posts, a moment ago.
+FRESH_SECONDS = 1.0
 # A line is noted in the accounts' status, but not every line.
 NOTED_EVERY = timedelta(seconds=5)
 REVOKED = "The account's owner has revoked the app's access at X. Make new tokens and register again."
@@ -121,7 +122,7 @@ class Streaming:
                 if self.clock() - noted >= NOTED_EVERY:
                     noted = self._note_alive(by_id)
                 if event is not None:
-                    self._take_in(event, by_id)
+                    self._take_in(event, app)
                 if time.monotonic() - looked > LOCK_SECONDS:
                     looked = time.monotonic()
                     by_id = {user.id: user for user in self._apps().get(app, ())}
@@ -134,14 +135,24 @@ class Streaming:
             self.account_status.note(account_id, **{STREAM_ALIVE_AT: epoch_ms(now)})
         return now
 
-    def _take_in(self, event: Mapping[str, Any], users: Mapping[str, Account]) -> None:
-        raw_events = [raw_event for raw_event in self.raw_events(event, "") if raw_event.account_id in users]
-        modes = {user.id: user.posts for user in users.values()}
-        take_in_activities(raw_events, self.inbox, self.count, by="stream", posts=lambda of: modes.get(of, OFF))
+    def _take_in(self, event: Mapping[str, Any], app: str) -> None:
+        users: dict[str, Account] = {}
+        raw_events = []
+        for raw_event in self.raw_events(event, ""):
+            user = self._user(raw_event.account_id, app)
+            if user is not None:
+                users[user.id] = user
+                raw_events.append(raw_event)
+        take_in_activities(raw_events, self.inbox, self.count, by="stream", posts=lambda of: users[of].posts)
         for raw_event in raw_events:
             if raw_event.family == "revoke":
                 self.accounts.change(raw_event.account_id, lambda a: replace(a, subscribed=False, attention=REVOKED))
                 log.error("access_revoked", extra={"account": raw_event.account_id})
+
+    def _user(self, account_id: str, app: str) -> Account | None:
+        """Return the account if it gets its events from the stream of this app, as of a second ago at most."""
+        account = self.accounts.get(account_id, max_age=FRESH_SECONDS)
+        return account if account is not None and account.inbound == STREAM and account.app == app else None
 
     def _apps(self) -> dict[str, list[Account]]:
         apps: dict[str, list[Account]] = {}

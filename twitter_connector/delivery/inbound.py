@@ -75,7 +75,7 @@ class InboundRoute:
         assert isinstance(work, TwitterEvent)
         if isinstance(work.activity, DmRead):
             return self._read(work.activity)
-        activity, effects = self._opened(work.activity)
+        activity, effects = self._opened(work.activity, lease)
         if isinstance(activity, Skip):
             return (*self._skipped(lease, activity), *effects)
         named, seen = self._named(activity, lease)
@@ -83,9 +83,9 @@ class InboundRoute:
         if isinstance(made, Skip):
             return self._skipped(lease, made)
         assert isinstance(activity, DmReceived | PostReceived | PostDeleted)
-        attempt.kind = kind_of(made[-1])
+        attempt.kind = kind_of(made)
         self._post_all(attempt, activity, made)
-        attempt.begun_at = activity.created_at
+        attempt.begun_at = lease.accepted_at if isinstance(activity, PostDeleted) else activity.created_at
         cim_ids = tuple(message.id for message in made)
         links = [Link(lease.account_id, cim_id, activity.event_id) for cim_id in cim_ids]
         line = replace(log_line(attempt, DELIVERED), kind=attempt.kind, cim_ids=cim_ids)
@@ -117,10 +117,10 @@ class InboundRoute:
         kind, _, entry_id = attempt.lease.entry_id.partition(":")
         return entry_id if kind == "report" else message_id(attempt.lease.account_id, entry_id)
 
-    def _opened(self, activity: Activity) -> tuple[Activity | Skip, Sequence[Effect]]:
+    def _opened(self, activity: Activity, lease: Lease) -> tuple[Activity | Skip, Sequence[Effect]]:
         """Return the event, an encrypted message as what it becomes, and the effects of settling that."""
         if self.posts is not None and isinstance(activity, PostEvent):
-            return self.posts.placed(activity)
+            return self.posts.placed(activity, lease.accepted_at)
         if self.chat is None:
             return activity, ()
         if isinstance(activity, ChatReceived):
@@ -156,9 +156,9 @@ class InboundRoute:
             if isinstance(part, MediaPart):
                 attempt.account = self.account(lease.account_id)
                 message = self.media_transfer.bring_in(part, attempt.account)
+                attempt.kind = message.type
             assert isinstance(message, CimMessage)
             self._post(lease, dump_message(message))
-            attempt.kind = message.type
             facts = {"cim_id": message.id, "type": message.type, "tries": lease.tries + 1}
             log.info("posted_to_ccm", extra=facts)
             if several:

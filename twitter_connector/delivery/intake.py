@@ -132,13 +132,13 @@ def _entry(
 def _post(raw_event: RawEvent, by: str, posts: Callable[[str], str], *, looked_up: bool) -> Entry | None:
     if raw_event.own or not raw_event.id:
         return None
+    # A customer's comments are one conversation at CIM. X's deletions name no thread.
     mode, lane = posts(raw_event.account_id), raw_event.customer_id + COMMENTS
     if raw_event.family == POST_DELETED:
         return _entry(raw_event, lane, f"post-deleted:{raw_event.id}") if mode != OFF else None
     if not takes_in(mode, raw_event.addressed):
         return None
-    thread = f"~{raw_event.thread_id}" if raw_event.thread_id else ""
-    return _entry(raw_event, lane + thread, f"post:{raw_event.id}", _arrival(raw_event, by), looked_up=looked_up)
+    return _entry(raw_event, lane, f"post:{raw_event.id}", _arrival(raw_event, by), looked_up=looked_up)
 
 
 def dm_entry_id(event_id: str) -> str:

@@ -227,6 +227,9 @@ class OutboundRoute:
         if event_id is None:
             self.skipped("read_of_unknown_message")
             return ()
+        if self.comments is not None and self.comments.thread_of(account.id, event_id) is not None:
+            self.skipped("not_in_public")
+            return ()
         place = self.chat.place_of(account.id, event_id) if self.chat is not None else None
         with self.endpoints.using(lease.account_id, Endpoint.MARK_READ):
             if place is None:

@@ -1,16 +1,20 @@
-"""Where a customer's public post stands on its way to CIM: its thread, and the post that it is a newer version of."""
+"""Where a customer's public post stands on its way to CIM: its thread, the post that it is a newer version of, and its
+deletion."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import count, takewhile
 
+from twitter_connector.messages.kinds.comment import deletion_id
 from twitter_connector.messages.message_ids import message_id
 from twitter_connector.model.event import PostEvent
 from twitter_connector.model.plan import Skip
 from twitter_connector.model.post import PostDeleted, PostReceived
 from twitter_connector.model.timestamps import epoch_ms
-from twitter_connector.model.work import Effect, InThread, LastComment
+from twitter_connector.model.work import Effect, InThread, LastComment, Link
 
 from .ports import CommentsPort, ConversationsPort
 
@@ -22,14 +26,24 @@ class PostsInbound:
     comments: CommentsPort
     conversations: ConversationsPort
 
-    def placed(self, event: PostEvent) -> tuple[PostEvent | Skip, Sequence[Effect]]:
-        """Return a post with its thread, and what settling it stores. A deletion of a post that CIM never got is
-        nothing."""
+    def placed(self, event: PostEvent, accepted_at: datetime) -> tuple[PostEvent | Skip, Sequence[Effect]]:
+        """Return a post with its thread, and what settling it stores.
+
+        A deletion that X reports before CIM has the post is noted, and follows the post.
+        """
         if isinstance(event, PostDeleted):
-            known = self.conversations.event_of(event.account_id, message_id(event.account_id, event.event_id))
-            return (event if known is not None else Skip("deletion_of_unknown_post")), ()
+            comments = self._at_cim(event.account_id, event.event_id)
+            if comments:
+                return replace(event, created_at=event.created_at or accepted_at, comments=comments), ()
+            comment = message_id(event.account_id, event.event_id)
+            return Skip("deletion_of_unknown_post"), (Link(event.account_id, deletion_id(comment), event.event_id),)
         assert isinstance(event, PostReceived)
-        post = replace(event, thread_id=self._thread(event), first_version=self._first_version(event))
+        post = replace(
+            event,
+            thread_id=self._thread(event),
+            first_version=self._first_version(event),
+            deletion=self._deletion(event, accepted_at),
+        )
         thread = InThread(post.account_id, post.event_id, post.thread_id)
         return post, (thread, LastComment(post.account_id, post.customer_id, post.event_id, epoch_ms(post.created_at)))
 
@@ -41,7 +55,19 @@ class PostsInbound:
 
     def _first_version(self, post: PostReceived) -> str:
         """Return the version that CIM got before; "" if it got none, so that this one is a new comment."""
-        if not post.first_version:
-            return ""
-        known = self.conversations.event_of(post.account_id, message_id(post.account_id, post.first_version))
-        return post.first_version if known is not None else ""
+        return post.first_version if self._at_cim(post.account_id, post.first_version) else ""
+
+    def _deletion(self, post: PostReceived, accepted_at: datetime) -> PostDeleted | None:
+        """Return the deletion that was noted of a post."""
+        comment = message_id(post.account_id, post.event_id)
+        if self.conversations.event_of(post.account_id, deletion_id(comment)) is None:
+            return None
+        return PostDeleted(post.account_id, post.customer_id, post.event_id, accepted_at)
+
+    def _at_cim(self, account_id: str, post_id: str) -> int:
+        """Return how many comments CIM has of a post."""
+        if not post_id:
+            return 0
+        comments = (message_id(account_id, post_id, number) for number in count())
+        known = takewhile(lambda each: self.conversations.event_of(account_id, each) is not None, comments)
+        return len(list(known))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from twitter_connector.errors import ConnectorError, Permanent
 from twitter_connector.model.event import Activity, DmReceived
-from twitter_connector.model.message import CimMessage, Header, MediaPart, StoredFile
+from twitter_connector.model.message import SM, CimMessage, Header, MediaPart, StoredFile
 from twitter_connector.model.plan import Asked, Skip
 from twitter_connector.model.post import PostDeleted, PostReceived
 
@@ -49,7 +49,7 @@ def to_cim(activity: Activity, asked: Asked | None = None) -> tuple[CimMessage |
     if isinstance(activity, PostReceived):
         return comment.received(activity)
     if isinstance(activity, PostDeleted):
-        return (comment.deleted(activity),)
+        return comment.deleted(activity)
     if not isinstance(activity, DmReceived):
         return Skip(f"ignored_{type(activity).__name__.lower()}")
     return tuple(
@@ -68,8 +68,10 @@ def media_note(part: MediaPart, error: ConnectorError) -> CimMessage:
     return comment.note_of(part, error) if part.thread_id else image_video.note_of(part, error)
 
 
-def kind_of(part: CimMessage | MediaPart) -> str:
+def kind_of(made: Sequence[CimMessage | MediaPart]) -> str:
     """Return the CIM type of what an event becomes: of its last part, since the text comes first."""
+    # What follows comments is their deletion.
+    part = made[0] if made[0].header.message_type == SM else made[-1]
     if isinstance(part, CimMessage):
         return part.type
     if part.thread_id:

@@ -133,7 +133,6 @@ class PostEvent:
     account_id: str
     customer_id: str
     event_id: str
-    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,7 @@ class RawEvent:
     family: the payload's key. own: the account itself did it. app_id: the app it was written with; "" if X does not
     say. text, links: of the account's own messages only. readable: False if even the ids are missing. flavour: the
     API that sent it and reads the envelope in full. order_id: the X id by which its lane is ordered, if not its own id.
-    thread_id, addressed: of a post, see model/post.
+    addressed: how a post addresses the account, see model/post.takes_in.
     """
 
     family: str
@@ -177,7 +176,6 @@ class RawEvent:
     envelope: Mapping[str, Any] = field(default_factory=dict, repr=False)
     flavour: str = V1
     order_id: str = ""
-    thread_id: str = ""
     addressed: tuple[str, ...] = ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from .event import Link, Media, Person, PostEvent
 
@@ -21,13 +22,24 @@ def takes_in(mode: str, addressed: Collection[str]) -> bool:
 
 
 @dataclass(frozen=True)
+class PostDeleted(PostEvent):
+    """A customer deleted a post. event_id: the post's id. created_at: when it was deleted; None if X does not say.
+    comments: how many CIM has of it, one for each file besides its text."""
+
+    created_at: datetime | None = None
+    comments: int = 1
+
+
+@dataclass(frozen=True)
 class PostReceived(PostEvent):
     """A customer wrote in public to the account. event_id: the post's id.
 
     thread_id: the first post of its thread; "" if X does not say. parent_id: the post that it answers; "" for none.
-    first_version: the id of the post that it is a newer version of; "" for a new post.
+    first_version: the id of the post that it is a newer version of; "" for a new post. deletion: its deletion, if X
+    reported that first.
     """
 
+    created_at: datetime
     text: str = field(default="", repr=False)
     links: tuple[Link, ...] = field(default=(), repr=False)
     sender: Person = field(default_factory=lambda: Person(""))
@@ -35,11 +47,7 @@ class PostReceived(PostEvent):
     thread_id: str = ""
     parent_id: str = ""
     first_version: str = ""
-
-
-@dataclass(frozen=True)
-class PostDeleted(PostEvent):
-    """A customer deleted a post. event_id: the post's id. created_at: when it was deleted."""
+    deletion: PostDeleted | None = None
 
 
 @dataclass(frozen=True)

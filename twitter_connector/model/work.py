@@ -28,7 +28,7 @@ class Direction(StrEnum):
         return "inbound" if self is Direction.IN else "outbound"
 
 
-# The suffix of lanes with public comments, which never wait behind Direct Messages. The thread's id may follow.
+# The suffix of lanes with public comments, which never wait behind Direct Messages.
 COMMENTS = "~comments"
 # A wake-up is for a direction or for typing indicators. The value is 0.1.0's.
 TYPING_INDICATOR = "flash"

@@ -58,19 +58,20 @@ def post_event(
         at,
         own=author.id == account_id,
         envelope={"for_user_id": account_id, POST: [stored]},
-        thread_id=thread_id,
         addressed=tuple(addressed),
     )
 
 
 def deletion_event(account_id: str, post_id: str, author_id: str, created_ms: int | None) -> RawEvent:
-    """Return the deletion of a post as an event."""
+    """Return the deletion of a post as an event. created_ms: None if X does not say when it was deleted."""
     if not post_id or not author_id:
         return RawEvent(POST_DELETED, account_id)
     at = created_ms if created_ms is not None and 0 <= created_ms <= LAST_MS else 0
     envelope = {"for_user_id": account_id, POST_DELETED: [{"id": post_id, "author_id": author_id, "at": at}]}
     own = author_id == account_id
-    return RawEvent(POST_DELETED, account_id, author_id, post_id, at, own=own, envelope=envelope)
+    # In its lane, a deletion stands right behind the post.
+    right_behind = str(int(post_id) + 1)
+    return RawEvent(POST_DELETED, account_id, author_id, post_id, at, own=own, envelope=envelope, order_id=right_behind)
 
 
 def load(envelope: Mapping[str, Any]) -> PostReceived | PostDeleted | None:
@@ -84,7 +85,8 @@ def load(envelope: Mapping[str, Any]) -> PostReceived | PostDeleted | None:
     if deletions := mappings_in(envelope, POST_DELETED):
         gone = deletions[0]
         author, post_id = id_text(gone.get("author_id")), id_text(gone.get("id"))
-        return PostDeleted(account_id, author, post_id, moment(integer_of(gone.get("at")) or 0))
+        at = integer_of(gone.get("at"))
+        return PostDeleted(account_id, author, post_id, moment(at) if at else None)
     return None
 
 

@@ -42,7 +42,8 @@ ALT_TEXT_MAX = 1000
 
 
 def received(post: PostReceived) -> tuple[CimMessage | MediaPart, ...]:
-    """Return what a customer's post becomes: its text, then a COMMENT for each file, since CIM's has one attachment."""
+    """Return what a customer's post becomes: its text, then a COMMENT for each file, since CIM's has one attachment;
+    its deletion last, if X reported that first."""
     first, last = split_name(post.sender)
     header = Header(
         account_id=post.account_id,
@@ -60,9 +61,11 @@ def received(post: PostReceived) -> tuple[CimMessage | MediaPart, ...]:
     if words.strip() or not post.media:
         made.append(CimMessage("", header, body_of(words, post.thread_id)))
     made += [MediaPart("", header, media, thread_id=post.thread_id) for media in post.media]
-    return tuple(
+    comments = [
         replace(each, id=message_id(post.account_id, post.event_id, number)) for number, each in enumerate(made)
-    )
+    ]
+    deletion = post.deletion
+    return (*comments, *(deleted(replace(deletion, comments=len(comments))) if deletion is not None else ()))
 
 
 def body_of(words: str, thread_id: str) -> dict[str, Any]:
@@ -84,18 +87,23 @@ def note_of(part: MediaPart, error: ConnectorError) -> CimMessage:
     return replace(note, body=body_of(str(note.body["markdownText"]), part.thread_id))
 
 
-def deleted(deletion: PostDeleted) -> CimMessage:
-    """Return what tells CIM that a customer deleted a post."""
-    about = message_id(deletion.account_id, deletion.event_id)
+def deleted(deletion: PostDeleted) -> tuple[CimMessage, ...]:
+    """Return what tells CIM that a customer deleted a post, for each comment of it. Its time must be known."""
+    assert deletion.created_at is not None
     header = Header(
         account_id=deletion.account_id,
         customer_id=deletion.customer_id,
         timestamp=deletion.created_at,
         message_type=SM,
     )
-    at = epoch_ms(deletion.created_at)
-    body = {"type": "DELETEDNOTIFICATION", "markdownText": "", "messageId": about, "timestamp": at}
-    return CimMessage(str(uuid5(NAMESPACE, f"{about}:deleted")), header, body)
+    body = {"type": "DELETEDNOTIFICATION", "markdownText": "", "timestamp": epoch_ms(deletion.created_at)}
+    comments = [message_id(deletion.account_id, deletion.event_id, number) for number in range(deletion.comments)]
+    return tuple(CimMessage(deletion_id(each), header, {**body, "messageId": each}) for each in comments)
+
+
+def deletion_id(comment_id: str) -> str:
+    """Return the id of the message that tells CIM that a comment was deleted."""
+    return str(uuid5(NAMESPACE, f"{comment_id}:deleted"))
 
 
 def is_private(message: CimMessage) -> bool:
