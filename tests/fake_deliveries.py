@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -174,7 +175,14 @@ class FakeDeliveries:
     def serve(self, *ways: Direction) -> None:
         """Work on what is due now, in both directions unless told otherwise."""
         for way in ways or (OUT, IN):
-            self.consume(way).serve(60)
+            self.drain(self.consume(way))
+
+    def drain(self, consumer: Consumer, seconds: float = 60) -> int:
+        """Have a consumer work on what is due, as a listener does. Return how many messages were tried."""
+        way = consumer.direction
+        self.lanes.wakeup_received(way)
+        first = None if self.stopping else self.lanes.claim(way, self.concurrency.full(way))
+        return consumer.work(first, time.monotonic() + seconds)
 
     def later(self, seconds: float, *ways: Direction) -> None:
         self.clock.advance(seconds)

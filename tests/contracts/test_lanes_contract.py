@@ -703,14 +703,6 @@ class TestLookingAround:
         assert store.lanes.waiting("acme") == {IN: 0, OUT: 0}
 
 
-def test_no_wake_up_is_sent_while_wake_ups_are_suppressed(store: Store) -> None:
-    store.lanes.suppress_wakeups(Direction.IN)
-    store.lanes.accept([Entry(Direction.IN, "1", "2", "dm:1", "{}", "0" + "1" * 20)])
-    assert store.woken == []
-    assert not store.lanes.wake_if_due(Direction.IN)
-    assert eventually(store, lambda: store.lanes.wake_if_due(Direction.IN))
-
-
 def test_after_a_message_given_up_unasked_the_next_one_probes_and_no_other(store: Store) -> None:
     for number in range(TIMINGS.strikes + 3):
         store.lanes.accept([Entry(Direction.IN, "1", f"lane {number}", f"dm:{number}", "{}", f"0{number:020d}")])

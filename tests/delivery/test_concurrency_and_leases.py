@@ -19,10 +19,10 @@ IN, OUT = Direction.IN, Direction.OUT
 
 
 class TestSlots:
-    def places(self, concurrency: Concurrency, way: Direction, stack: ExitStack) -> int:
+    def places(self, concurrency: Concurrency, way: Direction) -> int:
         """Take every place there is in one direction."""
         count = 0
-        while stack.enter_context(concurrency.consume(way)):
+        while concurrency.take_place(way, 0):
             count += 1
             assert count < 1000
         return count
@@ -30,8 +30,7 @@ class TestSlots:
     @pytest.mark.parametrize("threads", [1, 2, 3, 4, 8, 16, 64, 128])
     def test_both_directions_have_places_and_never_more_than_threads(self, threads: int) -> None:
         concurrency = Concurrency(threads)
-        with ExitStack() as stack:
-            inbound, outbound = self.places(concurrency, IN, stack), self.places(concurrency, OUT, stack)
+        inbound, outbound = self.places(concurrency, IN), self.places(concurrency, OUT)
         assert inbound == outbound >= 1
         if threads >= 4:
             assert inbound + outbound <= threads - 2, "threads are left for chores"
@@ -39,14 +38,9 @@ class TestSlots:
     def test_a_place_given_back_can_be_taken_again(self) -> None:
         concurrency = Concurrency(4)
         for _ in range(3):
-            with concurrency.consume(IN) as free:
-                assert free
-                with concurrency.consume(IN) as second:
-                    assert not second
-        with pytest.raises(RuntimeError), concurrency.consume(IN):
-            raise RuntimeError
-        with concurrency.consume(IN) as free:
-            assert free
+            assert concurrency.take_place(IN, 0)
+            assert not concurrency.take_place(IN, 0)
+            concurrency.give_place_back(IN)
 
     def test_one_account_may_hold_its_share_and_the_rest_stays_free_for_others(self) -> None:
         concurrency = Concurrency(66)  # 32 a direction

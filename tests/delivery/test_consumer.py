@@ -79,7 +79,7 @@ def work(fakes: FakeDeliveries, *ids: str, lane: str = ADA, account: str = ACME,
 
 
 def serve(fakes: FakeDeliveries, route: Script, budget: float = 60) -> int:
-    return fakes.consume(OUT, route).serve(budget)
+    return fakes.drain(fakes.consume(OUT, route), budget)
 
 
 class TestOrder:
@@ -234,7 +234,7 @@ class TestPausing:
     def test_a_limit_without_an_end_is_asked_after_less_and_less_often_until_something_works(
         self, fakes: FakeDeliveries, route: Script
     ) -> None:
-        consume = fakes.consume(OUT, route)
+        consumer = fakes.consume(OUT, route)
 
         def pauses(count: int, *entries: str) -> list[float]:
             """Return how long the account waits each time."""
@@ -242,7 +242,7 @@ class TestPausing:
             for _ in range(count):
                 for entry in entries:
                     route.fail(entry, failing(RateLimited, "rate_limited"))
-                consume.serve(60)
+                fakes.drain(consumer)
                 until = int(fakes.lanes.pauses(ACME)[OUT]["until"])
                 waits.append((until - fakes.clock.ms) / 1000)
                 fakes.clock.advance(waits[-1] + 0.1)
@@ -252,7 +252,7 @@ class TestPausing:
         work(fakes, "2", lane=GRACE)
         assert pauses(6, "1", "2") == [60, 120, 240, 480, 900, 900]
         route.failures.clear()
-        consume.serve(60)
+        fakes.drain(consumer)
         assert sorted(route.seen) == ["1", "2"]
         work(fakes, "3")
         assert pauses(1, "3") == [60]
@@ -278,15 +278,15 @@ class TestPausing:
         work(fakes, "reply", lane=GRACE)
         until = fakes.clock() + timedelta(minutes=10)
         route.fail("photo", failing(CredentialsRejected, "token_revoked", until=until))
-        fakes.consume(IN, route).serve(60)
+        fakes.drain(fakes.consume(IN, route))
         serve(fakes, route)
         assert route.seen == ["text"]
         assert set(fakes.lanes.pauses(ACME)) == {OUT}
         assert fakes.lanes.pauses(ACME)[OUT]["reason"] == "token_revoked"
         fakes.clock.advance(599)
-        assert fakes.consume(IN, route).serve(60) == 0
+        assert fakes.drain(fakes.consume(IN, route)) == 0
         fakes.clock.advance(1)
-        fakes.consume(IN, route).serve(60)
+        fakes.drain(fakes.consume(IN, route))
         serve(fakes, route)
         assert route.seen == ["text", "photo", "behind it", "reply"]
 
@@ -296,7 +296,7 @@ class TestPausing:
         work(fakes, "photo", way=IN)
         while not fakes.dead_lettered():
             route.failures["photo"] = [failing(CredentialsRejected, until=fakes.clock() + timedelta(minutes=10))]
-            fakes.consume(IN, route).serve(60)
+            fakes.drain(fakes.consume(IN, route))
             fakes.clock.advance(600)
         assert [(letter.entry_id, letter.reason) for letter in fakes.dead_lettered()] == [("photo", "too_old")]
         assert fakes.clock.seconds() == pytest.approx(24 * 3600, abs=1300)
@@ -483,26 +483,6 @@ class TestFaults:
         assert fakes.woken == [OUT]
         assert route.seen == ["1"]
 
-    def test_without_a_free_place_a_drain_ends_and_wake_ups_are_suppressed_for_a_moment(
-        self, fakes: FakeDeliveries, route: Script
-    ) -> None:
-        work(fakes, "1")
-        places: list[Any] = []
-        while True:
-            place = fakes.concurrency.consume(OUT)
-            places.append(place)
-            if not place.__enter__():
-                break
-        assert serve(fakes, route) == 0
-        assert route.seen == []
-        assert not fakes.lanes.wake_if_due(OUT)
-        fakes.clock.advance(TIMINGS.suppress_wakeups / 1000)
-        assert fakes.lanes.wake_if_due(OUT)
-        for place in places:
-            place.__exit__(None, None, None)
-        serve(fakes, route)
-        assert route.seen == ["1"]
-
     def test_an_account_that_holds_its_share_leaves_places_for_others(
         self, fakes: FakeDeliveries, route: Script
     ) -> None:
@@ -519,13 +499,6 @@ class TestFaults:
         serve(fakes, route)
         assert route.seen == ["2", "1"]
 
-    def test_more_work_than_one_can_do_wakes_another(self, fakes: FakeDeliveries, route: Script) -> None:
-        work(fakes, "1")
-        work(fakes, "2", lane=GRACE)
-        fakes.woken.clear()
-        serve(fakes, route)
-        assert fakes.woken == [OUT]
-
 
 class TestDecoding:
     def test_an_entry_is_decoded_once_and_before_the_route_sees_it(self, fakes: FakeDeliveries) -> None:
@@ -539,7 +512,7 @@ class TestDecoding:
         fakes.cim.fail_next(failing(Permanent))
         consumer = fakes.consume(IN)
         consumer.read_event = reading
-        consumer.serve(60)
+        fakes.drain(consumer)
         assert read == ["v1"]
         assert len(fakes.dead_lettered()) == 1
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.fake_deliveries import FakeDeliveries
 from twitter_connector.delivery import listener
+from twitter_connector.delivery.concurrency import Concurrency
 from twitter_connector.delivery.consumer import Attempt
 from twitter_connector.delivery.listener import Listener
 from twitter_connector.model.work import Direction, Effect, Entry
@@ -173,3 +174,31 @@ def test_while_a_process_is_awake_the_sweepers_of_all_processes_hear_of_it(fakes
         channel.subscribe("tc:bell:out")
         assert fakes.lanes.claim(OUT, stay_awake=True) is None
         eventually(lambda: (heard := channel.get_message(timeout=1)) and heard["type"] == "message")
+
+
+def test_no_lane_is_leased_before_a_thread_is_free_for_it(fakes: FakeDeliveries, route: Deliveries) -> None:
+    fakes.concurrency = Concurrency(8)
+    process = Listener(fakes.consume(OUT, route), fakes.lanes, fakes.concurrency, lambda: fakes.stopping)
+    route.gate.clear()
+    fakes.lanes.accept([reply(number, customer=f"{number}") for number in range(3)])
+    fakes.lanes.accept([Entry(OUT, "3044", "1", "of another account", '{"v": 1, "kind": "report", "message": {}}')])
+    with listening(process, fakes, awake=False):
+        eventually(lambda: route.most_at_work == fakes.concurrency.per_direction)
+        time.sleep(0.1)
+        left = fakes.lanes.claim(OUT)
+        route.gate.set()
+        assert left is not None, "one lane is left for other processes"
+        eventually(lambda: len(route.seen) == 3)
+    assert fakes.concurrency.per_direction == 3
+    assert route.most_at_work == 3
+
+
+def test_more_work_than_one_lane_wakes_another_process(
+    fakes: FakeDeliveries, process: Listener, route: Deliveries
+) -> None:
+    fakes.lanes.accept([reply(number, customer=f"{number}") for number in range(2)])
+    fakes.woken.clear()
+    fakes.lanes.wakeup_received(OUT)
+    with listening(process, fakes, awake=False):
+        eventually(lambda: len(route.seen) == 2)
+    assert fakes.woken == [OUT]

@@ -28,7 +28,7 @@ DAY = 86400.0
 # 30 seconds and an hour are what virtual machines and operators do; beyond a day every message would be too old.
 STEPS_BACK = [-30.0, -3600.0, -40 * DAY]
 STEPS = [*STEPS_BACK, 30.0, 3600.0, 40 * DAY]
-SHORT = QueueTimings(lease=1_000, wakeup=300, suppress_wakeups=300, first_probe=500)
+SHORT = QueueTimings(lease=1_000, wakeup=300, first_probe=500)
 
 
 @pytest.fixture
@@ -117,14 +117,6 @@ def test_a_pause_keeps_its_length_and_is_shown_no_longer(
     assert lanes.pauses("acme") == {}
     with broker.client() as client:
         assert Status(client).snapshot(["acme"]).accounts["acme"].pauses == {}
-
-
-@pytest.mark.parametrize("seconds", STEPS_BACK)
-def test_wake_ups_are_not_suppressed_for_longer(lanes: Lanes, clock: SteppedClock, seconds: float) -> None:
-    lanes.suppress_wakeups(IN)
-    lanes.accept([entry()])
-    clock.set(seconds)
-    assert eventually(lambda: lanes.wake_if_due(IN), 3, what="a wake-up")
 
 
 @pytest.mark.parametrize("seconds", STEPS_BACK)

@@ -23,7 +23,7 @@ __all__ = ["broker_process", "inspector"]
 
 IN = Direction.IN
 T = TypeVar("T")
-SHORT = QueueTimings(lease=200, wakeup=200, suppress_wakeups=200, first_probe=200, typing=200)
+SHORT = QueueTimings(lease=200, wakeup=200, first_probe=200, typing=200)
 
 
 @pytest.fixture
@@ -67,13 +67,6 @@ def test_a_wakeup_that_nobody_received_is_repeated(lanes: Lanes) -> None:
     lanes.accept([entry()])
     assert not lanes.wake_if_due(IN)
     assert after(SHORT.wakeup, lambda: lanes.wake_if_due(IN))
-
-
-def test_suppressed_wakeups_come_again(lanes: Lanes) -> None:
-    lanes.suppress_wakeups(IN)
-    lanes.accept([entry()])
-    assert not lanes.wake_if_due(IN)
-    assert after(SHORT.suppress_wakeups, lambda: lanes.wake_if_due(IN))
 
 
 def test_a_pause_ends_and_leaves_nothing(lanes: Lanes, inspector: redis.Redis) -> None:

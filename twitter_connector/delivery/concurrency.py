@@ -38,25 +38,18 @@ class Concurrency:
         self._consumers: Counter[Direction] = Counter()
         self._leased: Counter[tuple[Direction, str]] = Counter()
 
-    @contextmanager
-    def consume(self, direction: Direction) -> Iterator[bool]:
-        """Take a place for a consumer. Yields False if none is free: the consumers at work will find the work."""
+    def take_place(self, direction: Direction, seconds: float) -> bool:
+        """Take a place for a consumer. Return False if none becomes free in this time."""
         with self._lock:
-            free = self._consumers[direction] < self.per_direction
+            free = self._lock.wait_for(lambda: self._consumers[direction] < self.per_direction, seconds)
             if free:
                 self._consumers[direction] += 1
-        try:
-            yield free
-        finally:
-            if free:
-                with self._lock:
-                    self._consumers[direction] -= 1
-                    self._lock.notify_all()
+            return free
 
-    def wait_for_place(self, direction: Direction, seconds: float) -> bool:
-        """Return whether a consumer finds a place, after so many seconds at most."""
+    def give_place_back(self, direction: Direction) -> None:
         with self._lock:
-            return self._lock.wait_for(lambda: self._consumers[direction] < self.per_direction, seconds)
+            self._consumers[direction] -= 1
+            self._lock.notify_all()
 
     @contextmanager
     def leased(self, direction: Direction, account_id: str) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""The loop: lease a lane, deliver its head, then settle it, postpone it or make it a dead letter.
+"""The loop: deliver the head of a leased lane, then settle it, postpone it or make it a dead letter.
 
 The one place that acts on errors; `retry_policy` decides what to do about each.
 """
@@ -121,23 +121,6 @@ class Consumer:
     policy: RetryPolicy
     read_event: ReadEvent
     stopping: Callable[[], bool] = lambda: False
-
-    def serve(self, budget_seconds: float) -> int:
-        """Work in this thread until nothing is due or the time is used up. Return how many messages were tried."""
-        with self.concurrency.consume(self.direction) as free:
-            # Before the first claim: work that becomes due from here on may send a new wake-up.
-            self.lanes.wakeup_received(self.direction)
-            if not free:
-                self.lanes.suppress_wakeups(self.direction)
-                return 0
-            end = time.monotonic() + budget_seconds
-            lease = None if self.stopping() else self.lanes.claim(self.direction, self.concurrency.full(self.direction))
-            if lease is not None and lease.more:
-                self.lanes.wake_if_due(self.direction)
-            done = self.work(lease, end)
-            if self.concurrency.full(self.direction):
-                self.lanes.suppress_wakeups(self.direction)
-            return done
 
     def work(self, first: Lease | None, end: float) -> int:
         """Deliver a lane's messages, then those of the next due lanes, until nothing is due or the time is used up.

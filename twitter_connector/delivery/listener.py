@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from twitter_connector.errors import StoreUnavailable
@@ -68,11 +68,12 @@ class Listener:
         awake_until = time.monotonic() + AWAKE_SECONDS
         others_at = 0.0
         while (now := time.monotonic()) < min(end, awake_until) and not self._stopping():
-            if not self._concurrency.wait_for_place(self._direction, WAIT_SECONDS):
+            # Before the claim: a leased lane that waits for a thread would lose its lease.
+            if not self._concurrency.take_place(self._direction, WAIT_SECONDS):
                 awake_until = now + AWAKE_SECONDS
                 continue
             full = self._concurrency.full(self._direction)
-            lease = self._lanes.claim(self._direction, full, stay_awake=True)
+            lease = self._claimed(full)
             if lease is not None:
                 awake_until = now + AWAKE_SECONDS
                 at_work -= {future for future in at_work if future.done()}
@@ -87,11 +88,22 @@ class Listener:
         if not self._stopping():
             self._lanes.sleep(self._direction)
 
+    def _claimed(self, full: Collection[str]) -> Lease | None:
+        """Lease a due lane for the place that was taken. Without one, the place is given back."""
+        lease = None
+        try:
+            lease = self._lanes.claim(self._direction, full, stay_awake=True)
+        finally:
+            if lease is None:
+                self._concurrency.give_place_back(self._direction)
+        return lease
+
     def _work(self, lease: Lease, end: float) -> None:
-        with self._concurrency.consume(self._direction):
-            try:
-                self.consumer.work(lease, end)
-            except StoreUnavailable as error:
-                log.warning("consumer_stopped", extra={"direction": self._direction.word, "reason": error.reason})
-            except Exception as error:
-                log.error("internal_error", exc_info=error)
+        try:
+            self.consumer.work(lease, end)
+        except StoreUnavailable as error:
+            log.warning("consumer_stopped", extra={"direction": self._direction.word, "reason": error.reason})
+        except Exception as error:
+            log.error("internal_error", exc_info=error)
+        finally:
+            self._concurrency.give_place_back(self._direction)

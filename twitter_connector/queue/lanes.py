@@ -70,7 +70,6 @@ class Lanes:
         self._end_waits = script("end_waits")
         self._wake_if_due = script("wake_if_due")
         self._sweep = script("sweep")
-        self._suppress_wakeups = script("suppress_wakeups")
         self._moment = script("moment")
         self._process_clock = process_clock
 
@@ -248,10 +247,6 @@ class Lanes:
         """Record that a worker received the wake-up. From now on a new one may be sent."""
         with store_errors():
             self._client.delete(keys.WAKEUP.format(direction=direction))
-
-    def suppress_wakeups(self, direction: Direction) -> None:
-        """Send no wake-up for a moment: the workers that are busy take what becomes due."""
-        self._suppress_wakeups(direction, self.timings.suppress_wakeups)
 
     def waiting(self, account_id: str) -> dict[Direction, int]:
         """Return the number of lanes with work of the account, by direction."""

@@ -13,7 +13,6 @@ class QueueTimings:
     lease: another worker gets a lane when its owner has not renewed the lease for this long.
     wakeup: a wake-up that no worker received counts as lost after this long.
     awake: a worker that said that it waits for notices counts as awake for this long.
-    suppress_wakeups: while all threads that may serve an account are busy, a wake-up would find nothing to do.
     strikes: after this many failures in a row to reach the other side, an account sends only probes.
     first_probe, longest_probe: wait before the first probe; the wait doubles with each probe that fails.
     strikes_remembered: failures are forgotten when none followed for this long.
@@ -24,7 +23,6 @@ class QueueTimings:
     lease: int = 10_000
     wakeup: int = 1_000
     awake: int = 2_000
-    suppress_wakeups: int = 250
     strikes: int = 5
     first_probe: int = 1_000
     longest_probe: int = 15_000
