@@ -111,15 +111,21 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 
 
 class Group:
-    """Two servers that replicate, and their sentinels. env: of the servers; a sentinel rests after a step of time."""
+    """Two servers that replicate, and their sentinels. env: of the servers; a sentinel rests after a step of time.
 
-    def __init__(self, directory: Path, env: Mapping[str, str] | None = None) -> None:
+    second_env: of the second server, if it has a clock of its own.
+    """
+
+    def __init__(
+        self, directory: Path, env: Mapping[str, str] | None = None, second_env: Mapping[str, str] | None = None
+    ) -> None:
         ports = free_ports(5)
         common = (f'requirepass "{PASSWORD}"', f'masterauth "{PASSWORD}"', 'save ""', "repl-diskless-sync-delay 0")
         durable = ("appendonly yes", "appendfsync everysec")
+        replica = f"replicaof 127.0.0.1 {ports[0]}"
         self.servers = [
             Server(directory / "one", ports[0], *common, *durable, env=env),
-            Server(directory / "two", ports[1], *common, *durable, f"replicaof 127.0.0.1 {ports[0]}", env=env),
+            Server(directory / "two", ports[1], *common, *durable, replica, env=second_env or env),
         ]
         self._directory, self._sentinel_ports = directory, ports[2:]
         self.sentinels: list[Server] = []
@@ -176,7 +182,8 @@ class Group:
             return False
         with primary.client() as client:
             state = client.info("replication")
-        return state["connected_slaves"] == 1 and state["slave0"]["state"] == "online"
+        # A replica is called online before it has read what it got. Then it acknowledges nothing yet.
+        return state["connected_slaves"] == 1 and state["slave0"]["state"] == "online" and state["slave0"]["offset"] > 0
 
     def _knows_all(self, sentinel: Server) -> bool:
         with sentinel.client() as client:
@@ -190,9 +197,11 @@ class Group:
 
 
 @contextmanager
-def running_group(directory: Path, env: Mapping[str, str] | None = None) -> Iterator[Group]:
+def running_group(
+    directory: Path, env: Mapping[str, str] | None = None, second_env: Mapping[str, str] | None = None
+) -> Iterator[Group]:
     """Run the servers for as long as the block lasts."""
-    group = Group(directory, env)
+    group = Group(directory, env, second_env)
     try:
         group.start()
         yield group

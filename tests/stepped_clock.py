@@ -37,6 +37,7 @@ class SteppedClock:
 
     def __init__(self, directory: Path, *, only: str = "") -> None:
         self._file = directory / "clock-offset"
+        directory.mkdir(exist_ok=True)
         self._file.write_bytes(struct.pack("=q", 0))
         self.variables = {"LD_PRELOAD": _library(), "CLOCK_OFFSET_FILE": str(self._file)}
         if only:

@@ -229,8 +229,8 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     replicas = Replicas(settings.broker_replicas, _count_not_replicated) if settings.broker_replicas else None
     line = Line(client, patient=patient, replicas=replicas)
     wakeups = wakeups or Wakeups(celery_app(settings, patient=patient), client)
-    failovers = Failovers(line)
     clock = BrokerClock(line, now)
+    failovers = Failovers(line, clock)
     log_ms = settings.message_log_days * 86_400_000
     timings = QueueTimings(log=log_ms, log_most=settings.message_log_max)
     lanes = Lanes(client, line, wakeups, timings, process_clock=clock)
@@ -297,7 +297,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         http_client=http_client,
         lanes=lanes,
         inbox=inbox,
-        ledger=SendLedger(client, line),
+        ledger=SendLedger(client, line, clock),
         conversations=Conversations(client),
         media_transfer=_media_transfer(settings, http_client, clock, files, twitter, credentials, endpoints, chats),
         accounts=accounts,

@@ -74,7 +74,7 @@ def _restore_after_loss(services: Services) -> None:
 def open_gaps_of_failovers(services: Services) -> None:
     """Have the messages read back from X that only a lost primary may have had, once for each failover."""
     for failover in services.failovers.known():
-        if services.locks.once(f"failover:{epoch_ms(failover.until)}", services.failovers.kept_seconds):
+        if services.locks.once(f"failover:{epoch_ms(failover.since)}", services.failovers.kept_seconds):
             open_gaps(services.accounts.all(), services.accounts, failover.since)
 
 

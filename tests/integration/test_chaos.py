@@ -8,7 +8,7 @@ woken, and CCM and X refuse, limit, delay, and lose answers. A second worker, as
 and is killed by nobody. All the time foreign bytes get between the records of the journal, fifty callers send a request
 a byte at a time, the broker's clock is put back and forward by up to an hour, and the disk is full now and then
 (lasting_faults/). The long form does all this twice: with the embedded broker, and with a primary and a replica that
-Sentinel watches. There the primary is killed again and again instead.
+Sentinel watches. There the primary is killed again and again instead, and each server has a clock of its own.
 
 X delivers an event of either API again until it is acknowledged, and one in ten of API v2 twice. X documents no such
 retries for API v2. What an account misses without them is read by lookup, behind newer messages (accounts/backfill.py).
@@ -45,7 +45,7 @@ from tests.integration.lasting_faults.damaged_journal import damaged_journal
 from tests.integration.lasting_faults.failovers import failovers
 from tests.integration.lasting_faults.full_disk import full_disk, small_disk
 from tests.integration.lasting_faults.slow_senders import slow_senders
-from tests.integration.lasting_faults.stepped_clock_of_the_broker import stepped_clock_of_the_broker
+from tests.integration.lasting_faults.stepped_clocks_of_the_broker import stepped_clocks_of_the_broker
 from tests.integration.troubles import Troubles, another_worker
 from tests.sentinel_group import running_group
 from tests.stepped_clock import SteppedClock
@@ -80,16 +80,16 @@ PATIENT_X = {
 @pytest.mark.parametrize("broker", BROKERS)
 def test_chaos_loses_doubles_and_misorders_nothing(broker: str, new_tree: Callable[..., Tree], tmp_path: Path) -> None:
     print(f"seed {SEED}: CHAOS_SEED={SEED} CHAOS_SECONDS={SECONDS:g} repeats this; broker: {broker}")
-    clock = SteppedClock(tmp_path, only="-server")
+    clocks = [SteppedClock(tmp_path / f"clock-{n}", only="-server") for n in range(2 if broker == SENTINELS else 1)]
     lasting: Counter[str] = Counter()
     steady = Lock()
     with ExitStack() as running, ExitStack() as faults:
         if broker == SENTINELS:
-            group = running.enter_context(running_group(tmp_path / "group", clock.env))
+            group = running.enter_context(running_group(tmp_path / "group", *(clock.env for clock in clocks)))
             group.start_sentinels()
             tree = new_tree(LOG_LEVEL="WARNING", REDIS_URL=group.url, BROKER_REPLICAS="1")
         else:
-            tree = new_tree(LOG_LEVEL="WARNING", **clock.variables)
+            tree = new_tree(LOG_LEVEL="WARNING", **clocks[0].variables)
         small = running.enter_context(small_disk(tree, DISK_MEGABYTES))
         tree.start()
         accounts, crowd = _people(tree)
@@ -104,7 +104,7 @@ def test_chaos_loses_doubles_and_misorders_nothing(broker: str, new_tree: Callab
             print("the disk was never full: mounting a small one needs root on Linux")
         faults.enter_context(damaged_journal(tree, SEED, lasting))
         faults.enter_context(slow_senders(tree, lasting))
-        faults.enter_context(stepped_clock_of_the_broker(clock, SEED, steady, lasting))
+        faults.enter_context(stepped_clocks_of_the_broker(clocks, SEED, steady, lasting))
         troubles.run(SECONDS)
         faults.close()
         calm_at = time.monotonic()

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.line import Line
@@ -19,6 +17,7 @@ from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.timestamps import epoch_ms, moment
 
 from .scripts import LaneScripts
+from .steady_clock import boot, steady
 
 log = logging.getLogger(__name__)
 
@@ -34,20 +33,6 @@ FASTEST = 1.1
 CORRECTIONS_MAX = 3
 # A steady clock may run wrong by some seconds a day.
 STEP_COMPARABLE_SECONDS = 3600.0
-
-
-def boot() -> str:
-    """Return the id of this boot of the machine; "" where there is none. Its processes have one steady clock."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return ""
-
-
-def steady() -> float:
-    """Return seconds that only grow, and that pass while the machine is suspended too, where it can tell."""
-    boottime = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boottime is None else time.clock_gettime(boottime)
 
 
 @dataclass(frozen=True)
@@ -107,10 +92,15 @@ class BrokerClock:
 
     def last_known(self) -> datetime:
         """Return the present moment without asking the broker."""
+        known_ms = self.known_ms()
+        return self._machine() if known_ms is None else moment(known_ms)
+
+    def known_ms(self) -> int | None:
+        """Return the present moment without asking the broker (epoch ms). None if the broker has never answered."""
         known = self._known
         if known is None:
-            return self._machine()
-        return moment(known.now_ms + int((self._steady() - (known.asked + known.answered) / 2) * 1000))
+            return None
+        return known.now_ms + int((self._steady() - (known.asked + known.answered) / 2) * 1000)
 
     def measure(self) -> float | None:
         """Ask the broker. Return by how many seconds the machine's clock differs; None if that is within reason.
@@ -131,14 +121,14 @@ class BrokerClock:
         """Return by how many seconds the machine's clock differed last; None if that was within reason."""
         return self._difference
 
-    def expected_ms(self) -> int | None:
+    def expected_ms(self) -> int:
         """Return the latest moment that the time of the service can have reached, unless the broker's clock was put
-        forward (epoch ms). None if the broker has never answered."""
-        known = self._known
-        if known is None:
-            return None
-        passed = (self._steady() - known.asked) * FASTEST + STEP_FORWARD_SECONDS
-        return known.now_ms + int(passed * 1000)
+        forward (epoch ms). Asks the broker if it has never answered. Raises StoreUnavailable."""
+        if self._known is None:
+            self.measure()
+        assert self._known is not None
+        passed = (self._steady() - self._known.asked) * FASTEST + STEP_FORWARD_SECONDS
+        return self._known.now_ms + int(passed * 1000)
 
     def checked(self, now_ms: int) -> int:
         """Return the time of the service (epoch ms), from an answer that names it.

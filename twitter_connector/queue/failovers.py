@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import redis
@@ -18,7 +18,13 @@ from twitter_connector.broker.line import Line
 from twitter_connector.broker.lua import source
 from twitter_connector.model.timestamps import moment
 
+from .clock import BrokerClock
+from .steady_clock import steady
+
 log = logging.getLogger(__name__)
+
+# Two answers of the broker may differ by less than this about the present moment.
+MARGIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,8 @@ class Failovers:
 
     kept_seconds = keys.FAILOVERS_SECONDS
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, clock: BrokerClock) -> None:
+        self._clock = clock
         self._command = (
             "EVAL",
             source(__package__, "primary"),
@@ -45,7 +52,8 @@ class Failovers:
             keys.FAILOVERS_SECONDS * 1000,
             keys.FAILOVERS_MAX,
         )
-        self._rows: tuple[str, ...] = ()
+        # By the steady clock: when this process saw them first.
+        self._rows: dict[str, float] = {}
         line.greeting = self._look
 
     def since(self, accepted_at: datetime) -> Failover | None:
@@ -60,21 +68,24 @@ class Failovers:
 
     def known(self) -> list[Failover]:
         """Return the failovers that the last connection showed, newest first."""
-        return list(map(_failover, self._rows))
+        return [self._failover(row, seen) for row, seen in self._rows.items()]
+
+    def _failover(self, row: str, seen: float) -> Failover:
+        since, until = map(int, row.split())
+        # A process that knew no time may have stored the row while the new primary's clock was wrong. But the new
+        # primary took writes before this process saw it.
+        latest = self._clock.last_known() - timedelta(seconds=steady() - seen) + MARGIN
+        return Failover(moment(since), min(moment(until), latest))
 
     def _look(self, connection: Any) -> None:
-        connection.send_command(*self._command)
+        known_ms = self._clock.known_ms()
+        connection.send_command(*self._command, "" if known_ms is None else known_ms)
         try:
             rows = tuple(map(str, connection.read_response()))
         except redis.ResponseError:
             return  # a broker without memory; the scripts say so themselves
-        new = [row for row in rows if row not in self._rows]
-        self._rows = rows
-        for row in new:
-            failover = _failover(row)
-            log.warning("broker_failed_over", extra={"since": str(failover.since), "until": str(failover.until)})
-
-
-def _failover(row: str) -> Failover:
-    since, until = row.split()
-    return Failover(moment(int(since)), moment(int(until)))
+        former, self._rows = self._rows, {row: self._rows.get(row, steady()) for row in rows}
+        for row in rows:
+            if row not in former:
+                failover = self._failover(row, self._rows[row])
+                log.warning("broker_failed_over", extra={"since": str(failover.since), "until": str(failover.until)})

@@ -23,10 +23,11 @@ from twitter_connector.model.work import (
     TypingIndicator,
 )
 
-from .clock import BrokerClock, Measurement, steady
+from .clock import BrokerClock, Measurement
 from .effects import arguments
 from .endpoint_pauses import EndpointPauses
 from .scripts import LaneScripts
+from .steady_clock import steady
 from .timings import QueueTimings
 from .wakeups import Wakeups
 
@@ -47,13 +48,14 @@ class Lanes:
         clock: Callable[[], int] | None = None,
         process_clock: BrokerClock | None = None,
     ) -> None:
-        """clock: epoch ms, in place of the server's clock (tests). process_clock: measures the ages of messages."""
+        """clock: epoch ms, in place of the server's clock (tests). process_clock: corrects steps of it, and measures
+        the ages of messages."""
         self.timings = timings
         self.endpoint_pauses = EndpointPauses(client)
         self._client = client
         self._line = line
         self._wakeups = wakeups
-        script = LaneScripts(line, timings.wakeup, clock)
+        script = LaneScripts(line, timings.wakeup, clock, process_clock)
         # What is answered 200 or 202 must survive.
         self._accept = script("accept", replicated=True)
         self._revive = script("revive", keys.DEAD_LETTER, keys.DEAD, replicated=True)
@@ -105,12 +107,8 @@ class Lanes:
         """
         since = time.monotonic()
         awake = self.timings.awake if stay_awake else 0
-        clock, without = self._process_clock, [quote(a, safe="") for a in excluded]
-        answer = self._claim(direction, self.timings.lease, self._expected(), awake, *without)
-        if answer == -1 and clock is not None:
-            clock.measure()
-            answer = self._claim(direction, self.timings.lease, self._expected(), awake, *without)
-        return self._leased(direction, answer, since) if answer and answer != -1 else None
+        answer = self._claim(direction, self.timings.lease, awake, *(quote(a, safe="") for a in excluded))
+        return self._leased(direction, answer, since) if answer else None
 
     def wait_for_notice(self, direction: Direction, seconds: float) -> None:
         """Return when work becomes due, or after so many seconds. Raises StoreUnavailable, also at `end_waits`."""
@@ -154,7 +152,7 @@ class Lanes:
             self.timings.lease,
             int(keep),
             int(answered),
-            0 if excluded is None else self._expected(),
+            int(excluded is not None),
             len(excluded or ()),
             *(quote(a, safe="") for a in excluded or ()),
             *arguments(follow_ups, self.timings),
@@ -265,11 +263,6 @@ class Lanes:
 
     def _present(self) -> datetime:
         return moment(int(self._moment()[0])) if self._process_clock is None else self._process_clock.last_known()
-
-    def _expected(self) -> str:
-        """Return the latest moment that it can be now (epoch ms), "" if that is not known."""
-        ms = self._process_clock.expected_ms() if self._process_clock is not None else None
-        return "" if ms is None else str(ms)
 
     def _leased(self, direction: Direction, row: list[Any], since: float) -> Lease:
         account, lane, token, member, stored, claims, tries, more, now_ms, question, ledger = row

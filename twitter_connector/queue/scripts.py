@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.line import Line, Script
 from twitter_connector.broker.lua import source
+from twitter_connector.errors import StoreUnavailable
 
 
 def _stems(*names: str) -> str:
@@ -39,15 +40,37 @@ _NAMES = _stems(
 _LOG_NAMES = _stems(keys.LOG, keys.LOG_RECORD, keys.LOG_LOOKUP, keys.LOG_ACCOUNTS, keys.LOG_NAMES)
 _SEEN_MS = keys.SEEN_SECONDS * 1000
 _PARTS = "-- parts: "
+# What lua/names.lua answers if it is later than the caller expects.
+_STEPPED = "STEPPED"
+# Another step may follow while one is corrected.
+_CORRECTIONS_MAX = 3
+
+
+class ProcessClock(Protocol):
+    """Notices steps of the server's clock, see BrokerClock."""
+
+    def expected_ms(self) -> int: ...
+    def measure(self) -> object: ...
 
 
 class LaneScripts:
-    """Makes the scripts of one process. clock: epoch ms, in place of the server's clock (tests)."""
+    """Makes the scripts of one process.
 
-    def __init__(self, line: Line, wakeup_ms: int = 0, clock: Callable[[], int] | None = None) -> None:
+    clock: epoch ms, in place of the server's clock (tests). process_clock: a script does nothing at a moment that this
+    clock does not expect. The step of the server's clock is corrected first, and the script runs again.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        wakeup_ms: int = 0,
+        clock: Callable[[], int] | None = None,
+        process_clock: ProcessClock | None = None,
+    ) -> None:
         self._line = line
         self._wakeup_ms = wakeup_ms
         self._clock = clock
+        self._process_clock = process_clock
 
     def __call__(self, name: str, *more_keys: str, replicated: bool = False) -> Callable[..., Any]:
         """Return lua/NAME.lua as a function of its arguments. more_keys: KEYS[2] on, the same in every call.
@@ -62,12 +85,23 @@ class LaneScripts:
             names,
             replicated=replicated,
         )
-        wakeup_ms, clock = self._wakeup_ms, self._clock
+        wakeup_ms, clock, process_clock = self._wakeup_ms, self._clock, self._process_clock
 
         def call(*args: str | int) -> Any:
-            return script("" if clock is None else clock(), wakeup_ms, _SEEN_MS, *args)
+            return script("" if clock is None else f"={clock()}", wakeup_ms, _SEEN_MS, *args)
 
-        return call
+        if process_clock is None or clock is not None:
+            return call
+
+        def checked(*args: str | int) -> Any:
+            for _ in range(_CORRECTIONS_MAX):
+                answer = script(process_clock.expected_ms(), wakeup_ms, _SEEN_MS, *args)
+                if answer != _STEPPED:
+                    return answer
+                process_clock.measure()
+            raise StoreUnavailable("clock_stepped", "The clock of Redis is put forward again and again.")
+
+        return checked
 
 
 def _parts(name: str) -> list[str]:

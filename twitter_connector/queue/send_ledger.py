@@ -18,7 +18,7 @@ from twitter_connector.model.usage import DM_SENT
 from twitter_connector.model.work import EchoSeen, Lease
 
 from .change import Change, applied
-from .scripts import LaneScripts
+from .scripts import LaneScripts, ProcessClock
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,11 @@ _BESIDE = "+"
 class SendLedger:
     """The send ledger in the broker. Every method raises StoreUnavailable if the broker does not answer."""
 
-    def __init__(self, client: redis.Redis, line: Line) -> None:
+    def __init__(self, client: redis.Redis, line: Line, process_clock: ProcessClock | None = None) -> None:
         self._client = client
-        self._record = LaneScripts(line)("record")
-        self._take = LaneScripts(line)("accept")
+        script = LaneScripts(line, process_clock=process_clock)
+        self._record = script("record")
+        self._take = script("accept")
 
     def steps(self, account_id: str, message_id: str, known: Mapping[str, str] | None = None) -> dict[int, SendRecord]:
         """Return the records of the steps that were begun or done, by step number. known: their fields."""

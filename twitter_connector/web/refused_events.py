@@ -17,7 +17,7 @@ from flask import current_app
 from twitter_connector.accounts.backfill import open_gap_at
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.queue.clock import steady
+from twitter_connector.queue.steady_clock import steady
 
 log = logging.getLogger(__name__)
 

@@ -1,12 +1,9 @@
 -- parts: names wakeups head next_lane
--- ARGV[4]: direction. ARGV[5]: lease in ms. ARGV[6]: the latest moment that the caller expects (epoch ms), or "". ARGV[7]: how
--- long the caller stays awake if nothing is due (ms), 0 if it does not. ARGV[8] on: excluded accounts. Returns the head of the
--- next due lane; false if none is due; -1 if it is later than the caller expects. Then the server's clock was put forward, and
--- leases seem to be over, whose workers are at work.
-local d, awake = ARGV[4], tonumber(ARGV[7])
-if ARGV[6] ~= '' and now > tonumber(ARGV[6]) then return -1 end
+-- ARGV[4]: direction. ARGV[5]: lease in ms. ARGV[6]: how long the caller stays awake if nothing is due (ms), 0 if it does not.
+-- ARGV[7] on: excluded accounts. Returns the head of the next due lane; false if none is due.
+local d, awake = ARGV[4], tonumber(ARGV[6])
 local excluded = {}
-for i = 8, #ARGV do excluded[ARGV[i]] = true end
+for i = 7, #ARGV do excluded[ARGV[i]] = true end
 local entry = next_lane(d, tonumber(ARGV[5]), excluded)
 -- In the same step: what becomes due from here on is noticed. The sweepers of all workers go on searching as well: the
 -- notice can be lost.

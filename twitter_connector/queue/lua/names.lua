@@ -4,7 +4,8 @@
 --
 -- KEYS[1]: the names of broker/keys.py in the order of scripts.py, in one text, because splitting it is cheaper than many
 -- keys. A name that ends in a colon is followed by the direction, the account and the lane, with colons between them.
--- ARGV[1]: the present moment in epoch ms; "" for the server's clock.
+-- ARGV[1]: the latest moment that the caller expects by the server's clock (epoch ms), "" if it knows none; "=" and the
+-- present moment in place of the server's clock.
 -- A moment is stored as text (now .. ''): as a number, a server may write it with an exponent.
 local DUE, TURN, QUEUE, MESSAGES, STATE, SEEN, GATE, BREAKER, WAKEUP, FENCE, SEQUENCE, STATUS, CLOCK, USAGE, AWAKE, NOTICE,
   QUESTION, LEDGER = string.match(KEYS[1], string.rep('(%S+) ', 17) .. '(%S+)')
@@ -14,9 +15,9 @@ local FARTHEST = 25 * 3600000
 -- now: the time of the service, by which every length is measured: the server's clock plus a shift. It never runs backwards.
 -- When the server's clock is put back, the shift grows by the same length, so time goes on from the latest stored moment.
 -- Then a tenth of the time that passes is taken off the shift. server: the server's clock.
-local given, now, server, shift, latest = ARGV[1] ~= '', nil, nil, 0, 0
+local given, now, server, shift, latest = string.byte(ARGV[1]) == 61, nil, nil, 0, 0
 if given then
-  now = tonumber(ARGV[1])
+  now = tonumber(string.sub(ARGV[1], 2))
   server = now
 else
   local t = redis.call('TIME')
@@ -32,6 +33,9 @@ else
     end
     now = latest
   end
+  -- The server's clock was put forward, or another server took over. Nothing may be done by this moment: leases would seem to
+  -- be over, and what is stored would lie ahead. The caller corrects the step and asks again.
+  if ARGV[1] ~= '' and now > tonumber(ARGV[1]) then return {ok = 'STEPPED'} end
 end
 
 -- Store the present moment, unless the one that is stored is younger than this (ms). Scripts that schedule work call it:

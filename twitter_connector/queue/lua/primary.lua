@@ -1,5 +1,6 @@
 -- KEYS: the mark of the server that took writes last, the list of failovers, the clock of names.lua.
--- ARGV[1]: how long a failover matters (ms). ARGV[2]: how many are kept.
+-- ARGV[1]: how long a failover matters (ms). ARGV[2]: how many are kept. ARGV[3]: the time of the service as the caller knows
+-- it (epoch ms), "" if it does not.
 -- Runs on each new connection before anything is stored, since the clock shows how far this server's data goes. Returns the
 -- failovers, newest first: "since until" in epoch ms by the time of the service. Records stored between the two may be lost.
 local info = redis.pcall('INFO', 'replication')
@@ -13,10 +14,14 @@ if seen ~= id then
   -- Only a server that was a replica has the id of a former primary. One that was restarted has none.
   if seen and former and string.find(former, '[^0]') then
     local t = redis.call('TIME')
+    local server = t[1] * 1000 + math.floor(t[2] / 1000)
     local clock = redis.call('HMGET', KEYS[3], 'latest', 'shift')
-    local now = t[1] * 1000 + math.floor(t[2] / 1000) + tonumber(clock[2] or 0)
+    local now = tonumber(ARGV[3]) or server + tonumber(clock[2] or 0)
     local since = tonumber(clock[1] or now)
-    now = math.max(now, since)
+    -- What was stored last can be younger than the stored moment by the grain of take.lua.
+    now = math.max(now, since + 250)
+    -- The shift belongs to the clock of the former primary. With this server's own, time goes on where it was.
+    redis.call('HSET', KEYS[3], 'latest', string.format('%.0f', now), 'shift', string.format('%.0f', now - server))
     redis.call('LPUSH', KEYS[2], string.format('%.0f %.0f', since, now))
     redis.call('LTRIM', KEYS[2], 0, ARGV[2] - 1)
     redis.call('PEXPIRE', KEYS[2], ARGV[1])

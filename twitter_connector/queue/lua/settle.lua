@@ -1,8 +1,7 @@
 -- parts: names lease wakeups log take head next_lane
 -- ARGV[8]: member. ARGV[9]: lease in ms. ARGV[10]: 1 to keep the lane. ARGV[11]: 1 if the other side has answered.
--- ARGV[12]: 0, or to lease another lane if this one is given back or empty: the latest moment that the caller expects,
--- as in claim.lua. ARGV[13]: how many accounts that lane must not belong to, and their names. Then: items that
--- follow from the outcome. Returns the wake-ups, and the next entry or false.
+-- ARGV[12]: 1 to lease another lane if this one is given back or empty. ARGV[13]: how many accounts that lane must not
+-- belong to, and their names. Then: items that follow from the outcome. Returns the wake-ups, and the next entry or false.
 local member, lease = ARGV[8], tonumber(ARGV[9])
 redis.call('ZREM', QUEUE .. lane, member)
 redis.call('HDEL', MESSAGES .. lane, member)
@@ -39,5 +38,5 @@ else
   redis.call('ZADD', turn, 'LT', now, a)
   waking[d] = true
 end
-if not following and (ARGV[12] == '' or now <= tonumber(ARGV[12])) then following = next_lane(d, lease, excluded) end
+if not following and ARGV[12] == '1' then following = next_lane(d, lease, excluded) end
 return {wakeups(), following}
