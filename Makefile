@@ -10,6 +10,7 @@ STAMP := $(VENV)/.installed
 XCHAT_LOG := $(VENV)/xchat.log
 INSTALL_XCHAT = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
   -r requirements-xchat.lock 2>$(XCHAT_LOG)
+INSTALL_OTEL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-otel.lock
 XCHAT_MISSING := The library of X Chat could not be installed: there is no wheel for this machine, or no package index was reached \
   ($(XCHAT_LOG)). Everything but encrypted messages works. `make xchat` tries again.
 
@@ -18,12 +19,14 @@ help: ## list every target
 
 install: $(STAMP) ## create .venv and install the exact versions of the locks
 
-$(STAMP): requirements.lock requirements-dev.lock requirements-xchat.lock setup.cfg pyproject.toml
+$(STAMP): requirements.lock requirements-dev.lock requirements-otel.lock requirements-xchat.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements.lock -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# Apart, for the tests alone: redis-py imports OpenTelemetry wherever it is installed, which takes each process 60 ms.
+	$(INSTALL_OTEL) --upgrade --target $(VENV)/otel
 	@$(INSTALL_XCHAT) || echo '$(XCHAT_MISSING)'
 	@# Some environments forbid Python to keep compiled modules. Every process would then compile the project again.
 	$(BIN)/python -m compileall -q twitter_connector workers sandbox
@@ -31,6 +34,9 @@ $(STAMP): requirements.lock requirements-dev.lock requirements-xchat.lock setup.
 
 xchat: $(STAMP) ## install the library of X Chat, where there is a wheel of it
 	@$(INSTALL_XCHAT) || { echo '$(XCHAT_MISSING)'; exit 1; }
+
+otel: $(STAMP) ## install OpenTelemetry, so that `make run` sends traces if an OTEL_ variable asks for them
+	@$(INSTALL_OTEL)
 
 run: $(STAMP) ## start everything in the foreground (Ctrl-C stops it)
 	@exec $(BIN)/twitter-connector up
@@ -58,7 +64,7 @@ audit: $(STAMP) ## look every locked package up in the public list of known vuln
 	  $(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; } || \
 	  { echo "audit: pip-audit could not be installed, which needs the network. Nothing was looked up."; exit 1; }
 	@$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock --requirement requirements-dev.lock \
-	  --requirement requirements-xchat.lock || \
+	  --requirement requirements-otel.lock --requirement requirements-xchat.lock || \
 	  { echo "audit: failed. A table above lists vulnerable packages; without one, the public list was not reached."; exit 1; }
 
 # What the image installs, and nothing of the tools: the list is made from an environment of its own.
@@ -92,13 +98,15 @@ UPGRADE ?= --upgrade
 COMPILE = $(BIN)/uv pip compile --quiet --universal $(UPGRADE) --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command "make lock" --python-version 3.11
 
-WITHOUT_LOCKED = $$(sed -nE 's/^([a-zA-Z0-9._-]+)==.*/--no-emit-package \1/p' requirements.lock)
+WITHOUT = $$(sed -nE 's/^([a-zA-Z0-9._-]+)==.*/--no-emit-package \1/p' $(1))
 
-lock: $(STAMP) ## write the newest allowed versions into requirements.lock (what runs), -dev.lock (the rest) and -xchat.lock
+lock: $(STAMP) ## write the newest allowed versions into requirements.lock (what runs), -otel.lock, -xchat.lock and -dev.lock (the rest)
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) setup.cfg -o requirements.lock
-	$(COMPILE) --extra dev setup.cfg -c requirements.lock -o requirements-dev.lock $(WITHOUT_LOCKED)
-	$(COMPILE) --extra xchat setup.cfg -c requirements.lock -o requirements-xchat.lock $(WITHOUT_LOCKED)
+	$(COMPILE) --extra otel setup.cfg -c requirements.lock -o requirements-otel.lock $(call WITHOUT,requirements.lock)
+	$(COMPILE) --extra dev setup.cfg -c requirements.lock -c requirements-otel.lock -o requirements-dev.lock \
+	  $(call WITHOUT,requirements.lock requirements-otel.lock)
+	$(COMPILE) --extra xchat setup.cfg -c requirements.lock -o requirements-xchat.lock $(call WITHOUT,requirements.lock)
 
 MANIFESTS := deploy/kubernetes
 INDENT = sed 's/^\(.\)/    \1/'
@@ -114,4 +122,4 @@ manifests: ## write alarms and dashboard into the manifests of deploy/kubernetes
 clean: ## remove .venv and caches, keep var/
 	rm -rf $(VENV) .venv-newest *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help install xchat run test test-fast bench chaos fuzz audit sbom image-digests lint format lock manifests clean
+.PHONY: help install xchat otel run test test-fast bench chaos fuzz audit sbom image-digests lint format lock manifests clean

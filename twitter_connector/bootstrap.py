@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 
@@ -107,6 +107,9 @@ from twitter_connector.twitter.media_sources import MediaSources
 from twitter_connector.twitter.oauth2 import OAuth2
 from twitter_connector.twitter.own_challenge import OwnChallenge
 
+if TYPE_CHECKING:
+    from twitter_connector.tracing.spans import Spans
+
 log = logging.getLogger(__name__)
 
 
@@ -121,6 +124,7 @@ class Services:
     broker_safety: BrokerSafety
     installation: Installation
     vault: Vault
+    spans: Spans | None
     http_client: HttpClient
     lanes: Lanes
     inbox: Inbox
@@ -174,6 +178,31 @@ def _notifications(settings: Settings, http_client: HttpClient, accounts: Accoun
     return Notifications(NotifyUrl(http_client, settings.notify_url), accounts)
 
 
+def _spans(settings: Settings) -> Spans | None:
+    """Return what makes spans, or None if no traces are sent. Without them, OpenTelemetry is never imported."""
+    if not settings.traces:
+        return None
+    from twitter_connector.tracing.spans import Spans
+
+    return Spans([url for url in (settings.ccm_url, settings.file_engine_url) if url])
+
+
+def _http_client(spans: Spans | None) -> HttpClient:
+    if spans is None:
+        return HttpClient()
+    from twitter_connector.tracing.http_client import TracedHttpClient
+
+    return TracedHttpClient(spans)
+
+
+def _inbox(lanes: Lanes, journal: Journal, spans: Spans | None) -> Inbox:
+    if spans is None:
+        return Inbox(lanes, journal)
+    from twitter_connector.tracing.inbox import TracedInbox
+
+    return TracedInbox(lanes, journal, spans)
+
+
 def _media_transfer(
     settings: Settings,
     http_client: HttpClient,
@@ -223,6 +252,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         *keys,
         *settings.api_tokens,
         *filter(None, [settings.notify_url, settings.console_oidc_client_secret]),
+        *settings.traces_secrets,
     )
     client = connect(settings.redis_url, patient=patient)
     vault = Vault(keys)
@@ -236,7 +266,8 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     lanes = Lanes(client, line, wakeups, timings, process_clock=clock)
     accounts = RecordedAccounts(client, vault, now=clock)
     history = accounts.history = AccountHistory(client, settings.message_log_days, clock)
-    http_client = HttpClient()
+    spans = _spans(settings)
+    http_client = _http_client(spans)
     rate_limits = RateLimits(client)
     locks = Locks(client)
     oauth2 = OAuth2(http_client, settings.x_api_url, clock)
@@ -250,7 +281,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
     chat_keys = ChatKeyStore(client, vault)
     chats = twitter.chats(chat_keys)
     assert settings.ccm_url is not None  # from_env puts the sandbox's in its place
-    inbox = Inbox(lanes, Journal(settings.var_dir / "journal", on=settings.journal == "on"))
+    inbox = _inbox(lanes, Journal(settings.var_dir / "journal", on=settings.journal == "on"), spans)
     replay_jobs = ReplayJobs(client)
     replays = Replays(replay_jobs, twitter.replay, clock)
     backfill = Backfill(
@@ -294,6 +325,7 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         installation=Installation(client, settings.var_dir, clock),
         broker_safety=BrokerSafety(client, allow_eviction=settings.broker_eviction == "allow"),
         vault=vault,
+        spans=spans,
         http_client=http_client,
         lanes=lanes,
         inbox=inbox,
@@ -390,6 +422,7 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
             ),
             read_event=services.twitter.load,
             stopping=stopping.is_set,
+            spans=services.spans,
         )
         return Listener(consumer, services.lanes, concurrency, stopping.is_set)
 

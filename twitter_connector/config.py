@@ -86,6 +86,8 @@ class Settings:
     console_oidc_client_secret: str | None = field(default=None, repr=False)
     console_oidc_operators: str | None = None
     notify_url: str | None = field(default=None, repr=False)
+    traces: bool = False
+    traces_secrets: tuple[str, ...] = field(default=(), repr=False)
     message_log_days: int = 7
     message_log_max: int = 200_000
     log_level: str = "INFO"
@@ -119,6 +121,7 @@ class Settings:
         file_engine = read("FILE_ENGINE_URL", parse.http_url) or (f"{sandbox}/file-engine" if plays_ccm else None)
         default_hosts = (f"127.0.0.1:{sandbox_port}",) if use_sandbox else cls.twitter_media_hosts
         redis_url = read("REDIS_URL", parse.redis_url)
+        traces, without_traces = _traces(read)
         terminal = sys.stderr.isatty()
         settings = cls(
             host=read("HOST", parse.host, cls.host),
@@ -162,6 +165,8 @@ class Settings:
             console_oidc_client_secret=read("CONSOLE_OIDC_CLIENT_SECRET", str),
             console_oidc_operators=read("CONSOLE_OIDC_OPERATORS", str),
             notify_url=read("NOTIFY_URL", parse.any_http_url),
+            traces=traces,
+            traces_secrets=_traces_secrets(read),
             message_log_days=read("MESSAGE_LOG_DAYS", parse.at_least(0), cls.message_log_days),
             message_log_max=read("MESSAGE_LOG_MAX", parse.at_least(1), cls.message_log_max),
             log_level=read("LOG_LEVEL", parse.log_level, cls.log_level),
@@ -169,7 +174,7 @@ class Settings:
             var_dir=var_dir,
             sandbox_port=sandbox_port,
             use_sandbox=use_sandbox,
-            warnings=read.warnings(),
+            warnings=(*read.warnings(), *filter(None, [without_traces])),
         )
         _require_whole_client(settings)
         if not _below(settings.usage_soft_limit, settings.usage_hard_limit):
@@ -238,6 +243,28 @@ def _require_whole_client(settings: Settings) -> None:
     for needed in ("CONSOLE_OIDC_ISSUER", "CONSOLE_OIDC_CLIENT_ID"):
         if given and needed not in given:
             raise BadSetting(f"{needed} is not set, and {given[0]} is. Set both, or neither.")
+
+
+def _traces(read: _Reader) -> tuple[bool, str]:
+    """Return whether traces are sent, and a sentence that says why not if they are asked for; "" otherwise.
+
+    The variables are OpenTelemetry's, whose library reads the others itself:
+    https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+    """
+    exporter = read("OTEL_TRACES_EXPORTER", str, "")
+    endpoints = [read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", str), read("OTEL_EXPORTER_OTLP_ENDPOINT", str)]
+    protocols = [read("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", str), read("OTEL_EXPORTER_OTLP_PROTOCOL", str)]
+    off = read("OTEL_SDK_DISABLED", str, "").lower() == "true" or exporter == "none"
+    if off or not (exporter or any(endpoints)):
+        return False, ""
+    return parse.traces(exporter or "otlp", next(filter(None, protocols), "http/protobuf"))
+
+
+def _traces_secrets(read: _Reader) -> tuple[str, ...]:
+    """Return what the variables for OpenTelemetry's exporter contain that must not be shown."""
+    headers = [read("OTEL_EXPORTER_OTLP_TRACES_HEADERS", str, ""), read("OTEL_EXPORTER_OTLP_HEADERS", str, "")]
+    endpoints = [read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", str, ""), read("OTEL_EXPORTER_OTLP_ENDPOINT", str, "")]
+    return parse.secrets_of_exporter(",".join(headers), endpoints)
 
 
 def _usable_cores() -> int:

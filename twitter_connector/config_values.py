@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from urllib.parse import SplitResult, urlsplit
+from importlib.util import find_spec
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from twitter_connector.model import sentinel_address
 from twitter_connector.model.usage import PUBLISHED_PRICES
@@ -200,6 +201,41 @@ def prices(raw: str) -> Mapping[str, Decimal]:
 
 def _amount(raw: str) -> Decimal | None:
     return Decimal(raw) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", raw) else None
+
+
+def traces(exporter: str, protocol: str) -> tuple[bool, str]:
+    """Return (True, "") if traces can be sent with this exporter and protocol, otherwise False and why not."""
+    if "otlp" not in exporter.split(","):
+        return False, "OTEL_TRACES_EXPORTER names another exporter than otlp, so no traces are sent. Set it to otlp."
+    if protocol != "http/protobuf":
+        return False, (
+            "No traces are sent: the connector sends them as http/protobuf only. Set OTEL_EXPORTER_OTLP_PROTOCOL to "
+            "http/protobuf, and OTEL_EXPORTER_OTLP_ENDPOINT to the collector's address for HTTP (port 4318)."
+        )
+    if not _opentelemetry_is_installed():
+        return False, (
+            "The OTEL_ variables ask for traces, and OpenTelemetry is not installed, so none are sent. Install it with "
+            "pip install 'twitter-connector[otel]', or unset the variables."
+        )
+    return True, ""
+
+
+def _opentelemetry_is_installed() -> bool:
+    try:
+        return (
+            find_spec("opentelemetry.sdk") is not None
+            and find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+        )
+    except ModuleNotFoundError:  # a package above it
+        return False
+
+
+def secrets_of_exporter(headers: str, endpoints: Iterable[str]) -> tuple[str, ...]:
+    """Return the values in OpenTelemetry's list of headers ("name=value,..."), and the passwords in its endpoints."""
+    values = [header.partition("=")[2].strip() for header in headers.split(",")]
+    words = [word for value in values for word in (value, unquote(value), *unquote(value).split())]
+    passwords = [part.rpartition("@")[0].rpartition(":")[2] for part in endpoints]
+    return tuple(dict.fromkeys(filter(None, words + passwords)))
 
 
 def typing_errors(names: set[str], known: set[str]) -> dict[str, str]:

@@ -132,3 +132,14 @@ def test_the_lock_of_x_chat_pins_what_the_extra_names_and_the_image_takes_both_o
     assert "ARG XCHAT=false" in image
     assert "requirements-xchat.lock" in image
     assert "!requirements-xchat.lock" in (DEPLOY / "Dockerfile.dockerignore").read_text("utf-8")
+
+
+def test_the_lock_of_opentelemetry_has_what_the_extra_names_and_the_image_takes_both_on_demand() -> None:
+    lock = (ROOT / "requirements-otel.lock").read_text("utf-8")
+    locked = re.findall(r"^(\S+)==\S+ \\\n    --hash=sha256:", lock, re.MULTILINE)
+    assert {"opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"} <= set(locked)
+    of_the_service = (ROOT / "requirements.lock").read_text("utf-8")
+    assert "opentelemetry" not in of_the_service
+    assert [name for name in locked if f"\n{name}==" in of_the_service] == []
+    assert "ARG OTEL=false" in (DEPLOY / "Dockerfile").read_text("utf-8")
+    assert "!requirements-otel.lock" in (DEPLOY / "Dockerfile.dockerignore").read_text("utf-8")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -51,7 +52,7 @@ class Attempt:
     account: whose credentials the route used; None until it used any. begun_at: the event's moment at X, or when CCM's
     message was accepted; None if no message was delivered (a report, a read mark). kind: the CIM type; "" until it is
     known. sent: X's ids of the Direct Messages that this try and earlier ones sent; sent_before: how many earlier ones
-    sent.
+    sent. failure: the reason why this try failed; "" if it did not.
     """
 
     lease: Lease
@@ -63,6 +64,7 @@ class Attempt:
     kind: str = ""
     sent: list[str] = field(default_factory=list)
     sent_before: int = 0
+    failure: str = ""
 
     @cached_property
     def work(self) -> Work:
@@ -95,6 +97,13 @@ class Route(Protocol):
         """Return the payload with which a dead letter can be sent again. Raises StoreUnavailable."""
 
 
+class SpansPort(Protocol):
+    """Traces, see tracing/spans.py."""
+
+    def delivery(self, attempt: Attempt, message_id: Callable[[Attempt], str]) -> AbstractContextManager[None]: ...
+    def carried(self, effects: Sequence[Effect]) -> Sequence[Effect]: ...
+
+
 class Watch(Protocol):
     """Hears of outcomes, for metrics."""
 
@@ -121,6 +130,7 @@ class Consumer:
     policy: RetryPolicy
     read_event: ReadEvent
     stopping: Callable[[], bool] = lambda: False
+    spans: SpansPort | None = None
 
     def work(self, first: Lease | None, end: float) -> int:
         """Deliver a lane's messages, then those of the next due lanes, until nothing is due or the time is used up.
@@ -143,9 +153,13 @@ class Consumer:
         done = 0
         while lease is not None and lease.token == first.token:
             done += 1
-            with bound(**_names_of(lease)):
-                lease = self._one(Attempt(lease, self.read_event, last=done == SLICE, end=end))
+            attempt = Attempt(lease, self.read_event, last=done == SLICE, end=end)
+            with bound(**_names_of(lease)), self._span(attempt):
+                lease = self._one(attempt)
         return done, lease
+
+    def _span(self, attempt: Attempt) -> AbstractContextManager[None]:
+        return nullcontext() if self.spans is None else self.spans.delivery(attempt, self.route.message_id)
 
     def _goes_on(self, attempt: Attempt) -> bool:
         return time.monotonic() < attempt.end and not self.stopping()
@@ -202,6 +216,7 @@ class Consumer:
         lease = attempt.lease
         decision = self.policy.decide(error, lease, attempt.account)
         reason = error.reason if isinstance(error, ConnectorError) else "internal_error"
+        attempt.failure = reason
         detail = error.detail if isinstance(error, ConnectorError) else ""
         facts = {"reason": reason, "tries": lease.tries + 1, "claims": lease.claims}
         if not isinstance(error, ConnectorError):
@@ -290,6 +305,8 @@ class Consumer:
 
     def _settle(self, attempt: Attempt, effects: Sequence[Effect], *, answered: bool = True) -> Lease | None:
         lease = attempt.lease
+        if self.spans is not None:
+            effects = self.spans.carried(effects)
         if not self._goes_on(attempt):
             return self.lanes.settle(lease, effects, keep=False, answered=answered)
         # In the same step the next lane is leased, where this one is done for now.

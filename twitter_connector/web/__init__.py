@@ -28,6 +28,7 @@ def build(settings: Settings, services: Services | None) -> Flask:
         problems,
         registration,
         start_page,
+        traced_routes,
         twitter_challenge,
         twitter_webhook,
     )
@@ -42,5 +43,7 @@ def build(settings: Settings, services: Services | None) -> Flask:
     blueprints = (twitter_challenge, twitter_webhook, cim_webhook, channel_configuration, registration, accounts)
     for module in (*blueprints, dead_letters, messages, health, openapi, start_page):
         app.register_blueprint(module.bp)
+    if (spans := app.extensions["services"].spans) is not None:
+        traced_routes.install(app, spans)
     app.wsgi_app = DiscardUnreadBody(StripPrefix(app.wsgi_app))  # type: ignore[method-assign]
     return app

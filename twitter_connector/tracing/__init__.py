@@ -1,0 +1,1 @@
+"""Traces with OpenTelemetry (optional extra `otel`). Imported only if the environment asks for traces."""
