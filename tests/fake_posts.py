@@ -26,6 +26,9 @@ class FakePosts:
         self.swallowed: list[Exception] = []
         self.look_failures: list[Exception] = []
         self.hidden = False
+        self.long = False
+        self.mentioned: list[RawEvent] = []
+        self.asked_since: list[str] = []
 
     def send(self, step: SendPost) -> str:
         if self.failures:
@@ -58,8 +61,15 @@ class FakePosts:
         shown = [] if self.hidden else self.published
         return [replace(post) for post in reversed(shown) if post.created_ms >= epoch_ms(since)]
 
+    def may_be_long(self) -> bool:
+        return self.long
+
     def mentions(self, since_id: str) -> Sequence[RawEvent]:
-        return []
+        """Return the mentions that are newer, newest first."""
+        self.asked_since.append(since_id)
+        if self.look_failures:
+            raise self.look_failures.pop(0)
+        return [event for event in reversed(self.mentioned) if int(event.id) > int(since_id)]
 
     def _act(self, act: str, post_id: str) -> None:
         if self.failures:

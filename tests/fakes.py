@@ -307,7 +307,11 @@ class FakePlatform:
         self.withholds_own = False
         self.before: Callable[[str], None] = lambda call: None
         self.webhooks_max = 1
+        self.long_posts = False
         self._next_id = 0
+
+    def may_be_long(self) -> bool:
+        return self.long_posts
 
     def answer_own_challenge(self, url: str, secret: str) -> ChallengeAnswer:
         return self.own_challenge(url, secret)
@@ -443,7 +447,14 @@ def account_registration(
 ) -> AccountRegistration:
     """Return the use cases at a platform."""
     return AccountRegistration(
-        accounts, lanes, FakeLocks(), platform, platform.answer_own_challenge, lambda account: EVERYTHING, clock
+        accounts,
+        lanes,
+        FakeLocks(),
+        platform,
+        platform.answer_own_challenge,
+        lambda account: EVERYTHING,
+        lambda account: platform,  # type: ignore[arg-type,return-value]
+        clock,
     )
 
 

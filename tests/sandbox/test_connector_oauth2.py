@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from cryptography.fernet import Fernet
@@ -23,7 +24,7 @@ from twitter_connector.broker import keys
 from twitter_connector.cim.channel_configuration import load_push
 from twitter_connector.errors import AWAITS_A_PERSON, CredentialsRejected
 from twitter_connector.model.account import Account
-from twitter_connector.model.plan import SendDm
+from twitter_connector.model.plan import SendDm, SendPost
 from twitter_connector.store.account_rows import NAMED_FIELDS
 from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.resealing import reseal
@@ -346,3 +347,31 @@ def picture(sandbox: Sandbox) -> tuple[str, str]:
     query = {"expansions": "attachments.media_keys", "media.fields": "url"}
     url = sandbox.as_user("GET", "/2/dm_events", params=query).json()["includes"]["media"][0]["url"]
     return url, url.split("/")[-2]
+
+
+def test_an_account_whose_grant_is_not_good_for_posts_says_so_until_it_is(sandbox: Sandbox, replica: Replica) -> None:
+    services = replica()
+    registered(services, {**body_of(sandbox, oauth1=False), "POSTS": "all"})
+    state, verifier, here = "s-1", "v" * 43, "http://127.0.0.1/callback"
+
+    def authorized(*, posts: bool) -> None:
+        """The owner opens the link and authorizes the app."""
+        account = stored(services)
+        link = services.oauth2.link(account.credentials.client_id, here, state, verifier, posts=posts)
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+        address, form = f"{sandbox.url}/i/oauth2/authorize", {**asked, "account_id": V2_ACCOUNT, "decision": "allow"}
+        back = sandbox.http.post(address, data=form, timeout=10, allow_redirects=False).headers["Location"]
+        (code,) = parse_qs(urlsplit(back).query)["code"]
+        services.oauth2_sign_in.finish(account, account.credentials, code, here, verifier)
+        services.token_refresh.refresh_due()
+
+    authorized(posts=False)
+    attention = shown(services)["attention"]
+    assert "lacks tweet.write, tweet.moderate.write, like.write for public posts" in attention
+    assert f"twitter-connector authorize --posts {V2_ACCOUNT}" in attention
+    authorized(posts=True)
+    assert shown(services)["attention"] is None
+    mention = sandbox.post("customer/posts", customer_id=CUSTOMER, text="@northwind help")
+    posts = services.twitter.posts(stored(services))
+    posts.like(mention["id"])
+    assert posts.send(SendPost("Here we are", in_reply_to=mention["id"]))

@@ -20,6 +20,7 @@ from twitter_connector.accounts.registration_request import load_registration
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
 from twitter_connector.config_values import ConsoleUser
+from twitter_connector.model.oauth2 import POST_SCOPES
 from twitter_connector.store.account_rows import NAMED_FIELDS
 
 __all__ = ["broker_process", "inspector", "users"]
@@ -108,3 +109,16 @@ def test_a_registered_account_gets_a_new_grant_and_only_its_owner_can_give_it(
     assert "Sign in with X" in page
     for secret in (after.credentials.oauth2_seed, after.credentials.oauth2_access_token, body["CLIENT-SECRET"]):
         assert secret not in page
+
+
+@pytest.mark.parametrize("posts", ["off", "all"])
+def test_an_account_that_takes_in_posts_is_asked_for_their_scopes_too(
+    sandbox: Sandbox, services: Services, operator: Browser, posts: str
+) -> None:
+    app = {name: value for name, value in sandbox.keys(V2_ACCOUNT).items() if name.startswith("API-")}
+    chosen = {"INBOUND": "poll", "POSTS": posts}
+    back = authorized(sandbox, operator.act("/console/register/sign-in", **app, **client_of(sandbox), **chosen))
+    assert operator.get(back).status_code == 303
+    operator.get(authorized(sandbox, operator.act(f"/console/accounts/{V2_ACCOUNT}/sign-in")))
+    for grant in sandbox.get("oauth2/grants", account_id=V2_ACCOUNT)["grants"][-2:]:
+        assert set(grant["scopes"]).intersection(POST_SCOPES) == (set(POST_SCOPES) if posts == "all" else set())

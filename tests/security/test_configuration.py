@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from tests.brokers import Broker, services_of
 from tests.web.web_requests import ACCOUNT, HEADER, SECRET, dm, is_problem, post_event, signed
 from twitter_connector.accounts.credentials import Configure
+from twitter_connector.accounts.posts_settings import MARK
 from twitter_connector.accounts.registration import AccountRegistration
 from twitter_connector.accounts.registration_steps import SENDS_ONLY
 from twitter_connector.bootstrap import Services
@@ -118,6 +119,40 @@ def test_masked_and_empty_values_mean_unchanged(client: FlaskClient, services: S
     # One that is not masked counts among those that are.
     assert push(client, {**masked, "TOKEN-SECRET": "new-one"}).get_json()["changed"] is True
     assert credentials(services) == replace(ACCOUNT.credentials, access_token_secret="new-one")
+
+
+@pytest.mark.parametrize(("name", "value"), [("POSTS", "mentions"), ("posts", "MENTIONS"), ("Posts", " mentions ")])
+def test_the_public_posts_of_an_account_are_chosen_by_push(
+    client: FlaskClient, services: Services, name: str, value: str
+) -> None:
+    services.redis.set(keys.ACCOUNTS_FORM, NAMED_FIELDS)
+    services.accounts.note(ACCOUNT.id, next_check_at=2**42)
+    assert push(client, {**SEED, name: value}).get_json()["changed"] is True
+    chosen = services.accounts.get(ACCOUNT.id, max_age=0)
+    assert chosen is not None
+    assert chosen.posts == "mentions"
+    status = services.accounts.account_status(ACCOUNT.id)
+    assert status["next_check_at"] == 0, "the check brings the subscriptions in line"
+    assert status[MARK] > 0, "older mentions are not read"
+    assert push(client, {name: value}).get_json()["changed"] is False
+    assert push(client, SEED).get_json()["changed"] is False, "a push that does not say leaves it"
+    assert push(client, {name: ""}).get_json()["changed"] is False
+    assert push(client, {name: "off", "LIKE-SUPPORT-SM": False}).get_json()["changed"] is True
+    chosen = services.accounts.get(ACCOUNT.id, max_age=0)
+    assert chosen is not None
+    assert (chosen.posts, chosen.settings["like_support_sm"]) == ("off", "false")
+
+
+def test_a_choice_of_posts_that_is_none_is_400_and_changes_nothing(client: FlaskClient, services: Services) -> None:
+    services.redis.set(keys.ACCOUNTS_FORM, NAMED_FIELDS)
+    response = push(client, {"POSTS": "some", "LIKE_SUPPORT_SM": "true"})
+    assert (response.status_code, response.get_json()["errors"]) == (
+        400,
+        {"POSTS": ["One of off, mentions, replies, all."]},
+    )
+    account = services.accounts.get(ACCOUNT.id, max_age=0)
+    assert account is not None
+    assert account.posts == "off"
 
 
 def test_a_bearer_token_goes_with_the_app_it_was_made_for(client: FlaskClient, services: Services) -> None:
@@ -460,6 +495,7 @@ def repaired(services: Services, meanwhile: Callable[[], object]) -> None:
         lambda _: twitter,
         lambda url, secret: ChallengeAnswer(None),
         lambda account: EVERYTHING,
+        services.twitter.posts,
         lambda: datetime.now(UTC),
     ).repair(ACCOUNT)
 

@@ -220,6 +220,23 @@ class TestLookups:
         assert query["since_id"] == [first_id_at(int(NOW.timestamp() * 1000))]
 
 
+@pytest.mark.parametrize(
+    ("user", "long"),
+    [
+        ({"subscription_type": "None", "verified_type": "none"}, False),
+        ({}, False),
+        ({"subscription_type": "Premium"}, True),
+        ({"verified_type": "business"}, True),
+    ],
+)
+def test_long_posts_are_for_accounts_with_a_subscription(
+    http: responses.RequestsMock, x: AccountPosts, user: dict[str, str], long: bool
+) -> None:
+    http.get(f"{API}/2/users/me", json={"data": {"id": BRAND, **user}})
+    assert x.may_be_long() is long
+    assert not_in_the_document(http) == []
+
+
 def activity(event_type: str, payload: Mapping[str, Any], **includes: Any) -> dict[str, Any]:
     data = {"filter": {"user_id": BRAND}, "event_type": event_type, "payload": payload, "includes": includes}
     return {"data": data}

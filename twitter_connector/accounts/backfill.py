@@ -18,6 +18,7 @@ from twitter_connector.model.flavour import Messages
 from twitter_connector.model.timestamps import SNOWFLAKE_EPOCH_MS, epoch_ms, moment
 
 from .ports import AccountStatusPort, EndpointPausesPort, InboxPort
+from .posts_settings import NEXT_MENTIONS
 from .replay import PAGE, Replays
 from .spending import Limit
 
@@ -27,8 +28,6 @@ log = logging.getLogger(__name__)
 GAP = "gap_since"
 # The id up to which the poller has stored every message, and when it looks again, in epoch ms.
 POLL_MARK, NEXT_POLL = "poll_mark", "next_poll_at"
-# When the mentions of the account are polled next.
-NEXT_MENTIONS = "next_mentions_at"
 # X lets an account list its messages 15 times in 15 minutes. Restarts in a loop must not use that up.
 EVERY = timedelta(minutes=5)
 # X's list goes back 30 days, but an answer to an old message helps nobody.

@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 
 from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.errors import ConnectorError
-from twitter_connector.model.account import POLL, V1, Account
+from twitter_connector.model.account import LONG_POSTS, POLL, V1, Account
 from twitter_connector.model.post import OFF
 from twitter_connector.model.posts import Posts
-from twitter_connector.model.timestamps import epoch_ms, first_id_at, moment
+from twitter_connector.model.timestamps import epoch_ms, first_id_at, id_ms, moment
 
-from .backfill import GAP, NEXT_MENTIONS
+from .backfill import GAP, MARGIN
 from .ports import AccountsPort, AccountStatusPort, InboxPort, LocksPort
+from .posts_settings import LENGTH_ASKED_AT, MARK, NEXT_MENTIONS, with_choices, with_long_posts
 from .spending import Limit
 
 log = logging.getLogger(__name__)
@@ -31,8 +32,10 @@ BESIDE_EVENTS = timedelta(minutes=15)
 LIMITED_EVERY = timedelta(minutes=5)
 AFTER_TROUBLE = timedelta(seconds=60)
 LOCK_SECONDS = 60
-# Field of the account's status: the newest post that was polled.
-MARK = "mentions_mark"
+# X's list may show a post later than a newer one. What is read twice is taken in once.
+_MARGIN_MS = MARGIN // timedelta(milliseconds=1)
+# How often X is asked how long the account's posts may be: a subscription begins and ends.
+ASK_LENGTH_EVERY = timedelta(days=1)
 
 
 @dataclass(eq=False)
@@ -70,6 +73,7 @@ class MentionPolling:
         self._next(account, max(every, LIMITED_EVERY) if limit is not Limit.NONE else every)
         if limit is Limit.HARD:
             return
+        self._ask_length(account)
         since = self._mark(account)
         try:
             events = self.posts(account).mentions(str(since))
@@ -81,8 +85,18 @@ class MentionPolling:
         take_in_activities(
             reversed(events), self.inbox, self.count, by="poll", looked_up=True, posts=lambda account_id: account.posts
         )
-        newest = max((int(event.id) for event in events if event.id), default=since)
-        self.account_status.note(account.id, **{MARK: newest})
+        newest = max((id_ms(event.id) for event in events if event.id), default=0)
+        self.account_status.note(account.id, **{MARK: max(since, int(first_id_at(newest - _MARGIN_MS)))})
+
+    def _ask_length(self, account: Account) -> None:
+        """Store what X says of the length of the account's posts, once a day and after a choice of posts."""
+        asked_at = moment(self.account_status.account_status(account.id).get(LENGTH_ASKED_AT, 0))
+        if self.clock() - asked_at < ASK_LENGTH_EVERY:
+            return
+        self.account_status.note(account.id, **{LENGTH_ASKED_AT: epoch_ms(self.clock())})
+        long = with_long_posts(account, self.posts).settings.get(LONG_POSTS, "")
+        if long != account.settings.get(LONG_POSTS, ""):
+            self.accounts.change(account.id, lambda now: with_choices(now, {LONG_POSTS: long}))
 
     def _mark(self, account: Account) -> int:
         """Return the id up to which all mentions are known. At first: what came before the account was registered, or

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from twitter_connector.model.account import POSTS, V1, Account
+from twitter_connector.model.account import LONG_POSTS, POSTS, V1, Account
+from twitter_connector.model.posts import Posts
 
 from .ports import AccountsPort
 from .posts_settings import from_now_on, with_choices, with_long_posts
@@ -16,10 +17,11 @@ from .registration_steps import RegistrationStatus
 
 @dataclass(frozen=True)
 class PostsChoice:
-    """The use case of the command."""
+    """The use case of the command. posts: the public posts of an account at X."""
 
     accounts: AccountsPort
     registration: AccountRegistration
+    posts: Callable[[Account], Posts]
     clock: Callable[[], datetime]
 
     def choose(self, account: Account, mode: str) -> RegistrationStatus | None:
@@ -29,8 +31,8 @@ class PostsChoice:
         if chosen is None:
             return None
         from_now_on(self.accounts, account, chosen, self.clock())
-        if chosen.sends_only or chosen.flavour == V1:
+        long = with_long_posts(chosen, self.posts).settings.get(LONG_POSTS, "")
+        chosen = self.accounts.change(account.id, lambda now: with_choices(now, {LONG_POSTS: long}))
+        if chosen is None or chosen.sends_only or chosen.flavour == V1:
             return None
-        chosen = with_long_posts(chosen, self.registration.registration)
-        self.accounts.change(account.id, lambda now: replace(now, settings=chosen.settings))
         return self.registration.repair(chosen)

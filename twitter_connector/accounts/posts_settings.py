@@ -9,15 +9,17 @@ from datetime import datetime
 
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import LONG_POSTS, Account
-from twitter_connector.model.flavour import Registration as RegistrationAtX
 from twitter_connector.model.post import OFF
+from twitter_connector.model.posts import Posts
 from twitter_connector.model.timestamps import epoch_ms, first_id_at
 
-from .backfill import NEXT_MENTIONS
-from .mention_polling import MARK
 from .ports import AccountsPort
 
 log = logging.getLogger(__name__)
+
+# Fields of an account's status: the newest post that was polled, when its mentions are polled next, and when X was last
+# asked how long its posts may be.
+MARK, NEXT_MENTIONS, LENGTH_ASKED_AT = "mentions_mark", "next_mentions_at", "length_asked_at"
 
 
 def with_choices(account: Account, choices: Mapping[str, str]) -> Account:
@@ -34,15 +36,15 @@ def with_choices(account: Account, choices: Mapping[str, str]) -> Account:
 def from_now_on(accounts: AccountsPort, former: Account | None, account: Account, now: datetime) -> None:
     """Note where reading the mentions of an account begins, if it takes posts in from now on."""
     if former is not None and former.posts == OFF and account.posts != OFF:
-        accounts.note(account.id, **{MARK: int(first_id_at(epoch_ms(now))), NEXT_MENTIONS: 0})
+        accounts.note(account.id, **{MARK: int(first_id_at(epoch_ms(now))), NEXT_MENTIONS: 0, LENGTH_ASKED_AT: 0})
 
 
-def with_long_posts(account: Account, registration: Callable[[Account], RegistrationAtX]) -> Account:
+def with_long_posts(account: Account, posts: Callable[[Account], Posts]) -> Account:
     """Return an account that takes in posts with what X says of the length of its own."""
     if account.posts == OFF:
         return account
     try:
-        long = registration(account).writes_long_posts()
+        long = posts(account).may_be_long()
     except ConnectorError as error:
         # 280 characters are right for every account.
         log.warning("length_of_posts_unknown", extra={"account": account.id, "reason": error.reason})

@@ -13,6 +13,7 @@ from twitter_connector.errors import Permanent, RateLimited
 from twitter_connector.model.account import V1, Account, Credentials
 from twitter_connector.model.capabilities import Capabilities
 from twitter_connector.model.flavour import Registration as RegistrationAtX
+from twitter_connector.model.posts import Posts
 from twitter_connector.model.subscription import ChallengeAnswer, Subscriptions
 from twitter_connector.model.work import Direction
 
@@ -40,9 +41,9 @@ class AccountRegistration:
     """The registration use cases. Every failure is a StepFailed that says what to do.
 
     registration: makes the gateway of an account. challenge: see twitter/own_challenge. can: what the account's API
-    carries. wait_seconds: how long one registration waits for another one of the same account. read_back: takes in what
-    an account missed (at_once: even if it was read lately). begun: gets an OAuth 2.0 access token where only the
-    refresh token is given. pairs: the tokens of OAuth 2.0 grants; None where there are none.
+    carries. posts: its public posts. wait_seconds: how long one registration waits for another one of the same account.
+    read_back: takes in what an account missed (at_once: even if it was read lately). begun: gets an OAuth 2.0 access
+    token where only the refresh token is given. pairs: the tokens of OAuth 2.0 grants; None where there are none.
     """
 
     accounts: AccountsPort
@@ -51,6 +52,7 @@ class AccountRegistration:
     registration: Callable[[Account], RegistrationAtX]
     challenge: Callable[[str, str], ChallengeAnswer]
     can: Callable[[Account], Capabilities]
+    posts: Callable[[Account], Posts]
     clock: Callable[[], datetime]
     wait_seconds: float = WAIT_SECONDS
     read_back: Callable[..., object] = lambda account, *, at_once: None
@@ -182,7 +184,7 @@ class AccountRegistration:
     def _register(self, account: Account) -> RegistrationStatus:
         former = self.accounts.get(account.id, max_age=0)
         account = replace(self._with_grant(account), registered_at=self.clock())
-        account = with_long_posts(account, self.registration)
+        account = with_long_posts(account, self.posts)
         if former is not None:
             rekeyed = former.rekeyed(account.credentials)
             account = replace(

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import click
 
 from twitter_connector.model.account import Credentials
+from twitter_connector.model.post import OFF
 
 from .environment import fail, json_option, out, say
 from .session import account, plainly, services
@@ -22,7 +23,7 @@ REDIRECT_URI = "http://127.0.0.1/callback"
 @click.option("--client-id", default="", help="Of the app's OAuth 2.0 client; needed if the account has none yet.")
 @click.option("--client-secret", default="", help="Of a confidential client.")
 @click.option("--redirect-uri", default=REDIRECT_URI, show_default=True, help="As entered in X's developer portal.")
-@click.option("--posts", is_flag=True, help="Also for public posts: writing, liking and hiding them.")
+@click.option("--posts", is_flag=True, help="Also for public posts, as for an account that takes them in.")
 @json_option
 @plainly
 def authorize(
@@ -34,6 +35,7 @@ def authorize(
     credentials = _client(known.credentials, client_id, client_secret)
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
     out("Log in to X as the account, open this link and authorize the app:", err=True)
+    posts = posts or known.posts != OFF
     out(svc.oauth2.link(credentials.client_id, redirect_uri, state, verifier, posts=posts), err=as_json)
     out("Then paste the address of the page X sends you to, within 30 seconds:", err=True)
     code = _code(sys.stdin.readline().strip(), state)

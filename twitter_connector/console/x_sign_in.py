@@ -19,6 +19,7 @@ from flask import Blueprint, Response, abort, g, make_response, render_template,
 
 from twitter_connector.accounts.registration_steps import StepFailed, performed
 from twitter_connector.model.account import V1, Account, Credentials
+from twitter_connector.model.post import OFF
 from twitter_connector.web.context import services
 
 from .answers import prepare
@@ -133,7 +134,9 @@ def _leading_to_x(account: Account | None, client: Mapping[str, str], values: Ma
     account_id, client_id = account.id if account else "", client["CLIENT-ID"]
     begun = [state, verifier, time.time() + SECONDS, account_id, client_id, client.get("CLIENT-SECRET", ""), values]
     session["x_sign_in"] = services().vault.seal(json.dumps(begun))
-    address = services().oauth2.link(client_id, own_address(_RETURN), state, verifier)
+    chosen = values.get("POSTS") if values is not None else account.posts if account is not None else ""
+    posts = chosen not in (None, "", OFF)
+    address = services().oauth2.link(client_id, own_address(_RETURN), state, verifier, posts=posts)
     whole = "HX-Request" not in request.headers
     return make_response(
         render_template(

@@ -55,9 +55,6 @@ class Registration(Protocol):
     def who_am_i(self) -> tuple[str, str, str]:
         """Return (id, screen name, name) of the access token's owner. Values X does not return are ""."""
 
-    def writes_long_posts(self) -> bool:
-        """Return whether X takes posts of more than 280 characters from the account."""
-
     def user_id(self, username: str) -> str | None:
         """Return the id of a user name, or None if there is no such user."""
 

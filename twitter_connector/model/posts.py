@@ -29,5 +29,8 @@ class Posts(Protocol):
     def sent_since(self, since: datetime) -> Sequence[OwnPost]:
         """Return the account's own posts since a moment, newest first."""
 
+    def may_be_long(self) -> bool:
+        """Return whether X takes posts of more than 280 characters from the account."""
+
     def mentions(self, since_id: str) -> Sequence[RawEvent]:
         """Return the posts that mention the account and are newer than `since_id`, newest first."""

@@ -76,6 +76,14 @@ class AccountPosts(AccountCalls):
         pages = self._pages(f"{self._me}/tweets", first_id_at(epoch_ms(since)), "users/tweets")
         return [own_post(post) for page in pages for post in mappings_in(page, "data")]
 
+    def may_be_long(self) -> bool:
+        """Return whether the account has a paid subscription, to which X allows long posts."""
+        query = {"user.fields": "subscription_type,verified_type"}
+        answer = self._as_user("GET", "/2/users/me", "users/me", Endpoint.CREDENTIALS, params=query).json()
+        data = mapping_of(mapping_of(answer).get("data"))
+        paid = str(data.get("subscription_type") or "None").lower() != "none"
+        return paid or data.get("verified_type") in ("blue", "business", "government")
+
     def mentions(self, since_id: str) -> list[RawEvent]:
         """Return the posts that mention the account and are newer than `since_id`, newest first."""
         pages = self._pages(f"{self._me}/mentions", since_id, "users/mentions")

@@ -92,10 +92,6 @@ class V1Registration:
         """The one subscription, which brings all activity."""
         return Subscriptions(active=True, events=(*_EVENTS, *posts_of(self._account.posts)))
 
-    def writes_long_posts(self) -> bool:
-        """Return False: API v1.1 does not tell it."""
-        return False
-
     def subscribe(self, webhook: Webhook | None) -> Subscriptions:
         """Subscribe the account to the environment's webhook, whichever it is."""
         try:

@@ -68,14 +68,6 @@ class V2Registration:
         data = mapping_of(body_of(self._calls.as_user("GET", "/2/users/me", Endpoint.CREDENTIALS)).get("data"))
         return id_text(data.get("id")), str(data.get("username") or ""), str(data.get("name") or "")
 
-    def writes_long_posts(self) -> bool:
-        """Return whether the account has a paid subscription, to which X allows long posts."""
-        query = {"user.fields": "subscription_type,verified_type"}
-        answer = self._calls.as_user("GET", "/2/users/me", Endpoint.CREDENTIALS, params=query)
-        data = mapping_of(body_of(answer).get("data"))
-        paid = str(data.get("subscription_type") or "None").lower() != "none"
-        return paid or data.get("verified_type") in ("blue", "business", "government")
-
     def user_id(self, username: str) -> str | None:
         """Return the id of a user name, or None if there is no such user."""
         data = body_of(self._calls.as_app("GET", f"/2/users/by/username/{quote(username, safe='')}")).get("data")
