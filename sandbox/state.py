@@ -72,7 +72,6 @@ class Sandbox:
         self.bodies = Bodies(self.directory, self.message_context)
         self.v2 = assemble(self.journal, self.ids, self.feed, self.settings, self.directory)
         self.v2_activity = V2Activity(self.directory, self.sender, self.mailbox, self.bodies, self.v2)
-        self.v2.replays = Replays(self.settings, self.mailbox, self.v2_activity)
         self.activity = Activity(
             self.directory, self.webhooks, self.sender, self.mailbox, self.bodies, self.v2_activity
         )
@@ -94,6 +93,7 @@ class Sandbox:
         self.post_activity = PostActivity(
             self.directory, self.webhooks, self.sender, self.settings, self.post_store, tweets, v2_posts
         )
+        self.v2.replays = Replays(self.settings, self.mailbox, self.v2_activity, self.post_store, self.post_activity)
         self.switches = Switches(self.faults, self.directory, self.v2.credits)
         self.files = FileStore(options.state_dir / "files", self.settings)
         self.connector = Connector(options.connector_url, options.connector_token)

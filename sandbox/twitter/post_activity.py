@@ -13,6 +13,7 @@ from sandbox.twitter.post_store import Post, PostStore
 from sandbox.twitter.tweets import Tweets
 from sandbox.twitter.webhooks import Webhook, Webhooks
 from sandbox.x_v2.post_activity import V2PostActivity
+from sandbox.x_v2.webhooks import V2Webhook
 
 
 class PostActivity:
@@ -67,6 +68,12 @@ class PostActivity:
         """Repeat deliveries that an earlier run did not finish."""
         for post, user_id in self._post_store.undelivered():
             for event in self._created(post, user_id):
+                self._sender.submit(event)
+
+    def again(self, post: Post, webhook: V2Webhook) -> None:
+        """Send a post to one webhook of API v2 again, for a replay."""
+        for user_id in self._concerned(post):
+            for event in self._v2.created(post, user_id, only=webhook):
                 self._sender.submit(event)
 
     def bodies(self, post: Post) -> list[dict[str, Any]]:

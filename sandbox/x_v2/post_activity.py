@@ -34,17 +34,24 @@ class V2PostActivity:
         self._posts = posts
         self._v2 = v2
 
-    def created(self, post: Post, user_id: str, done: Done) -> list[OutgoingEvent]:
-        """Return the deliveries that tell the webhooks of an account of a post."""
+    def created(
+        self,
+        post: Post,
+        user_id: str,
+        done: Done = lambda status, reason: None,
+        only: V2Webhook | None = None,
+    ) -> list[OutgoingEvent]:
+        """Return the deliveries that tell the webhooks of an account of a post. only: the one webhook that is told."""
         events = []
         for subscription in self._subscriptions(post, user_id):
             webhook = self._v2.webhooks.find(subscription.webhook_id)
-            if webhook is not None:
+            if webhook is not None and only in (None, webhook):
                 render = self._rendered(subscription, post)
                 events.append(self._event(post, subscription.event_type, user_id, webhook, render, done))
         for webhook in self._all_activity(user_id):
-            render = self._encoded(lambda: self._tweets.created(post, user_id))
-            events.append(self._event(post, "account_activity", user_id, webhook, render, done))
+            if only in (None, webhook):
+                render = self._encoded(lambda: self._tweets.created(post, user_id))
+                events.append(self._event(post, "account_activity", user_id, webhook, render, done))
         return events
 
     def stream(self, post: Post, user_id: str, times: int = 1) -> None:

@@ -1,17 +1,21 @@
-"""Replay jobs: deliver the messages of a time span to a webhook again, then report the state of the job."""
+"""Replay jobs: deliver messages and posts of a time span to a webhook again, then report the state of the job."""
 
 import secrets
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.settings import Settings
 from sandbox.snowflake import created_ms
 from sandbox.twitter.mailbox import Mailbox
+from sandbox.twitter.post_store import PostStore
 from sandbox.x_v2.activity import V2Activity
 from sandbox.x_v2.problems import refused
 from sandbox.x_v2.times import iso, minute
 from sandbox.x_v2.webhooks import V2Webhook
+
+if TYPE_CHECKING:
+    from sandbox.twitter.post_activity import PostActivity
 
 _DAY_SECONDS = 86_400.0
 
@@ -19,10 +23,19 @@ _DAY_SECONDS = 86_400.0
 class Replays:
     """Runs one job at a time for each webhook."""
 
-    def __init__(self, settings: Settings, mailbox: Mailbox, activity: V2Activity) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        mailbox: Mailbox,
+        activity: V2Activity,
+        post_store: PostStore,
+        post_activity: "PostActivity",
+    ) -> None:
         self._settings = settings
         self._mailbox = mailbox
         self._activity = activity
+        self._post_store = post_store
+        self._post_activity = post_activity
         self._lock = threading.Lock()
         self._running: set[str] = set()
 
@@ -58,6 +71,9 @@ class Replays:
                 for user_id in (dm.sender_id, dm.recipient_id):
                     for event in self._activity.again(dm, user_id, webhook, job_id):
                         self._activity.submit(event)
+        for post in self._post_store.all():
+            if first <= post.created < until:
+                self._post_activity.again(post, webhook)
         state = self._settings.replay_job_state
         words = "Job completed successfully" if state == "Complete" else "Job failed to deliver all events"
         status: dict[str, Any] = {

@@ -19,7 +19,7 @@ WAYS = ("v1.1", "xaa", "aaa", "stream")
 
 
 @dataclass
-class Wall(Conversation):
+class Comments(Conversation):
     """What a customer and the account's agents do in public."""
 
     def posts(self, text: str, **more: Any) -> str:
@@ -67,7 +67,7 @@ def every_request_is_in_xs_document(tree: Tree) -> Iterator[None]:
     assert complaints(tree.sandbox.get("requests/recorded")["requests"][before:]) == []
 
 
-def wall_of(tree: Tree, way: str, posts: str = "all") -> Wall:
+def comments_of(tree: Tree, way: str, posts: str = "all") -> Comments:
     """Register an account that takes in posts."""
     if way == "v1.1":
         account = Account.registered(tree)
@@ -77,118 +77,126 @@ def wall_of(tree: Tree, way: str, posts: str = "all") -> Wall:
         account.body["POSTS"] = posts
         answer = register(account, way)
         assert answer.status_code == 200, answer.text
-    return Wall(account, account.customer().customer_id)
+    return Comments(account, account.customer().customer_id)
 
 
 @pytest.fixture(params=WAYS)
-def wall(request: pytest.FixtureRequest, tree: Tree) -> Wall:
-    return wall_of(tree, request.param)
+def public(request: pytest.FixtureRequest, tree: Tree) -> Comments:
+    return comments_of(tree, request.param)
 
 
-def screen_name(wall: Wall) -> str:
+def screen_name(public: Comments) -> str:
     """Return the name by which customers mention the account."""
-    return str(wall.account.shown()["screen_name"])
+    return str(public.account.shown()["screen_name"])
 
 
-def test_a_comment_comes_in_and_the_answer_stands_under_it(wall: Wall) -> None:
-    brand = screen_name(wall)
-    mention = wall.posts_file(f"@{brand} it is broken &c", JPEG)
-    text, picture = wall.comments(2)
-    assert (text["id"], text["body"]["markdownText"]) == (cim_id(wall.account.id, mention), f"@{brand} it is broken &c")
+def test_a_comment_comes_in_and_the_answer_stands_under_it(public: Comments) -> None:
+    brand = screen_name(public)
+    mention = public.posts_file(f"@{brand} it is broken &c", JPEG)
+    text, picture = public.comments(2)
+    assert (text["id"], text["body"]["markdownText"]) == (
+        cim_id(public.account.id, mention),
+        f"@{brand} it is broken &c",
+    )
     assert (text["body"]["postId"], picture["body"]["postId"]) == (mention, mention)
     assert picture["body"]["itemType"] == "IMAGE"
-    assert in_the_file_engine(wall, picture) == JPEG
-    attachment = {"mediaUrl": stored(wall, JPEG, f"{mention}.jpg", "image/jpeg"), "mimeType": "image/jpeg", "size": 9}
+    assert in_the_file_engine(public, picture) == JPEG
+    attachment = {"mediaUrl": stored(public, JPEG, f"{mention}.jpg", "image/jpeg"), "mimeType": "image/jpeg", "size": 9}
     more = {"attachment": attachment, "additionalDetails": {"altText": "A new cup"}}
-    sent = wall.agent_comments("IMAGE", "Here is a new one", about=text["id"], **more)
+    sent = public.agent_comments("IMAGE", "Here is a new one", about=text["id"], **more)
     assert sent["report"]["status"] == "DELIVERED", sent
-    (answer,) = wall.published()
+    (answer,) = public.published()
     assert (answer["in_reply_to_id"], answer["text"]) == (mention, "Here is a new one")
     assert len(answer["media_ids"]) == 1
 
 
 def test_whatever_agents_do_in_public(tree: Tree) -> None:
-    wall = wall_of(tree, "xaa")
-    brand = screen_name(wall)
-    root = wall.account_posts("We have news")
-    wall.posts("Boring", in_reply_to=root)
-    (comment,) = wall.comments(1)
+    public = comments_of(tree, "xaa")
+    brand = screen_name(public)
+    root = public.account_posts("We have news")
+    public.posts("Boring", in_reply_to=root)
+    (comment,) = public.comments(1)
     assert comment["body"]["postId"] == root
     for item, state in (("LIKE", "liked_by"), ("HIDE", "hidden")):
-        assert wall.agent_comments(item, about=comment["id"])["report"]["status"] == "DELIVERED"
-        (reply,) = tree.sandbox.get("posts", author_id=wall.customer_id)["posts"]
+        assert public.agent_comments(item, about=comment["id"])["report"]["status"] == "DELIVERED"
+        (reply,) = tree.sandbox.get("posts", author_id=public.customer_id)["posts"]
         assert reply[state]
-    assert wall.agent_comments("UNLIKE", about=comment["id"])["report"]["status"] == "DELIVERED"
-    answer = wall.agent_comments("TEXT", "Thank you")
-    again = wall.agent_comments("TEXT", "Thank you")
+    assert public.agent_comments("UNLIKE", about=comment["id"])["report"]["status"] == "DELIVERED"
+    answer = public.agent_comments("TEXT", "Thank you")
+    again = public.agent_comments("TEXT", "Thank you")
     assert (answer["report"]["status"], again["report"]["status"]) == ("DELIVERED", "FAILED")
     assert "same text as an earlier one" in again["report"]["markdownText"]
-    assert wall.agent_comments("DELETE", about=answer["id"])["report"]["status"] == "DELIVERED"
-    assert [post["id"] for post in wall.published()] == [root]
-    plain = wall.agent_sends(text="In *words*", message_type="SM")
-    assert wall.await_report(plain["id"])["status"] == "DELIVERED"
-    assert [post["text"] for post in wall.published()] == ["We have news", "In words"]
-    private = wall.agent_comments("PRIVATE_REPLY", "Your number?", about=comment["id"])
+    assert public.agent_comments("DELETE", about=answer["id"])["report"]["status"] == "DELIVERED"
+    assert [post["id"] for post in public.published()] == [root]
+    plain = public.agent_sends(text="In *words*", message_type="SM")
+    assert public.await_report(plain["id"])["status"] == "DELIVERED"
+    assert [post["text"] for post in public.published()] == ["We have news", "In words"]
+    private = public.agent_comments("PRIVATE_REPLY", "Your number?", about=comment["id"])
     assert private["report"]["status"] == "DELIVERED"
-    assert wall.twitter_texts() == ["Your number?"]
-    wall.posts(f"@{brand} and again")
-    assert wall.comments(2)[1]["body"]["markdownText"] == f"@{brand} and again"
+    assert public.twitter_texts() == ["Your number?"]
+    public.posts(f"@{brand} and again")
+    assert public.comments(2)[1]["body"]["markdownText"] == f"@{brand} and again"
 
 
 def test_edits_deletions_and_what_is_no_comment(tree: Tree) -> None:
     with settings(tree, deletions_of_customers=True):
-        wall = wall_of(tree, "xaa")
-        brand = screen_name(wall)
-        news = wall.account_posts("We have news")
-        wall.posts("", repost=news)
-        wall.posts("Look at this", quote=news)
-        wall.account_posts("Once more", quote=news)
-        quote = wall.posts(f"@{brand} look at this", quote=news)
-        first = wall.posts(f"@{brand} hepl")
-        assert [c["header"]["providerMessageId"] for c in wall.comments(2)] == [quote, first]
+        public = comments_of(tree, "xaa")
+        brand = screen_name(public)
+        news = public.account_posts("We have news")
+        public.posts("", repost=news)
+        public.posts("Look at this", quote=news)
+        public.account_posts("Once more", quote=news)
+        quote = public.posts(f"@{brand} look at this", quote=news)
+        first = public.posts(f"@{brand} hepl")
+        assert [c["header"]["providerMessageId"] for c in public.comments(2)] == [quote, first]
         edited = tree.sandbox.post("posts/edit", post_id=first, text=f"@{brand} help")["id"]
-        header = wall.comments(3)[2]["header"]
-        assert (header["intent"], header["originalMessageId"]) == ("UPDATE", cim_id(wall.account.id, first))
+        header = public.comments(3)[2]["header"]
+        assert (header["intent"], header["originalMessageId"]) == ("UPDATE", cim_id(public.account.id, first))
         tree.sandbox.post("posts/delete", post_id=edited)
-        notice = wall.comments(4)[3]["body"]
-        assert (notice["type"], notice["messageId"]) == ("DELETEDNOTIFICATION", cim_id(wall.account.id, edited))
+        notice = public.comments(4)[3]["body"]
+        assert (notice["type"], notice["messageId"]) == ("DELETEDNOTIFICATION", cim_id(public.account.id, edited))
 
 
 def test_a_long_answer_is_numbered_or_one_post_where_the_account_may(tree: Tree) -> None:
-    wall = wall_of(tree, "xaa", posts="off")
+    public = comments_of(tree, "xaa", posts="off")
     words = "word " * 99 + "end"
-    refused = wall.agent_comments("TEXT", words)
-    assert (refused["report"]["status"], wall.published()) == ("FAILED", [])
+    refused = public.agent_comments("TEXT", words)
+    assert (refused["report"]["status"], public.published()) == ("FAILED", [])
     assert "Public posts are off" in refused["report"]["markdownText"]
-    wall.account.body["POSTS"] = "mentions"
-    assert register(wall.account, "xaa").status_code == 200
-    mention = wall.posts(f"@{screen_name(wall)} why?")
-    wall.comments(1)
-    wall.agent_comments("TEXT", words)
-    first, second = wall.published()
+    public.account.body["POSTS"] = "mentions"
+    assert register(public.account, "xaa").status_code == 200
+    mention = public.posts(f"@{screen_name(public)} why?")
+    public.comments(1)
+    public.agent_comments("TEXT", words)
+    first, second = public.published()
     assert (first["in_reply_to_id"], second["in_reply_to_id"]) == (mention, first["id"])
     assert (first["text"][-5:], second["text"][-5:]) == ("(1/2)", "(2/2)")
-    tree.sandbox.post("account/long-posts", account_id=wall.account.id)
-    assert register(wall.account, "xaa").status_code == 200
-    wall.agent_comments("TEXT", words)
-    assert [post["text"] for post in wall.published()][2:] == [words]
+    tree.sandbox.post("account/long-posts", account_id=public.account.id)
+    assert register(public.account, "xaa").status_code == 200
+    public.agent_comments("TEXT", words)
+    assert [post["text"] for post in public.published()][2:] == [words]
 
 
 def test_an_uncertain_post_of_a_worker_that_was_killed_is_looked_for_and_not_sent_again(mortal: Tree) -> None:
-    wall = wall_of(mortal, "xaa")
-    mention = wall.posts(f"@{screen_name(wall)} where is it?")
-    (comment,) = wall.comments(1)
+    public = comments_of(mortal, "xaa")
+    mention = public.posts(f"@{screen_name(public)} where is it?")
+    (comment,) = public.comments(1)
     lost = mortal.sandbox.fault(
-        family="twitter", method="POST", path="/2/tweets$", account_id=wall.account.id, times=1, action="act_then_hang"
+        family="twitter",
+        method="POST",
+        path="/2/tweets$",
+        account_id=public.account.id,
+        times=1,
+        action="act_then_hang",
     )
     header = {"originalMessageId": comment["id"]}
-    sent = wall.agent_sends(header=header, body={"type": "COMMENT", "itemType": "TEXT", "markdownText": "On its way"})
+    sent = public.agent_sends(header=header, body={"type": "COMMENT", "itemType": "TEXT", "markdownText": "On its way"})
     eventually(lambda: mortal.sandbox.hits(lost), what="the post at X")
     for _ in mortal.pids("worker"):
         mortal.kill("worker")
-    assert wall.await_report(sent["id"], 60)["status"] == "DELIVERED"
-    assert [(post["in_reply_to_id"], post["text"]) for post in wall.published()] == [(mention, "On its way")]
+    assert public.await_report(sent["id"], 60)["status"] == "DELIVERED"
+    assert [(post["in_reply_to_id"], post["text"]) for post in public.published()] == [(mention, "On its way")]
     looks = mortal.sandbox.get("requests/recorded", path="/2/users/")["requests"]
-    assert [look["query"]["since_id"] for look in looks if look["path"].endswith(f"/{wall.account.id}/tweets")]
+    assert [look["query"]["since_id"] for look in looks if look["path"].endswith(f"/{public.account.id}/tweets")]
     sends = mortal.sandbox.get("requests", family="twitter", path="/2/tweets")["requests"]
-    assert len([send for send in sends if send["account_id"] == wall.account.id and send["method"] == "POST"]) == 1
+    assert len([send for send in sends if send["account_id"] == public.account.id and send["method"] == "POST"]) == 1

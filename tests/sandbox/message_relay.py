@@ -78,6 +78,11 @@ class Relay:
         media = data.get("attachment", {}).get("media")
         if media is None:
             return {"type": "PLAIN", "markdownText": text}
+        item, attachment = self._stored(media)
+        return {"type": item, "markdownText": text.strip(), "attachment": attachment}
+
+    def _stored(self, media: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Store a file of X in the file engine. Return its CIM type and attachment."""
         film = media["type"] != "photo"
         source = media["video_info"]["variants"][0]["url"] if film else media["media_url_https"]
         content = requests.get(source, auth=self._auth, timeout=10)
@@ -90,13 +95,13 @@ class Relay:
         ).json()
         link = f"{self._url}/file-engine/api/downloadFileStream?filename={stored['name']}"
         attachment = {"mediaUrl": link, "mimeType": stored["type"], "size": stored["size"]}
-        return {"type": "VIDEO" if film else "IMAGE", "markdownText": text.strip(), "attachment": attachment}
+        return "VIDEO" if film else "IMAGE", attachment
 
-    def _upload(self, attachment: dict[str, Any]) -> str:
+    def _upload(self, attachment: dict[str, Any], category: str = "dm_image") -> str:
         content = requests.get(attachment["mediaUrl"], timeout=10).content
         answer = requests.post(
             f"{self._url}/1.1/media/upload.json",
-            data={"media_category": "dm_image"},
+            data={"media_category": category},
             files={"media": ("file", content, attachment["mimeType"])},
             auth=self._auth,
             timeout=10,

@@ -553,6 +553,24 @@ def test_a_mention_reaches_the_desk_and_the_answer_stands_under_it(public: Page)
     expect(comment).to_have_count(0)
 
 
+def test_pictures_of_posts_and_comments_are_shown_on_both_sides(public: Page, tmp_path: Path) -> None:
+    photo = tmp_path / "broken cup.png"
+    photo.write_bytes(png())
+    desk(public).get_by_role("button", name="Comments").click()
+    posts(public).locator("input[type=file]").set_input_files(photo)
+    customer_posts(public, "@acme look")
+    desk_photo = message(desk(public), "@acme look").locator("img")
+    for shown in (post(public, "@acme look").locator("img"), desk_photo):
+        expect(shown).to_be_visible()
+        until(lambda shown=shown: shown.evaluate("image => image.naturalWidth") == 32)
+    desk(public).locator("input[type=file]").set_input_files(photo)
+    desk(public).get_by_role("button", name="Send", exact=True).click()
+    thread = posts(public).locator(".threads > li").filter(has_text="@acme look")
+    answer = thread.locator(".replies").get_by_role("article")
+    expect(answer.locator("img")).to_be_visible()
+    until(lambda: answer.locator("img").evaluate("image => image.naturalWidth") == 32)
+
+
 def test_a_reply_is_hidden_edited_and_deleted(public: Page) -> None:
     post(public, "We have news").get_by_role("button", name="Reply").click()
     expect(posts(public).get_by_text("Replying to Acme: “We have news”")).to_be_visible()

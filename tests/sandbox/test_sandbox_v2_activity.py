@@ -212,10 +212,11 @@ def test_account_activity_v2_delivers_bodies_of_v1(sandbox: Sandbox, connector: 
 
 
 def test_a_replay_delivers_again_and_reports_its_end(sandbox: Sandbox, connector: FakeConnector) -> None:
-    webhook_id = sandbox.subscribe(connector, "dm.received")
+    webhook_id = sandbox.subscribe(connector, "dm.received", "post.mention.create")
     connector.event_statuses[:] = [503, 200]
     sent = [sandbox.post("customer/messages", **V2_PAIR, text=str(n))["id"] for n in range(2)]
-    until(lambda: len(connector.events) == 2)
+    mention = sandbox.post("customer/posts", customer_id=CUSTOMER, text="@northwind help")["id"]
+    until(lambda: len(connector.events) == 3)
     connector.events.clear()
     now = datetime.now(UTC)
     first, last = (f"{now - timedelta(minutes=n):%Y%m%d%H%M}" for n in (5, 0))
@@ -227,9 +228,10 @@ def test_a_replay_delivers_again_and_reports_its_end(sandbox: Sandbox, connector
     job_id = started.json()["data"]["job_id"]
     conflict = sandbox.as_app("POST", "/2/webhooks/replay", json=body)
     assert conflict.json()["errors"][0]["message"].startswith("ReplayConflictError")
-    until(lambda: len(connector.events) == 3)
-    *events, status = connector.envelopes()
+    until(lambda: len(connector.events) == 4)
+    *events, post, status = connector.envelopes()
     assert [e["data"]["payload"]["direct_message_events"][0]["id"] for e in events] == sent
+    assert (post["data"]["event_type"], post["data"]["payload"]["id"]) == ("post.mention.create", mention)
     assert status["replay_job_status"] == {
         "webhook_id": webhook_id,
         "job_state": "Complete",
