@@ -125,6 +125,19 @@ def words_of(name: str) -> set[str]:
     return {word.lower() for part in name.split("_") for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", part)}
 
 
+@cache
+def uses_of(name: str) -> list[str]:
+    """Return the words to use instead of a name, one for each reason."""
+    uses = [IN_NAMES[word] for word in sorted(words_of(name) & IN_NAMES.keys())]
+    return [*uses, WHOLE_NAMES[name]] if name in WHOLE_NAMES else uses
+
+
+@cache
+def patterns_from(word: str) -> set[str]:
+    """Return the patterns of IN_TEXT that can match from this word on. Texts are long, and have few such words."""
+    return {pattern for pattern in IN_TEXT if re.match(re.split(r" |\(\?!", pattern)[0], word, re.IGNORECASE)}
+
+
 @lru_cache(maxsize=1)
 def tokens_of(source: str) -> list[tokenize.TokenInfo]:
     return list(tokenize.generate_tokens(io.StringIO(source).readline))
@@ -162,15 +175,18 @@ def findings(path: str, source: str) -> list[str]:
 
     names = list(names_in(source)) if path.endswith(".py") else []
     text = text_in(source) if path.endswith(".py") else source
-    # Compound names also stand in text: log events, metrics, and the identifiers of Lua and JavaScript.
+    words: set[str] = set()
     for number, line in enumerate(text.split("\n"), start=1):
-        names += ((number, match.start(), match[0]) for match in re.finditer(r"\w*(_|[a-z][A-Z])\w*", line))
+        for match in re.finditer(r"\w+", line):
+            words.add(match[0])
+            # Compound names also stand in text: log events, metrics, and the identifiers of Lua and JavaScript.
+            if uses_of(match[0]) and re.search("_|[a-z][A-Z]", match[0]):
+                names.append((number, match.start(), match[0]))
     for number, column, name in names:
-        for use in [IN_NAMES[word] for word in sorted(words_of(name) & IN_NAMES.keys())]:
+        for use in uses_of(name):
             add(number, column, name, use)
-        if name in WHOLE_NAMES:
-            add(number, column, name, WHOLE_NAMES[name])
-    for pattern, (use, _) in IN_TEXT.items():
+    for pattern in [pattern for pattern in IN_TEXT if any(pattern in patterns_from(word) for word in words)]:
+        use, _ = IN_TEXT[pattern]
         # Between the words of a phrase, a line may end and the next comment may begin.
         for match in re.finditer(pattern.replace(" ", r"[\s#]+"), text, re.IGNORECASE):
             number = text.count("\n", 0, match.start()) + 1
