@@ -20,7 +20,6 @@ import requests
 import urllib3
 import urllib3.connection
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
 
 # http.client creates the response object itself, in the sending thread. The object reads its deadline from here.
 _current = threading.local()
@@ -151,11 +150,15 @@ class Adapter(HTTPAdapter):
     def cert_verify(self, *args: Any) -> None:
         """Called for each request. The pool has its certificates."""
 
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """Return what the first line of the request names."""
+        return str(super().request_url(request, proxies) if proxies else request.path_url)
+
     def build_response(self, request: Any, raw: Any) -> requests.Response:
         """Return the answer as `requests` does, without cookies and without a guess at an encoding."""
         response = requests.Response()
         response.status_code, response.raw, response.request, response.url = raw.status, raw, request, request.url
-        response.headers = CaseInsensitiveDict(raw.headers)
+        response.headers = raw.headers  # finds a name in any case too
         return response
 
 
