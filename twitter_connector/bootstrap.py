@@ -411,7 +411,7 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
             lease_renewal=renewal,
             concurrency=concurrency,
             clock=services.clock,
-            watch=metrics.Outcomes(),
+            watch=metrics.Outcomes(direction),
             max_age=max_age,
             policy=RetryPolicy(
                 direction,

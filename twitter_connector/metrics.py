@@ -120,14 +120,19 @@ def count_typing(outcome: str) -> None:
 
 
 class Outcomes:
-    """Counts what consumers report (delivery/consumer.py, Watch)."""
+    """Counts what the consumers of a direction report (delivery/consumer.py, Watch)."""
+
+    def __init__(self, direction: Direction) -> None:
+        self._delivered = DELIVERED.labels(direction.word)
+        self._delivery = DELIVERY.labels(direction.word)
+        self._end_to_end = END_TO_END.labels(direction.word)
 
     def delivered(self, lease: Lease, seconds: float) -> None:
-        DELIVERED.labels(lease.direction.word).inc()
-        DELIVERY.labels(lease.direction.word).observe(seconds)
+        self._delivered.inc()
+        self._delivery.observe(seconds)
 
     def message_delivered(self, lease: Lease, seconds: float) -> None:
-        END_TO_END.labels(lease.direction.word).observe(seconds)
+        self._end_to_end.observe(seconds)
 
     def failed(self, lease: Lease, reason: str, outcome: str) -> None:
         FAILURES.labels(lease.direction.word, reason, outcome).inc()

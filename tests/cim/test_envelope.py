@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from twitter_connector.cim.envelope import CONNECTOR_SENDER_ID, dump_message, load_message
+from twitter_connector.cim.envelope import CONNECTOR_SENDER_ID, dump_message, load_dumped, load_message
 from twitter_connector.errors import RecipientRefused
 from twitter_connector.messages.kinds.delivery_report import delivered, failed
 from twitter_connector.model.message import CimMessage, Header
@@ -316,4 +316,11 @@ def test_any_json_is_read_or_refused_with_its_fields(data: Any) -> None:
     if message is None:
         assert errors_of(data)
     else:
-        json.dumps(dump_message(message))
+        stored = json.loads(json.dumps(dump_message(message)))
+        assert load_dumped(stored) == load_message(stored)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PAYLOADS.glob("*.json")))
+def test_a_stored_message_is_read_back_without_a_second_check(name: str) -> None:
+    stored = json.loads(json.dumps(dump_message(load_message(sample(name)))))
+    assert load_dumped(stored) == load_message(stored)

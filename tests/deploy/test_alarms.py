@@ -100,7 +100,7 @@ def lane_waits(service: Service) -> None:
 
 def deliveries_are_slow(service: Service) -> None:
     for _ in range(20):
-        Outcomes().delivered(service.lease, 12.0)
+        Outcomes(service.lease.direction).delivered(service.lease, 12.0)
 
 
 def credentials_are_refused(service: Service) -> None:
@@ -174,7 +174,7 @@ def test_every_alarm_has_a_test_that_fires_it() -> None:
 
 def test_the_metrics_have_times_end_to_end_and_the_version(service: Service) -> None:
     before = series_of(service.scrape())
-    Outcomes().message_delivered(service.lease, 42.0)
+    Outcomes(service.lease.direction).message_delivered(service.lease, 42.0)
     after = series_of(service.scrape())
     bucket = 'twitter_connector_end_to_end_seconds_bucket{direction="inbound",le="%s"}'
     assert after[bucket % "30.0"] == before.get(bucket % "30.0", 0)

@@ -116,6 +116,12 @@ def load_message(data: object) -> CimMessage:
     return CimMessage(fields["id"], loaded, body)
 
 
+def load_dumped(data: Mapping[str, Any]) -> CimMessage:
+    """Return the message that `dump_message` made this of. It was checked when it arrived."""
+    raw = data["header"]
+    return CimMessage(data["id"], _header(raw, raw), data["body"])
+
+
 def _header(raw: Mapping[str, Any], fields: Mapping[str, Any]) -> Header:
     channel = fields["channelData"]
     sender = raw.get("sender")

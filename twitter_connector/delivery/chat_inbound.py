@@ -23,7 +23,7 @@ from twitter_connector.model.chat import (
 from twitter_connector.model.event import DmReceived
 from twitter_connector.model.plan import Skip
 from twitter_connector.model.timestamps import epoch_ms
-from twitter_connector.model.work import Effect, Link
+from twitter_connector.model.work import Effect, Lease, Link
 
 from .ports import ChatNoticesPort, ChatReaderPort, RoadsPort
 
@@ -49,10 +49,10 @@ class ChatInbound:
         opened = self.reader.read(chat, account) if account is not None else None
         return self._unread(chat) if opened is None else self._read(chat, opened)
 
-    def way_of(self, dm: DmReceived) -> Sequence[Effect]:
+    def way_of(self, dm: DmReceived, lease: Lease) -> Sequence[Effect]:
         """Return the effect of an ordinary message: replies take the ordinary way again."""
         account = self.account(dm.account_id)
-        if account is None or account.flavour != V2 or not self.roads.matters(account.id, dm.customer_id):
+        if account is None or account.flavour != V2 or not self.roads.matters(lease):
             return ()
         return (RoadTaken(dm.account_id, dm.customer_id, DIRECT, epoch_ms(dm.created_at)),)
 

@@ -37,17 +37,19 @@ class ChatOutbound:
     uploads: Callable[[Account, str], UploadsPort]
     can: Capabilities = CHAT_CAN
 
-    def takes(self, account: Account, message: CimMessage) -> bool:
+    def takes(self, account: Account, message: CimMessage, lease: Lease | None = None) -> bool:
         """Return whether a message goes encrypted: its customer wrote encrypted last. The same at every try.
 
+        lease: of the message, if it has one.
         Raises Permanent(chat_unavailable): what answers an encrypted message never goes out in clear.
         """
         if account.flavour != V2:
             return False
-        if self.ledger.goes_encrypted(account.id, message.id):
+        ledger, road = (None, None) if lease is None else (lease.ledger, lease.road)
+        if self.ledger.goes_encrypted(account.id, message.id, ledger):
             return True
-        latest = self.roads.latest(account.id, message.header.customer_id)
-        if latest != X_CHAT or self.ledger.steps(account.id, message.id):
+        latest = self.roads.latest(account.id, message.header.customer_id, road)
+        if latest != X_CHAT or self.ledger.steps(account.id, message.id, ledger):
             return False
         if not self.ready(account):
             raise _no_keys(account)

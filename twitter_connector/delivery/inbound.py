@@ -125,7 +125,7 @@ class InboundRoute:
             return activity, ()
         if isinstance(activity, ChatReceived):
             return self.chat.opened(activity)
-        return activity, self.chat.way_of(activity) if isinstance(activity, DmReceived) else ()
+        return activity, self.chat.way_of(activity, lease) if isinstance(activity, DmReceived) else ()
 
     def _skipped(self, lease: Lease, skip: Skip) -> Sequence[Effect]:
         self.skipped(skip.reason)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from twitter_connector.cim.envelope import dump_message, load_message
+from twitter_connector.cim.envelope import dump_message, load_dumped, load_message
 from twitter_connector.errors import Permanent, Retryable
 from twitter_connector.messages.kinds.comment import is_private
 from twitter_connector.messages.registry import IGNORED
@@ -220,12 +220,14 @@ def decode(payload: str, direction: Direction, read_event: ReadEvent) -> Work:
             "A later version of the connector stored this message. It waits until a worker of that version takes it.",
             ours=True,
         )
-    match stored.get("kind") or _kind_of_0_1_0(stored, direction):
+    kind = stored.get("kind")
+    match kind or _kind_of_0_1_0(stored, direction):
         case "event":
             return TwitterEvent(read_event(stored["activity"], stored.get("flavour", V1)))
         case "message":
             quote = stored.get("quote")
-            return AgentMessage(load_message(stored["message"]), quote if isinstance(quote, str) else None)
+            message = (load_dumped if kind else load_message)(stored["message"])
+            return AgentMessage(message, quote if isinstance(quote, str) else None)
         case "report":
             return Report(stored["message"])
     raise Permanent("unreadable_entry", "The stored message is of an unknown kind.", ours=True)

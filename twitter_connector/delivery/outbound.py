@@ -93,7 +93,7 @@ class OutboundRoute:
     def deliver(self, attempt: Attempt) -> Sequence[Effect]:
         lease, message = attempt.lease, _message(attempt)
         account = self.account(lease.account_id)
-        encrypted = self._goes_encrypted(account, message)
+        encrypted = self._goes_encrypted(account, message, lease)
         plan = self._plan(message, account, encrypted=encrypted)
         if account is None and not isinstance(plan, Skip):
             account = self.send_only_account(lease.account_id, lease.accepted_at)
@@ -154,9 +154,9 @@ class OutboundRoute:
         assert self.chat is not None, "only what the chat takes goes encrypted"
         return self.chat
 
-    def _goes_encrypted(self, account: Account | None, message: CimMessage) -> bool:
+    def _goes_encrypted(self, account: Account | None, message: CimMessage, lease: Lease | None = None) -> bool:
         chat = None if message.in_public and not is_private(message) else self.chat
-        return chat is not None and account is not None and chat.takes(account, message)
+        return chat is not None and account is not None and chat.takes(account, message, lease)
 
     def _plan(
         self, message: CimMessage, account: Account | None, *, encrypted: bool = False

@@ -232,8 +232,9 @@ class Lease:
     claims: how often this message was handed out without an outcome. tries: how often it failed and waits again.
     more: other lanes were due at that moment too. since: when the lease was requested, in seconds of this process's
     monotonic clock. lost: the broker has the entry and not its message. question: CIM's id of the customer's open
-    numbered question, "" for none. ledger: the fields of a reply's send ledger. Both were read with the entry; None if
-    they were not.
+    numbered question, "" for none. ledger: the fields of a reply's send ledger. road: the way by which the customer
+    wrote last, as store/roads.py stores it, "" for none; chat_keys: whether the account has keys of X Chat. They were
+    read with the entry; None if they were not.
     """
 
     direction: Direction
@@ -250,6 +251,8 @@ class Lease:
     lost: bool = False
     question: str | None = field(default=None, compare=False)
     ledger: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
+    road: str | None = field(default=None, compare=False)
+    chat_keys: bool | None = field(default=None, compare=False)
 
     @property
     def entry_id(self) -> str:

@@ -21,10 +21,10 @@ import urllib3
 
 from .answers import CHUNK_BYTES, Answer, Incoming, NoAnswer, NotSent, body_chunks, lower
 from .deadline import Adapter, deadline, server_of
+from .prepared_request import Request
 
 CONNECT_SECONDS = 5.0
 SERVERS_MAX = 256
-URLS_MAX = 1024
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
 _PROXY_WANTS_LOGIN = 407
 _HEADERS: dict[str, str] = dict(requests.utils.default_headers())
@@ -91,7 +91,7 @@ class HttpClient:
         try:
             with deadline(end) if whole else nullcontext():
                 # Without a session, which would merge its settings into those of each request.
-                request = _Request()
+                request = Request()
                 request.prepare(method, url, {**_HEADERS, **kwargs.pop("headers", {})}, **kwargs)
                 assert request.url is not None
                 proxies, verify = self._from_environment(server_of(request.url))
@@ -156,30 +156,6 @@ class HttpClient:
         if adapter is None:
             adapter = self._local.adapter = Adapter(SERVERS_MAX)
         return adapter
-
-
-class _Request(requests.PreparedRequest):
-    """A request as `requests` prepares it, without what it spends on cookies and on an address that it has seen."""
-
-    def prepare_url(self, url: Any, params: Any) -> None:
-        if params:
-            super().prepare_url(url, params)
-        else:
-            self.url = _prepared_url(url)
-
-    def prepare_auth(self, auth: Any, url: str = "") -> None:
-        # An address may have a login in it.
-        if auth is not None or "@" in (self.url or ""):
-            super().prepare_auth(auth, url)
-
-    def prepare_cookies(self, cookies: Any) -> None: ...
-
-
-@lru_cache(URLS_MAX)
-def _prepared_url(url: str) -> str | None:
-    request = requests.PreparedRequest()
-    request.prepare_url(url, None)
-    return request.url
 
 
 def _body(response: requests.Response, end: float) -> bytes:

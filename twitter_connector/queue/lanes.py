@@ -265,7 +265,7 @@ class Lanes:
         return moment(int(self._moment()[0])) if self._process_clock is None else self._process_clock.last_known()
 
     def _leased(self, direction: Direction, row: list[Any], since: float) -> Lease:
-        account, lane, token, member, stored, claims, tries, more, now_ms, question, ledger = row
+        account, lane, token, member, stored, claims, tries, more, now_ms, question, ledger, road, chat_keys = row
         lost = not isinstance(stored, str)
         if self._process_clock is not None:
             now_ms = self._process_clock.checked(int(now_ms))
@@ -287,6 +287,8 @@ class Lanes:
             lost=lost,
             question=question,
             ledger=None if ledger is None else dict(zip(ledger[::2], ledger[1::2], strict=True)),
+            road=road,
+            chat_keys=None if chat_keys is None else bool(chat_keys),
         )
 
     def _wake(self, directions: Sequence[int]) -> None:

@@ -35,6 +35,8 @@ _NAMES = _stems(
     keys.NOTICE,
     keys.QUESTION,
     keys.LEDGER,
+    keys.ROAD,
+    keys.CHAT_KEYS,
 )
 # In the order in which lua/log.lua reads them.
 _LOG_NAMES = _stems(keys.LOG, keys.LOG_RECORD, keys.LOG_LOOKUP, keys.LOG_ACCOUNTS, keys.LOG_NAMES)

@@ -107,8 +107,10 @@ class SendLedger:
         """Record that a message goes encrypted and return True; False if the lease was lost."""
         return self._write(lease, message_id, keys.LEDGER_ENCRYPTED, "1")
 
-    def goes_encrypted(self, account_id: str, message_id: str) -> bool:
-        """Return whether it was recorded that a message goes encrypted."""
+    def goes_encrypted(self, account_id: str, message_id: str, known: Mapping[str, str] | None = None) -> bool:
+        """Return whether it was recorded that a message goes encrypted. known: as `steps` takes it."""
+        if known is not None:
+            return keys.LEDGER_ENCRYPTED in known
         with store_errors():
             return bool(self._client.hexists(_key(account_id, message_id), keys.LEDGER_ENCRYPTED))
 

@@ -1,5 +1,6 @@
 -- Return the first entry of a lane and count it as handed out, with what its worker would read next: the open question of the
--- customer ('' for none), and the send ledger of a reply; false where they are not read. Return false if the lane is empty,
+-- customer ('' for none), the send ledger of a reply, the way by which the customer wrote last ('' for none), and 1 if the account
+-- has keys of X Chat; false where they are not read. Return false if the lane is empty,
 -- and remove the lane.
 local function head(account, a, l, token, more)
   local lane = account .. ':' .. l
@@ -10,13 +11,16 @@ local function head(account, a, l, token, more)
     redis.call('DEL', state)
     return false
   end
-  local question, ledger = false, false
+  local question, ledger, road, chat_keys = false, false, false, false
   if not string.find(l, '~', 1, true) then
     question = redis.call('GET', QUESTION .. a .. ':' .. l) or ''
+    road = redis.call('ZRANGE', ROAD .. a .. ':' .. l, -1, -1)[1] or ''
+    chat_keys = redis.call('HEXISTS', CHAT_KEYS, a)
     -- In the name of a ledger, ids with other characters are quoted.
     local id = string.match(member, '^[^|]*|([%w._~-]+)$')
     if id and string.sub(account, 1, 4) == 'out:' then ledger = redis.call('HGETALL', LEDGER .. a .. ':' .. id) end
   end
   return {a, l, token, member, redis.call('HGET', MESSAGES .. lane, member), redis.call('HINCRBY', state, 'n:' .. member, 1),
-    tonumber(redis.call('HGET', state, 'a:' .. member) or 0), more, now, question, ledger}
+    tonumber(redis.call('HGET', state, 'a:' .. member) or 0), more, now, question, ledger,
+    road, chat_keys}
 end
