@@ -140,13 +140,13 @@ class Group:
             server.start()
         eventually(self.replicating, what="a replica in step")
 
-    def start_sentinels(self) -> None:
+    def start_sentinels(self, down_after_ms: int = DOWN_AFTER_MS) -> None:
         primary = self.primary()
         assert primary is not None
         options = (
             f"sentinel monitor {SERVICE} 127.0.0.1 {primary.port} 2",
             f'sentinel auth-pass {SERVICE} "{PASSWORD}"',
-            f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}",
+            f"sentinel down-after-milliseconds {SERVICE} {down_after_ms}",
             f"sentinel failover-timeout {SERVICE} 5000",
         )
         self.sentinels = [Server(self._directory / f"sentinel-{port}", port, *options) for port in self._sentinel_ports]
@@ -175,6 +175,15 @@ class Group:
 
     def replica(self) -> Server:
         return next(server for server in self.servers if server.role() == "slave")
+
+    def agreed_on(self, primary: Server) -> bool:
+        """Return whether all sentinels have made a server the primary, and are done with it."""
+        for sentinel in self.sentinels:
+            with sentinel.client() as client:
+                state = client.sentinel_masters()[SERVICE]
+            if state["port"] != primary.port or "failover_in_progress" in state["flags"]:
+                return False
+        return True
 
     def replicating(self) -> bool:
         primary = self.primary()

@@ -11,13 +11,14 @@ Per conversation and direction:
 """
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import pairwise
 
 from tree import Tree
 
 from tests.integration.conversations import Account, Json
 from tests.integration.crowd import Talk
+from tests.integration.public_thread import PublicThread
 
 FAULTS = ("lost", "doubled", "misordered", "failed")
 # How long after waking a worker can still do what it was about to do when it fell asleep.
@@ -50,10 +51,10 @@ def counted(tree: Tree, talks: list[Talk], woken: list[float]) -> Counts:
     counts: Counts = {}
     for talk, at_ccm, at_twitter in arrived(tree, talks):
         count = counts.setdefault(talk.chat.account.id, Counter(dict.fromkeys(FAULTS, 0)))
-        messages = [r for r in at_ccm if r["type"] == "PLAIN"]
-        texts = [r["message"]["body"]["markdownText"] for r in messages]
+        messages = [r for r in at_ccm if r["type"] == talk.chat.kind]
+        texts = [talk.chat.text_of(r) for r in messages]
         ids = {(r["id"], text) for r, text in zip(messages, texts, strict=True)}
-        bodies = [r["message"]["body"] for r in at_ccm if r["type"] != "PLAIN"]
+        bodies = [r["message"]["body"] for r in at_ccm if r["type"] != talk.chat.kind]
         reports = {(body["messageId"], body["status"]) for body in bodies}
         count["messages"] += len(talk.inbound) + len(talk.outbound)
         count["repeats"] += sum(r["repeat"] for r in at_ccm)
@@ -82,14 +83,26 @@ def by_sleepers(messages: list[Json], woken: list[float]) -> set[int]:
 
 def arrived(tree: Tree, talks: list[Talk]) -> list[tuple[Talk, list[Json], list[str]]]:
     """Return, for each conversation, what CCM took in and the texts Twitter has of the account, in their order."""
-    ccm = [r for r in tree.sandbox.get("ccm/messages")["messages"] if r["accepted"]]
-    twitter = [dm for dm in tree.sandbox.get("twitter/messages")["messages"] if dm["by_account"]]
+    ccm, twitter = defaultdict[object, list[Json]](list), defaultdict[object, list[str]](list)
+    for record in tree.sandbox.get("ccm/messages")["messages"]:
+        if record["accepted"]:
+            ccm[record["account_id"], record["customer_id"]].append(record)
+    for dm in tree.sandbox.get("twitter/messages")["messages"]:
+        if dm["by_account"]:
+            twitter[dm["sender_id"], dm["recipient_id"]].append(dm["text"])
+    for post in tree.sandbox.get("posts")["posts"]:
+        twitter[post["author_id"], post["conversation_id"]].append(post["text"])
     found = []
     for talk in talks:
-        pair = (talk.chat.account.id, talk.chat.customer_id)
-        at_ccm = [r for r in ccm if (r["account_id"], r["customer_id"]) == pair]
-        at_twitter = [dm["text"] for dm in twitter if (dm["sender_id"], dm["recipient_id"]) == pair]
-        found.append((talk, at_ccm, at_twitter))
+        chat = talk.chat
+        # The same customer may write Direct Messages and in public.
+        at_ccm = [
+            record
+            for record in ccm[chat.account.id, chat.customer_id]
+            if record["type"] == chat.kind or record["message"]["body"].get("messageId") in talk.outbound
+        ]
+        place = chat.root if isinstance(chat, PublicThread) else chat.customer_id
+        found.append((talk, at_ccm, twitter[chat.account.id, place]))
     return found
 
 
@@ -103,11 +116,15 @@ def details(tree: Tree, talks: list[Talk]) -> str:
     """Return what arrived in the conversations where anything is wrong, for the reader of a failure."""
     lines = []
     for talk, at_ccm, at_twitter in arrived(tree, talks):
-        texts = [r["message"]["body"]["markdownText"] for r in at_ccm if r["type"] == "PLAIN"]
+        texts = [talk.chat.text_of(r) for r in at_ccm if r["type"] == talk.chat.kind]
         wrong_in = list(dict.fromkeys(texts)) != talk.inbound
         failed = [
-            r["message"]["body"] for r in at_ccm if r["type"] != "PLAIN" and r["message"]["body"]["status"] == "FAILED"
+            r["message"]["body"]
+            for r in at_ccm
+            if r["type"] != talk.chat.kind and r["message"]["body"]["status"] == "FAILED"
         ]
         if wrong_in or failed or at_twitter != list(talk.outbound.values()):
-            lines.append(f"{talk.chat.account.id}/{talk.chat.customer_id}: {texts} | {at_twitter} | {failed}")
+            lines.append(
+                f"{talk.chat.kind} {talk.chat.account.id}/{talk.chat.customer_id}: {texts} | {at_twitter} | {failed}"
+            )
     return "\n".join(lines)

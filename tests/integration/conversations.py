@@ -6,11 +6,11 @@ Everything goes through the sandbox's control API or the connector's own routes;
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import requests
-from tree import Tree, eventually
+from tree import Control, Tree, eventually
 
 # Fixed by the connector: ids of CIM messages are UUIDs of version 5 under this one, and this is its sender id.
 NAMESPACE = UUID("6f1f6d0e-3d5c-5b0a-9a86-0d4f2b7c1e55")
@@ -75,11 +75,14 @@ class Account:
 class Conversation:
     """One customer and one account: the unit within which the connector promises order."""
 
+    # The CIM type of what is said in it.
+    kind: ClassVar[str] = "PLAIN"
+
     account: Account
     customer_id: str
 
     @property
-    def _pair(self) -> dict[str, str]:
+    def pair(self) -> dict[str, str]:
         return {"account_id": self.account.id, "customer_id": self.customer_id}
 
     @property
@@ -90,7 +93,7 @@ class Conversation:
 
     def customer_says(self, text: str, **more: Any) -> Json:
         """Let the customer write; return the DM as Twitter stores it."""
-        said: Json = self._sandbox.post("customer/messages", **self._pair, text=text, **more)
+        said: Json = self._sandbox.post("customer/messages", **self.pair, text=text, **more)
         return said
 
     def agent_says(self, text: str, **more: Any) -> Json:
@@ -99,7 +102,7 @@ class Conversation:
 
     def agent_sends(self, **fields: Any) -> Json:
         """Let CCM hand the connector any message; it must be accepted."""
-        reply: Json = self._sandbox.post("agent/messages", **self._pair, **fields)
+        reply: Json = self._sandbox.post("agent/messages", **self.pair, **fields)
         assert reply["status"] == 202, reply
         return reply
 
@@ -139,11 +142,33 @@ class Conversation:
             "users": {self.customer_id: {"id": self.customer_id, "name": "Ada", "screen_name": "ada"}},
         }
 
+    # What a crowd does, each person with a connection of its own
+
+    def write(self, control: Control, text: str) -> str:
+        """Let the customer write; return the event's id."""
+        said: Json = control.post("customer/messages", **self.pair, text=text)
+        return str(said["id"])
+
+    def answer(self, control: Control, message_id: str, text: str) -> int | None:
+        """Let the agent write; return the status of the connector's answer."""
+        answer: Json = control.post("agent/messages", **self.pair, id=message_id, text=text)
+        return answer["status"]  # type: ignore[no-any-return]
+
+    def wait_for_first(self, control: Control) -> None:
+        """Wait until an agent can answer. Direct Messages need no first one of the customer."""
+
+    def outbound_text(self, number: int) -> str:
+        return f"out {number}"
+
+    def text_of(self, record: Json) -> str:
+        """Return what the customer wrote, from what CCM took in."""
+        return str(record["message"]["body"]["markdownText"])
+
     # What arrived
 
     def requests_to_ccm(self) -> list[Json]:
         """Return everything CCM was asked about this conversation, refused requests too."""
-        found: list[Json] = self._sandbox.get("ccm/messages", **self._pair)["messages"]
+        found: list[Json] = self._sandbox.get("ccm/messages", **self.pair)["messages"]
         return found
 
     def ccm_messages(self) -> list[Json]:
@@ -174,7 +199,7 @@ class Conversation:
 
     def twitter_messages(self) -> list[Json]:
         """Return what the account has sent to the customer, in the order of Twitter's ids."""
-        found: list[Json] = self._sandbox.get("twitter/messages", **self._pair, sender_id=self.account.id)["messages"]
+        found: list[Json] = self._sandbox.get("twitter/messages", **self.pair, sender_id=self.account.id)["messages"]
         return found
 
     def twitter_texts(self) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from tree import Control, Tree
 
 from tests.integration.conversations import Conversation
+from tests.integration.public_thread import PublicThread
 
 
 @dataclass
@@ -79,19 +80,18 @@ class Crowd:
             control.http.close()
 
     def _customer(self, talk: Talk, control: Control) -> None:
-        pair = {"account_id": talk.chat.account.id, "customer_id": talk.chat.customer_id}
         first_id = ""
         for number in range(self._messages):
             if self._enough.is_set():
                 break
             text = f"in {number}"
-            dm = control.post("customer/messages", **pair, text=text)
+            event_id = talk.chat.write(control, text)
             talk.inbound.append(text)
-            first_id = dm["id"] if number == 0 else first_id
-            while talk.chat.account.id not in self._polled and not self._acknowledged(control, dm["id"]):
+            first_id = event_id if number == 0 else first_id
+            while talk.chat.account.id not in self._polled and not self._acknowledged(control, event_id):
                 pass
             time.sleep(self._pause)
-        if talk.chat.account.id in self._polled:
+        if talk.chat.account.id in self._polled or talk.chat.kind == PublicThread.kind:
             return
         # Twitter may deliver an event again, however old.
         again = talk.chat.event(first_id, talk.inbound[0])
@@ -105,15 +105,15 @@ class Crowd:
         return {d["status"] for d in found} == {"delivered"}
 
     def _agent(self, talk: Talk, control: Control) -> None:
+        talk.chat.wait_for_first(control)
         for number in range(self._messages):
             if self._enough.is_set():
                 break
-            self._say(control, talk, str(uuid.uuid4()), f"out {number}")
+            self._say(control, talk, str(uuid.uuid4()), talk.chat.outbound_text(number))
             time.sleep(self._pause)
         self._say(control, talk, *next(iter(talk.outbound.items())))
 
     def _say(self, control: Control, talk: Talk, message_id: str, text: str) -> None:
-        pair = {"account_id": talk.chat.account.id, "customer_id": talk.chat.customer_id}
-        while control.post("agent/messages", **pair, id=message_id, text=text)["status"] != 202:
+        while talk.chat.answer(control, message_id, text) != 202:
             time.sleep(0.25)
         talk.outbound[message_id] = text

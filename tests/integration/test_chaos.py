@@ -2,10 +2,10 @@
 
 Forty conversations, two hundred in the long form, exchange messages both ways: half of them with two accounts of API
 v2, whose events come by the X Activity API, and half with two accounts of API v1.1. A few more are with an account of
-API v2 that is polled. Meanwhile web, workers, scheduler
-and broker are killed with kill -9, one after another, a worker is stopped for longer than its leases last and then
-woken, and CCM and X refuse, limit, delay, and lose answers. A second worker, as of a second replica, runs all the time
-and is killed by nobody. All the time foreign bytes get between the records of the journal, fifty callers send a request
+API v2 that is polled, and a tenth of the customers also mention the account in public and are answered there.
+Meanwhile web, workers, scheduler and broker are killed with kill -9, one after another, a worker is stopped for longer
+than its leases last and then woken, and CCM and X refuse, limit, delay, and lose answers. A second worker, as of a
+second replica, runs all the time and is killed by nobody. All the time foreign bytes get between the records of the journal, fifty callers send a request
 a byte at a time, the broker's clock is put back and forward by up to an hour, and the disk is full now and then
 (lasting_faults/). The long form does all this twice: with the embedded broker, and with a primary and a replica that
 Sentinel watches. There the primary is killed again and again instead, and each server has a clock of its own.
@@ -39,13 +39,14 @@ import pytest
 from tree import Tree
 
 from tests.integration.chaos_counts import FAULTS, details, inversions, settled, total
-from tests.integration.conversations import Account
+from tests.integration.conversations import Account, Conversation
 from tests.integration.crowd import Crowd
 from tests.integration.lasting_faults.damaged_journal import damaged_journal
 from tests.integration.lasting_faults.failovers import failovers
 from tests.integration.lasting_faults.full_disk import full_disk, small_disk
 from tests.integration.lasting_faults.slow_senders import slow_senders
 from tests.integration.lasting_faults.stepped_clocks_of_the_broker import stepped_clocks_of_the_broker
+from tests.integration.public_thread import PublicThread
 from tests.integration.troubles import Troubles, another_worker
 from tests.sentinel_group import running_group
 from tests.stepped_clock import SteppedClock
@@ -60,8 +61,12 @@ BROKERS = os.environ.get("CHAOS_BROKERS", f"{EMBEDDED} {SENTINELS}" if LONG else
 CONVERSATIONS = 50 if LONG else 10
 DISK_MEGABYTES = 768 if LONG else 96
 POLLED_CONVERSATIONS = CONVERSATIONS // 5
-MESSAGES = max(20, round(SECONDS / 10)) if LONG else 10
+PUBLIC_THREADS = CONVERSATIONS // 10
+# A run of ten minutes has at least 40,000 messages with each broker.
+MESSAGES = max(20, round(SECONDS / 6)) if LONG else 10
 TALK_PAUSE = SECONDS / MESSAGES
+# A loaded machine lets a server wait for longer than Sentinel's tests do.
+DOWN_AFTER_MS = 2000
 TROUBLE_PAUSE = min(4.0, max(1.5, SECONDS / 8))
 # The longest wait there is: an uncertain send is looked for twice, and once an account has made eight lists in a
 # quarter of an hour, lists are two minutes apart, since X allows fifteen (delivery/sent_lookup.py).
@@ -72,7 +77,7 @@ PATIENT_X = {
     "v2_retry_delays": [0.3] * 2000,
     "doubled_share": 0.1,
     # The limit of the lists is what polls are spread over.
-    "limits": {"events/list": None, "v2/dm/events": 1800, "v2/dm/send": None},
+    "limits": {"events/list": None, "v2/dm/events": 1800, "v2/dm/send": None, "v2/posts/create": None},
     "daily_limits": False,
 }
 
@@ -86,7 +91,7 @@ def test_chaos_loses_doubles_and_misorders_nothing(broker: str, new_tree: Callab
     with ExitStack() as running, ExitStack() as faults:
         if broker == SENTINELS:
             group = running.enter_context(running_group(tmp_path / "group", *(clock.env for clock in clocks)))
-            group.start_sentinels()
+            group.start_sentinels(DOWN_AFTER_MS)
             tree = new_tree(LOG_LEVEL="WARNING", REDIS_URL=group.url, BROKER_REPLICAS="1")
         else:
             tree = new_tree(LOG_LEVEL="WARNING", **clocks[0].variables)
@@ -126,8 +131,15 @@ def test_chaos_loses_doubles_and_misorders_nothing(broker: str, new_tree: Callab
 def _people(tree: Tree) -> tuple[list[Account], Crowd]:
     """Return the accounts, and those who talk with them."""
     tree.sandbox.post("settings", **PATIENT_X)
-    accounts = [Account.registered(tree, api=api) for api in APIS]
-    chats = [chat for account in accounts for chat in account.customers(CONVERSATIONS)]
+    accounts = [Account.new(tree, api=api) for api in APIS]
+    chats: list[Conversation] = []
+    for account in accounts:
+        answer = account.register(POSTS="all")
+        assert answer.status_code == 200, answer.text
+        brand = account.shown()["screen_name"]
+        customers = account.customers(CONVERSATIONS)
+        chats += customers
+        chats += [PublicThread(account, chat.customer_id, brand) for chat in customers[:PUBLIC_THREADS]]
     polled = Account.new(tree, api="v2")
     answer = polled.register(INBOUND="poll")
     assert answer.status_code == 200, answer.text

@@ -32,8 +32,8 @@ _TWITTER: list[Json] = [
     {"status": 429, "headers": {"x-rate-limit-reset": "{now+2}"}, "times": 1},
     {"delay": 1.5, "times": 10},
 ]
-# The calls that send a message, of both APIs.
-_PATHS = {"twitter": r"events/new|dm_conversations/with/\d+/messages", "ccm": "message/receive"}
+# The calls that send a message, of both APIs, and the one that publishes a post.
+_PATHS = {"twitter": r"events/new|dm_conversations/with/\d+/messages|/2/tweets$", "ccm": "message/receive"}
 
 
 class Troubles:
