@@ -3,12 +3,13 @@
 Forty conversations, two hundred in the long form, exchange messages both ways: half of them with two accounts of API
 v2, whose events come by the X Activity API, and half with two accounts of API v1.1. A few more are with an account of
 API v2 that is polled, and a tenth of the customers also mention the account in public and are answered there.
-Meanwhile web, workers, scheduler and broker are killed with kill -9, one after another, a worker is stopped for longer
-than its leases last and then woken, and CCM and X refuse, limit, delay, and lose answers. A second worker, as of a
-second replica, runs all the time and is killed by nobody. All the time foreign bytes get between the records of the journal, fifty callers send a request
-a byte at a time, the broker's clock is put back and forward by up to an hour, and the disk is full now and then
-(lasting_faults/). The long form does all this twice: with the embedded broker, and with a primary and a replica that
-Sentinel watches. There the primary is killed again and again instead, and each server has a clock of its own.
+Meanwhile web, workers, scheduler and broker are killed with kill -9, one after another, a worker is stopped for
+longer than its leases last and then woken, and CCM and X refuse, limit, delay, and lose answers. A second worker, as
+of a second replica, runs all the time and is killed by nobody. All the time foreign bytes get between the records of
+the journal, fifty callers send a request a byte at a time, the broker's clock is put back and forward by up to an
+hour, and the disk is full now and then (lasting_faults/). The long form does all this twice: with the embedded
+broker, and with a primary and a replica that Sentinel watches. There the primary is killed again and again instead,
+and each server has a clock of its own.
 
 X delivers an event of either API again until it is acknowledged, and one in ten of API v2 twice. X documents no such
 retries for API v2. What an account misses without them is read by lookup, behind newer messages (accounts/backfill.py).
