@@ -62,6 +62,17 @@ class TestLedger:
         store.ledger.done("acme", "ada", "m-1", 0, "1750853984134090753")
         assert store.ledger.steps("acme", "m-1") == {0: SendRecord(dm_id="1750853984134090753")}
 
+    def test_a_step_done_stays_done(self, store: Store) -> None:
+        """A worker that was stopped while it sent ends when another one looks for the send already."""
+        store.lanes.accept([entry("m-1", way=OUT)])
+        lease = claim(store, OUT)
+        store.ledger.write(lease, "m-1", 0, SendRecord(started_ms=5))
+        store.ledger.done("acme", "ada", "m-1", 0, "7")
+        assert not store.ledger.write(lease, "m-1", 0, SendRecord(started_ms=5, looks=1))
+        assert not store.ledger.write(lease, "m-1", 0, SendRecord(started_ms=9, over_capacity=True))
+        assert store.ledger.steps("acme", "m-1") == {0: SendRecord(dm_id="7")}
+        assert store.ledger.write(lease, "m-1", 1, SendRecord(started_ms=5))
+
     def test_a_settled_message_can_be_written_about_no_more(self, store: Store) -> None:
         store.lanes.accept([entry("m-1", way=OUT)])
         lease = claim(store, OUT)

@@ -21,11 +21,15 @@ from twitter_connector.model.work import Direction, Entry, Lease
 from twitter_connector.queue.clock import BrokerClock
 from twitter_connector.queue.failovers import Failovers
 from twitter_connector.queue.lanes import Lanes
+from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.store.heartbeats import Heartbeats
 
 OUT = Direction.OUT
 HOUR = 3600.0
 WAIT_SECONDS = 2.0
+# A busy machine takes long. What goes wrong with a step is wrong by an hour.
+BUSY_SECONDS = 60.0
+TIMINGS = QueueTimings(lease=120_000)
 
 
 class Process:
@@ -36,7 +40,7 @@ class Process:
         line = Line(self.client, patient=True)
         self.clock = BrokerClock(line)
         self.failovers = Failovers(line, self.clock)
-        self.lanes = Lanes(self.client, line, RecordedWakeups(), process_clock=self.clock)
+        self.lanes = Lanes(self.client, line, RecordedWakeups(), TIMINGS, process_clock=self.clock)
 
     def claim(self) -> Lease | None:
         with suppress(StoreUnavailable):
@@ -102,19 +106,19 @@ def test_lengths_and_moments_stay_right(servers: Servers, former: float, followi
     servers.following.set(following)
     assert worker.lanes.postpone(during, int(WAIT_SECONDS * 1000), spend=False)
     servers.fail_over()
-    eventually(lambda: worker.clock.measure() is None or True, what="an answer of the new primary")
+    worker.clock.measure()
     ids = set()
     for _ in range(1 if lags else 2):
-        lease = eventually(worker.claim, 5, what="the lane that waits")
+        lease = eventually(worker.claim, BUSY_SECONDS, what="the lane that waits")
         ids.add(lease.entry_id)
     assert ids == ({"1"} if lags else {"1", "3"}), "others are leased"
-    assert WAIT_SECONDS - 0.2 <= time.monotonic() - since < WAIT_SECONDS + 4
+    assert WAIT_SECONDS - 0.2 <= time.monotonic() - since < WAIT_SECONDS + BUSY_SECONDS
     assert worker.lanes.renew(working)
     assert abs(worker.clock().timestamp() - time.time()) < 3
     (failover,) = worker.failovers.known()
-    assert abs(failover.until.timestamp() - time.time()) < 10
+    assert abs(failover.until.timestamp() - time.time()) < BUSY_SECONDS
     assert failover.since <= failover.until
-    assert -1 < (worker.clock() - lease.accepted_at).total_seconds() < 10
+    assert -1 < (worker.clock() - lease.accepted_at).total_seconds() < BUSY_SECONDS
 
 
 def test_a_process_that_starts_at_a_server_whose_clock_is_ahead_records_the_failover_as_it_was(
@@ -128,12 +132,12 @@ def test_a_process_that_starts_at_a_server_whose_clock_is_ahead_records_the_fail
     servers.fail_over()
     new = Process(servers.group)
     new.lanes.accept([Entry(OUT, "acme", "lane-2", "2", "p")])
-    eventually(lambda: worker.clock.measure() is None or True, what="an answer of the new primary")
+    worker.clock.measure()
     assert worker.failovers.known(), "the failover is noticed"
     for process in (new, worker):
         (failover,) = process.failovers.known()
-        assert abs(failover.until.timestamp() - time.time()) < 10
+        assert abs(failover.until.timestamp() - time.time()) < BUSY_SECONDS
     lease = worker.claim()
     assert lease is not None
     assert lease.entry_id == "2", "the other one is leased"
-    assert worker.failovers.since(lease.accepted_at + timedelta(seconds=2)) is None
+    assert worker.failovers.since(lease.accepted_at + timedelta(seconds=BUSY_SECONDS)) is None

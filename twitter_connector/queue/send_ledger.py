@@ -81,7 +81,7 @@ class SendLedger:
         return {int(n): _record(value, fields.get(n + _BESIDE)) for n, value in fields.items() if n.isdecimal()}
 
     def write(self, lease: Lease, message_id: str, number: int, step: SendRecord) -> bool:
-        """Record a step and return True; False if the lease was lost. Then nothing may be sent."""
+        """Record a step and return True; False if the lease was lost or the step is done. Then nothing may be sent."""
         facts = {name: value for name, value in step.__dict__.items() if value}
         newer = {name: facts.pop(name) for name in _NEWER if name in facts}
         if newer:
