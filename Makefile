@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # Most tests of the running service wait rather than compute. 0 runs everything in one process, and shows the order.
 TEST_PROCESSES ?= 4
 STAMP := $(VENV)/.installed
+# Without the tools of tests and checks, which take longer to install than all that runs.
+RUNS := $(VENV)/.runs
 # The library of X Chat is apart from the other locks: not every machine has a wheel of it, and the service runs without it.
 XCHAT_LOG := $(VENV)/xchat.log
 INSTALL_XCHAT = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
@@ -19,26 +21,30 @@ help: ## list every target
 
 install: $(STAMP) ## create .venv and install the exact versions of the locks
 
-$(STAMP): requirements.lock requirements-dev.lock requirements-otel.lock requirements-xchat.lock setup.cfg pyproject.toml
+$(RUNS): requirements.lock requirements-checkout.lock requirements-xchat.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-	  -r requirements.lock -r requirements-dev.lock
+	  -r requirements.lock -r requirements-checkout.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@# Apart, for the tests alone: redis-py imports OpenTelemetry wherever it is installed, which takes each process 60 ms.
-	$(INSTALL_OTEL) --upgrade --target $(VENV)/otel
 	@$(INSTALL_XCHAT) || echo '$(XCHAT_MISSING)'
 	@# Some environments forbid Python to keep compiled modules. Every process would then compile the project again.
 	$(BIN)/python -m compileall -q twitter_connector workers sandbox
+	@touch $(RUNS)
+
+$(STAMP): $(RUNS) requirements-dev.lock requirements-otel.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@# Apart, for the tests alone: redis-py imports OpenTelemetry wherever it is installed, which takes each process 60 ms.
+	$(INSTALL_OTEL) --upgrade --target $(VENV)/otel
 	@touch $(STAMP)
 
-xchat: $(STAMP) ## install the library of X Chat, where there is a wheel of it
+xchat: $(RUNS) ## install the library of X Chat, where there is a wheel of it
 	@$(INSTALL_XCHAT) || { echo '$(XCHAT_MISSING)'; exit 1; }
 
-otel: $(STAMP) ## install OpenTelemetry, so that `make run` sends traces if an OTEL_ variable asks for them
+otel: $(RUNS) ## install OpenTelemetry, so that `make run` sends traces if an OTEL_ variable asks for them
 	@$(INSTALL_OTEL)
 
-run: $(STAMP) ## start everything in the foreground (Ctrl-C stops it)
+run: $(RUNS) ## start everything in the foreground (Ctrl-C stops it)
 	@exec $(BIN)/twitter-connector up
 
 # Tests may keep their compiled modules too: every process imports all of them, and compiling takes longer than that.
@@ -63,8 +69,8 @@ audit: $(STAMP) ## look every locked package up in the public list of known vuln
 	@test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && \
 	  $(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; } || \
 	  { echo "audit: pip-audit could not be installed, which needs the network. Nothing was looked up."; exit 1; }
-	@$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock --requirement requirements-dev.lock \
-	  --requirement requirements-otel.lock --requirement requirements-xchat.lock || \
+	@$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock --requirement requirements-checkout.lock \
+	  --requirement requirements-dev.lock --requirement requirements-otel.lock --requirement requirements-xchat.lock || \
 	  { echo "audit: failed. A table above lists vulnerable packages; without one, the public list was not reached."; exit 1; }
 
 # What the image installs, and nothing of the tools: the list is made from an environment of its own.
@@ -100,12 +106,13 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal $(UPGRADE) --generate-hashes
 
 WITHOUT = $$(sed -nE 's/^([a-zA-Z0-9._-]+)==.*/--no-emit-package \1/p' $(1))
 
-lock: $(STAMP) ## write the newest allowed versions into requirements.lock (what runs), -otel.lock, -xchat.lock and -dev.lock (the rest)
+lock: $(STAMP) ## write the newest allowed versions into requirements.lock (what runs), and into -checkout.lock, -otel.lock, -xchat.lock and -dev.lock (the rest)
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) setup.cfg -o requirements.lock
+	$(COMPILE) --extra checkout setup.cfg -c requirements.lock -o requirements-checkout.lock $(call WITHOUT,requirements.lock)
 	$(COMPILE) --extra otel setup.cfg -c requirements.lock -o requirements-otel.lock $(call WITHOUT,requirements.lock)
-	$(COMPILE) --extra dev setup.cfg -c requirements.lock -c requirements-otel.lock -o requirements-dev.lock \
-	  $(call WITHOUT,requirements.lock requirements-otel.lock)
+	$(COMPILE) --extra dev setup.cfg -c requirements.lock -c requirements-checkout.lock -c requirements-otel.lock \
+	  -o requirements-dev.lock $(call WITHOUT,requirements.lock requirements-checkout.lock requirements-otel.lock)
 	$(COMPILE) --extra xchat setup.cfg -c requirements.lock -o requirements-xchat.lock $(call WITHOUT,requirements.lock)
 
 MANIFESTS := deploy/kubernetes
