@@ -26,6 +26,8 @@ $(RUNS): requirements.lock requirements-checkout.lock requirements-xchat.lock se
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements.lock -r requirements-checkout.lock
+	@# `make lock` leaves it behind. It would name an old version wherever Python starts in this folder.
+	@rm -rf twitter_connector.egg-info
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(INSTALL_XCHAT) || echo '$(XCHAT_MISSING)'
 	@# Some environments forbid Python to keep compiled modules. Every process would then compile the project again.

@@ -79,7 +79,7 @@ class FakeAccounts:
     def all(self) -> list[Account]:
         return [account for _, account in sorted(self.rows.items())]
 
-    def save(self, account: Account) -> None:
+    def save(self, account: Account, *, noted: bool = True) -> None:
         self.rows[account.id] = account
         self._withdrawn.discard(account.id)
 

@@ -50,6 +50,12 @@ def test_the_tag_of_the_image_is_the_version() -> None:
     assert compose()["x-connector"]["image"] == f"twitter-connector:{PACKAGE['Version']}"
 
 
+def test_between_releases_the_version_is_the_next_ones_and_says_that_it_is_none_yet() -> None:
+    newest = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)[0]
+    unreleased = re.fullmatch(r"Unreleased \((.+)\)", newest)
+    assert PACKAGE["Version"] == (f"{unreleased[1]}.dev0" if unreleased else newest.split()[0])
+
+
 def test_the_bill_of_materials_begins_with_the_package_and_what_it_needs() -> None:
     command = [sys.executable, str(DEPLOY / "sbom_project.py")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -10,11 +10,13 @@ import pytest
 import redis
 
 from tests.brokers import Broker, services_of, settings_in
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, FakePlatform, account_registration
+from twitter_connector.accounts.registration_request import Registration
+from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.model.account import Account, Credentials
+from twitter_connector.model.account import V1, Account, Credentials
 from twitter_connector.model.account_history import AccountEvent, concerning
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.store.account_history import AccountHistory
@@ -54,6 +56,19 @@ def test_registration_attention_and_unregistration_are_kept(services: Services) 
     ]
     details = {event.event: event.detail for event in services.history.all(ACCOUNT.id)}
     assert details["attention"] == "Make a new token."
+
+
+def test_a_registration_is_kept_once_and_one_that_fails_is_not(services: Services) -> None:
+    platform = FakePlatform()
+    registration = account_registration(services.accounts, services.lanes, platform, FakeClock())
+    url = f"https://cx.example.com/twitter-connector/webhook/twitter/{ACCOUNT.id}"
+    wish = Registration(ACCOUNT.id, platform.token(ACCOUNT.id), url, V1, {"environment": "prod"})
+    registration.register(wish)
+    assert events(services).count("registered") == 1
+    platform.challenge = lambda url: False
+    with pytest.raises(StepFailed):
+        registration.register(replace(wish, webhook_url=url.replace("cx.", "desk.")))
+    assert events(services).count("registered") == 1
 
 
 def test_refused_signatures_are_counted_by_the_minute(inspector: redis.Redis) -> None:

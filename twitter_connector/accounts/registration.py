@@ -203,7 +203,7 @@ class AccountRegistration:
         )
         with change.inbound_paused():
             # X's challenge comes while the registration call is still open: the account must be stored by then.
-            performed("credentials", lambda: self.accounts.save(account))
+            performed("credentials", lambda: self.accounts.save(account, noted=False))
             setup = self._state.setup(account)
             try:
                 status = self._state.connect(setup)
@@ -223,7 +223,7 @@ class AccountRegistration:
             setup.take_back()
             self.accounts.remove(setup.account.id)
             return
-        self.accounts.save(former)
+        self.accounts.save(former, noted=False)
         if self.registration(former).webhook_scope != self.registration(setup.account).webhook_scope:
             setup.take_back()
             return  # what was seen is of another place of X

@@ -103,8 +103,10 @@ class RecordedAccounts(Accounts):
 
     history: AccountHistory
 
-    def save(self, account: Account) -> None:
+    def save(self, account: Account, *, noted: bool = True) -> None:
         super().save(account)
+        if not noted:
+            return
         way = account.inbound if not account.sends_only else "sends only"
         self.history.add(account.id, "registered", way)
 

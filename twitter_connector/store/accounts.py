@@ -91,8 +91,11 @@ class Accounts:
             if self._cache.get(account_id, (0.0, None))[0] <= asked:
                 self._cache[account_id] = (asked, stored.get(account_id))
 
-    def save(self, account: Account) -> None:
-        """Store an account, whatever is stored under its id. Raises Permanent(stored_form_old); see AccountRows."""
+    def save(self, account: Account, *, noted: bool = True) -> None:
+        """Store an account, whatever is stored under its id. Raises Permanent(stored_form_old); see AccountRows.
+
+        noted: its history says that it was registered, see store/account_history.py.
+        """
         self._write(account.id, lambda row: account, registered=True)
 
     def add(self, account: Account) -> bool:
