@@ -222,6 +222,28 @@ def test_a_conversation_that_waits_says_why(services: Services, operator: Browse
     assert services.lanes.pauses(ACCOUNT.id) == {}
 
 
+def test_one_conversation_is_tried_now_and_another_waits_on(services: Services, operator: Browser) -> None:
+    for lane in ("another", CUSTOMER):
+        services.lanes.accept([Entry(Direction.OUT, ACCOUNT.id, lane, f"cim-{lane}", "{}")])
+        lease = services.lanes.claim(Direction.OUT)
+        assert lease is not None
+        services.lanes.postpone(lease, 600_000, spend=True)
+    assert operator.get("/console/waiting").text.count("Try now</button>") == 2
+    operator.act("/console/waiting/now", account_id=ACCOUNT.id, direction="out", lane=CUSTOMER)
+    assert "It is tried now." in operator.get("/console/waiting").text
+    lease = services.lanes.claim(Direction.OUT)
+    assert lease is not None
+    assert (lease.lane, services.lanes.claim(Direction.OUT)) == (CUSTOMER, None)
+
+
+def test_a_conversation_of_a_paused_account_offers_to_end_the_pause(services: Services, operator: Browser) -> None:
+    services.lanes.accept([Entry(Direction.OUT, ACCOUNT.id, CUSTOMER, "cim-1", "{}")])
+    until = epoch_ms(now() + timedelta(minutes=10))
+    services.lanes.pause(Direction.OUT, ACCOUNT.id, until, "account_locked", "Log in at x.com.")
+    page = operator.get("/console/waiting").text
+    assert ("End the pause</button>" in page, "Try now</button>" in page, 'name="lane"' in page) == (True, False, False)
+
+
 def test_usage_has_a_row_for_each_day(services: Services, operator: Browser) -> None:
     services.usage.note(ACCOUNT.id, "dm_read", ["1", "2"])
     text = operator.get("/console/usage?days=31").text

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, abort, redirect, request, session
 from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction
+from twitter_connector.queue.try_now import try_now as queue_try_now
 from twitter_connector.web.context import services
 
 from .answers import prepare
@@ -71,8 +72,13 @@ def unregister(account_id: str) -> Response:
 @bp.post("/waiting/now")
 @action
 def try_now() -> Response:
-    """End the pause of one direction of an account, and the waits that a person may end: see Lanes.end_waits."""
+    """Try one conversation now. Without one, end the pause of one direction of an account, and the waits that a person
+    may end: see Lanes.end_waits."""
     account, direction = _account(request.form.get("account_id", "")), _direction()
+    if lane := request.form.get("lane", ""):
+        svc = services()
+        outcome = queue_try_now(svc.lanes, svc.ledger, svc.waiting, account.id, direction, lane)
+        return _back("console/waiting", outcome.value)
     services().lanes.resume(direction, account.id)
     services().lanes.end_waits(account.id)
     return _back("console/waiting", "What waits is tried now.")

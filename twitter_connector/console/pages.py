@@ -75,6 +75,7 @@ def waiting() -> str:
             "conversation": row,
             "age": age((svc.clock() - row.accepted_at).total_seconds()),
             "due": iso(row.due_at),
+            "paused": row.direction.word in shown[row.account_id]["pauses"],
             "why": _why(shown[row.account_id], row.direction) or (message.reason if message else ""),
         }
         for row, message in zip(first, logged, strict=True)

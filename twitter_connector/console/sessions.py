@@ -148,7 +148,7 @@ def action(view: F) -> F:
 
 
 # Values of a request that the log may have. None of them is a secret or a text.
-_AUDITED = frozenset({"account_id", "letter_id", "direction", "reason", "customer_id"})
+_AUDITED = frozenset({"account_id", "letter_id", "direction", "reason", "customer_id", "lane"})
 
 
 def from_own_page() -> bool:

@@ -70,6 +70,7 @@ class Lanes:
         self._pause = script("pause")
         self._resume = script("resume")
         self._end_waits = script("end_waits")
+        self._try_now = script("try_now")
         self._wake_if_due = script("wake_if_due")
         self._sweep = script("sweep")
         self._moment = script("moment")
@@ -202,6 +203,14 @@ class Lanes:
         """
         self.endpoint_pauses.end(account_id)
         self._wake(self._end_waits(Direction.IN, quote(account_id, safe="")))
+
+    def try_now(self, direction: Direction, account_id: str, lane: str, due_at: datetime) -> bool:
+        """End the wait of one lane. due_at: when the caller saw it due. Return False and do nothing if a worker has
+        taken the lane since then. A pause of its account goes on."""
+        names = (direction, quote(account_id, safe=""), quote(lane, safe="~"))
+        done, directions = self._try_now(*names, epoch_ms(due_at))
+        self._wake(directions)
+        return bool(done)
 
     def pauses(self, account_id: str) -> dict[Direction, dict[str, str]]:
         """Return the pauses of the account by direction: until and since (epoch ms), reason, detail."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote, unquote
@@ -39,11 +40,26 @@ class WaitingConversations:
 
     def first(self, account_id: str, direction: Direction, most: int) -> list[WaitingConversation]:
         """Return the conversations of an account that were accepted first, at most `most` of those due first."""
-        account = quote(account_id, safe="")
         with store_errors():
             due: list[tuple[str, float]] = self._client.zrange(  # type: ignore[assignment]
-                keys.DUE.format(direction=direction, account=account), 0, most - 1, withscores=True
+                _due(direction, account_id), 0, most - 1, withscores=True
             )
+        found = self._read(account_id, direction, due)
+        return sorted(found, key=lambda conversation: conversation.accepted_at)
+
+    def one(self, account_id: str, direction: Direction, lane: str) -> WaitingConversation | None:
+        """Return a conversation of an account, or None if nothing of it waits."""
+        name = quote(lane, safe="~")
+        with store_errors():
+            due = self._client.zscore(_due(direction, account_id), name)
+        return next(iter(self._read(account_id, direction, [] if due is None else [(name, float(due))])), None)
+
+    def _read(
+        self, account_id: str, direction: Direction, due: Sequence[tuple[str, float]]
+    ) -> list[WaitingConversation]:
+        """due: lanes as they are stored, each with the moment at which it is due (epoch ms)."""
+        account = quote(account_id, safe="")
+        with store_errors():
             pipe = self._client.pipeline(transaction=False)
             for lane, _ in due:
                 names = {"direction": direction, "account": account, "lane": lane}
@@ -66,4 +82,8 @@ class WaitingConversations:
                 conversations.append(
                     WaitingConversation(direction, account_id, lane_id, count, accepted, number, due_at, entry_id)
                 )
-        return sorted(conversations, key=lambda conversation: conversation.accepted_at)
+        return conversations
+
+
+def _due(direction: Direction, account_id: str) -> str:
+    return keys.DUE.format(direction=direction, account=quote(account_id, safe=""))

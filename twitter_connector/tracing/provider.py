@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 SERVICE_NAME = "twitter-connector"
 # How long a process that ends waits until its last spans are sent.
-LAST_SPANS_SECONDS = 2.0
+LAST_SPANS_SECONDS = 1.0
 
 
 class ProcessTracer:
