@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,10 @@ from werkzeug.serving import make_server
 
 from tests.console.conftest import ACCOUNT, Browser
 from twitter_connector import create_app
+from twitter_connector.accounts.registration import AccountRegistration
+from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.bootstrap import Services
+from twitter_connector.web.registration import ONE_REQUEST_AT_A_TIME
 
 NEW = "210375999"
 # X accepts an address on loopback from the sandbox only; our own challenge needs no X.
@@ -68,6 +72,25 @@ def test_our_own_challenge_is_tried_before_x_is_asked_and_answered_for_an_accoun
     # Only while it is tried.
     assert requests.get(f"{address}/{NEW}?crc_token=x", timeout=5).status_code == 404
     assert services.accounts.get(NEW) is None
+
+
+def test_a_server_with_one_thread_says_why_no_challenge_is_answered(
+    operator: Browser, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StepFailed("crc", "X got no answer to its challenge.")
+
+    monkeypatch.setattr(AccountRegistration, "register", refuse)
+    form = {**KEYS, "WEBHOOK-URL": f"{address.replace('/webhook', '/nowhere/webhook')}/{NEW}"}
+    sentence = ONE_REQUEST_AT_A_TIME.partition(":")[0]
+    for said in (True, False):
+        operator.client.application.extensions["one_request_at_a_time"] = said
+        tried = words(operator.act("/console/register", **form).text)
+        at_x = words(operator.act("/console/register", **form, anyway="1").text)
+        assert (sentence in html.unescape(tried)) is said
+        assert "X was not asked, and nothing was changed." in tried
+        assert (sentence in html.unescape(at_x)) is said
+        assert ("X got no answer to its challenge." in at_x) is not said
 
 
 def test_an_address_that_answers_wrongly_keeps_x_from_being_asked_unless_the_operator_insists(

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from tests.tree import ROOT, environment
 from twitter_connector.cli import main
+from twitter_connector.config import Settings
 
 DEPLOY = ROOT / "deploy"
 PACKAGE = metadata("twitter-connector")
@@ -112,6 +114,14 @@ def test_all_processes_share_key_journal_and_counters() -> None:
     for name in ("web", "worker", "beat"):
         assert services()[name]["volumes"] == services()["web"]["volumes"]
         assert services()[name]["environment"] == services()["web"]["environment"]
+
+
+def test_the_variables_of_the_console_are_named_where_it_is_deployed() -> None:
+    of_console = {field.name.upper() for field in fields(Settings) if field.name.startswith("console_")}
+    assert len(of_console) == 5
+    assert of_console <= set(services()["web"]["environment"])
+    values = (DEPLOY / "helm-values.yaml").read_text("utf-8")
+    assert {name for name in of_console if name not in values} == set()
 
 
 def test_processes_with_equal_numbers_on_two_hosts_count_in_files_of_their_own(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from twitter_connector.model.account import Account
 from twitter_connector.model.work import Direction
 from twitter_connector.queue.try_now import try_now as queue_try_now
 from twitter_connector.web.context import services
+from twitter_connector.web.registration import explained
 
 from .answers import prepare
 from .links import link
@@ -102,7 +103,7 @@ def _tried(account_id: str, call: Callable[[Account], object], done: str) -> Res
     try:
         call(_account(account_id))
     except StepFailed as error:
-        done = f"Step {error.step}: {error.advice}"
+        done = f"Step {error.step}: {explained(error).advice}"
     return _back(f"console/accounts/{account_id}", done)
 
 

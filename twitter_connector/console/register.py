@@ -9,6 +9,7 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.model.subscription import ChallengeAnswer
 from twitter_connector.web.context import services
+from twitter_connector.web.registration import ONE_REQUEST_AT_A_TIME, explained, one_request_at_a_time
 
 from .answers import prepare
 from .links import link
@@ -54,7 +55,8 @@ def register() -> Response:
     if "anyway" not in request.form:
         form = _with_challenge(form)
         if form.tried is not None and form.tried.right is False:
-            return shown(replace(form, failed="X was not asked, and nothing was changed."), 422)
+            failed = f"{form.failed} X was not asked, and nothing was changed.".strip()
+            return shown(replace(form, failed=failed), 422)
     return registered(form)
 
 
@@ -64,7 +66,7 @@ def registered(form: Form) -> Response:
     try:
         status = services().registration.register(form.registration)
     except StepFailed as error:
-        return shown(replace(form, failed=f"Step {error.step}: {error.advice}"), 422)
+        return shown(replace(form, failed=f"Step {error.step}: {explained(error).advice}"), 422)
     session["done"] = f"The account is registered{': ' if status.actions else ''}{', '.join(status.actions)}."
     return led_to(f"console/accounts/{status.account.id}")
 
@@ -102,10 +104,15 @@ def _with_challenge(form: Form) -> Form:
     svc, known = services(), form.in_force
     if known is not None:
         # X may send its own challenge at any moment, and knows the secret in force.
-        return replace(form, tried=svc.challenge(new.webhook_url, known.credentials.api_key_secret))
+        return _tried(form, svc.challenge(new.webhook_url, known.credentials.api_key_secret))
     svc.trials.begin(new.account_id, new.credentials.api_key_secret)
     try:
         answer: ChallengeAnswer = svc.challenge(new.webhook_url, new.credentials.api_key_secret)
     finally:
         svc.trials.end(new.account_id)
-    return replace(form, tried=answer)
+    return _tried(form, answer)
+
+
+def _tried(form: Form, answer: ChallengeAnswer) -> Form:
+    alone = answer.right is not True and one_request_at_a_time()
+    return replace(form, tried=answer, failed=ONE_REQUEST_AT_A_TIME if alone else form.failed)

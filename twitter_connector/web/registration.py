@@ -25,9 +25,7 @@ def register() -> Response:
     try:
         return jsonify(svc.registration.register(asked).as_json())
     except StepFailed as error:
-        if error.step == "crc" and _one_request_at_a_time():
-            raise StepFailed("crc", ONE_REQUEST_AT_A_TIME, error.cause) from error
-        raise
+        raise explained(error) from error
 
 
 ONE_REQUEST_AT_A_TIME = (
@@ -36,7 +34,14 @@ ONE_REQUEST_AT_A_TIME = (
 )
 
 
-def _one_request_at_a_time() -> bool:
+def explained(error: StepFailed) -> StepFailed:
+    """Return the error. If this server could not answer X's challenge meanwhile, it says so."""
+    if error.step == "crc" and one_request_at_a_time():
+        return StepFailed("crc", ONE_REQUEST_AT_A_TIME, error.cause)
+    return error
+
+
+def one_request_at_a_time() -> bool:
     """Return whether this server runs one process with one thread. gunicorn_conf sets the value for gunicorn, whose
     threaded worker claims several threads even if it has one."""
     single = current_app.extensions.get("one_request_at_a_time")
