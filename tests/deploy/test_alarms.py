@@ -5,6 +5,7 @@ The service and its broker are real. Prometheus' own engine evaluates the alarms
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -23,12 +24,14 @@ from flask.testing import FlaskClient
 
 from tests.brokers import Broker, broker_process, inspector, running, services, services_of
 from tests.deploy.promtool import ALERTS, PROMTOOL, firing, needs_promtool, series_of
+from tests.loopback import Reply, loopback
+from tests.stepped_clock import SteppedClock
 from tests.test_docs import slug
 from tests.tree import ROOT
 from tests.web.test_openapi import LETTER
 from tests.web.web_requests import ACCOUNT, cim, dm, post_event
 from twitter_connector import create_app
-from twitter_connector.bootstrap import Services
+from twitter_connector.bootstrap import Services, build_worker
 from twitter_connector.broker import keys
 from twitter_connector.metrics import Outcomes
 from twitter_connector.model.work import Direction, Lease
@@ -54,6 +57,25 @@ class Service:
         """Have an event and a reply come in."""
         assert post_event(self.client, dm(number)).status_code == 200
         assert self.client.post("/cim-messages", json=cim(number)).status_code == 202
+
+    @contextmanager
+    def others(self, reply: Reply) -> Iterator[None]:
+        """Have a server that answers so in the place of X and CCM."""
+        with loopback() as server:
+            server.answer = lambda seen: reply
+            settings = replace(
+                self.services.settings, ccm_url=server.url, twitter_api_url=server.url, twitter_upload_url=server.url
+            )
+            self.delivering = services_of(settings)
+            yield
+            self.delivering.redis.close()
+
+    def deliver(self, direction: Direction) -> None:
+        """Try what is due in one direction once, as a worker does."""
+        consumer = build_worker(self.delivering, "one").listeners[direction].consumer
+        lease = self.delivering.lanes.claim(direction)
+        assert lease is not None
+        assert consumer.work(lease, time.monotonic()) == 1
 
     @cached_property
     def lease(self) -> Lease:
@@ -87,24 +109,10 @@ def worker_is_dead(service: Service) -> None:
     service.services.heartbeats.forget("one")
 
 
-def clock_is_wrong(service: Service) -> None:
-    service.services.heartbeats.beat("one", difference=-660.2)
-
-
-def lane_waits(service: Service) -> None:
-    due = keys.DUE.format(direction="in", account=ACCOUNT.id)
-    service.inspector.zadd(
-        due, {lane: score - 90_000 for lane, score in service.inspector.zrange(due, 0, -1, withscores=True)}
-    )
-
-
-def deliveries_are_slow(service: Service) -> None:
-    for _ in range(20):
-        Outcomes(service.lease.direction).delivered(service.lease, 12.0)
-
-
 def credentials_are_refused(service: Service) -> None:
-    service.services.lanes.pause("out", ACCOUNT.id, 4_000_000_000_000, "token_revoked", "Create new tokens.")
+    body = json.dumps({"errors": [{"code": 89, "message": "Invalid or expired token."}]}).encode()
+    with service.others(Reply(401, body, (("Content-Type", "application/json"),))):
+        service.deliver(Direction.OUT)
 
 
 def account_needs_a_person(service: Service) -> None:
@@ -116,13 +124,18 @@ def webhook_is_invalid(service: Service) -> None:
 
 
 def message_is_given_up(service: Service) -> None:
+    with service.others(Reply(400)):
+        service.deliver(Direction.IN)
+
+
+def an_old_dead_letter_is_there(service: Service) -> None:
     service.inspector.hset(keys.DEAD_LETTER, LETTER.id, dead_letter_json(LETTER))
     service.inspector.zadd(keys.DEAD, {LETTER.id: 1})
 
 
 def dead_letters_are_dropped(service: Service) -> None:
     # It is of 1970.
-    message_is_given_up(service)
+    an_old_dead_letter_is_there(service)
     trim_dead_letters(service.services)
 
 
@@ -146,9 +159,6 @@ FAULTS: dict[str, Callable[[Service], None]] = {
     "TwitterConnectorBrokerUnsafe": eviction_is_on,
     "TwitterConnectorBrokerLostData": data_is_lost,
     "TwitterConnectorNoWorker": worker_is_dead,
-    "TwitterConnectorClockWrong": clock_is_wrong,
-    "TwitterConnectorConversationsWait": lane_waits,
-    "TwitterConnectorSlowDelivery": deliveries_are_slow,
     "TwitterConnectorAccountPaused": credentials_are_refused,
     "TwitterConnectorAccountNeedsPerson": account_needs_a_person,
     "TwitterConnectorWebhookInvalid": webhook_is_invalid,
@@ -159,7 +169,14 @@ FAULTS: dict[str, Callable[[Service], None]] = {
     "TwitterConnectorCcmMessagesRefused": ccm_sends_something_else,
 }
 # These have tests of their own below.
-OTHERS = {"TwitterConnectorDown", "TwitterConnectorBrokerDown", "TwitterConnectorJournalNotEmpty"}
+OTHERS = {
+    "TwitterConnectorBrokerDown",
+    "TwitterConnectorClockWrong",
+    "TwitterConnectorConversationsWait",
+    "TwitterConnectorDown",
+    "TwitterConnectorJournalNotEmpty",
+    "TwitterConnectorSlowDelivery",
+}
 
 
 def alarms() -> list[dict[str, Any]]:
@@ -202,7 +219,7 @@ def test_a_healthy_service_raises_no_alarm(service: Service, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", sorted(FAULTS))
 def test_a_fault_raises_its_alarm(service: Service, tmp_path: Path, name: str) -> None:
     # A counter with labels is there from its first count on; Prometheus needs it before the fault.
-    if FAULTS[name] in (signatures_are_wrong, ccm_sends_something_else, deliveries_are_slow):
+    if FAULTS[name] in (signatures_are_wrong, ccm_sends_something_else):
         FAULTS[name](service)
     first = service.scrape()
     FAULTS[name](service)
@@ -228,6 +245,50 @@ def test_a_broker_that_is_away_raises_the_alarms_of_broker_and_journal(tmp_path:
             service.use("2")
         second = service.scrape()
         assert firing(first, second, tmp_path) >= {"TwitterConnectorBrokerDown", "TwitterConnectorJournalNotEmpty"}
+
+
+@needs_promtool
+def test_an_x_that_answers_late_raises_the_alarm_of_slow_deliveries(service: Service, tmp_path: Path) -> None:
+    body = json.dumps({"event": {"id": "99", "created_timestamp": "1576540475925"}}).encode()
+    quick = Reply(200, body, (("Content-Type", "application/json"),))
+    with service.others(quick):
+        service.deliver(Direction.OUT)
+    first = service.scrape()
+    service.use("2")
+    # The alarm's limit is ten seconds.
+    with service.others(replace(quick, pause=lambda: time.sleep(10.2))):
+        service.deliver(Direction.OUT)
+    # The worker is still alive.
+    service.services.heartbeats.beat("one")
+    assert firing(first, service.scrape(), tmp_path) == {"TwitterConnectorSlowDelivery"}
+
+
+@needs_promtool
+def test_a_broker_with_another_time_raises_the_alarm_of_the_clock(tmp_path: Path) -> None:
+    clock = SteppedClock(tmp_path)
+    clock.set(660)
+    with running(tmp_path / "kv", env=clock.env) as broker, service_on(broker) as service:
+        first = service.scrape()
+        service.services.heartbeats.beat("one", difference=service.services.clock.reported())
+        assert "TwitterConnectorClockWrong" in firing(first, service.scrape(), tmp_path)
+
+
+@needs_promtool
+def test_conversations_that_nobody_serves_raise_the_alarm(tmp_path: Path) -> None:
+    clock = SteppedClock(tmp_path)
+    clock.set(-90)
+    with running(tmp_path / "kv", fsync="always", env=clock.env) as broker:
+        with service_on(broker) as service:
+            first = service.scrape()
+        broker.kill()
+        # A minute and a half later.
+        clock.set(0)
+        broker.start()
+        services = services_of(broker.settings)
+        services.heartbeats.beat("one")
+        second = create_app(services.settings, services).test_client().get("/metrics").get_data(as_text=True)
+        services.redis.close()
+    assert firing(first, second, tmp_path) == {"TwitterConnectorConversationsWait"}
 
 
 @contextmanager
