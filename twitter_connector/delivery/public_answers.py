@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from twitter_connector.errors import CredentialsRejected, Endpoint, LeaseLost, Permanent, Scope, UnsupportedKind
+from twitter_connector.errors import (
+    CredentialsRejected,
+    Endpoint,
+    LeaseLost,
+    Permanent,
+    Retryable,
+    Scope,
+    UnsupportedKind,
+)
 from twitter_connector.messages.kinds.comment import ATTRIBUTES
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import is_id
@@ -24,6 +32,9 @@ from .send_tools import SendTools
 
 # How often an answer looks again that waits for a grant with more scopes.
 GRANT_LOOK = timedelta(minutes=1)
+# A comment whose delivery a failover of the broker made forgotten is delivered again within this time, and known again.
+KNOWN_AGAIN_WITHIN = timedelta(minutes=2)
+COMMENT_LOOK = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -116,6 +127,9 @@ class PublicAnswers:
             return header.provider_message_id
         last = self.comments.last_comment(account.id, header.customer_id)
         if last is None or (header.original_message_id and message.type == "COMMENT"):
+            now = self.tools.clock()
+            if self.tools.failovers(now - KNOWN_AGAIN_WITHIN) is not None:
+                raise Retryable("comment_unknown", "The broker failed over.", until=now + COMMENT_LOOK)
             raise Permanent(
                 "comment_unknown",
                 "The connector does not know which comment this is for: it knows none of this customer, or not the one "
