@@ -175,6 +175,11 @@ class TestIn:
         _, edited, unknown = [comment["header"] for comment in comments(desk)]
         assert (edited["intent"], edited["originalMessageId"]) == ("UPDATE", message_id(ACME, ROOT))
         assert (unknown["intent"], unknown["originalMessageId"]) == (None, None)
+        later = {"edit_tweet_ids": ["5", "1750800000000000010", "1750800000000000011"]}
+        tweet(desk, "1750800000000000011", "@acme newer", edit_history=later)
+        desk.serve()
+        header = comments(desk)[-1]["header"]
+        assert (header["intent"], header["originalMessageId"]) == ("UPDATE", message_id(ACME, "1750800000000000010"))
 
     def test_cim_hears_of_a_deleted_comment_and_of_no_other_deletion(self, desk: FakeDeliveries) -> None:
         tweet(desk, ROOT)

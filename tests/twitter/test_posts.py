@@ -249,7 +249,7 @@ class TestEvents:
         read = load(json.loads(json.dumps(event.envelope)))
         assert isinstance(read, PostReceived)
         assert read.thread_id == "2080765813578191303"
-        assert (read.text, read.sender.name, read.first_version) == ("hey @ExampleUser", "OtherUser", "")
+        assert (read.text, read.sender.name, read.earlier_versions) == ("hey @ExampleUser", "OtherUser", ())
 
     def test_a_long_post_with_a_picture_and_an_edit_is_read_whole(self) -> None:
         urls = [
@@ -264,7 +264,7 @@ class TestEvents:
         assert event.addressed == (REPLIES,)
         read = load(json.loads(json.dumps(event.envelope)))
         assert isinstance(read, PostReceived)
-        assert (read.text, read.first_version, read.parent_id) == (note["text"], "7", "5")
+        assert (read.text, read.earlier_versions, read.parent_id) == (note["text"], ("7",), "5")
         assert [(m.id, m.kind, m.url, m.link) for m in read.media] == [
             ("5", "photo", "https://pbs.twimg.com/media/a.jpg", "https://t.co/p")
         ]

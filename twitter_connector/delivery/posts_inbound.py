@@ -41,7 +41,7 @@ class PostsInbound:
         post = replace(
             event,
             thread_id=self._thread(event),
-            first_version=self._first_version(event),
+            updates=next((each for each in event.earlier_versions if self._at_cim(event.account_id, each)), ""),
             deletion=self._deletion(event, accepted_at),
         )
         thread = InThread(post.account_id, post.event_id, post.thread_id)
@@ -53,10 +53,6 @@ class PostsInbound:
             return post.thread_id or post.event_id
         return self.comments.thread_of(post.account_id, post.parent_id) or post.parent_id
 
-    def _first_version(self, post: PostReceived) -> str:
-        """Return the version that CIM got before; "" if it got none, so that this one is a new comment."""
-        return post.first_version if self._at_cim(post.account_id, post.first_version) else ""
-
     def _deletion(self, post: PostReceived, accepted_at: datetime) -> PostDeleted | None:
         """Return the deletion that was noted of a post."""
         comment = message_id(post.account_id, post.event_id)
@@ -66,8 +62,6 @@ class PostsInbound:
 
     def _at_cim(self, account_id: str, post_id: str) -> int:
         """Return how many comments CIM has of a post."""
-        if not post_id:
-            return 0
         comments = (message_id(account_id, post_id, number) for number in count())
         known = takewhile(lambda each: self.conversations.event_of(account_id, each) is not None, comments)
         return len(list(known))

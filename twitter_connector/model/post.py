@@ -35,8 +35,8 @@ class PostReceived(PostEvent):
     """A customer wrote in public to the account. event_id: the post's id.
 
     thread_id: the first post of its thread; "" if X does not say. parent_id: the post that it answers; "" for none.
-    first_version: the id of the post that it is a newer version of; "" for a new post. deletion: its deletion, if X
-    reported that first.
+    earlier_versions: the ids of the posts that it is a newer version of, oldest first. updates: the one of them that
+    CIM has; "" for a new comment. deletion: its deletion, if X reported that first.
     """
 
     created_at: datetime
@@ -46,7 +46,8 @@ class PostReceived(PostEvent):
     media: tuple[Media, ...] = field(default=(), repr=False)
     thread_id: str = ""
     parent_id: str = ""
-    first_version: str = ""
+    earlier_versions: tuple[str, ...] = ()
+    updates: str = ""
     deletion: PostDeleted | None = None
 
 

@@ -33,9 +33,10 @@ def post_event(
     media: Iterable[Media] = (),
     thread_id: str = "",
     parent_id: str = "",
-    first_version: str = "",
+    versions: object = None,
 ) -> RawEvent:
-    """Return a post as an event. Values X does not show are ""; created_ms is None then."""
+    """Return a post as an event. Values X does not show are ""; created_ms is None then. versions: X's list of the ids
+    of all its versions, oldest first."""
     if not post_id or not author.id:
         return no_comment(account_id)
     at = created_ms if created_ms is not None and 0 <= created_ms <= LAST_MS else min(id_ms(post_id), LAST_MS)
@@ -48,7 +49,7 @@ def post_event(
         "media": [asdict(each) for each in media],
         "thread_id": thread_id,
         "parent_id": parent_id,
-        "first_version": first_version if first_version != post_id else "",
+        "earlier_versions": _earlier(versions, post_id),
     }
     return RawEvent(
         POST,
@@ -106,8 +107,13 @@ def _received(account_id: str, stored: Mapping[str, Any]) -> PostReceived:
         media=tuple(_media(each) for each in mappings_in(stored, "media")),
         thread_id=text_of(stored.get("thread_id")),
         parent_id=text_of(stored.get("parent_id")),
-        first_version=text_of(stored.get("first_version")),
+        earlier_versions=tuple(stored.get("earlier_versions", ())),
     )
+
+
+def _earlier(versions: object, post_id: str) -> list[str]:
+    ids = [id_text(version) for version in versions] if isinstance(versions, list) else []
+    return [version for version in ids if version not in ("", post_id)]
 
 
 def _media(stored: Mapping[str, Any]) -> Media:

@@ -32,7 +32,6 @@ def created(tweet: Mapping[str, Any], account_id: str) -> RawEvent:
     # X names a user also for a post that only begins with a mention.
     user_id = id_text(tweet.get("in_reply_to_user_id_str")) or id_text(tweet.get("in_reply_to_user_id"))
     answered = user_id if parent else ""
-    history = mapping_of(tweet.get("edit_history")).get("edit_tweet_ids")
     return post_event(
         account_id,
         _id(tweet),
@@ -46,7 +45,7 @@ def created(tweet: Mapping[str, Any], account_id: str) -> RawEvent:
         ],
         media=media,
         parent_id=parent,
-        first_version=id_text(history[0]) if isinstance(history, list) and history else "",
+        versions=mapping_of(tweet.get("edit_history")).get("edit_tweet_ids"),
     )
 
 

@@ -41,7 +41,6 @@ def post_of(
     answered = id_text(post.get("in_reply_to_user_id")) if "replied_to" in references else ""
     found = [MENTIONS] * (account_id in mentioned) + [REPLIES] * (account_id == answered)
     links, media_link = _links(whole)
-    history = post.get("edit_history_post_ids") or post.get("edit_history_tweet_ids")
     post_id = id_text(post.get("id"))
     return post_event(
         account_id,
@@ -54,7 +53,7 @@ def post_of(
         media=_media(post, includes, media_link),
         thread_id=id_text(post.get("conversation_id")) or post_id,
         parent_id=references.get("replied_to", ""),
-        first_version=id_text(history[0]) if isinstance(history, list) and len(history) > 1 else "",
+        versions=post.get("edit_history_post_ids") or post.get("edit_history_tweet_ids"),
     )
 
 

@@ -51,8 +51,8 @@ def received(post: PostReceived) -> tuple[CimMessage | MediaPart, ...]:
         first_name=first,
         last_name=last,
         timestamp=post.created_at,
-        intent="UPDATE" if post.first_version else None,
-        original_message_id=message_id(post.account_id, post.first_version) if post.first_version else None,
+        intent="UPDATE" if post.updates else None,
+        original_message_id=message_id(post.account_id, post.updates) if post.updates else None,
         provider_message_id=post.event_id,
         message_type=SM,
     )
