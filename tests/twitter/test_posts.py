@@ -184,6 +184,19 @@ def test_an_account_of_api_v1_says_that_its_tokens_are_not_enough(http: response
     assert "ENVIRONMENT-NAME" in caught.value.detail
 
 
+@pytest.mark.parametrize(("scopes", "named"), [("", True), ("tweet.write", False)])
+def test_a_refusal_names_the_scopes_where_nobody_knows_those_of_the_token(
+    http: responses.RequestsMock, scopes: str, named: bool
+) -> None:
+    http.post(f"{API}/2/tweets", status=403, json=refusal("You are not permitted to perform this action."))
+    only_oauth2 = replace(ACCOUNT.credentials, access_token="", access_token_secret="", oauth2_access_token="token")
+    settings = {"oauth2_scopes": scopes} if scopes else {}
+    with pytest.raises(Permanent) as caught:
+        posts_of(replace(ACCOUNT, credentials=only_oauth2, settings=settings)).send(SendPost("Hello"))
+    assert caught.value.reason == "post_refused"
+    assert (f"twitter-connector authorize --posts {BRAND}" in caught.value.detail) is named
+
+
 def test_a_limit_of_posts_is_that_of_one_endpoint(http: responses.RequestsMock, x: AccountPosts) -> None:
     http.post(f"{API}/2/tweets", status=429, json={"title": "Too Many Requests", "status": 429})
     with pytest.raises(RateLimited) as caught:

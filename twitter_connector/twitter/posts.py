@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import quote
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, OutcomeUnknown, Permanent
-from twitter_connector.model.account import V1
+from twitter_connector.model.account import V1, Account
 from twitter_connector.model.event import RawEvent, id_text
 from twitter_connector.model.json_fields import mapping_of, mappings_in
+from twitter_connector.model.oauth2 import POST_SCOPES, SCOPES
 from twitter_connector.model.plan import SendPost
 from twitter_connector.model.post import OwnPost
 from twitter_connector.model.timestamps import epoch_ms, first_id_at
@@ -125,10 +126,10 @@ class AccountPosts(AccountCalls):
         try:
             return self._as_user(method, path, limit, endpoint, **kwargs)
         except (Permanent, CredentialsRejected) as error:
-            raise _refused(error, v1=self._account.flavour == V1) from error
+            raise _refused(error, self._account) from error
 
 
-def _refused(error: Permanent | CredentialsRejected, *, v1: bool) -> ConnectorError:
+def _refused(error: Permanent | CredentialsRejected, account: Account) -> ConnectorError:
     """Return what a refusal of X means for a post. X's words say which rule it is."""
     facts: dict[str, Any] = {"status": error.status, "words": error.words, "endpoint": error.endpoint}
     cause = f"HTTP {error.status}"
@@ -138,19 +139,23 @@ def _refused(error: Permanent | CredentialsRejected, *, v1: bool) -> ConnectorEr
         detail = f"X refuses a post with the same text as an earlier one of the account. Change the words ({cause})."
         return Permanent("duplicate_post", detail, **facts)
     if isinstance(error, CredentialsRejected):
-        if v1 and error.status in (401, 403):
+        if account.flavour == V1 and error.status in (401, 403):
             detail = (
                 "The account is registered for API v1.1, and X does not let its tokens use API v2 for public posts "
                 f"({cause}). Register it without ENVIRONMENT-NAME."
             )
             return Permanent("not_in_plan", detail, **facts)
-        if error.endpoint == Endpoint.POST or error.reason not in _NOT_IN_PLAN:
-            return error if error.reason not in ("plan_too_small", "not_permitted") else _not_in_plan(cause, facts)
-        return _not_in_plan(cause, facts)
+        # An answer waits for the enrolment of the app. What adds nothing does not.
+        waits = error.reason == "client_not_enrolled" and error.endpoint == Endpoint.POST
+        if error.reason not in _NOT_IN_PLAN or waits:
+            return error
+        return Permanent("not_in_plan", f"The app's plan at X does not include this ({cause}).", **facts)
     if error.reason in ("request_refused", "not_found") and error.status in (400, 403, 404):
-        return Permanent("post_refused", f"X's rules or the app's plan do not allow this in public ({cause}).", **facts)
+        detail = f"X's rules or the app's plan do not allow this in public ({cause})."
+        if error.status == 403 and not account.credentials.access_token and SCOPES not in account.settings:
+            detail += (
+                f" The account's OAuth 2.0 token may lack one of {', '.join(POST_SCOPES)}: run `twitter-connector authorize "
+                f"--posts {account.id}`."
+            )
+        return Permanent("post_refused", detail, **facts)
     return error
-
-
-def _not_in_plan(cause: str, facts: dict[str, Any]) -> Permanent:
-    return Permanent("not_in_plan", f"The app's plan at X does not include this ({cause}).", **facts)
