@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,12 +11,14 @@ from click.testing import CliRunner
 
 from tests.console.conftest import ACCOUNT, PASSWORD, Browser
 from twitter_connector.bootstrap import Services
+from twitter_connector.broker import keys
 from twitter_connector.cli import main
 from twitter_connector.config import Settings
 from twitter_connector.model.message_log import TRIED, Arrival, LogLine
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import DeadLetter, Direction, Entry
 from twitter_connector.startup import now
+from twitter_connector.store.account_rows import NAMED_FIELDS
 
 CUSTOMER = "210375291"
 
@@ -128,6 +131,15 @@ def test_progress_is_shown_while_the_work_goes_on_and_says_so_if_its_process_has
     assert "It stopped. The process that did it has ended." in page
     assert "hx-get" not in page
     assert viewer.get("/console/dead-letters/progress/unknown").status_code == 404
+
+
+def test_an_account_says_which_public_posts_it_takes_in(services: Services, operator: Browser) -> None:
+    page = f"/console/accounts/{ACCOUNT.id}"
+    assert "<dt>Public posts</dt><dd>off</dd>" in operator.get(page).text
+    services.redis.set(keys.ACCOUNTS_FORM, NAMED_FIELDS)
+    chosen = {"posts": "mentions", "long_posts": "yes"}
+    services.accounts.change(ACCOUNT.id, lambda now: replace(now, settings={**now.settings, **chosen}))
+    assert "<dd>mentions; its own may have 25,000 characters</dd>" in operator.get(page).text
 
 
 def test_a_pause_is_shown_and_ended(services: Services, operator: Browser) -> None:
