@@ -47,7 +47,8 @@ def shown_user(user: User, fields: str) -> dict[str, Any]:
     if unknown := sorted(asked - FIELDS):
         message = f"The `user.fields` query parameter value [{unknown[0]}] is not one of [{','.join(sorted(FIELDS))}]"
         raise invalid(message, user__fields=unknown[0])
-    return {name: value for name, value in _all(user).items() if name in asked or name in _DEFAULT}
+    known = {**_all(user), "subscription_type": "Premium" if user.long_posts else "None"}
+    return {name: value for name, value in known.items() if name in asked or name in _DEFAULT}
 
 
 def event_user(user: User) -> dict[str, Any]:

@@ -125,3 +125,10 @@ def test_a_post_that_does_not_summon_the_account_is_answered_with_api_v1_only(
     with pytest.raises(Permanent) as caught:
         posts.send(step)
     assert caught.value.reason == "post_refused"
+
+
+def test_x_says_whether_posts_may_be_long(customer_post: tuple[Posts, Any], x: X) -> None:
+    posts, _ = customer_post
+    assert posts.may_be_long() is False
+    x.control.post("account/long-posts", account_id=x.account.id)
+    assert posts.may_be_long() is True
