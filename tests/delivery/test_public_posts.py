@@ -18,6 +18,7 @@ from twitter_connector.delivery.public_answers import COMMENT_LOOK, KNOWN_AGAIN_
 from twitter_connector.errors import CredentialsRejected, OutcomeUnknown, Permanent, RateLimited, Scope
 from twitter_connector.messages.post_length import weighted_length
 from twitter_connector.messages.to_cim import message_id
+from twitter_connector.model.capabilities import EVERYTHING
 from twitter_connector.queue.failovers import Failover
 from twitter_connector.queue.personal_data import PersonalData
 
@@ -340,6 +341,35 @@ class TestOut:
         assert first.text.endswith("(1/2)")
         assert second.text.endswith("(2/2)")
         assert all(weighted_length(step.text) <= 280 for step in desk.posts.steps)
+
+    @pytest.mark.parametrize("length", [280, 281, 25_000, 25_001])
+    @pytest.mark.parametrize("most", [280, 25_000])
+    def test_a_text_that_is_too_long_is_refused_where_that_is_chosen(
+        self, desk: FakeDeliveries, length: int, most: int
+    ) -> None:
+        desk.outbound.can = lambda account: replace(EVERYTHING, post_max=most, post_threads=False)
+        tweet(desk, ROOT)
+        desk.serve()
+        agent(desk, "m-1", text="a" * length)
+        desk.serve()
+        if length <= most:
+            assert [len(step.text) for step in desk.posts.steps] == [length]
+            return
+        reason, sentence = failure(desk)
+        assert (reason, desk.posts.published) == ("post_too_long", [])
+        assert f"counts {length:,} characters at X, which takes {most:,} in one post" in sentence
+
+    def test_what_x_bills_for_comments_and_answers_is_counted(self, desk: FakeDeliveries) -> None:
+        tweet(desk, ROOT)
+        tweet(desk, ROOT)
+        desk.serve()
+        agent(desk, "m-1", text="word " * 100)
+        agent(desk, "m-2", text="See https://example.com")
+        agent(desk, "m-3", "LIKE", "")
+        desk.serve()
+        client = desk.lanes.client
+        used = {kind: units for day in client.scan_iter("tc:usage:*") for kind, units in client.hgetall(day).items()}
+        assert used == {"post_read": "1", "post_sent_summoned": "1", "post_sent": "1", "post_sent_with_link": "1"}
 
     def test_a_thread_that_breaks_off_goes_on_where_it_stopped(self, desk: FakeDeliveries) -> None:
         tweet(desk, ROOT)

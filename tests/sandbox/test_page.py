@@ -556,9 +556,9 @@ def test_a_mention_reaches_the_desk_and_the_answer_stands_under_it(public: Page)
 def test_pictures_of_posts_and_comments_are_shown_on_both_sides(public: Page, tmp_path: Path) -> None:
     photo = tmp_path / "broken cup.png"
     photo.write_bytes(png())
-    desk(public).get_by_role("button", name="Comments").click()
     posts(public).locator("input[type=file]").set_input_files(photo)
     customer_posts(public, "@acme look")
+    desk(public).get_by_role("button", name="Comments").click()
     desk_photo = message(desk(public), "@acme look").locator("img")
     for shown in (post(public, "@acme look").locator("img"), desk_photo):
         expect(shown).to_be_visible()

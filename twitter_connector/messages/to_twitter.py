@@ -14,8 +14,8 @@ from .kind import Outcome
 from .kinds import comment
 from .text import split_lines
 
-# Everything becomes words, except files. Their length is judged as X counts posts.
-_IN_PUBLIC = Capabilities(1_000_000, quick_replies=False, link_buttons=False, location=False)
+# The length of words in public is judged as X counts posts.
+_ANY_LENGTH = 1_000_000
 _UNKNOWN = (
     "X's Direct Messages cannot carry this kind of message, and this connector does not know it. Send the customer "
     "a text instead."
@@ -33,7 +33,9 @@ def to_plan(message: CimMessage, *, public_base: str | None = None, can: Capabil
         return Skip("whisper")  # from agent to agent; nothing else in the message marks it
     kind = registry.BY_TYPE.get(message.type)
     if kind is not None and message.in_public and not comment.is_private(message):
-        return _in_public(message, kind.to_plan(message, public_base, replace(_IN_PUBLIC, media=can.media)), can)
+        # Everything becomes words, except files.
+        words = replace(can, text_max_chars=_ANY_LENGTH, quick_replies=False, link_buttons=False, location=False)
+        return _in_public(message, kind.to_plan(message, public_base, words), can)
     if kind is not None:
         return fitting(kind.to_plan(message, public_base, can), can)
     if message.type in registry.IGNORED:

@@ -154,8 +154,8 @@ def _refused(error: Permanent | CredentialsRejected, account: Account) -> Connec
         detail = f"X's rules or the app's plan do not allow this in public ({cause})."
         if error.status == 403 and not account.credentials.access_token and SCOPES not in account.settings:
             detail += (
-                f" The account's OAuth 2.0 token may lack one of {', '.join(POST_SCOPES)}: run `twitter-connector authorize "
-                f"--posts {account.id}`."
+                f" The account's OAuth 2.0 token may lack one of {', '.join(POST_SCOPES)}: run `twitter-connector "
+                f"authorize --posts {account.id}`."
             )
         return Permanent("post_refused", detail, **facts)
     return error
