@@ -15,6 +15,7 @@ from benchmarks import (
     broker_memory,
     flat,
     media,
+    message_log_cost,
     over_capacity,
     poll_latency,
     processor_time,
@@ -47,6 +48,10 @@ PARTS: dict[str, tuple[str, Callable[[], object]]] = {
     "media": ("the memory that a 25 MB video takes", media.main),
     "poll_latency": ("from X to CCM where messages are polled", poll_latency.main),
     "over_capacity": ("how long replies wait while X is over capacity; about 3 minutes", over_capacity.main),
+    "message_log": (
+        "the processor time of a message with the message log beside the same without; 3 minutes",
+        message_log_cost.main,
+    ),
     "flat": ("whether a message costs the same with much waiting work; a minute", flat.main),
     "broker_memory": ("what a message leaves in the broker", broker_memory.main),
 }

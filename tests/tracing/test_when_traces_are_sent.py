@@ -15,7 +15,7 @@ from tests.loopback import raw_server
 from tests.tracing.collector import collector
 from twitter_connector import config_values
 from twitter_connector.config import Settings
-from twitter_connector.findings import service
+from twitter_connector.findings import other_sides, service
 from twitter_connector.tracing.provider import LAST_SPANS_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +69,18 @@ def test_without_the_extra_the_service_starts_and_doctor_says_what_to_install(
     finding = next(iter(service.environment(services)))
     assert not finding.ok
     assert "pip install 'twitter-connector[otel]'" in finding.advice
+
+
+def test_doctor_says_whether_the_collector_takes_spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    services = services_of(settings_in(tmp_path, **ENDPOINT))
+    with collector() as received:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
+        (finding,) = other_sides.traces(services)
+        assert (finding.ok, len(received.bodies), received.spans) == (True, 1, [])
+    (finding,) = other_sides.traces(services)
+    assert not finding.ok
+    assert "Correct OTEL_EXPORTER_OTLP_ENDPOINT" in finding.advice
+    assert list(other_sides.traces(services_of(settings_in(tmp_path)))) == []
 
 
 def test_a_mistyped_variable_is_named() -> None:

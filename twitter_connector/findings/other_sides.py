@@ -72,3 +72,19 @@ def x(svc: Services, api_url: str) -> Finding:
     return Finding(
         "X", False, detail, "Synchronise this machine's clock (NTP): X refuses signatures with a wrong time."
     )
+
+
+def traces(svc: Services) -> Iterator[Finding]:
+    """Yield whether the collector takes spans, if traces are sent."""
+    if svc.spans is None:
+        return
+    if svc.spans.collector_answers():
+        yield Finding("traces", True, "the collector takes spans")
+        return
+    yield Finding(
+        "traces",
+        False,
+        "the collector takes no spans",
+        "Correct OTEL_EXPORTER_OTLP_ENDPOINT (the collector's port for HTTP is 4318) or OTEL_EXPORTER_OTLP_HEADERS, or "
+        "start the collector. Messages are delivered all the same.",
+    )

@@ -26,6 +26,7 @@ def all_findings(svc: Services) -> Iterator[Finding]:
         yield from conversations.dead_letters(svc, snapshot.dead_letters)
     yield from other_sides.ccm(svc)
     yield other_sides.file_engine(svc)
+    yield from other_sides.traces(svc)
     if broker.ok:
         yield from _accounts(svc)
 

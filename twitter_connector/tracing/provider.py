@@ -11,7 +11,7 @@ from importlib.metadata import version
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import NoOpTracer, Tracer
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 SERVICE_NAME = "twitter-connector"
 # How long a process that ends waits until its last spans are sent.
 LAST_SPANS_SECONDS = 1.0
+CHECK_SECONDS = 2.0
 
 
 class ProcessTracer:
@@ -40,6 +41,15 @@ class ProcessTracer:
                     self._tracer = _built()
                     self._pid = os.getpid()
         return self._tracer
+
+
+def collector_answers() -> bool:
+    """Return whether the collector takes spans. Sends none. Takes two seconds at most."""
+    try:
+        return OTLPSpanExporter(timeout=CHECK_SECONDS).export(()) is SpanExportResult.SUCCESS
+    except Exception as error:  # a variable with a value that OpenTelemetry cannot use
+        log.error("tracing_failed", exc_info=error)
+        return False
 
 
 def _built() -> Tracer:

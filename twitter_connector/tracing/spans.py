@@ -20,7 +20,7 @@ from twitter_connector.delivery.consumer import Attempt
 from twitter_connector.logs import bound
 from twitter_connector.model.work import Effect, Entry
 
-from .provider import ProcessTracer
+from .provider import ProcessTracer, collector_answers
 
 # The context in an entry's payload, beside the keys that delivery/intake writes. It has the form of the W3C's header.
 HEADER = "traceparent"
@@ -39,6 +39,10 @@ class Spans:
     def __init__(self, ours: Sequence[str], tracer: Callable[[], Tracer] | None = None) -> None:
         self._ours = tuple(ours)
         self._tracer = tracer or ProcessTracer()
+
+    def collector_answers(self) -> bool:
+        """Return whether the collector takes spans. Sends none. Takes two seconds at most."""
+        return collector_answers()
 
     @contextmanager
     def request(self, method: str, route: str, header: Callable[[str], str | None]) -> Iterator[Callable[[int], None]]:
