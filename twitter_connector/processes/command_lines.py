@@ -14,12 +14,12 @@ def web() -> list[str]:
 
 def worker(*, name: str = "worker") -> list[str]:
     """Return the Celery worker's command line. workers/app.py has the settings."""
-    return [*_python("celery"), "--quiet", "--app", "workers.app", "worker", "--hostname", f"{name}@%h"]
+    return [*_python("workers"), "worker", "--hostname", f"{name}@%h"]
 
 
 def beat() -> list[str]:
     """Return the scheduler's command line. workers/app.py has the settings."""
-    return [*_python("celery"), "--quiet", "--app", "workers.app", "beat"]
+    return [*_python("workers"), "beat"]
 
 
 def sandbox(settings: Settings) -> list[str]:
