@@ -19,6 +19,7 @@ from benchmarks import (
     over_capacity,
     poll_latency,
     processor_time,
+    worker_processes,
 )
 from benchmarks.ccm import Ccm
 from benchmarks.service import Service
@@ -52,6 +53,7 @@ PARTS: dict[str, tuple[str, Callable[[], object]]] = {
         "the processor time of a message with the message log beside the same without; 3 minutes",
         message_log_cost.main,
     ),
+    "worker_processes": ("how the rate grows with processes and replicas; about 6 minutes", worker_processes.main),
     "flat": ("whether a message costs the same with much waiting work; a minute", flat.main),
     "broker_memory": ("what a message leaves in the broker", broker_memory.main),
 }

@@ -10,7 +10,7 @@ import os
 import statistics
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,11 +40,11 @@ _DIRECTIONS: dict[str, tuple[Direction, str, Callable[[str], bytes]]] = {
 Row = dict[str, float]
 
 
-def main(rounds: int = ROUNDS, **variables: str) -> None:
-    """Print one table. variables: of the service's environment."""
+def main(rounds: int = ROUNDS) -> None:
+    """Print one table."""
     ccm = Ccm()
     checkouts = {"": Path()} | ({"beside: ": Path(beside)} if (beside := os.environ.get("BESIDE")) else {})
-    services = {name: Service(ccm.port, checkout=checkout, **variables) for name, checkout in checkouts.items()}
+    services = {name: Service(ccm.port, checkout=checkout) for name, checkout in checkouts.items()}
     rows: dict[str, list[Row]] = defaultdict(list)
     try:
         for number in range(rounds + 1):
@@ -88,8 +88,10 @@ def steadily(service: Service, kind: str) -> Row:
     return _row(before, cpu_by_name(service.pid), result.count) | {"rate": result.per_second}
 
 
-def drained(service: Service, kind: str) -> Row:
-    """Return the processor time of a message, and the rate, while many that waited are delivered."""
+def drained(service: Service, kind: str, replicas: Sequence[Service] = ()) -> Row:
+    """Return the processor time of a message, and the rate, while many that waited are delivered. replicas: all that
+    work, if there are several."""
+    trees = [one.pid for one in replicas or (service,)]
     direction, account_id, request = _DIRECTIONS[kind]
     count = DRAINED[kind]
     lanes = service.services.lanes
@@ -98,11 +100,11 @@ def drained(service: Service, kind: str) -> Row:
     result = load.run(service.port, made.__getitem__, connections=8, seconds=60, count=count)
     if result.wrong:
         raise RuntimeError(f"{result.wrong} messages were not accepted")
-    before, began = cpu_by_name(service.pid), time.perf_counter()
+    before, began = sum(map(cpu_by_name, trees), Counter()), time.perf_counter()
     lanes.resume(direction, account_id)
     service.settled(pause=0.02)
     took = time.perf_counter() - began
-    return _row(before, cpu_by_name(service.pid), count) | {"rate": count / took}
+    return _row(before, sum(map(cpu_by_name, trees), Counter()), count) | {"rate": count / took}
 
 
 def _row(before: Counter[str], after: Counter[str], count: int) -> Row:

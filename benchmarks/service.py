@@ -15,9 +15,10 @@ from pathlib import Path
 
 from benchmarks.events import ACCOUNT_ID, SECRET, V2_ACCOUNT_ID
 from benchmarks.processes import cpu_by_name, memory_mb, name_of, tree
-from twitter_connector.bootstrap import build_services
+from twitter_connector.bootstrap import Services, build_services
 from twitter_connector.config import Settings
 from twitter_connector.model.account import V2, XAA, Account, Credentials
+from twitter_connector.store.vault import keys_of
 
 
 def free_port() -> int:
@@ -29,9 +30,17 @@ def free_port() -> int:
 class Service:
     """`twitter-connector up` in a temporary VAR_DIR, without the sandbox."""
 
-    def __init__(self, ccm_port: int, fsync: str = "always", *, checkout: Path | None = None, **variables: str) -> None:
-        """ccm_port: of benchmarks/ccm.py. checkout: another checkout of the project, with its own .venv. variables: of
-        the environment."""
+    def __init__(
+        self,
+        ccm_port: int,
+        fsync: str = "always",
+        *,
+        checkout: Path | None = None,
+        replica_of: Service | None = None,
+        **variables: str,
+    ) -> None:
+        """ccm_port: of benchmarks/ccm.py. checkout: another checkout of the project, with its own .venv. replica_of: a
+        service whose broker and accounts this one has. variables: of the environment."""
         checkout = (checkout or Path()).absolute()
         self._directory = tempfile.TemporaryDirectory(prefix="tc-bench-")
         self.port = free_port()
@@ -49,6 +58,10 @@ class Service:
             **variables,
         }
         self._env.pop("REDIS_URL", None)
+        if replica_of is not None:
+            first = replica_of.services.settings
+            self._env["REDIS_URL"] = first.redis_url
+            self._env["CREDENTIALS_KEY"] = ",".join(keys_of(first.credentials_keys, first.var_dir))
         begin = time.perf_counter()
         self._process = subprocess.Popen(
             [checkout / ".venv/bin/twitter-connector", "up"],
@@ -57,7 +70,7 @@ class Service:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.pid = self._process.pid
+        self.pid: int = self._process.pid
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("ready:"):
@@ -65,12 +78,15 @@ class Service:
         else:
             raise RuntimeError("the service did not start")
         self.start_seconds = time.perf_counter() - begin
-        services = build_services(Settings.from_env(self._env), patient=True)
+        self.services: Services = build_services(Settings.from_env(self._env), patient=True)
+        if replica_of is not None:
+            return
         credentials = Credentials("key", SECRET, f"{ACCOUNT_ID}-token", "token-secret")
-        services.accounts.save(Account(ACCOUNT_ID, credentials, "https://example.com/", {"environment": "bench"}))
+        self.services.accounts.save(Account(ACCOUNT_ID, credentials, "https://example.com/", {"environment": "bench"}))
         second = Credentials("key-2", SECRET, f"{V2_ACCOUNT_ID}-token", "token-secret")
-        services.accounts.save(Account(V2_ACCOUNT_ID, second, "https://example.com/2", {"inbound": XAA}, flavour=V2))
-        self.services = services
+        self.services.accounts.save(
+            Account(V2_ACCOUNT_ID, second, "https://example.com/2", {"inbound": XAA}, flavour=V2)
+        )
 
     def web_cpu_seconds(self) -> float:
         """Return the processor time that the web processes have used so far."""
