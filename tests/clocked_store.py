@@ -22,8 +22,7 @@ from tests.fakes import FakeClock
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.broker.line import Head, Line
-from twitter_connector.model.usage import DM_SENT
-from twitter_connector.model.work import Direction
+from twitter_connector.model.work import Direction, Lease
 from twitter_connector.queue.dead_letters import DeadLetters
 from twitter_connector.queue.lanes import Lanes
 from twitter_connector.queue.message_log import MessageLog
@@ -99,7 +98,10 @@ _databases = itertools.cycle(range(DATABASES))
 
 
 class ClockedLanes(Lanes):
-    """The real lanes in an empty database, with a test's clock."""
+    """The real lanes in an empty database, with a test's clock. A test can have one outcome lost, as when the broker
+    goes away after a send."""
+
+    lose_next_settle = False
 
     def __init__(self, clock: FakeClock, timings: QueueTimings = QueueTimings()) -> None:  # noqa: B008 - frozen
         self.client, self.line = _connected(next(_databases))
@@ -108,6 +110,13 @@ class ClockedLanes(Lanes):
         wakeups = RecordedWakeups()
         self.woken = wakeups.woken
         super().__init__(self.client, self.line, wakeups, timings, clock=lambda: clock.ms)
+
+    def settle(self, *args: Any, **options: Any) -> Lease | None:
+        if self.lose_next_settle:
+            self.lose_next_settle = False
+            with store_errors():
+                raise redis.ConnectionError("the test has broken this connection")
+        return super().settle(*args, **options)
 
     def left_behind(self) -> list[str]:
         """Return the keys that an emptied store must not have any more."""
@@ -124,21 +133,6 @@ class ClockedLanes(Lanes):
         return found
 
 
-class ForgetfulLedger(SendLedger):
-    """The real send ledger. A test can have one result lost, as when the broker goes away after a send."""
-
-    lose_next_done = False
-
-    def done(
-        self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str, kind: str = DM_SENT
-    ) -> None:
-        if self.lose_next_done:
-            self.lose_next_done = False
-            with store_errors():
-                raise redis.ConnectionError("the test has broken this connection")
-        super().done(account_id, customer_id, message_id, number, dm_id, kind)
-
-
 class Store:
     """Lanes and records in one empty database, and their time."""
 
@@ -147,7 +141,7 @@ class Store:
         self.lanes = ClockedLanes(self.clock, timings)
         self.woken = self.lanes.woken
         client = self.lanes.client
-        self.ledger = ForgetfulLedger(client, self.lanes.line)
+        self.ledger = SendLedger(client, self.lanes.line)
         self.dead_letters = DeadLetters(client)
         self.message_log = MessageLog(client)
         self.conversations = Conversations(client)

@@ -13,7 +13,8 @@ from tests.fakes import FakeAccounts
 from twitter_connector.broker import keys
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.plan import Asked, Choice
-from twitter_connector.model.work import Direction, EchoSeen, Link, QuestionClosed, QuoteForgotten
+from twitter_connector.model.usage import DM_SENT
+from twitter_connector.model.work import Direction, EchoSeen, Link, QuestionClosed, QuoteForgotten, StepSent
 from twitter_connector.queue.send_ledger import SendRecord
 
 IN, OUT = Direction.IN, Direction.OUT
@@ -72,6 +73,18 @@ class TestLedger:
         assert not store.ledger.write(lease, "m-1", 0, SendRecord(started_ms=9, over_capacity=True))
         assert store.ledger.steps("acme", "m-1") == {0: SendRecord(dm_id="7")}
         assert store.ledger.write(lease, "m-1", 1, SendRecord(started_ms=5))
+
+    @pytest.mark.parametrize("late", [False, True])
+    def test_settling_records_what_was_sent_also_if_the_lane_was_lost(self, store: Store, late: bool) -> None:
+        store.lanes.accept([entry("m-1", way=OUT)])
+        lease = claim(store, OUT)
+        if late:
+            store.clock.advance(store.lanes.timings.lease / 1000)
+            assert claim(store, OUT).token != lease.token
+        store.lanes.settle(lease, [StepSent("acme", "ada", "m-1", 0, "7", DM_SENT)])
+        assert store.ledger.steps("acme", "m-1") == {0: SendRecord(dm_id="7")}
+        assert store.ledger.own("acme", "ada") == {"7": "m-1"}
+        assert store.lanes.waiting("acme")[OUT] == int(late), "who has the lane now settles it"
 
     def test_a_settled_message_can_be_written_about_no_more(self, store: Store) -> None:
         store.lanes.accept([entry("m-1", way=OUT)])

@@ -211,7 +211,7 @@ class TestLedger:
 
     def test_a_worker_that_dies_after_the_send_sends_nothing_twice(self, fakes: FakeDeliveries) -> None:
         fakes.send("m-1")
-        fakes.ledger.lose_next_done = True
+        fakes.lanes.lose_next_settle = True
         from twitter_connector.errors import StoreUnavailable
 
         with pytest.raises(StoreUnavailable):

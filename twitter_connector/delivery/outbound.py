@@ -131,18 +131,20 @@ class OutboundRoute:
                 self.ledger.keep_scheduling(lease.account_id, customer, message.id, scheduling)
         attempt.sent = [done.dm_id for _, done in sorted(known.items()) if done.dm_id]
         attempt.sent_before = len(attempt.sent)
+        settling: list[Effect] = []
         for number, step in enumerate(plan.steps):
             done = known.get(number)
             if done is None or not done.dm_id:
                 if self.app_share is not None and not encrypted and (done is None or not done.started_ms):
                     self.app_share.check(account)
-                parts = (self._tools, lease, message, number, step, account, twitter)
+                last = number == len(plan.steps) - 1
+                parts = (self._tools, lease, message, number, step, account, twitter, settling if last else None)
                 sender = SendStep(*parts)
                 if encrypted:
                     answered = "" if number else self._chat.answered(message)
                     sender = ChatStep(*parts, chat=self._chat, answered=answered)
                 attempt.sent.append(sender.perform(done))
-        return self._delivered(attempt, message)
+        return (*settling, *self._delivered(attempt, message))
 
     def _delivered(self, attempt: Attempt, message: CimMessage) -> Sequence[Effect]:
         attempt.begun_at = attempt.lease.accepted_at

@@ -28,7 +28,7 @@ from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MediaRef, SendDm, Upload
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.usage import DM_SENT
-from twitter_connector.model.work import Lease
+from twitter_connector.model.work import Effect, Lease, StepSent
 
 from .echo_state import EchoState, echo_state
 from .failover_lookup import found_after
@@ -45,7 +45,11 @@ _OF_SEND = ("started_ms", "started_at_x_ms", "sends", "refusal", "over_capacity"
 
 @dataclass
 class SendStep:
-    """One step of a plan. looks_after: when to look for it if its answer never comes. usage: what X bills for it."""
+    """One step of a plan. looks_after: when to look for it if its answer never comes. usage: what X bills for it.
+
+    settling: takes the effect that records the step as sent, if the message is settled right after it. Otherwise it is
+    recorded at once.
+    """
 
     looks_after: ClassVar[tuple[timedelta, ...]] = LOOKS_AFTER
 
@@ -56,6 +60,7 @@ class SendStep:
     step: SendDm
     account: Account
     twitter: Messages
+    settling: list[Effect] | None = None
 
     @property
     def usage(self) -> str:
@@ -196,8 +201,11 @@ class SendStep:
         return to_customer(dms, customer)
 
     def _done(self, dm_id: str, event: str) -> None:
-        ledger, account_id = self.tools.ledger, self.lease.account_id
-        ledger.done(account_id, self.sent_to, self.message.id, self.number, dm_id, self.usage)
+        step = (self.lease.account_id, self.sent_to, self.message.id, self.number, dm_id, self.usage)
+        if self.settling is None:
+            self.tools.ledger.done(*step)
+        else:
+            self.settling.append(StepSent(*step))
         tries = self.lease.tries + 1
         log.info(event, extra={"cim_id": self.message.id, "dm_id": dm_id, "step": self.number, "tries": tries})
 

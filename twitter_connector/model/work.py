@@ -130,6 +130,21 @@ class QuoteForgotten:
 
 
 @dataclass(frozen=True)
+class StepSent:
+    """Records X's id of what a step of a message became, and counts it as sent. A fact, whoever has the lane by now.
+
+    customer_id: under which the send ledger has it. kind: of usage.
+    """
+
+    account_id: str
+    customer_id: str
+    message_id: str
+    number: int
+    x_id: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class CustomerNamed:
     """The names of a customer, from an event. Stored for a day, for events that have none."""
 
@@ -189,6 +204,7 @@ Effect = (
     | LastComment
     | QuestionClosed
     | QuoteForgotten
+    | StepSent
     | CustomerNamed
     | Used
     | DeadLetter

@@ -27,6 +27,7 @@ from twitter_connector.model.work import (
     Link,
     QuestionClosed,
     QuoteForgotten,
+    StepSent,
     TypingIndicator,
     Used,
 )
@@ -35,6 +36,7 @@ from .change import Change, applied
 from .chat_change import chat_change
 from .log_arguments import arrival_arguments, log_arguments
 from .post_change import post_change
+from .send_ledger import sent_changes
 from .timings import QueueTimings
 
 _SEEN_MS = keys.SEEN_SECONDS * 1000
@@ -73,15 +75,10 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
                     mark=mark,
                     lasts_ms=timings.typing,
                 )
-            case Link():
-                key = keys.LINK.format(account=account, id=quote(item.message_id, safe=""))
-                flat += applied(Change("set", key, value=item.event_id, lifetime_ms=keys.SENT_SECONDS * 1000))
-            case QuestionClosed():
-                customer = quote(item.customer_id, safe="")
-                flat += applied(Change("del", keys.QUESTION.format(account=account, customer=customer)))
-            case QuoteForgotten():
-                key = keys.LEDGER.format(account=account, id=quote(item.message_id, safe=""))
-                flat += applied(Change("hdel", key, keys.LEDGER_QUOTE))
+            case Link() | QuestionClosed() | QuoteForgotten():
+                flat += applied(_of_a_message(item, account))
+            case StepSent():
+                flat += applied(*sent_changes(item))
             case CustomerNamed():
                 customer = quote(item.customer.id, safe="")
                 names = json.dumps([item.customer.name, item.customer.screen_name])
@@ -100,6 +97,16 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
                     Change("zadd", keys.DEAD, item.id, epoch_ms(item.failed_at)),
                 )
     return flat
+
+
+def _of_a_message(item: Link | QuestionClosed | QuoteForgotten, account: str) -> Change:
+    if isinstance(item, QuestionClosed):
+        return Change("del", keys.QUESTION.format(account=account, customer=quote(item.customer_id, safe="")))
+    message_id = quote(item.message_id, safe="")
+    if isinstance(item, QuoteForgotten):
+        return Change("hdel", keys.LEDGER.format(account=account, id=message_id), keys.LEDGER_QUOTE)
+    key = keys.LINK.format(account=account, id=message_id)
+    return Change("set", key, value=item.event_id, lifetime_ms=keys.SENT_SECONDS * 1000)
 
 
 def _echo(item: EchoSeen) -> Change:

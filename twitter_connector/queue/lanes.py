@@ -20,6 +20,7 @@ from twitter_connector.model.work import (
     Effect,
     Entry,
     Lease,
+    StepSent,
     TypingIndicator,
 )
 
@@ -144,7 +145,8 @@ class Lanes:
 
         answered: the other side answered, so it can be reached. keep: lease the next head of the lane and return it.
         excluded: lease the next due lane if this one was given back or is empty, unless it belongs to one of these
-        accounts; None: lease no other lane. Return None otherwise. Do nothing if another worker has the lane by now.
+        accounts; None: lease no other lane. Return None otherwise. If another worker has the lane by now, record only
+        what was sent.
         """
         since = time.monotonic()
         answer = self._settle(
@@ -159,6 +161,8 @@ class Lanes:
             *arguments(follow_ups, self.timings),
         )
         if answer == -1:
+            if sent := [effect for effect in follow_ups if isinstance(effect, StepSent)]:
+                self.accept_at_once(sent)
             return None
         directions, following = answer
         self._wake(directions)

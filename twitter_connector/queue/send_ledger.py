@@ -15,7 +15,7 @@ from twitter_connector.broker.connection import store_errors
 from twitter_connector.broker.line import Line
 from twitter_connector.model.plan import Upload
 from twitter_connector.model.usage import DM_SENT
-from twitter_connector.model.work import EchoSeen, Lease
+from twitter_connector.model.work import EchoSeen, Lease, StepSent
 
 from .change import Change, applied
 from .scripts import LaneScripts, ProcessClock
@@ -129,17 +129,9 @@ class SendLedger:
     ) -> None:
         """Record the id of a step's message, and count it as sent. Needs no lease, because it is a fact.
 
-        kind: of usage.
+        kind: of usage. Settling does the same, see StepSent.
         """
-        key, sent, usage = _key(account_id, message_id), _sent(account_id, customer_id), _usage(account_id)
-        changes = [
-            Change("hset", key, str(number), json.dumps({"dm_id": dm_id}), keys.LEDGER_SECONDS * 1000),
-            Change("count", usage, kind, lifetime_ms=keys.USAGE_SECONDS * 1000),
-        ]
-        if dm_id.isdecimal():  # X names no place for it otherwise, so that nothing can be read or quoted by it
-            place = f"{dm_id:0>20}|{message_id}"
-            changes.append(Change("zadd", sent, place, 0, keys.SENT_SECONDS * 1000, keys.SENT_PER_CUSTOMER))
-        self._take(*applied(*changes))
+        self._take(*applied(*sent_changes(StepSent(account_id, customer_id, message_id, number, dm_id, kind))))
 
     def echoes(self, account_id: str, customer_id: str) -> list[EchoSeen]:
         """Return the echoes of the last hour: the account's own messages to this customer, newest first."""
@@ -198,6 +190,20 @@ class SendLedger:
             keys.LEDGER_SECONDS * 1000,
         )
         return bool(answer == 1)
+
+
+def sent_changes(sent: StepSent) -> list[Change]:
+    """Return the changes that record a step as sent."""
+    key, usage = _key(sent.account_id, sent.message_id), _usage(sent.account_id)
+    changes = [
+        Change("hset", key, str(sent.number), json.dumps({"dm_id": sent.x_id}), keys.LEDGER_SECONDS * 1000),
+        Change("count", usage, sent.kind, lifetime_ms=keys.USAGE_SECONDS * 1000),
+    ]
+    if sent.x_id.isdecimal():  # X names no place for it otherwise, so that nothing can be read or quoted by it
+        place = f"{sent.x_id:0>20}|{sent.message_id}"
+        own = _sent(sent.account_id, sent.customer_id)
+        changes.append(Change("zadd", own, place, 0, keys.SENT_SECONDS * 1000, keys.SENT_PER_CUSTOMER))
+    return changes
 
 
 def _record(value: str, beside: str | None) -> SendRecord:
