@@ -11,7 +11,7 @@ import sys
 
 from celery.bin.base import CLIContext
 
-from workers.app import app
+from .app import app
 
 
 def main() -> None:
