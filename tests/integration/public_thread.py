@@ -42,7 +42,7 @@ class PublicThread(Conversation):
         while not self.root or cim_id(self.account.id, self.root) not in {
             record["id"] for record in control.get("ccm/messages", **self.pair)["messages"] if record["accepted"]
         }:
-            time.sleep(0.5)
+            time.sleep(2.0)
 
     def outbound_text(self, number: int) -> str:
         """X refuses an account a second post with the same text."""
