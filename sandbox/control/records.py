@@ -20,7 +20,7 @@ def ccm_messages() -> ResponseReturnValue:
     account_id, customer_id = request.args.get("account_id"), request.args.get("customer_id")
     body_type = request.args.get("type")
     messages = [
-        asdict(received)
+        vars(received)
         for received in the_sandbox().inbox.since(query_integer("since"))
         if account_id in (None, received.account_id)
         and customer_id in (None, received.customer_id)

@@ -30,8 +30,9 @@ Counts = dict[str, Counter[str]]
 def settled(tree: Tree, accounts: list[Account], talks: list[Talk], woken: list[float], seconds: float) -> Counts:
     """Return the counts once nothing is missing any more, or when the time for that is over."""
     end = time.monotonic() + seconds
-    while total(counted(tree, talks, woken))["lost"] and time.monotonic() < end:
-        time.sleep(1.0)
+    while (begun := time.monotonic()) < end and total(counted(tree, talks, woken))["lost"]:
+        # Counting keeps the sandbox busy, through which the messages still have to go.
+        time.sleep(max(1.0, 3 * (time.monotonic() - begun)))
     # What must not come can still be on its way while a lane contains anything.
     while time.monotonic() < end and any(sum(a.shown()["lanes_waiting"].values()) for a in accounts):
         time.sleep(0.2)

@@ -62,7 +62,10 @@ class ListsSent(Protocol[Sent_co]):
 
 @dataclass
 class _Known(Generic[Sent_co]):
-    """One account's last list, the time it covers, and when lists were asked for."""
+    """One account's last list, the time it covers, and when lists were asked for.
+
+    needed: the earliest moment that a list must begin at for those who were refused one since the last list.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     at: datetime = _LONG_AGO
@@ -70,6 +73,7 @@ class _Known(Generic[Sent_co]):
     dms: Sequence[Sent_co] = ()
     asked: deque[datetime] = field(default_factory=deque)
     refused_until: datetime = _LONG_AGO
+    needed: datetime | None = None
 
     def next_at(self, now: datetime) -> datetime:
         """Return when the next list may be asked for."""
@@ -99,11 +103,15 @@ class SentLookups(Generic[Sent_co]):
             known = self._known[account_id]
         # A lane that waits here usually finds its message in the list that is being made.
         with known.lock:
-            # A list with a moment in the future was made before the clock was put back. It may be older than the send.
-            if known.since <= since and made_after <= known.at <= now:
+            # A list whose moment lies far in the future was made before the clock was put back. It may be older than the
+            # send. One that another lane made meanwhile is a little younger than `now`.
+            if known.since <= since and made_after <= known.at <= now + CLOCK_MARGIN:
                 return known.dms
+            # One list for all who wait for it: otherwise each would wait for a list that begins early enough for it.
+            since = min(since, known.needed or since)
             next_at = known.next_at(now)
             if now < next_at:
+                known.needed = since
                 raise Retryable("cannot_look", "X limits how often sent messages may be listed.", until=next_at)
             known.asked.append(now)
             try:
@@ -115,7 +123,7 @@ class SentLookups(Generic[Sent_co]):
                 # The lanes that wait for this list must not ask one after another, each for the whole deadline.
                 known.refused_until = error.until or now + BETWEEN_CLOSE
                 raise
-            known.at, known.since, known.dms = now, since, dms
+            known.at, known.since, known.dms, known.needed = now, since, dms, None
             return dms
 
 
