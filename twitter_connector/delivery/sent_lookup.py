@@ -103,8 +103,8 @@ class SentLookups(Generic[Sent_co]):
             known = self._known[account_id]
         # A lane that waits here usually finds its message in the list that is being made.
         with known.lock:
-            # A list whose moment lies far in the future was made before the clock was put back. It may be older than the
-            # send. One that another lane made meanwhile is a little younger than `now`.
+            # A list whose moment lies far in the future was made before the clock was put back. It may be older than
+            # the send. One that another lane made meanwhile is a little younger than `now`.
             if known.since <= since and made_after <= known.at <= now + CLOCK_MARGIN:
                 return known.dms
             # One list for all who wait for it: otherwise each would wait for a list that begins early enough for it.
