@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from queue import Empty, Queue
@@ -225,10 +226,15 @@ def _steady(text: str, fixed: str) -> str:
 # What the code logs and raises, and the operations page
 
 
-def _calls() -> Iterator[ast.Call]:
-    for package in ("twitter_connector", "workers"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            yield from (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+@cache
+def _calls() -> list[ast.Call]:
+    return [
+        node
+        for package in ("twitter_connector", "workers")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+    ]
 
 
 def _name(call: ast.Call) -> str:
