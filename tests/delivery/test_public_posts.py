@@ -215,6 +215,17 @@ class TestIn:
         assert item is not None
         assert item.kind == "COMMENT"
 
+    def test_an_answer_to_an_edited_comment_stands_under_its_newest_version(self, desk: FakeDeliveries) -> None:
+        newest = "1750800000000000009"
+        tweet(desk, ROOT, "@acme hepl")
+        tweet(desk, newest, "@acme help", edit_history={"edit_tweet_ids": [ROOT, newest]})
+        desk.serve()
+        agent(desk, "m-1", originalMessageId=message_id(ACME, ROOT))
+        agent(desk, "m-2", "LIKE", "", originalMessageId=message_id(ACME, newest))
+        desk.serve()
+        assert [post.in_reply_to for post in desk.posts.published] == [newest]
+        assert desk.posts.acts == [("like", newest)]
+
     def test_each_comment_of_a_deleted_post_is_deleted(self, desk: FakeDeliveries) -> None:
         media = [
             {"id_str": "5", "type": "photo", "media_url_https": "https://pbs.twimg.com/5.jpg", "url": "https://t.co/p"}

@@ -45,7 +45,11 @@ class PostsInbound:
             deletion=self._deletion(event, accepted_at),
         )
         thread = InThread(post.account_id, post.event_id, post.thread_id)
-        return post, (thread, LastComment(post.account_id, post.customer_id, post.event_id, epoch_ms(post.created_at)))
+        last = LastComment(post.account_id, post.customer_id, post.event_id, epoch_ms(post.created_at))
+        if not post.updates:
+            return post, (thread, last)
+        # Answers to the comment that CIM has stand under the newest version of the post.
+        return post, (thread, last, Link(post.account_id, message_id(post.account_id, post.updates), post.event_id))
 
     def _thread(self, post: PostReceived) -> str:
         """Return the first post of the thread. API v1.1 names only the post that is answered."""
