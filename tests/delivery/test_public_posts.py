@@ -226,6 +226,16 @@ class TestIn:
         assert [post.in_reply_to for post in desk.posts.published] == [newest]
         assert desk.posts.acts == [("like", newest)]
 
+    def test_a_deletion_of_an_edited_post_deletes_the_comment_that_it_updated_too(self, desk: FakeDeliveries) -> None:
+        newest = "1750800000000000009"
+        tweet(desk, ROOT, "@acme hepl")
+        tweet(desk, newest, "@acme help", edit_history={"edit_tweet_ids": [ROOT, newest]})
+        v2_event(desk, "post.delete", {"id": newest, "author_id": ADA})
+        desk.serve()
+        bodies = [message["body"] for message in desk.cim.received]
+        assert [body["type"] for body in bodies] == ["COMMENT", "COMMENT", "DELETEDNOTIFICATION", "DELETEDNOTIFICATION"]
+        assert {body["messageId"] for body in bodies[2:]} == {message_id(ACME, ROOT), message_id(ACME, newest)}
+
     def test_each_comment_of_a_deleted_post_is_deleted(self, desk: FakeDeliveries) -> None:
         media = [
             {"id_str": "5", "type": "photo", "media_url_https": "https://pbs.twimg.com/5.jpg", "url": "https://t.co/p"}

@@ -11,9 +11,9 @@ from tree import Tree, eventually
 from x_openapi import complaints
 
 from tests.integration.conversations import Account, Conversation, Json, cim_id
-from tests.integration.media_files import in_the_file_engine, settings, stored
+from tests.integration.media_files import film_of, in_the_file_engine, settings, stored
 from tests.integration.test_v2 import register
-from tests.media.files import JPEG
+from tests.media.files import JPEG, gif
 
 WAYS = ("v1.1", "xaa", "aaa", "stream")
 
@@ -134,6 +134,11 @@ def test_whatever_agents_do_in_public(tree: Tree) -> None:
     private = public.agent_comments("PRIVATE_REPLY", "Your number?", about=comment["id"])
     assert private["report"]["status"] == "DELIVERED"
     assert public.twitter_texts() == ["Your number?"]
+    films = [("VIDEO", film_of(50_000), "clip.mp4", "video/mp4"), ("IMAGE", gif(frames=4), "dance.gif", "image/gif")]
+    for item, content, name, mime in films:
+        file = {"mediaUrl": stored(public, content, f"{root}{name}", mime), "mimeType": mime, "size": len(content)}
+        assert public.agent_comments(item, about=comment["id"], attachment=file)["report"]["status"] == "DELIVERED"
+        assert len(public.published()[-1]["media_ids"]) == 1
     public.posts(f"@{brand} and again")
     assert public.comments(2)[1]["body"]["markdownText"] == f"@{brand} and again"
 

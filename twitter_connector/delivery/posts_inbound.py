@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count, takewhile
 
-from twitter_connector.messages.kinds.comment import deletion_id
+from twitter_connector.messages.kinds.comment import deletion_id, update_id
 from twitter_connector.messages.message_ids import message_id
 from twitter_connector.model.event import PostEvent
 from twitter_connector.model.plan import Skip
@@ -32,10 +32,12 @@ class PostsInbound:
         A deletion that X reports before CIM has the post is noted, and follows the post.
         """
         if isinstance(event, PostDeleted):
-            comments = self._at_cim(event.account_id, event.event_id)
-            if comments:
-                return replace(event, created_at=event.created_at or accepted_at, comments=comments), ()
             comment = message_id(event.account_id, event.event_id)
+            updated = self.conversations.event_of(event.account_id, update_id(comment))
+            posts = [event.event_id] if updated is None else [updated, event.event_id]
+            comments = tuple(known for post_id in posts for known in self._at_cim(event.account_id, post_id))
+            if comments:
+                return replace(event, created_at=event.created_at or accepted_at, comment_ids=comments), ()
             return Skip("deletion_of_unknown_post"), (Link(event.account_id, deletion_id(comment), event.event_id),)
         assert isinstance(event, PostReceived)
         post = replace(
@@ -48,8 +50,10 @@ class PostsInbound:
         last = LastComment(post.account_id, post.customer_id, post.event_id, epoch_ms(post.created_at))
         if not post.updates:
             return post, (thread, last)
-        # Answers to the comment that CIM has stand under the newest version of the post.
-        return post, (thread, last, Link(post.account_id, message_id(post.account_id, post.updates), post.event_id))
+        # An answer to the comment that CIM has stands under the newest version. Its deletion is that of both.
+        updated, update = (message_id(post.account_id, each) for each in (post.updates, post.event_id))
+        newest = Link(post.account_id, updated, post.event_id)
+        return post, (thread, last, newest, Link(post.account_id, update_id(update), post.updates))
 
     def _thread(self, post: PostReceived) -> str:
         """Return the first post of the thread. API v1.1 names only the post that is answered."""
@@ -64,8 +68,7 @@ class PostsInbound:
             return None
         return PostDeleted(post.account_id, post.customer_id, post.event_id, accepted_at)
 
-    def _at_cim(self, account_id: str, post_id: str) -> int:
-        """Return how many comments CIM has of a post."""
+    def _at_cim(self, account_id: str, post_id: str) -> list[str]:
+        """Return the ids of the comments that CIM has of a post."""
         comments = (message_id(account_id, post_id, number) for number in count())
-        known = takewhile(lambda each: self.conversations.event_of(account_id, each) is not None, comments)
-        return len(list(known))
+        return list(takewhile(lambda each: self.conversations.event_of(account_id, each) is not None, comments))

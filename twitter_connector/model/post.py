@@ -24,10 +24,10 @@ def takes_in(mode: str, addressed: Collection[str]) -> bool:
 @dataclass(frozen=True)
 class PostDeleted(PostEvent):
     """A customer deleted a post. event_id: the post's id. created_at: when it was deleted; None if X does not say.
-    comments: how many CIM has of it, one for each file besides its text."""
+    comment_ids: those of the comments that CIM has of it."""
 
     created_at: datetime | None = None
-    comments: int = 1
+    comment_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,9 @@ def received(post: PostReceived) -> tuple[CimMessage | MediaPart, ...]:
         replace(each, id=message_id(post.account_id, post.event_id, number)) for number, each in enumerate(made)
     ]
     deletion = post.deletion
-    return (*comments, *(deleted(replace(deletion, comments=len(comments))) if deletion is not None else ()))
+    if deletion is None:
+        return tuple(comments)
+    return (*comments, *deleted(replace(deletion, comment_ids=tuple(each.id for each in comments))))
 
 
 def body_of(words: str, thread_id: str) -> dict[str, Any]:
@@ -97,13 +99,17 @@ def deleted(deletion: PostDeleted) -> tuple[CimMessage, ...]:
         message_type=SM,
     )
     body = {"type": "DELETEDNOTIFICATION", "markdownText": "", "timestamp": epoch_ms(deletion.created_at)}
-    comments = [message_id(deletion.account_id, deletion.event_id, number) for number in range(deletion.comments)]
-    return tuple(CimMessage(deletion_id(each), header, {**body, "messageId": each}) for each in comments)
+    return tuple(CimMessage(deletion_id(each), header, {**body, "messageId": each}) for each in deletion.comment_ids)
 
 
 def deletion_id(comment_id: str) -> str:
     """Return the id of the message that tells CIM that a comment was deleted."""
     return str(uuid5(NAMESPACE, f"{comment_id}:deleted"))
+
+
+def update_id(comment_id: str) -> str:
+    """Return the id under which the post is stored whose comment this one updates."""
+    return str(uuid5(NAMESPACE, f"{comment_id}:updates"))
 
 
 def is_private(message: CimMessage) -> bool:
