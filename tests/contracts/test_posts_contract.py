@@ -13,7 +13,7 @@ from tree import Control
 
 from tests.brokers import settings_in
 from tests.contracts.sandbox_x import ADA, BEFORE, X, account_at, running_sandbox
-from tests.media.files import JPEG
+from tests.media.files import JPEG, film, gif
 from twitter_connector.errors import Permanent
 from twitter_connector.messages.kinds.comment import post_fingerprint, shown_fingerprint
 from twitter_connector.model.account import V1, V2
@@ -75,9 +75,20 @@ def test_an_equal_answer_is_refused_as_a_duplicate(customer_post: tuple[Posts, A
     assert caught.value.reason == "duplicate_post"
 
 
-def test_a_picture_stands_under_the_comment_with_its_alternative_text(customer_post: tuple[Posts, Any], x: X) -> None:
+@pytest.mark.parametrize(
+    ("content", "mime_type", "category", "kind"),
+    [
+        (JPEG, "image/jpeg", "tweet_image", "photo"),
+        (gif(frames=4), "image/gif", "tweet_gif", "animated_gif"),
+        (film(b"avc1", b"mp4a", width=1280, height=720), "video/mp4", "tweet_video", "video"),
+    ],
+    ids=["picture", "gif", "video"],
+)
+def test_a_file_stands_under_the_comment_with_its_alternative_text(
+    customer_post: tuple[Posts, Any], x: X, content: bytes, mime_type: str, category: str, kind: str
+) -> None:
     posts, mention = customer_post
-    media_id = x.upload(JPEG, "image/jpeg", "tweet_image", [])
+    media_id = x.upload(content, mime_type, category, [])
     posts.describe(media_id, "A new cup")
     sent = posts.send(SendPost("Here is a new one", in_reply_to=mention["id"], media_id=media_id))
     query = {"expansions": "attachments.media_keys", "media.fields": "alt_text"}
@@ -85,7 +96,7 @@ def test_a_picture_stands_under_the_comment_with_its_alternative_text(customer_p
     auth = OAuth1(keys.api_key, keys.api_key_secret, keys.access_token, keys.access_token_secret)
     shown = x.control.http.get(f"{x.control.url}/2/tweets/{sent}", params=query, auth=auth, timeout=10).json()
     (media,) = shown["includes"]["media"]
-    assert (media["type"], media["alt_text"]) == ("photo", "A new cup")
+    assert (media["type"], media["alt_text"]) == (kind, "A new cup")
     own = {post.id: post for post in posts.sent_since(datetime.now(UTC) - BEFORE * 30)}[sent]
     assert shown_fingerprint(own.text, own.links) == post_fingerprint("Here is a new one")
 
