@@ -1,4 +1,5 @@
-"""The floors that the service is compared with: bare posts of `requests`, from many threads of one process."""
+"""The floors that the service is compared with: bare posts of `requests`, and of the service's own client, from many
+threads of one process."""
 
 from __future__ import annotations
 
@@ -13,6 +14,9 @@ import requests
 from requests_oauthlib import OAuth1
 
 from benchmarks.events import agent_message
+from twitter_connector.model.account import Credentials
+from twitter_connector.net.http_client import HttpClient
+from twitter_connector.twitter.oauth1 import oauth1
 
 THREADS = 32
 
@@ -25,20 +29,23 @@ class Floor:
     per_second: float
 
 
-def bare_posts(port: int, seconds: float, *, signed: bool) -> Floor:
-    """Post JSON to benchmarks/ccm.py from 32 threads of one process, one session each. signed: with OAuth 1.0a."""
+def posts(port: int, seconds: float, *, signed: bool, own: bool = False) -> Floor:
+    """Post JSON to benchmarks/ccm.py from 32 threads of one process. signed: with OAuth 1.0a. own: with the service's
+    client; otherwise with one session of `requests` for each thread."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_post, args=(theirs, port, seconds, signed), daemon=True)
+    process = context.Process(target=_post, args=(theirs, port, seconds, signed, own), daemon=True)
     process.start()
     floor: Floor = ours.recv()
     process.join()
     return floor
 
 
-def _post(pipe: Connection, port: int, seconds: float, signed: bool) -> None:
+def _post(pipe: Connection, port: int, seconds: float, signed: bool, own: bool) -> None:
     url = f"http://127.0.0.1:{port}/message/receive"
-    auth = OAuth1("key", "key-secret", "token", "token-secret") if signed else None
+    credentials = "key", "key-secret", "token", "token-secret"
+    auth = (oauth1(Credentials(*credentials)) if own else OAuth1(*credentials)) if signed else None
+    client = HttpClient()
     body = json.loads(agent_message("1", "2", "floor"))
     body["header"]["providerMessageId"] = "floor"
     ended = threading.Event()
@@ -47,7 +54,10 @@ def _post(pipe: Connection, port: int, seconds: float, signed: bool) -> None:
     def post(number: int) -> None:
         session = requests.Session()
         while not ended.is_set():
-            session.post(url, json=body, auth=auth, timeout=10)
+            if own:
+                client.exchange("POST", url, seconds=10, json=body, auth=auth)
+            else:
+                session.post(url, json=body, auth=auth, timeout=10)
             counts[number] += 1
 
     threads = [threading.Thread(target=post, args=(number,), daemon=True) for number in range(THREADS)]

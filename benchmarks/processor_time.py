@@ -1,6 +1,7 @@
 """The processor time of the service for one message, beside bare posts of `requests` to the same server.
 
-F1: a bare JSON POST, 32 threads. F2: the same with OAuth 1.0a. A reply goes over API v2 and has a delivery report.
+F1: a bare JSON POST, 32 threads. F2: the same with OAuth 1.0a. Own post: each with the service's client.
+A reply goes over API v2 and has a delivery report.
 BESIDE: the path of another checkout with its own .venv, which takes turns with this one.
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 from benchmarks import events, load
 from benchmarks.ccm import Ccm
 from benchmarks.events import ACCOUNT_ID, V2_ACCOUNT_ID
-from benchmarks.floors import bare_posts
+from benchmarks.floors import posts
 from benchmarks.processes import cpu_by_name
 from benchmarks.service import Service
 from twitter_connector.model.timestamps import epoch_ms
@@ -61,8 +62,11 @@ def main(rounds: int = ROUNDS) -> None:
 def one_round(ccm: Ccm, services: dict[str, Service]) -> dict[str, Row]:
     """Return the rows of one round: both floors, and each service in turn."""
     ccm.delay(0.0)
-    floors = {f"F{n + 1}": bare_posts(ccm.port, FLOOR_SECONDS, signed=bool(n)) for n in range(2)}
-    rows: dict[str, Row] = {n: {"worker": floor.cpu_ms, "rate": floor.per_second} for n, floor in floors.items()}
+    rows: dict[str, Row] = {}
+    for own, names in ((False, ("F1", "F2")), (True, ("own post", "own post, signed"))):
+        for name, signed in zip(names, (False, True), strict=True):
+            floor = posts(ccm.port, FLOOR_SECONDS, signed=signed, own=own)
+            rows[name] = {"worker": floor.cpu_ms, "rate": floor.per_second}
     for kind in _DIRECTIONS:
         ccm.delay(0.0)
         for name, service in services.items():
@@ -126,6 +130,9 @@ def _print(rows: dict[str, Row], rounds: int) -> None:
         figures = "".join(f"{row[part]:8.2f}" if part in row else " " * 8 for part in (*PARTS, "tree"))
         floor, base = (f1, "F1") if "inbound" in name else (f1 + f2, "F1+F2")
         ratios = f"  {row['worker'] / floor:.2f} and {row['tree'] / floor:.2f} x {base}" if "tree" in row else ""
+        if name.startswith("own"):
+            base = "F2" if "signed" in name else "F1"
+            ratios = f"  {row['worker'] / rows[base]['worker']:.2f} x {base}"
         print(f"  {name:28}{figures}{row['rate']:8.0f}{ratios}")
 
 
