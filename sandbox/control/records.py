@@ -58,13 +58,13 @@ def requests() -> ResponseReturnValue:
 @records.get("/webhook-deliveries")
 def deliveries() -> ResponseReturnValue:
     """List deliveries to webhooks with every try. `wait` returns when the delivery of `event_id` has ended."""
-    event_id, status = request.args.get("event_id"), request.args.get("status")
+    event_id, status, sender = request.args.get("event_id"), request.args.get("status"), the_sandbox().sender
     if event_id:
-        the_sandbox().sender.wait_for_end(event_id, min(query_integer("wait"), _WAIT_MAX_SECONDS))
+        sender.wait_for_end(event_id, min(query_integer("wait"), _WAIT_MAX_SECONDS))
     since = query_integer("since")
     deliveries = [
         asdict(delivery)
-        for delivery in list(the_sandbox().sender.deliveries)
-        if delivery.seq > since and event_id in (None, delivery.event_id) and status in (None, delivery.status)
+        for delivery in (sender.deliveries.of_event(event_id) if event_id else sender.deliveries.all())
+        if delivery.seq > since and status in (None, delivery.status)
     ]
     return jsonify(deliveries=deliveries)

@@ -8,16 +8,15 @@ import itertools
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 
 import requests
 
 from sandbox.settings import Settings
+from sandbox.twitter.deliveries import Deliveries
 from sandbox.twitter.delivery import Delivery, OutgoingEvent, Target, post_event
 from sandbox.x_v2.disorder import Disorder
 
-_KEPT = 50_000
 _SWAP_SECONDS = 5.0
 _IDLE_SECONDS = 10.0
 
@@ -38,7 +37,7 @@ class EventSender:
         # Counts resets: an event from before a reset must not be retried after it.
         self._era = 0
         self._watched: dict[str, list[threading.Event]] = {}
-        self.deliveries: deque[Delivery] = deque(maxlen=_KEPT)
+        self.deliveries = Deliveries()
         threading.Thread(target=self._wait_for_later, name="later", daemon=True).start()
 
     def clear(self) -> None:
@@ -58,8 +57,8 @@ class EventSender:
         with self._lock:
             self._watched.setdefault(event_id, []).append(ended)
         # Check after registering: a delivery that ended before would never set the event.
-        latest = next((d for d in reversed(list(self.deliveries)) if d.event_id == event_id), None)
-        if latest is None or latest.status == "pending":
+        known = self.deliveries.of_event(event_id)
+        if not known or known[-1].status == "pending":
             ended.wait(seconds)
         with self._lock:
             watchers = self._watched.get(event_id, [])
@@ -102,7 +101,7 @@ class EventSender:
         key = event.webhook.id
         with self._lock:
             event.era = self._era
-            self.deliveries.append(event.delivery)
+            self.deliveries.add(event.delivery)
             if swap:
                 self._swapped.setdefault(key, []).append(event)
                 self._postpone(event, _SWAP_SECONDS)
