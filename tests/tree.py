@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 
 import requests
 
+from tests.warm_commands import COLD, commands
+
 ROOT = Path(__file__).parents[1]
 COMMAND = Path(sys.executable).with_name("twitter-connector")
 # The children of the supervisor, as its log names them, and the words of a command line that give each away.
@@ -195,6 +197,8 @@ class Tree:
         self, *arguments: str, stdin: str = "", seconds: float = 60.0, **env: str
     ) -> "subprocess.CompletedProcess[str]":
         """Run another `twitter-connector` command in the same installation, to its end."""
+        if not COLD.intersection(arguments[:1]):
+            return commands().run(arguments, {**self.env, **env}, stdin, seconds)
         return subprocess.run(
             [str(COMMAND), *arguments],
             cwd=ROOT,

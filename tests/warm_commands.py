@@ -1,0 +1,147 @@
+"""Commands of `twitter-connector` in forks of one process that has imported them all.
+
+A command imports for a second, and the tests of the running service call some seventy. The import of the first is the
+import of all. What follows is the command line's own: arguments, environment, input, both outputs and status.
+tests/test_guide.py and tests/test_cli.py start commands as an operator does.
+
+Run as a script, this is that process. Each connection is a command: a JSON object in, a JSON object out.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+ROOT = Path(__file__).parents[1]
+# These become other processes, or start some.
+COLD = {"up", "web", "worker", "beat", "broker"}
+
+
+class Commands:
+    """The process that forks, seen from the tests. It ends with the process that started it."""
+
+    def __init__(self) -> None:
+        # A short path: the kernel allows those of sockets about a hundred bytes.
+        self._folder = tempfile.TemporaryDirectory(prefix="tc-commands-")
+        self._path = f"{self._folder.name}/socket"
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(self._path)
+            listening.listen()
+            variables = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL") if name in os.environ}
+            # The end of this pipe is the end of the tests, whichever way they end.
+            self._alive = subprocess.Popen(
+                [sys.executable, __file__, str(listening.fileno())],
+                cwd=ROOT,
+                env={**variables, "VAR_DIR": self._folder.name, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+                pass_fds=[listening.fileno()],
+            )
+
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        with self._alive:
+            self._alive.kill()
+        self._folder.cleanup()
+
+    def run(
+        self, arguments: tuple[str, ...], env: dict[str, str], stdin: str, seconds: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end. Raises TimeoutExpired."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(seconds)
+            try:
+                line.connect(self._path)
+                line.sendall(json.dumps({"arguments": arguments, "env": env, "stdin": stdin}).encode() + b"\n")
+                with line.makefile("rb") as answers:
+                    answer = json.loads(answers.read())
+            except TimeoutError:
+                raise subprocess.TimeoutExpired(arguments, seconds) from None
+        return subprocess.CompletedProcess(arguments, answer["status"], answer["stdout"], answer["stderr"])
+
+
+@cache
+def commands() -> Commands:
+    """Return the one of this test process. It starts at the first use."""
+    return Commands()
+
+
+def _serve(listening: socket.socket) -> NoReturn:
+    """Fork for each connection, until standard input ends."""
+    import select
+    import signal
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        ready, _, _ = select.select([listening, sys.stdin], [], [])
+        if sys.stdin in ready:
+            os._exit(0)
+        line, _ = listening.accept()
+        if not os.fork():
+            listening.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _answer(line)
+        line.close()
+
+
+def _answer(line: socket.socket) -> NoReturn:
+    """Read a command, run it in a fork of its own, write how it ended, and end."""
+    with suppress(BrokenPipeError), line, line.makefile("rb") as requests, tempfile.TemporaryDirectory() as folder:
+        asked = json.loads(requests.readline())
+        standard = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
+        standard[0].write_text(asked["stdin"])
+        child = os.fork()
+        if not child:
+            _become(asked, standard)
+        _, status = os.waitpid(child, 0)
+        said = {"stdout": standard[1].read_text(), "stderr": standard[2].read_text()}
+        line.sendall(json.dumps({"status": os.waitstatus_to_exitcode(status), **said}).encode())
+    os._exit(0)
+
+
+def _become(asked: dict[str, Any], standard: list[Path]) -> NoReturn:
+    """Do what a new process of the command does after its imports."""
+    from twitter_connector.cli import main
+    from twitter_connector.config import share_metrics_directory
+
+    for descriptor, (path, flags) in enumerate(
+        zip(standard, (os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT | os.O_APPEND] * 2), strict=True)
+    ):
+        opened = os.open(path, flags, 0o600)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    # As the import of the metrics does. prometheus_client opens new files in a process with a new number.
+    share_metrics_directory()
+    status: object = 1
+    try:
+        main(args=asked["arguments"], prog_name="twitter-connector")
+    except SystemExit as end:
+        status = end.code
+    except Exception:  # noqa: BLE001 - as at the end of any process
+        sys.excepthook(*sys.exc_info())
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status if isinstance(status, int) else 0 if status is None else 1)
+
+
+if __name__ == "__main__":
+    from importlib import import_module
+
+    from twitter_connector.cli import COMMANDS
+
+    for module, _ in COMMANDS.values():
+        import_module(f"twitter_connector.commands.{module}")
+
+    _serve(socket.socket(fileno=int(sys.argv[1])))
