@@ -10,23 +10,71 @@ from tree import Tree, can_look_at_processes, running_tree
 # The files whose tests take longest, the longest first. Processes take file after file, so a long one comes early.
 LONG_FILES = (
     "tests/integration/test_lifecycle.py",
-    "tests/integration/test_ordinary_commands.py",
-    "tests/outages/test_replicas.py",
-    "tests/integration/test_v2_oauth2.py",
     "tests/outages/test_webhook_repair.py",
-    "tests/sandbox/test_page.py",
-    "tests/upgrade/test_a_broker_of_0_1_0.py",
     "tests/integration/test_registration.py",
+    "tests/integration/test_ordinary_commands.py",
+    "tests/sandbox/test_page.py",
+    "tests/outages/test_replicas.py",
+    "tests/console/test_console_in_a_browser.py",
+    "tests/upgrade/test_a_broker_of_0_1_0.py",
+    "tests/integration/test_v2_oauth2.py",
     "tests/integration/test_chaos.py",
-    "tests/outages/test_broker_away.py",
     "tests/security/test_planted_secrets.py",
-    "tests/integration/test_changes_under_traffic.py",
-    "tests/integration/test_relay.py",
-    "tests/outages/test_broker_data_lost.py",
-    "tests/integration/test_v2_kills.py",
-    "tests/outages/test_ages_and_replay.py",
     "tests/queue/test_a_broker_whose_clock_steps.py",
+    "tests/outages/test_ages_and_replay.py",
+    "tests/test_guide.py",
+    "tests/integration/test_x_chat.py",
+    "tests/integration/test_media_midway.py",
+    "tests/integration/test_public_address.py",
+    "tests/security/test_slow_senders.py",
 )
+# Files that share a service run in one process: each process starts `tree` and `mortal` anew, at 4 CPU seconds each.
+SHARING = (
+    (
+        "tests/integration/test_lifecycle.py",
+        "tests/outages/test_broker_data_lost.py",
+        "tests/security/test_wrong_key_at_start.py",
+    ),
+    (
+        "tests/outages/test_webhook_repair.py",
+        "tests/integration/test_relay.py",
+        "tests/integration/test_v2.py",
+        "tests/integration/test_v2_kills.py",
+        "tests/outages/test_broker_away.py",
+    ),
+    (
+        "tests/integration/test_registration.py",
+        "tests/integration/test_answers_and_typing.py",
+        "tests/integration/test_changes_under_traffic.py",
+        "tests/integration/test_kinds.py",
+        "tests/integration/test_media.py",
+        "tests/integration/test_media_out.py",
+        "tests/integration/test_one_broken_endpoint.py",
+        "tests/integration/test_posts_in_service.py",
+        "tests/integration/test_registration_v2.py",
+        "tests/outages/test_other_side_away.py",
+        "tests/outages/test_poison.py",
+        "tests/security/test_configuration_in_service.py",
+    ),
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole files, and those of one service together. Other ways than `--dist loadfile` stay as they are."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    # A run in one process needs no xdist.
+    from xdist.scheduler import LoadFileScheduling
+
+    first = {name: names[0] for names in SHARING for name in names}
+
+    class SharedServices(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            name = super()._split_scope(nodeid)
+            return first.get(name, name)
+
+    return SharedServices(config, log)
 
 
 @pytest.hookimpl(trylast=True)

@@ -27,14 +27,14 @@ NewTree = Callable[..., Tree]
 # Starting and stopping
 
 
-def test_one_line_says_that_it_is_ready_and_then_it_is(tree: Tree) -> None:
-    lines = [line for line in tree.output().splitlines() if line.startswith("ready: ")]
-    assert lines == [f"ready: {tree.url}"]
+def test_one_line_says_that_it_is_ready_and_then_it_is(mortal: Tree) -> None:
+    lines = [line for line in mortal.output().splitlines() if line.startswith("ready: ")]
+    assert lines == [f"ready: {mortal.url}"]
     # Also where to chat is said once, though two processes know it.
-    assert tree.output().count("sandbox: http") == 1
-    assert tree.http.get(f"{tree.url}/health/ready", timeout=10).status_code == 200
+    assert mortal.output().count("sandbox: http") == 1
+    assert mortal.http.get(f"{mortal.url}/health/ready", timeout=10).status_code == 200
     for part in ("broker", "sandbox", "web", "worker", "beat"):
-        assert len(tree.pids(part)) == 1, part
+        assert len(mortal.pids(part)) == 1, part
 
 
 def test_at_rest_it_seldom_wakes_up_and_writes_little(mortal: Tree) -> None:
@@ -227,21 +227,21 @@ def test_a_worker_that_slept_through_its_lease_changes_nothing_in_that_lane(mort
 # What an operator gets wrong
 
 
-def test_a_second_start_in_the_same_folder_says_what_is_wrong_and_harms_nothing(tree: Tree) -> None:
-    chat = Account.registered(tree).customer()
+def test_a_second_start_in_the_same_folder_says_what_is_wrong_and_harms_nothing(mortal: Tree) -> None:
+    chat = Account.registered(mortal).customer()
     chat.await_round_trip("before")
-    before = {part: tree.pids(part) for part in ("broker", "web", "worker", "beat", "sandbox")}
+    before = {part: mortal.pids(part) for part in ("broker", "web", "worker", "beat", "sandbox")}
     port, sandbox_port = free_ports(2)
     for env in ({}, {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port)}):
-        second = tree.cli("up", seconds=40, **env)
+        second = mortal.cli("up", seconds=40, **env)
         assert second.returncode not in (0, None)
-        outcome = [line for line in (second.stdout + second.stderr).splitlines() if str(tree.var_dir) in line]
+        outcome = [line for line in (second.stdout + second.stderr).splitlines() if str(mortal.var_dir) in line]
         assert len(outcome) == 1, second.stdout + second.stderr
         assert "VAR_DIR" in outcome[0]
         assert "ready:" not in second.stdout
-    assert {part: tree.pids(part) for part in before} == before
+    assert {part: mortal.pids(part) for part in before} == before
     chat.await_round_trip("after")
-    assert tree.http.get(f"{tree.url}/metrics", timeout=10).status_code == 200
+    assert mortal.http.get(f"{mortal.url}/metrics", timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize("variable", ["PORT", "SANDBOX_PORT"])

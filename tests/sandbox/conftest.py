@@ -1,4 +1,4 @@
-"""One sandbox for all tests of a module, reset before each."""
+"""One sandbox for all tests, reset before each."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from fake_connector import FakeConnector
 from sandbox_process import Sandbox, running_sandbox
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, FakeConnector]]:
     connector = FakeConnector()
     try:

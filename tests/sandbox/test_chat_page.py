@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from sandbox_process import V2_ACCOUNT, V2_PAIR, Sandbox
 
 from tests.chromium import ARGUMENTS, CHROMIUM
@@ -17,13 +17,21 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def page(sandbox: Sandbox) -> Iterator[Page]:
-    """The page with the account of API v2; the test fails if its console has errors."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests: its start costs more than most of them."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        # axe-core is a script of another origin for the page.
-        page = browser.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=True).new_page()
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, sandbox: Sandbox) -> Iterator[Page]:
+    """The page with the account of API v2; the test fails if its console has errors."""
+    # axe-core is a script of another origin for the page.
+    with browser.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=True) as context:
+        page = context.new_page()
         page.set_default_timeout(10_000)
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -31,8 +39,7 @@ def page(sandbox: Sandbox) -> Iterator[Page]:
         page.goto(sandbox.url)
         page.get_by_label("Account", exact=True).select_option(V2_ACCOUNT)
         yield page
-        browser.close()
-        assert complaints == []
+    assert complaints == []
 
 
 def message(phone: Locator, text: str) -> Locator:
