@@ -1,4 +1,4 @@
-"""The library of X Chat is optional: the service never loads it by itself, and says what is missing."""
+"""The libraries of X Chat and of traces are optional: the service loads neither by itself, and says what is missing."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ import workers.tasks
 import twitter_connector.bootstrap, twitter_connector.findings.report, twitter_connector.commands.xchat
 from twitter_connector.processes import supervisor
 assert "twitter_connector.twitter.chat.reader" in sys.modules
-print([name for name in sys.modules if name.startswith("chat_xdk")])
+optional = ("chat_xdk", "opentelemetry", "twitter_connector.tracing")
+print([name for name in sys.modules if name.startswith(optional)])
+print([name for name, view in wsgi.app.view_functions.items() if view.__module__.endswith("traced_routes")])
 """
 
 
-def test_web_worker_and_commands_start_without_loading_it(tmp_path: Path) -> None:
+def test_web_worker_and_commands_start_without_loading_them_and_no_route_makes_spans(tmp_path: Path) -> None:
     env = {"VAR_DIR": str(tmp_path), "CCM_URL": "http://127.0.0.1:9/ccm", "PATH": ""}
     done = subprocess.run(
         [sys.executable, "-c", EVERYTHING], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
     )
-    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "[]\n[]\n"), done.stderr
 
 
 def test_it_is_pinned_exactly_and_apart_from_what_the_service_needs() -> None:
