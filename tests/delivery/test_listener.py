@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -14,7 +14,7 @@ from twitter_connector.delivery import listener
 from twitter_connector.delivery.concurrency import Concurrency
 from twitter_connector.delivery.consumer import Attempt
 from twitter_connector.delivery.listener import Listener
-from twitter_connector.model.work import Direction, Effect, Entry
+from twitter_connector.model.work import Direction, Effect, Entry, Lease
 
 OUT = Direction.OUT
 ACME = "732739706"
@@ -103,6 +103,25 @@ def test_what_becomes_due_while_a_process_is_awake_is_served_without_a_task(
             eventually(lambda number=number: len(route.seen) == number + 1)
     assert route.seen == [f"reply {number}" for number in range(5)]
     assert fakes.woken == []
+
+
+def test_each_message_that_comes_alone_costs_one_claim(
+    fakes: FakeDeliveries, process: Listener, route: Deliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "WAIT_SECONDS", SECONDS)
+    claim, claims = fakes.lanes.claim, list[Lease | None]()
+
+    def counted(direction: Direction, excluded: Collection[str] = (), *, stay_awake: bool = False) -> Lease | None:
+        claims.append(claim(direction, excluded, stay_awake=stay_awake))
+        return claims[-1]
+
+    monkeypatch.setattr(fakes.lanes, "claim", counted)
+    with listening(process, fakes):
+        for number in range(5):
+            fakes.lanes.accept([reply(number)])
+            eventually(lambda number=number: len(route.seen) == number + 1 and not fakes.lanes.waiting(ACME)[OUT])
+    # The first one found nothing: the process began to wait.
+    assert [lease and lease.entry_id for lease in claims] == [None, *(f"reply {number}" for number in range(5))]
 
 
 def test_a_process_that_has_fallen_asleep_is_woken_by_a_task_again(

@@ -81,9 +81,9 @@ class Listener:
                 if lease.more and now >= others_at:
                     others_at = now + OTHERS_SECONDS
                     self._lanes.wake_if_due(self._direction, another=True)
-            elif full:
+            if full and lease is None:
                 time.sleep(FULL_SECONDS)
-            else:
+            elif not full and (lease is None or not lease.more):
                 self._lanes.wait_for_notice(self._direction, WAIT_SECONDS)
         if not self._stopping():
             self._lanes.sleep(self._direction)

@@ -105,7 +105,7 @@ class Lanes:
     def claim(self, direction: Direction, excluded: Collection[str] = (), *, stay_awake: bool = False) -> Lease | None:
         """Lease the next due lane of the accounts that are not excluded. Return its head; None if nothing is due.
 
-        stay_awake: if nothing is due, the caller goes on to `wait_for_notice`, and no task has to wake it.
+        stay_awake: the caller goes on to `wait_for_notice`, now or after further claims, and no task has to wake it.
         """
         since = time.monotonic()
         awake = self.timings.awake if stay_awake else 0

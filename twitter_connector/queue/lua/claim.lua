@@ -1,5 +1,5 @@
 -- parts: names wakeups head next_lane
--- ARGV[4]: direction. ARGV[5]: lease in ms. ARGV[6]: how long the caller stays awake if nothing is due (ms), 0 if it does not.
+-- ARGV[4]: direction. ARGV[5]: lease in ms. ARGV[6]: how long the caller stays awake (ms), 0 if it does not.
 -- ARGV[7] on: excluded accounts. Returns the head of the next due lane; false if none is due.
 local d, awake = ARGV[4], tonumber(ARGV[6])
 local excluded = {}
@@ -8,7 +8,7 @@ local entry = next_lane(d, tonumber(ARGV[5]), excluded)
 -- In the same step: what becomes due from here on is noticed. The sweepers of all workers go on searching as well: the
 -- notice can be lost.
 local left = tonumber(redis.call('GET', AWAKE .. d) or 0) - now
-if not entry and awake > 0 and (left < awake / 2 or left > AWAKE_LONGEST) then
+if awake > 0 and (left < awake / 2 or left > AWAKE_LONGEST) then
   set_mark(AWAKE .. d, awake)
   redis.pcall('PUBLISH', WAKEUP .. d, '')
 end
