@@ -375,3 +375,26 @@ def test_an_account_whose_grant_is_not_good_for_posts_says_so_until_it_is(sandbo
     posts = services.twitter.posts(stored(services))
     posts.like(mention["id"])
     assert posts.send(SendPost("Here we are", in_reply_to=mention["id"]))
+
+
+def test_a_pushed_choice_of_posts_changes_our_subscriptions_and_no_others(sandbox: Sandbox, replica: Replica) -> None:
+    services = replica()
+    registered(services, {**body_of(sandbox), "INBOUND": "stream"})
+    of_another = {"event_type": "post.create", "tag": "another tool", "filter": {"user_id": V2_ACCOUNT}}
+    assert sandbox.as_app("POST", "/2/activity/subscriptions", json=of_another).status_code < 300
+
+    def subscribed() -> set[str]:
+        rows = sandbox.as_app("GET", "/2/activity/subscriptions").json()["data"]
+        return {row["event_type"] for row in rows}
+
+    before = subscribed()
+    for mode, events in (
+        ("mentions", {"post.mention.create", "post.delete"}),
+        ("all", {"post.mention.create", "post.reply.create", "post.delete"}),
+        ("replies", {"post.reply.create", "post.delete"}),
+        ("off", set()),
+    ):
+        push(services, POSTS=mode)
+        services.upkeep.check_due()
+        assert subscribed() - before == events
+        assert subscribed() >= before
