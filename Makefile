@@ -24,8 +24,10 @@ install: $(STAMP) ## create .venv and install the exact versions of the locks
 $(RUNS): requirements.lock requirements-checkout.lock requirements-xchat.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
 	  -r requirements.lock -r requirements-checkout.lock
+	@# pip would compile the libraries on one core. A library may have files for another Python.
+	-@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 	@# `make lock` leaves it behind. It would name an old version wherever Python starts in this folder.
 	@rm -rf twitter_connector.egg-info
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
