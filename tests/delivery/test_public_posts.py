@@ -14,12 +14,11 @@ import pytest
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, account
 from tests.fakes import FakeAccounts
 from twitter_connector.delivery.post_step import PostStep
-from twitter_connector.delivery.public_answers import COMMENT_LOOK, KNOWN_AGAIN_WITHIN
+from twitter_connector.delivery.public_answers import COMMENT_LOOK, KNOWN_WITHIN
 from twitter_connector.errors import CredentialsRejected, OutcomeUnknown, Permanent, RateLimited, Scope
 from twitter_connector.messages.post_length import weighted_length
 from twitter_connector.messages.to_cim import message_id
 from twitter_connector.model.capabilities import EVERYTHING
-from twitter_connector.queue.failovers import Failover
 from twitter_connector.queue.personal_data import PersonalData
 
 SAMPLES = Path(__file__).parents[1] / "payloads" / "activity"
@@ -331,12 +330,12 @@ class TestOut:
         assert failure(desk)[0] == "comment_unknown"
         assert desk.reports() == [("m-1", "FAILED", "400")]
 
-    def test_an_answer_waits_for_a_comment_that_a_failover_made_forgotten(self, desk: FakeDeliveries) -> None:
-        """CCM has the comment, which is delivered to it again."""
-        failover = Failover(desk.clock() - timedelta(seconds=1), desk.clock())
-        desk.outbound.failovers = lambda since: failover if since < failover.until else None
-        desk.clock.advance(1)
-        agent(desk, "m-1", originalMessageId=message_id(ACME, ROOT))
+    @pytest.mark.parametrize("item", ["TEXT", "LIKE"])
+    def test_an_answer_waits_for_a_comment_that_ccm_has_and_the_connector_does_not_know_yet(
+        self, desk: FakeDeliveries, item: str
+    ) -> None:
+        """As after a kill of the worker, or a failover of the broker: the comment is delivered to CCM again."""
+        agent(desk, "m-1", item, originalMessageId=message_id(ACME, ROOT))
         desk.serve()
         assert desk.dead_lettered() == []
         tweet(desk, ROOT)
@@ -344,12 +343,10 @@ class TestOut:
         desk.later(COMMENT_LOOK / timedelta(seconds=1))
         assert [report[:2] for report in desk.reports()] == [("m-1", "DELIVERED")]
 
-    def test_after_a_failover_an_unknown_comment_is_waited_for_two_minutes(self, desk: FakeDeliveries) -> None:
-        failover = Failover(desk.clock() - timedelta(seconds=1), desk.clock())
-        desk.outbound.failovers = lambda since: failover if since < failover.until else None
+    def test_a_comment_that_stays_unknown_is_waited_for_two_minutes(self, desk: FakeDeliveries) -> None:
         agent(desk, "m-1", originalMessageId=message_id(ACME, ROOT))
         desk.serve()
-        desk.later(KNOWN_AGAIN_WITHIN / timedelta(seconds=1))
+        desk.later(KNOWN_WITHIN / timedelta(seconds=1))
         assert failure(desk)[0] == "comment_unknown"
 
     def test_a_long_answer_is_a_numbered_thread(self, desk: FakeDeliveries) -> None:

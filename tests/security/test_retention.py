@@ -31,7 +31,7 @@ def test_every_kind_of_key_stands_in_the_retention_table() -> None:
         ("seen:", "7 d", keys.SEEN_SECONDS),
         ("ledger:", "7 d", keys.LEDGER_SECONDS),
         ("sent:", "7 d", keys.SENT_SECONDS),
-        ("echo:", "1 h", keys.ECHO_SECONDS),
+        ("echo:", "4 h", keys.ECHO_SECONDS),
         ("asked:", "24 h", keys.QUESTION_SECONDS),
         ("accounts", "24 h", keys.RETIRED_SECONDS),
         ("budgets:", "15 minutes", keys.BUDGETS_SECONDS),

@@ -38,8 +38,9 @@ MEASURED_SECONDS = 60 * 86400
 # An entry waits for a day at most, and with it the doubt whether it was sent before a failover.
 FAILOVERS_SECONDS = 25 * 3600
 FAILOVERS_MAX = 10
-# Uncertain sends are settled within a minute. The rest is a margin for an outage.
-ECHO_SECONDS = 3600
+# Uncertain sends are settled within minutes. The rest is a margin for an outage, and for a broker whose clock is put
+# forward by an hour or two: it would delete them all at once.
+ECHO_SECONDS = 4 * 3600
 ECHOES_PER_CUSTOMER = 100
 # The send records of a message are kept longer than any retry of it.
 LEDGER_SECONDS = 7 * 86400

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from twitter_connector.errors import (
     CredentialsRejected,
@@ -32,8 +32,9 @@ from .send_tools import SendTools
 
 # How often an answer looks again that waits for a grant with more scopes.
 GRANT_LOOK = timedelta(minutes=1)
-# A comment whose delivery a failover of the broker made forgotten is delivered again within this time, and known again.
-KNOWN_AGAIN_WITHIN = timedelta(minutes=2)
+# CCM can have a comment before the connector knows that it does: its worker was killed, CCM's answer was lost, or a
+# failover of the broker lost the record. Then the comment is delivered again within this time, and known.
+KNOWN_WITHIN = timedelta(minutes=2)
 COMMENT_LOOK = timedelta(seconds=2)
 
 
@@ -62,7 +63,7 @@ class PublicAnswers:
             )
         posts = self.posts_for(account)
         if isinstance(plan, ActOnPost):
-            self._act(message, plan, account, posts)
+            self._act(message, plan, account, posts, attempt.lease.accepted_at)
             return ()
         return self._answer(attempt, message, plan, account, posts)
 
@@ -102,23 +103,23 @@ class PublicAnswers:
         ledger = self.tools.ledger
         target = ledger.target(account.id, message.id)
         if target is None:
-            target = self._comment(message, account)
+            target = self._comment(message, account, attempt.lease.accepted_at)
             if not ledger.write_target(attempt.lease, message.id, target):
                 raise LeaseLost
         return target
 
-    def _act(self, message: CimMessage, plan: ActOnPost, account: Account, posts: Posts) -> None:
+    def _act(self, message: CimMessage, plan: ActOnPost, account: Account, posts: Posts, accepted_at: datetime) -> None:
         if plan.action == "delete":
             with self.tools.endpoints.using(account.id, Endpoint.DELETE):
                 for post_id in self._own(message, account):
                     posts.delete(post_id)
             return
-        target = self._comment(message, account)
+        target = self._comment(message, account, accepted_at)
         acts = {"like": posts.like, "unlike": posts.unlike, "hide": posts.hide}
         with self.tools.endpoints.using(account.id, Endpoint.HIDE if plan.action == "hide" else Endpoint.LIKE):
             acts[plan.action](target)
 
-    def _comment(self, message: CimMessage, account: Account) -> str:
+    def _comment(self, message: CimMessage, account: Account, accepted_at: datetime) -> str:
         """Return the post that a message names by CIM's id or X's, else the customer's newest comment."""
         header = message.header
         if header.original_message_id and (post_id := self._post_of(header.original_message_id, message, account)):
@@ -128,8 +129,8 @@ class PublicAnswers:
         last = self.comments.last_comment(account.id, header.customer_id)
         if last is None or (header.original_message_id and message.type == "COMMENT"):
             now = self.tools.clock()
-            if self.tools.failovers(now - KNOWN_AGAIN_WITHIN) is not None:
-                raise Retryable("comment_unknown", "The broker failed over.", until=now + COMMENT_LOOK)
+            if header.original_message_id and now - accepted_at < KNOWN_WITHIN:
+                raise Retryable("comment_unknown", "The comment is not known yet.", until=now + COMMENT_LOOK)
             raise Permanent(
                 "comment_unknown",
                 "The connector does not know which comment this is for: it knows none of this customer, or not the one "

@@ -52,8 +52,8 @@ class Failovers:
             keys.FAILOVERS_SECONDS * 1000,
             keys.FAILOVERS_MAX,
         )
-        # By the steady clock: when this process saw them first.
-        self._rows: dict[str, float] = {}
+        # By `since`: `until`, and by the steady clock when this process saw the failover first.
+        self._rows: dict[int, tuple[int, float]] = {}
         line.greeting = self._look
 
     def since(self, accepted_at: datetime) -> Failover | None:
@@ -68,10 +68,10 @@ class Failovers:
 
     def known(self) -> list[Failover]:
         """Return the failovers that the last connection showed, newest first."""
-        return [self._failover(row, seen) for row, seen in self._rows.items()]
+        return [self._failover(since) for since in self._rows]
 
-    def _failover(self, row: str, seen: float) -> Failover:
-        since, until = map(int, row.split())
+    def _failover(self, since: int) -> Failover:
+        until, seen = self._rows[since]
         # A process that knew no time may have stored the row while the new primary's clock was wrong. But the new
         # primary took writes before this process saw it.
         latest = self._clock.last_known() - timedelta(seconds=steady() - seen) + MARGIN
@@ -81,11 +81,12 @@ class Failovers:
         known_ms = self._clock.known_ms()
         connection.send_command(*self._command, "" if known_ms is None else known_ms)
         try:
-            rows = tuple(map(str, connection.read_response()))
+            rows = [tuple(map(int, str(row).split())) for row in connection.read_response()]
         except redis.ResponseError:
             return  # a broker without memory; the scripts say so themselves
-        former, self._rows = self._rows, {row: self._rows.get(row, steady()) for row in rows}
-        for row in rows:
-            if row not in former:
-                failover = self._failover(row, self._rows[row])
+        former = self._rows
+        self._rows = {since: (until, former.get(since, (until, steady()))[1]) for since, until in rows}
+        for since in self._rows:
+            if since not in former:
+                failover = self._failover(since)
                 log.warning("broker_failed_over", extra={"since": str(failover.since), "until": str(failover.until)})

@@ -27,4 +27,13 @@ if seen ~= id then
     redis.call('PEXPIRE', KEYS[2], ARGV[1])
   end
 end
-return redis.call('LRANGE', KEYS[2], 0, -1)
+local rows = redis.call('LRANGE', KEYS[2], 0, -1)
+-- A caller that knew no time may have stored a row while this server's clock was ahead.
+for place, row in ipairs(rows) do
+  local since, ends = string.match(row, '^(%d+) (%d+)$')
+  if ends and ARGV[3] ~= '' and ends - ARGV[3] > 1000 then
+    rows[place] = since .. ' ' .. ARGV[3]
+    redis.call('LSET', KEYS[2], place - 1, rows[place])
+  end
+end
+return rows
