@@ -51,7 +51,7 @@ def test_a_customers_message_is_found_and_its_journey_shown_without_its_text(
     overview = operator.get("/console").text
     assert "Messages <strong>1</strong>" in overview
     assert "<strong>1</strong> waits for CCM" in overview
-    assert "the oldest for 0 s" in overview
+    assert re.search(r"the oldest for \d{1,2} s", overview)
     assert "secret text" not in listed + journey
     assert "no such message" in operator.get("/console/messages?customer_id=7").text
     assert "since" in operator.get("/console/messages?since=yesterdayish").text
