@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, account
+from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, account, failing
 from tests.fakes import FakeAccounts
 from twitter_connector.delivery.post_step import PostStep
 from twitter_connector.delivery.public_answers import COMMENT_LOOK, KNOWN_WITHIN
-from twitter_connector.errors import CredentialsRejected, OutcomeUnknown, Permanent, RateLimited, Scope
+from twitter_connector.errors import CredentialsRejected, OutcomeUnknown, Permanent, RateLimited, Retryable, Scope
 from twitter_connector.messages.post_length import weighted_length
 from twitter_connector.messages.to_cim import message_id
 from twitter_connector.model.capabilities import EVERYTHING
@@ -340,6 +340,20 @@ class TestOut:
         assert desk.dead_lettered() == []
         tweet(desk, ROOT)
         desk.serve()
+        desk.later(COMMENT_LOOK / timedelta(seconds=1))
+        assert [report[:2] for report in desk.reports()] == [("m-1", "DELIVERED")]
+
+    def test_an_answer_waits_for_as_long_as_comments_of_the_customer_wait_for_ccm(self, desk: FakeDeliveries) -> None:
+        """As after an outage of the broker that began when CCM had the comment."""
+        desk.cim.failures = [failing(Retryable, "ccm_unavailable", scope=Scope.OTHER_SIDE)] * 50
+        tweet(desk, ROOT)
+        desk.serve()
+        agent(desk, "m-1", originalMessageId=message_id(ACME, ROOT))
+        desk.serve()
+        desk.later(3 * KNOWN_WITHIN / timedelta(seconds=1))
+        assert desk.dead_lettered() == []
+        desk.cim.failures = []
+        desk.later(600)
         desk.later(COMMENT_LOOK / timedelta(seconds=1))
         assert [report[:2] for report in desk.reports()] == [("m-1", "DELIVERED")]
 

@@ -32,8 +32,9 @@ from .send_tools import SendTools
 
 # How often an answer looks again that waits for a grant with more scopes.
 GRANT_LOOK = timedelta(minutes=1)
-# CCM can have a comment before the connector knows that it does: its worker was killed, CCM's answer was lost, or a
-# failover of the broker lost the record. Then the comment is delivered again within this time, and known.
+# CCM can have a comment before the connector knows that it does: its worker was killed, or CCM's answer was lost. Then the
+# comment waits in its lane, is delivered again, and known. If a failover of the broker lost the record, X delivers the
+# comment again within this time.
 KNOWN_WITHIN = timedelta(minutes=2)
 COMMENT_LOOK = timedelta(seconds=2)
 
@@ -129,7 +130,8 @@ class PublicAnswers:
         last = self.comments.last_comment(account.id, header.customer_id)
         if last is None or (header.original_message_id and message.type == "COMMENT"):
             now = self.tools.clock()
-            if header.original_message_id and now - accepted_at < KNOWN_WITHIN:
+            recent = header.original_message_id and now - accepted_at < KNOWN_WITHIN
+            if recent or self.comments.any_waiting(account.id, header.customer_id):
                 raise Retryable("comment_unknown", "The comment is not known yet.", until=now + COMMENT_LOOK)
             raise Permanent(
                 "comment_unknown",
