@@ -424,6 +424,34 @@ class TestFaults:
         serve(fakes, route)
         assert route.seen == ["1"]
 
+    def test_outages_of_the_broker_do_not_count_as_workers_that_died(
+        self, fakes: FakeDeliveries, route: Script
+    ) -> None:
+        work(fakes, "1")
+        outages = 2 * CLAIMS_MAX
+        route.fail("1", *[StoreUnavailable("broker_unavailable", "", ours=True)] * outages)
+        consumer = fakes.consume(OUT, route)
+        for _ in range(outages):
+            with pytest.raises(StoreUnavailable):
+                fakes.drain(consumer, 60)
+            consumer.give_back_interrupted()
+        # Nobody waited for a lease to run out.
+        fakes.drain(consumer, 60)
+        assert route.seen == ["1"]
+        assert fakes.dead_lettered() == []
+
+    def test_what_another_worker_leased_meanwhile_is_not_given_back(self, fakes: FakeDeliveries, route: Script) -> None:
+        work(fakes, "1")
+        route.fail("1", StoreUnavailable("broker_unavailable", "", ours=True))
+        consumer = fakes.consume(OUT, route)
+        with pytest.raises(StoreUnavailable):
+            fakes.drain(consumer, 60)
+        fakes.clock.advance(TIMINGS.lease / 1000)
+        other = fakes.lanes.claim(OUT)
+        assert other is not None
+        consumer.give_back_interrupted()
+        assert fakes.lanes.renew(other)
+
     def test_a_broker_error_after_success_is_no_failed_delivery(self, fakes: FakeDeliveries, route: Script) -> None:
         work(fakes, "1")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -131,6 +132,8 @@ class Consumer:
     read_event: ReadEvent
     stopping: Callable[[], bool] = lambda: False
     spans: SpansPort | None = None
+    # What this process was at when the broker went away, the oldest first.
+    _interrupted: deque[Lease] = field(default_factory=deque, init=False, repr=False)
 
     def work(self, first: Lease | None, end: float) -> int:
         """Deliver a lane's messages, then those of the next due lanes, until nothing is due or the time is used up.
@@ -154,9 +157,20 @@ class Consumer:
         while lease is not None and lease.token == first.token:
             done += 1
             attempt = Attempt(lease, self.read_event, last=done == SLICE, end=end)
-            with bound(**_names_of(lease)), self._span(attempt):
-                lease = self._one(attempt)
+            try:
+                with bound(**_names_of(lease)), self._span(attempt):
+                    lease = self._one(attempt)
+            except StoreUnavailable:
+                self._interrupted.append(attempt.lease)
+                raise
         return done, lease
+
+    def give_back_interrupted(self) -> None:
+        """Give back the lanes that an outage of the broker interrupted. They wait for no lease, and the outage does not
+        count as a worker that died. Raises StoreUnavailable."""
+        while self._interrupted:
+            self.lanes.postpone(self._interrupted[0], 0, spend=False)
+            self._interrupted.popleft()
 
     def _span(self, attempt: Attempt) -> AbstractContextManager[None]:
         return nullcontext() if self.spans is None else self.spans.delivery(attempt, self.route.message_id)

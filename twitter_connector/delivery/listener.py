@@ -92,6 +92,7 @@ class Listener:
         """Lease a due lane for the place that was taken. Without one, the place is given back."""
         lease = None
         try:
+            self.consumer.give_back_interrupted()
             lease = self._lanes.claim(self._direction, full, stay_awake=True)
         finally:
             if lease is None:

@@ -32,9 +32,9 @@ from .send_tools import SendTools
 
 # How often an answer looks again that waits for a grant with more scopes.
 GRANT_LOOK = timedelta(minutes=1)
-# CCM can have a comment before the connector knows that it does: its worker was killed, or CCM's answer was lost. Then the
-# comment waits in its lane, is delivered again, and known. If a failover of the broker lost the record, X delivers the
-# comment again within this time.
+# CCM can have a comment before the connector knows that it does: its worker was killed, or CCM's answer was lost. Then
+# the comment waits in its lane, is delivered again, and known. If a failover of the broker lost the record, X delivers
+# the comment again within this time.
 KNOWN_WITHIN = timedelta(minutes=2)
 COMMENT_LOOK = timedelta(seconds=2)
 
