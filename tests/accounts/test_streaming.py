@@ -252,3 +252,14 @@ def test_an_account_of_the_app_that_was_registered_a_moment_ago_gets_its_message
 
     desk.serve([received("1"), registered, of_another_app])
     assert desk.stored == ["1", "2"]
+
+
+def test_messages_of_an_account_that_changes_to_another_way_in_are_stored_while_x_sends_them_here(desk: Desk) -> None:
+    """They would be read back later, behind newer ones that the other way brings."""
+
+    def changed() -> dict[str, Any]:
+        desk.accounts.change(ACME, lambda now: replace(now, settings={"inbound": "xaa"}))
+        return received("2")
+
+    desk.serve([received("1"), changed])
+    assert desk.stored == ["1", "2"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -122,7 +122,7 @@ class Streaming:
                 if self.clock() - noted >= NOTED_EVERY:
                     noted = self._note_alive(by_id)
                 if event is not None:
-                    self._take_in(event, app)
+                    self._take_in(event, app, by_id)
                 if time.monotonic() - looked > LOCK_SECONDS:
                     looked = time.monotonic()
                     by_id = {user.id: user for user in self._apps().get(app, ())}
@@ -135,11 +135,11 @@ class Streaming:
             self.account_status.note(account_id, **{STREAM_ALIVE_AT: epoch_ms(now)})
         return now
 
-    def _take_in(self, event: Mapping[str, Any], app: str) -> None:
+    def _take_in(self, event: Mapping[str, Any], app: str, by_id: Collection[str]) -> None:
         users: dict[str, Account] = {}
         raw_events = []
         for raw_event in self.raw_events(event, ""):
-            user = self._user(raw_event.account_id, app)
+            user = self._user(raw_event.account_id, app, by_id)
             if user is not None:
                 users[user.id] = user
                 raw_events.append(raw_event)
@@ -149,10 +149,15 @@ class Streaming:
                 self.accounts.change(raw_event.account_id, lambda a: replace(a, subscribed=False, attention=REVOKED))
                 log.error("access_revoked", extra={"account": raw_event.account_id})
 
-    def _user(self, account_id: str, app: str) -> Account | None:
-        """Return the account if it gets its events from the stream of this app, as of a second ago at most."""
+    def _user(self, account_id: str, app: str, by_id: Collection[str]) -> Account | None:
+        """Return the account, as of a second ago at most, if it gets its events from this stream or did a moment ago.
+
+        While an account changes to another way in, X still sends its events here, and nowhere else yet.
+        """
         account = self.accounts.get(account_id, max_age=FRESH_SECONDS)
-        return account if account is not None and account.inbound == STREAM and account.app == app else None
+        if account is None or account_id in by_id:
+            return account
+        return account if account.inbound == STREAM and account.app == app else None
 
     def _apps(self) -> dict[str, list[Account]]:
         apps: dict[str, list[Account]] = {}
