@@ -38,7 +38,7 @@ $(RUNS): requirements.lock requirements-checkout.lock requirements-xchat.lock se
 
 $(STAMP): $(RUNS) requirements-dev.lock requirements-otel.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@# Apart, for the tests alone: redis-py imports OpenTelemetry wherever it is installed, which takes each process 60 ms.
+	@# Apart, for the tests alone: redis-py imports OpenTelemetry wherever it is installed, which delays the start of each process.
 	$(INSTALL_OTEL) --upgrade --target $(VENV)/otel
 	@touch $(STAMP)
 

@@ -1,6 +1,6 @@
 """Celery's worker and scheduler, as `celery --quiet --app workers.app` starts them, without Celery's other commands.
 
-Those import a library for terminals, which takes 9 MB in each process.
+Those import a library for terminals, which takes memory in each process.
 
     python -m workers worker|beat [OPTION...]       the options are Celery's
 """

@@ -134,7 +134,7 @@ class SendLedger:
         self._take(*applied(*sent_changes(StepSent(account_id, customer_id, message_id, number, dm_id, kind))))
 
     def echoes(self, account_id: str, customer_id: str) -> list[EchoSeen]:
-        """Return the echoes of the last hour: the account's own messages to this customer, newest first."""
+        """Return the echoes that are kept: the account's own messages to this customer that came back, newest first."""
         key = keys.ECHOES.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
         with store_errors():
             rows: list[str] = self._client.lrange(key, 0, -1)  # type: ignore[assignment]
@@ -142,7 +142,7 @@ class SendLedger:
         return [EchoSeen(account_id, customer_id, e["id"], e["created_ms"], e["digest"]) for e in echoes]
 
     def last_echo(self, account_id: str) -> int:
-        """Return the id of the account's own message that came back last; 0 without one in the last hour."""
+        """Return the id of the account's own message that came back last; 0 if none is kept."""
         with store_errors():
             dm_id: str | None = self._client.get(keys.LAST_ECHO.format(account=quote(account_id, safe="")))  # type: ignore[assignment]
         return int(dm_id or 0)
