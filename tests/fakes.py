@@ -76,6 +76,9 @@ class FakeAccounts:
     def last_known(self, account_id: str) -> Account | None:
         return self.rows.get(account_id)
 
+    def refresh(self) -> list[Account]:
+        return self.all()
+
     def all(self) -> list[Account]:
         return [account for _, account in sorted(self.rows.items())]
 

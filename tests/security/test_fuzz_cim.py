@@ -136,6 +136,8 @@ def test_what_a_push_tells_is_usable_as_credentials(body: Any) -> None:
 
 @budget(60)
 @given(st.text(max_size=40), st.text(max_size=40))
+@example("/twitter-connector", "")
+@example("/accounts", "")
 def test_any_address_and_query_is_answered(client: FlaskClient, path: str, query: str) -> None:
     # Set behind the client's back, which would take what follows two slashes for a host.
     path = path.encode("utf-8", "replace").decode("latin-1")

@@ -1,4 +1,7 @@
-"""A worker at rest looks for due work every few seconds only, and yet notices a lost wake-up as soon as a busy one."""
+"""A worker at rest looks for due work every few seconds only, and yet notices a lost wake-up as soon as a busy one.
+
+It also learns at once of an account that another process unregistered.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from tests.brokers import RecordedWakeups, services_of
 from tests.tree import eventually
 from twitter_connector.bootstrap import Services, build_readers, build_worker
 from twitter_connector.delivery import worker as sweeper
+from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.work import Direction, Entry
 
 
@@ -63,5 +67,19 @@ def test_a_worker_at_rest_has_a_heartbeat(services: Services, monkeypatch: pytes
         services.redis.delete("tc:workers")
         worker.sweeper.beat_soon()
         eventually(services.heartbeats.workers, 2, what="a heartbeat at once")
+    finally:
+        worker.stop()
+
+
+def test_a_worker_learns_at_once_of_an_account_that_was_unregistered(services: Services) -> None:
+    web = services_of(services.settings)
+    web.accounts.save(Account("1", Credentials("a", "b", "c", "d"), "https://x.example/webhook/twitter/1"))
+    worker = build_worker(services, "resting")
+    build_readers(services, worker).start()
+    try:
+        # The first look, after which only the web process tells of changes. `fresh` never asks the broker.
+        eventually(lambda: services.accounts.fresh("1"), what="the account")
+        web.accounts.withdraw("1")
+        eventually(lambda: services.accounts.fresh("1") is None, 5, what="the account's end")
     finally:
         worker.stop()

@@ -72,14 +72,17 @@ class Readers:
         threading.Thread(target=self._refresh, name="tokens", daemon=True).start()
 
     def _look(self) -> None:
-        """Note which of the other threads have an account to look at."""
+        """Note which of the other threads have an account to look at.
+
+        The whole process has the accounts as they are then: no reply goes out for an account that was unregistered.
+        """
         while not self._stopping.is_set():
             try:
                 self._wait_for_change(LOOK_AT_ACCOUNTS_SECONDS)
             except StoreUnavailable:
                 self._stopping.wait(LOOK_SECONDS)
             with _logged("polling_stopped"):
-                accounts = self._accounts.all()
+                accounts = self._accounts.refresh()
                 _set(self._polled, any(account.inbound == POLL or is_polled(account) for account in accounts))
                 _set(self._streamed, any(account.inbound == STREAM for account in accounts))
                 _set(self._granted, any(account.credentials.oauth2_refresh_token for account in accounts))

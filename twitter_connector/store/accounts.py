@@ -82,14 +82,16 @@ class Accounts:
             rows: dict[str, str] = self._client.hgetall(keys.ACCOUNTS)  # type: ignore[assignment]
         return [self._rows.load(row) for _, row in sorted(rows.items())]
 
-    def refresh(self) -> None:
-        """Read all accounts into the cache, so that events can be verified quickly, and while the broker is away."""
+    def refresh(self) -> list[Account]:
+        """Read all accounts into the cache, and return them. So events are verified quickly, and while the broker is
+        away, and what another process changed counts here at once."""
         asked = self._clock()
         stored = {account.id: account for account in self.all()}
         known = {account_id for account_id, (_, account) in list(self._cache.items()) if account is not None}
         for account_id in known | set(stored):
             if self._cache.get(account_id, (0.0, None))[0] <= asked:
                 self._cache[account_id] = (asked, stored.get(account_id))
+        return list(stored.values())
 
     def save(self, account: Account, *, noted: bool = True) -> None:
         """Store an account, whatever is stored under its id. Raises Permanent(stored_form_old); see AccountRows.

@@ -27,13 +27,16 @@ BODY_READ = "twitter_connector.body_read"
 
 
 class StripPrefix:
-    """Lets every route answer with and without the prefix and a trailing slash, without a redirect."""
+    """Lets every route answer with and without the prefix and a trailing slash, without a redirect.
+
+    Several slashes at the start count as one: a public base that ends in a slash makes two of them.
+    """
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        path: str = environ.get("PATH_INFO", "")
+        path = "/" + environ.get("PATH_INFO", "").lstrip("/")
         if path.startswith(PREFIX) and path[len(PREFIX) : len(PREFIX) + 1] in ("", "/"):
             path = path[len(PREFIX) :]
         environ["PATH_INFO"] = path.rstrip("/") or "/"
