@@ -61,6 +61,8 @@ BROKERS = os.environ.get("CHAOS_BROKERS", f"{EMBEDDED} {SENTINELS}" if LONG else
 # In each account; and messages each way in each of them, over the whole time.
 CONVERSATIONS = 50 if LONG else 10
 DISK_MEGABYTES = 768 if LONG else 96
+# The embedded broker ends itself at each full disk. Every six seconds, for ten minutes, it would mostly be away.
+FULL_DISK_EVERY = min(max(6.0, SECONDS / 30), 20.0)
 POLLED_CONVERSATIONS = CONVERSATIONS // 5
 PUBLIC_THREADS = CONVERSATIONS // 10
 # A run of ten minutes has at least 40,000 messages with each broker.
@@ -105,7 +107,7 @@ def test_chaos_loses_doubles_and_misorders_nothing(broker: str, new_tree: Callab
         if broker == SENTINELS:
             faults.enter_context(failovers(group, steady, lasting))
         if small:
-            faults.enter_context(full_disk(tree, lasting))
+            faults.enter_context(full_disk(tree, lasting, FULL_DISK_EVERY))
         else:
             print("the disk was never full: mounting a small one needs root on Linux")
         faults.enter_context(damaged_journal(tree, SEED, lasting))

@@ -43,6 +43,8 @@ START_SECONDS = 60.0
 STOP_SECONDS = 25.0
 RESTART_FIRST_SECONDS = 0.5
 RESTART_LONGEST_SECONDS = 15.0
+# Nothing is accepted while the broker is away, and it costs little to start. It ends itself whenever its disk is full.
+BROKER_LONGEST_SECONDS = 3.0
 # A child that lived this long has not failed at starting.
 SETTLED_SECONDS = 30.0
 
@@ -57,10 +59,14 @@ class CannotStart(Exception):
 
 @dataclass
 class Child:
-    """One process of the service. restart_at: when it may be started again after it died, in monotonic seconds."""
+    """One process of the service. restart_at: when it may be started again after it died, in monotonic seconds.
+
+    longest_wait: the most seconds from its death to the next start.
+    """
 
     name: str
     command: list[str]
+    longest_wait: float = RESTART_LONGEST_SECONDS
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     wait: float = RESTART_FIRST_SECONDS
@@ -108,7 +114,7 @@ class Supervisor:
         try:
             self._prepare()
             if self._settings.embedded_broker:
-                self._add("broker", embedded_broker.command(self._settings))
+                self._add("broker", embedded_broker.command(self._settings), BROKER_LONGEST_SECONDS)
             self._until(self._broker_answers, "the broker", self._broker_hint())
             self._check_store()
             if self._settings.use_sandbox:
@@ -172,10 +178,10 @@ class Supervisor:
                 f"{name}: {host}:{port} cannot be listened on ({error.strerror}). Choose another."
             ) from None
 
-    def _add(self, name: str, command: list[str]) -> None:
+    def _add(self, name: str, command: list[str], longest_wait: float = RESTART_LONGEST_SECONDS) -> None:
         if self._stop:
             raise CannotStart("stopped while starting")
-        child = Child(name, command)
+        child = Child(name, command, longest_wait)
         child.start(self._env)
         self._children.append(child)
 
@@ -189,7 +195,7 @@ class Supervisor:
                 lived = now - child.started_at
                 child.wait = RESTART_FIRST_SECONDS if lived > SETTLED_SECONDS else child.wait
                 child.restart_at = now + child.wait
-                child.wait = min(child.wait * 2, RESTART_LONGEST_SECONDS)
+                child.wait = min(child.wait * 2, child.longest_wait)
                 log.error(
                     "process_died",
                     extra={"part": child.name, "status": child.process.returncode, "lived_seconds": round(lived, 1)},

@@ -13,7 +13,6 @@ from tree import Tree
 
 from .repeated import repeated
 
-_EVERY_SECONDS = 6.0
 _FULL_SECONDS = 1.5
 
 
@@ -38,8 +37,8 @@ def small_disk(tree: Tree, megabytes: int) -> Iterator[bool]:
 
 
 @contextmanager
-def full_disk(tree: Tree, done: Counter[str]) -> Iterator[None]:
-    """Fill the small VAR_DIR every six seconds, for one and a half."""
+def full_disk(tree: Tree, done: Counter[str], every: float) -> Iterator[None]:
+    """Fill the small VAR_DIR every so many seconds, for one and a half."""
     filler = tree.var_dir / "filler"
 
     def fill() -> None:
@@ -50,7 +49,7 @@ def full_disk(tree: Tree, done: Counter[str]) -> Iterator[None]:
         finally:
             filler.unlink(missing_ok=True)
 
-    with repeated(fill, _EVERY_SECONDS):
+    with repeated(fill, every):
         yield
 
 
