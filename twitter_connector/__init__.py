@@ -15,7 +15,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     """Return the Flask application. Tests pass their own services."""
     # Imported here so that the pure packages can be imported without Flask, Redis or Celery.
     from twitter_connector.console import install
-    from twitter_connector.web import build
+    from twitter_connector.web.application import build
 
     app = build(settings, services)
     install(app, settings)

@@ -323,6 +323,11 @@ def child_environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **decided, **proxy}
 
 
+def use_environment(variables: Mapping[str, str]) -> None:
+    """Give this process, and those that it forks, these variables too."""
+    os.environ.update(variables)
+
+
 class _Reader:
     """Reads variables and remembers their names."""
 

@@ -17,6 +17,11 @@ class AwaitedSignals:
         os.set_blocking(self._written, False)
         signal.set_wakeup_fd(self._written, warn_on_full_buffer=False)
 
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """The file descriptors it uses."""
+        return self._arrived, self._written
+
     def wait(self, seconds: float | None) -> None:
         """Return when a signal has arrived since the last wait, or after so many seconds. None: no limit."""
         if select.select([self._arrived], [], [], seconds)[0]:

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,7 +25,7 @@ import redis
 
 from twitter_connector import core_dumps
 from twitter_connector.broker.connection import connect, unavailable
-from twitter_connector.config import Settings, child_environment
+from twitter_connector.config import Settings, child_environment, use_environment
 from twitter_connector.errors import ConnectorError, StoreRefused
 from twitter_connector.open_files import too_few_files
 from twitter_connector.startup import check_store
@@ -34,6 +34,7 @@ from twitter_connector.var_dir import unusable
 from . import command_lines, embedded_broker
 from .awaited_signals import AwaitedSignals
 from .broker_watch import BrokerWatch
+from .forked import Forked, import_shared
 from .parent_death import signal_at_parents_death
 
 log = logging.getLogger(__name__)
@@ -67,13 +68,18 @@ class Child:
     name: str
     command: list[str]
     longest_wait: float = RESTART_LONGEST_SECONDS
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Forked | None = None
     started_at: float = 0.0
     wait: float = RESTART_FIRST_SECONDS
     restart_at: float = 0.0
     restarts: int = field(default=0)
 
-    def start(self, env: dict[str, str]) -> None:
+    def start(self, env: dict[str, str], inherited: Iterable[int]) -> None:
+        """Start the process. inherited: descriptors of the supervisor that no other process may have."""
+        self.started_at = time.monotonic()
+        if self.command[:2] == [sys.executable, "-m"]:
+            self.process = Forked(self.command, inherited)
+            return
         # A session of its own: Ctrl-C reaches the supervisor only, which then stops the children in order.
         self.process = subprocess.Popen(  # noqa: S603 - our own command lines
             self.command,
@@ -84,7 +90,6 @@ class Child:
             # The kernel ends this child when the supervisor dies, even by kill -9.
             preexec_fn=partial(signal_at_parents_death, signal.SIGKILL),  # noqa: PLW1509 - no threads here
         )
-        self.started_at = time.monotonic()
 
     @property
     def alive(self) -> bool:
@@ -115,6 +120,8 @@ class Supervisor:
             self._prepare()
             if self._settings.embedded_broker:
                 self._add("broker", embedded_broker.command(self._settings), BROKER_LONGEST_SECONDS)
+            use_environment(self._env)
+            import_shared()
             self._until(self._broker_answers, "the broker", self._broker_hint())
             self._check_store()
             if self._settings.use_sandbox:
@@ -182,8 +189,12 @@ class Supervisor:
         if self._stop:
             raise CannotStart("stopped while starting")
         child = Child(name, command, longest_wait)
-        child.start(self._env)
+        child.start(self._env, self._descriptors())
         self._children.append(child)
+
+    def _descriptors(self) -> tuple[int, ...]:
+        """Return what only the supervisor may have open: a lock lasts until nobody has its file open."""
+        return (*self._signals.descriptors, *([self._lock.fileno()] if self._lock else []))
 
     def _restart_dead(self) -> None:
         """Restart the children that died. The wait before it grows while a child keeps dying."""
@@ -207,7 +218,7 @@ class Supervisor:
             elif now >= child.restart_at:
                 child.restarts += 1
                 log.warning("process_restarted", extra={"part": child.name, "restarts": child.restarts})
-                child.start(self._env)
+                child.start(self._env, self._descriptors())
 
     def _next_start(self) -> float | None:
         """Return the seconds until a process is to be started again, None if all run."""
