@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -24,22 +25,21 @@ from flask.testing import FlaskClient
 
 from tests.brokers import Broker, broker_process, inspector, running, services, services_of
 from tests.deploy.promtool import ALERTS, PROMTOOL, firing, needs_promtool, series_of
-from tests.loopback import Reply, loopback
+from tests.loopback import Reply, Seen, loopback
 from tests.stepped_clock import SteppedClock
 from tests.test_docs import slug
 from tests.tree import ROOT
-from tests.web.test_openapi import LETTER
 from tests.web.web_requests import ACCOUNT, cim, dm, post_event
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services, build_worker
-from twitter_connector.broker import keys
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.metrics import Outcomes
 from twitter_connector.model.work import Direction, Lease
-from twitter_connector.queue.effects import dead_letter_json
 from workers.upkeep import trim_dead_letters
 
 __all__ = ["broker_process", "inspector", "services"]
+
+JSON = (("Content-Type", "application/json"),)
 
 
 class Service:
@@ -60,10 +60,10 @@ class Service:
         assert self.client.post("/cim-messages", json=cim(number)).status_code == 202
 
     @contextmanager
-    def others(self, reply: Reply) -> Iterator[None]:
+    def others(self, reply: Reply | Callable[[Seen], Reply]) -> Iterator[None]:
         """Have a server that answers so in the place of X and CCM."""
         with loopback() as server:
-            server.answer = lambda seen: reply
+            server.answer = (lambda seen: reply) if isinstance(reply, Reply) else reply
             settings = replace(
                 self.services.settings, ccm_url=server.url, twitter_api_url=server.url, twitter_upload_url=server.url
             )
@@ -115,17 +115,29 @@ def worker_is_dead(service: Service) -> None:
 
 
 def credentials_are_refused(service: Service) -> None:
-    body = json.dumps({"errors": [{"code": 89, "message": "Invalid or expired token."}]}).encode()
-    with service.others(Reply(401, body, (("Content-Type", "application/json"),))):
+    with service.others(refusal(401, 89, "Invalid or expired token.")):
         service.deliver(Direction.OUT)
 
 
 def account_needs_a_person(service: Service) -> None:
-    service.services.accounts.save(replace(ACCOUNT, attention="Register the account again."))
+    with service.others(refusal(401, 89, "Invalid or expired token.")):
+        service.delivering.upkeep.check_due()
 
 
 def webhook_is_invalid(service: Service) -> None:
-    service.services.accounts.note(ACCOUNT.id, webhook_valid=0)
+    none = Reply(200, json.dumps({"environments": [{"environment_name": "prod", "webhooks": []}]}).encode(), JSON)
+
+    def without_webhook(seen: Seen) -> Reply:
+        # X has deleted it, and does not take a new one.
+        return none if seen.method == "GET" else refusal(403, 214, "Webhook URL does not meet the requirements.")
+
+    with service.others(without_webhook):
+        service.delivering.upkeep.check_due()
+
+
+def refusal(status: int, code: int, message: str) -> Reply:
+    """Return a refusal in the form of API v1.1."""
+    return Reply(status, json.dumps({"errors": [{"code": code, "message": message}]}).encode(), JSON)
 
 
 def message_is_given_up(service: Service) -> None:
@@ -133,15 +145,12 @@ def message_is_given_up(service: Service) -> None:
         service.deliver(Direction.IN)
 
 
-def an_old_dead_letter_is_there(service: Service) -> None:
-    service.inspector.hset(keys.DEAD_LETTER, LETTER.id, dead_letter_json(LETTER))
-    service.inspector.zadd(keys.DEAD, {LETTER.id: 1})
-
-
 def dead_letters_are_dropped(service: Service) -> None:
-    # It is of 1970.
-    an_old_dead_letter_is_there(service)
-    trim_dead_letters(service.services)
+    message_is_given_up(service)
+    age = timedelta(milliseconds=1)
+    impatient = replace(service.services, settings=replace(service.services.settings, dead_letters_max_age=age))
+    time.sleep(0.002)
+    trim_dead_letters(impatient)
 
 
 def broker_is_slow(service: Service) -> None:
