@@ -195,6 +195,14 @@ def _http_client(spans: Spans | None) -> HttpClient:
     return TracedHttpClient(spans)
 
 
+def _fetcher(spans: Spans | None, *, allow_loopback: bool, clock: Callable[[], datetime]) -> Fetcher:
+    if spans is None:
+        return Fetcher(allow_loopback=allow_loopback, clock=clock)
+    from twitter_connector.tracing.http_client import TracedFetcher
+
+    return TracedFetcher(spans, allow_loopback=allow_loopback, clock=clock)
+
+
 def _inbox(lanes: Lanes, journal: Journal, spans: Spans | None) -> Inbox:
     if spans is None:
         return Inbox(lanes, journal)
@@ -212,6 +220,7 @@ def _media_transfer(
     credentials: CredentialsCheck,
     endpoints: Endpoints,
     chats: Chats,
+    spans: Spans | None,
 ) -> MediaTransfer:
     directory = spool_directory(settings)
     downloads = Downloads(http_client, settings.twitter_media_hosts, clock, x_api_url=settings.x_api_url)
@@ -219,7 +228,7 @@ def _media_transfer(
         downloads=MediaSources(downloads, chats.downloads()),
         files=files,
         # The sandbox plays the public on loopback; nowhere else is an address of this machine a public one.
-        fetcher=Fetcher(allow_loopback=settings.use_sandbox, clock=clock),
+        fetcher=_fetcher(spans, allow_loopback=settings.use_sandbox, clock=clock),
         uploads=twitter.media,
         spool=lambda chunks, ceiling: spool(chunks, ceiling, directory),
         outgoing=Outgoing,
@@ -332,7 +341,9 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         inbox=inbox,
         ledger=SendLedger(client, line, clock),
         conversations=Conversations(client),
-        media_transfer=_media_transfer(settings, http_client, clock, files, twitter, credentials, endpoints, chats),
+        media_transfer=_media_transfer(
+            settings, http_client, clock, files, twitter, credentials, endpoints, chats, spans
+        ),
         accounts=accounts,
         dead_letters=DeadLetters(client),
         message_log=MessageLog(client),
@@ -435,7 +446,9 @@ def build_worker(services: Services, name: str, queues: Callable[[], Collection[
             Direction.IN: listener(Direction.IN, inbound, services.settings.inbound_max_age),
             Direction.OUT: listener(Direction.OUT, outbound, services.settings.outbound_max_age),
         },
-        typing=TypingDelivery(services.lanes, inbound, outbound, services.twitter.load, metrics.count_typing),
+        typing=TypingDelivery(
+            services.lanes, inbound, outbound, services.twitter.load, metrics.count_typing, services.spans
+        ),
         heartbeats=services.heartbeats,
         queues=queues,
         clock_difference=services.clock.reported,

@@ -22,7 +22,9 @@ from twitter_connector import create_app, logs
 from twitter_connector.bootstrap import Services, build_worker
 from twitter_connector.delivery.consumer import Consumer
 from twitter_connector.delivery.intake import take_in_activities
+from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.model.work import Direction, Entry
+from twitter_connector.tracing.http_client import TracedFetcher
 
 __all__ = ["broker_process", "inspector"]
 
@@ -57,6 +59,7 @@ class Service:
     others: OtherSides
     collector: Collector
     consumers: dict[Direction, Consumer]
+    typing: TypingDelivery
 
     def event(self, event_id: str = "17", **headers: str) -> int:
         body = json.dumps(dm(event_id, TEXT)).encode()
@@ -86,7 +89,8 @@ def running(broker_process: Broker) -> Iterator[Service]:
         services = services_of(settings)
         worker = build_worker(services, "traced")
         consumers = {direction: worker.listeners[direction].consumer for direction in Direction}
-        yield Service(services, create_app(settings, services).test_client(), others, received, consumers)
+        client = create_app(settings, services).test_client()
+        yield Service(services, client, others, received, consumers, worker.typing)
         services.redis.close()
 
 
@@ -181,6 +185,47 @@ def test_a_reply_and_the_report_about_it_are_one_trace_and_x_does_not_hear_of_it
     to_x, to_ccm = traced.others.asked
     assert "traceparent" not in to_x.headers
     assert to_ccm.headers["traceparent"].split("-")[1] == request.trace
+
+
+def test_a_typing_indicator_is_in_the_trace_of_its_request(traced: Service) -> None:
+    body = {"type": "NOTIFICATION", "notificationType": "TYPING_STARTED"}
+    assert traced.client.post("/cim-messages", json=cim("t-1", **body)).status_code == 202
+    traced.typing.pass_on()
+    request, typing, call = traced.collector.named(
+        "POST /cim-messages", "deliver typing", "POST /1.1/direct_messages/indicate_typing.json"
+    )
+    assert [typing.trace, typing.parent, call.parent] == [request.trace, request.id, typing.id]
+    assert typing.kind == "consumer"
+
+
+def test_a_file_behind_a_link_is_a_span_that_names_the_server_only(traced: Service) -> None:
+    with loopback() as public:
+        public.answer = lambda seen: Reply(200, b"GIF89a", (("Content-Type", "image/gif"),))
+        spans = traced.services.spans
+        assert spans is not None
+        fetcher = TracedFetcher(spans, allow_loopback=True, clock=traced.services.clock)
+        with (
+            spans.storing([LAST]),
+            fetcher.open(f"http://{public.host}/token-4711/a.gif?key=4711", ceiling=100) as file,
+        ):
+            assert b"".join(file.chunks) == b"GIF89a"
+        (call,) = traced.collector.named("GET /")
+    assert call.attributes == {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "server.address": "127.0.0.1",
+        "url.template": "/",
+    }
+    assert b"4711" not in b"".join(traced.collector.bodies)
+
+
+def test_a_link_that_is_refused_is_a_span_that_failed(traced: Service) -> None:
+    link = {"mediaUrl": "http://127.0.0.1:9/token-4711/a.gif", "mimeType": "image/gif", "size": 5}
+    assert traced.client.post("/cim-messages", json=cim("m-2", type="IMAGE", attachment=link)).status_code == 202
+    traced.serve(OUT)
+    reply, call = traced.collector.named("deliver outbound", "GET /")
+    assert (call.parent, call.failed, call.attributes["error.type"]) == (reply.id, True, "Permanent")
+    assert b"4711" not in b"".join(traced.collector.bodies)
 
 
 def test_nothing_that_is_sent_contains_a_text_or_a_secret(traced: Service) -> None:

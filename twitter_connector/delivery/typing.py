@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from twitter_connector.errors import ConnectorError, StoreUnavailable
 from twitter_connector.model.event import CustomerTyping
 from twitter_connector.model.work import AgentMessage, Direction, TwitterEvent, Work
 
+from .consumer import SpansPort
 from .inbound import InboundRoute
 from .intake import ReadEvent, decode
 from .outbound import OutboundRoute
@@ -28,6 +30,7 @@ class TypingDelivery:
     outbound: OutboundRoute
     read_event: ReadEvent
     count: Callable[[str], None]
+    spans: SpansPort | None = None
     _at_work: threading.Lock = field(default_factory=threading.Lock)
 
     def pass_on(self) -> None:
@@ -48,10 +51,8 @@ class TypingDelivery:
             try:
                 # 0.1.0 did not say of a message whose it is; only agents' typing comes as one.
                 work = decode(payload, Direction.OUT, self.read_event)
-                if isinstance(work, TwitterEvent):
-                    self.inbound.deliver_typing(work.activity)
-                elif isinstance(work, AgentMessage):
-                    self.outbound.deliver_typing(work.message)
+                with nullcontext() if self.spans is None else self.spans.typing(payload):
+                    self._deliver(work)
             except StoreUnavailable:
                 raise
             except ConnectorError as error:
@@ -64,6 +65,12 @@ class TypingDelivery:
                 self.count("internal_error")
             else:
                 self.count("passed_on")
+
+    def _deliver(self, work: Work) -> None:
+        if isinstance(work, TwitterEvent):
+            self.inbound.deliver_typing(work.activity)
+        elif isinstance(work, AgentMessage):
+            self.outbound.deliver_typing(work.message)
 
 
 def _whose(work: Work) -> dict[str, str]:

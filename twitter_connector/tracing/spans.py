@@ -18,7 +18,7 @@ from opentelemetry.util.types import AttributeValue
 
 from twitter_connector.delivery.consumer import Attempt
 from twitter_connector.logs import bound
-from twitter_connector.model.work import Effect, Entry
+from twitter_connector.model.work import Effect, Entry, TypingIndicator
 
 from .provider import ProcessTracer, collector_answers
 
@@ -86,14 +86,14 @@ class Spans:
                 yield
 
     def carried(self, effects: Sequence[Effect]) -> Sequence[Effect]:
-        """Return the effects, with the present span in the payload of each entry that has none yet."""
+        """Return the effects, with the present span in the payload of each entry and typing indicator that has none."""
         context = get_current_span().get_span_context()
         if not context.is_valid:
             return effects
         value = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
         return [
             replace(effect, payload=f'{effect.payload[:-1]},"{HEADER}":"{value}"}}')
-            if isinstance(effect, Entry) and _STORED.search(effect.payload) is None
+            if isinstance(effect, Entry | TypingIndicator) and _STORED.search(effect.payload) is None
             else effect
             for effect in effects
         ]
@@ -120,6 +120,14 @@ class Spans:
             if attempt.failure:
                 span.set_attribute("error.type", attempt.failure)
                 span.set_status(StatusCode.ERROR, attempt.failure)
+
+    @contextmanager
+    def typing(self, payload: str) -> Iterator[None]:
+        """Make the span of passing on a typing indicator, in the trace in which it was stored."""
+        attributes: dict[str, AttributeValue] = {"messaging.operation.type": "process"}
+        context = _context_of(payload)
+        with self._span("deliver typing", SpanKind.CONSUMER, attributes, context) as span, _in_log_lines(span):
+            yield
 
     @contextmanager
     def call(self, method: str, url: str) -> Iterator[tuple[Span, dict[str, str]]]:
