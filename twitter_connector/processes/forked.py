@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-import gc
 import importlib
 import multiprocessing
 import os
@@ -42,9 +41,6 @@ def import_shared() -> None:
     """Import what the forked processes use. They share it, and need no time for it."""
     for name in MODULES:
         importlib.import_module(name)
-    gc.collect()
-    # The collector of a forked process leaves these objects alone, so their pages stay shared.
-    gc.freeze()
 
 
 class Forked:
