@@ -137,6 +137,11 @@ class ConnectorError(Exception):
         given = {name: value for name, value in changes.items() if value is not None}
         return _rebuild(type(self), self.reason, self.detail, {**self.__dict__, **given})
 
+    def advising(self, sentence: str) -> Self:
+        """Return a copy whose detail has a further sentence."""
+        detail = f"{self.detail} {sentence}"
+        return _rebuild(type(self), self.reason, detail, {**self.__dict__, "detail": detail})
+
     def __setattr__(self, name: str, value: object) -> None:
         # Python itself sets __traceback__, __cause__ and __notes__.
         if not name.startswith("__"):

@@ -76,6 +76,12 @@ def test_a_refused_type_is_refused_with_a_sentence_that_says_what_to_do(type_: s
     assert "Secret" not in refusal.value.detail
 
 
+@pytest.mark.parametrize("mark", [True, "true", "TRUE", " True ", 1])
 @pytest.mark.parametrize("type_", sorted(BY_TYPE))
-def test_a_whisper_is_never_sent_whatever_its_type(type_: str) -> None:
-    assert to_plan(t.cim({"type": type_, "markdownText": "psst", "isWhisper": True})) == Skip("whisper")
+def test_a_whisper_is_never_sent_whatever_its_type(type_: str, mark: object) -> None:
+    assert to_plan(t.cim({"type": type_, "markdownText": "psst", "isWhisper": mark})) == Skip("whisper")
+
+
+@pytest.mark.parametrize("mark", [False, "false", "", None, 0, {}])
+def test_any_other_mark_is_no_whisper(mark: object) -> None:
+    assert not isinstance(to_plan(t.cim({"type": "PLAIN", "markdownText": "hello", "isWhisper": mark})), Skip)

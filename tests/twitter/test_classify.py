@@ -365,7 +365,9 @@ class TestWhatTwitterSays:
         ("body", "expected"),
         [
             ({"errors": [{"code": 32, "message": "No."}]}, (32, "No.")),
-            ({"errors": [{"code": "32", "message": "No."}]}, (None, "No.")),
+            ({"errors": [{"code": "32", "message": "No."}]}, (32, "No.")),
+            ({"errors": [{"code": "none", "message": "No."}]}, (None, "No.")),
+            ({"errors": [{"code": True, "message": "No."}]}, (None, "No.")),
             ({"errors": [{"message": "No."}]}, (None, "No.")),
             ({"errors": [{"detail": "v2"}]}, (None, "v2")),
             ({"error": "media type unrecognized."}, (None, "media type unrecognized.")),

@@ -308,8 +308,11 @@ class TestReading:
         assert bare.answer is not None
         assert bare.answer.metadata is None
 
-    def test_a_shared_coordinate_is_longitude_first(self) -> None:
-        point = {"type": "Point", "coordinates": [-122.443893, 37.771718]}
+    @pytest.mark.parametrize(
+        "pair", [[-122.443893, 37.771718], ["-122.443893", "37.771718"], [-122.443893, 37.771718, 16.0]]
+    )
+    def test_a_shared_coordinate_is_longitude_first(self, pair: list[Any]) -> None:
+        point = {"type": "Point", "coordinates": pair}
         location = {"type": "shared_coordinate", "shared_coordinate": {"coordinates": point}}
         attachment = {"type": "location", "location": location}
         activity = load(only(text_dm(message_create__message_data__attachment=attachment)).envelope)

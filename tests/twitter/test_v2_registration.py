@@ -152,11 +152,30 @@ class TestActivity:
             "X refused the optional subscription oauth.revoke: event_type is not one of the enum",
         )
 
-    def test_the_required_one_that_x_refuses_is_a_failure(self, http: responses.RequestsMock) -> None:
+    @pytest.mark.parametrize(
+        ("status", "problem"),
+        [(401, "about:blank"), (403, "about:blank"), (403, "https://api.x.com/2/problems/client-forbidden")],
+    )
+    def test_an_optional_one_that_the_token_may_not_have_is_a_remark(
+        self, http: responses.RequestsMock, status: int, problem: str
+    ) -> None:
+        """X may want an OAuth 2.0 token for some events only; messages come without these."""
+        http.get(ACTIVITY, json={"data": [row(e) for e in EVENTS if e != "chat.received"]})
+        http.post(ACTIVITY, status=status, json={"title": "No", "status": status, "type": problem})
+        assert registration().subscribe(HOOK).remarks == ("X refused the optional subscription chat.received: No",)
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_the_required_one_that_x_refuses_is_a_failure(self, http: responses.RequestsMock, status: int) -> None:
         http.get(ACTIVITY, json={"data": []})
-        http.post(ACTIVITY, status=403, json={"title": "Forbidden", "status": 403, "type": "about:blank"})
-        with pytest.raises(ConnectorError):
+        http.post(ACTIVITY, status=status, json={"title": "Forbidden", "status": status, "type": "about:blank"})
+        with pytest.raises(ConnectorError) as failure:
             registration().subscribe(HOOK)
+        assert "`twitter-connector authorize`" in failure.value.detail
+        assert (failure.value.status, failure.value.words) == (status, "Forbidden")
+        with_oauth2 = replace(ACCOUNT, credentials=replace(CREDENTIALS, oauth2_access_token="user token"))
+        with pytest.raises(ConnectorError) as failure:
+            registration(with_oauth2).subscribe(HOOK)
+        assert "authorize" not in failure.value.detail
 
     def test_a_lost_answer_is_found_in_the_list(self, http: responses.RequestsMock) -> None:
         others = [row(e) for e in WANTED]
@@ -238,6 +257,16 @@ def test_own_messages_come_back_where_x_has_subscribed_them(
 def test_whose_token_it_is(http: responses.RequestsMock) -> None:
     http.get(f"{API}/2/users/me", json={"data": {"id": "222222222", "username": "acme", "name": "Acme"}})
     assert registration().who_am_i() == ("222222222", "acme", "Acme")
+
+
+@pytest.mark.parametrize("body", [{"errors": [{"title": "Forbidden"}]}, {"data": None}, {}], ids=str)
+def test_the_token_itself_says_whose_it_is_where_x_does_not(http: responses.RequestsMock, body: Any) -> None:
+    """X answers 200 with `errors` and without `data`. A wrong account must not be registered because of it."""
+    http.get(f"{API}/2/users/me", json=body)
+    another = replace(ACCOUNT, credentials=replace(CREDENTIALS, access_token="333-token"))
+    assert registration(another).who_am_i() == ("333", "", "")
+    only_oauth2 = replace(ACCOUNT, credentials=replace(CREDENTIALS, access_token="", oauth2_access_token="user token"))
+    assert registration(only_oauth2).who_am_i() == ("", "", "")
 
 
 class TestReplay:

@@ -29,8 +29,8 @@ def to_plan(message: CimMessage, *, public_base: str | None = None, can: Capabil
     can: what the account's X API can carry; anything else becomes words. Raises UnsupportedKind if the message cannot
     be sent.
     """
-    if message.body.get("isWhisper") is True:
-        return Skip("whisper")  # from agent to agent; nothing else in the message marks it
+    if message.is_whisper:
+        return Skip("whisper")
     kind = registry.BY_TYPE.get(message.type)
     if kind is not None and message.in_public and not comment.is_private(message):
         # Everything becomes words, except files.

@@ -80,17 +80,19 @@ def mappings_in(fields: Fields, *names: str) -> list[Fields]:
 
 def number_in(fields: Fields, *names: str) -> float | None:
     """Return the first of these fields that is a finite number, or text of one; None if none is."""
-    for name in names:
-        value = fields.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            continue
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            continue
-        if math.isfinite(number):
-            return number
-    return None
+    numbers = (number_of(fields.get(name)) for name in names)
+    return next((number for number in numbers if number is not None), None)
+
+
+def number_of(value: object) -> float | None:
+    """Return a finite number, or text of one, as a number; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def spelling(value: object) -> str:

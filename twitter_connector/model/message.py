@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from .event import Media
+from .json_fields import spelling
 
 # Values of the MESSAGE_TYPE attribute: a conversation by Direct Message, or by public comments.
 DM, SM = "DM", "SM"
@@ -48,6 +49,11 @@ class CimMessage:
     def type(self) -> str:
         """The body type in capitals; "" if the body has none."""
         return str(self.body.get("type") or "").upper()
+
+    @property
+    def is_whisper(self) -> bool:
+        """Whether the message is from agent to agent. Nothing else in the message marks it."""
+        return spelling(str(self.body.get("isWhisper"))) in ("true", "1")
 
     @property
     def in_public(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twitter_connector.model.event import Media, Place, Variant, id_text
-from twitter_connector.model.json_fields import integer_of, mapping_of, mappings_in, text_of
+from twitter_connector.model.json_fields import integer_of, mapping_of, mappings_in, number_of, text_of
 
 
 def attached(attachment: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,9 +46,9 @@ def media_of(media: Mapping[str, Any]) -> Media:
 def place_of(location: Mapping[str, Any]) -> Place:
     """Return a shared location. Its coordinates are None where the event names only a place."""
     point = mapping_of(location.get("shared_coordinate"))
-    # GeoJSON: longitude first.
-    pair = mapping_of(point.get("coordinates")).get("coordinates")
-    longitude, latitude = pair if isinstance(pair, list) and len(pair) == 2 else (None, None)
+    # GeoJSON: longitude, latitude, and the altitude where it is known.
+    position = mapping_of(point.get("coordinates")).get("coordinates")
+    longitude, latitude = position[:2] if isinstance(position, list) and len(position) in (2, 3) else (None, None)
     place = mapping_of(mapping_of(location.get("shared_place")).get("place"))
     return Place(
         latitude=_degrees(latitude),
@@ -60,5 +60,5 @@ def place_of(location: Mapping[str, Any]) -> Place:
 
 
 def _degrees(value: object) -> float | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 360
-    return float(value) if number else None  # type: ignore[arg-type]
+    number = number_of(value)
+    return number if number is not None and abs(number) <= 360 else None

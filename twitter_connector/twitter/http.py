@@ -20,6 +20,7 @@ from twitter_connector.errors import (
     ServiceUnavailable,
 )
 from twitter_connector.model.account import Credentials
+from twitter_connector.model.json_fields import integer_of
 from twitter_connector.model.timestamps import moment
 from twitter_connector.net.answers import Answer, NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
@@ -241,8 +242,7 @@ def outcome(answer: Answer) -> tuple[int | None, str]:
     errors = body.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
     if isinstance(first, Mapping):
-        code = first.get("code")
-        return (code if isinstance(code, int) else None), str(first.get("message") or first.get("detail") or "")
+        return integer_of(first.get("code")), str(first.get("message") or first.get("detail") or "")
     return None, str(body.get("error") or body.get("detail") or body.get("title") or "")
 
 

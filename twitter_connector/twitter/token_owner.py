@@ -29,8 +29,13 @@ def owner_of(access_token: str, ask: Callable[[str], Answer]) -> tuple[str, str,
     data = _offered(ask, "/2/users/me", unless=_ACCOUNT_REFUSED).get("data")
     if isinstance(data, dict) and (owner := id_text(data.get("id"))):
         return owner, str(data.get("username") or ""), str(data.get("name") or "")
+    return named_in(access_token), "", ""
+
+
+def named_in(access_token: str) -> str:
+    """Return the account id that an OAuth 1.0a access token begins with, "" where it begins with none."""
     owner, hyphen, _ = access_token.partition("-")
-    return id_text(owner) if hyphen else "", "", ""
+    return id_text(owner) if hyphen else ""
 
 
 def _offered(ask: Callable[[str], Answer], path: str, *, unless: tuple[int, ...]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _half_link = re.compile(r"\s*https?://\S*…\Z")
 def quoted_id(message: CimMessage) -> str:
     """Return the CIM id of the message this one answers (PLAIN, intent REPLY_TO); "" if it quotes none."""
     replies = message.type == "PLAIN" and not message.in_public and spelling(message.header.intent) == "replyto"
-    return (message.header.original_message_id or "") if replies and message.body.get("isWhisper") is not True else ""
+    return (message.header.original_message_id or "") if replies and not message.is_whisper else ""
 
 
 def quote_of(dm: DmReceived | DmEchoed) -> str:

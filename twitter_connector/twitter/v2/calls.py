@@ -23,6 +23,11 @@ class V2Calls:
         self._credentials = account.credentials
         self._token = ""
 
+    @property
+    def has_oauth2(self) -> bool:
+        """Whether the account has an OAuth 2.0 token."""
+        return bool(self._credentials.oauth2_access_token)
+
     def as_user(self, method: str, path: str, endpoint: Endpoint = Endpoint.REGISTRATION, **kwargs: Any) -> Answer:
         """Call in the name of the account."""
         return self._http.signed(method, f"{self._base}{path}", self._credentials, endpoint=endpoint, **kwargs)

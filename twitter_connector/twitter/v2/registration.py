@@ -28,6 +28,7 @@ from twitter_connector.model.subscription import (
 from twitter_connector.model.usage import USER_READ
 
 from ..http import TwitterHttp, odd_answer
+from ..token_owner import named_in
 from .calls import V2Calls, body_of
 from .subscriptions import OWN, REQUIRED, AccountActivitySubscription, ActivitySubscriptions
 from .webhook_refusals import REUSE, named
@@ -66,7 +67,9 @@ class V2Registration:
     def who_am_i(self) -> tuple[str, str, str]:
         """Return (id, user name, name) of the token's owner. Values X does not return are ""."""
         data = mapping_of(body_of(self._calls.as_user("GET", "/2/users/me", Endpoint.CREDENTIALS)).get("data"))
-        return id_text(data.get("id")), str(data.get("username") or ""), str(data.get("name") or "")
+        # X also answers 200 with `errors` and without `data`.
+        owner = id_text(data.get("id")) or named_in(self._account.credentials.access_token)
+        return owner, str(data.get("username") or ""), str(data.get("name") or "")
 
     def user_id(self, username: str) -> str | None:
         """Return the id of a user name, or None if there is no such user."""

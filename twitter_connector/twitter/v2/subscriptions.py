@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from twitter_connector.errors import ConnectorError, Endpoint, Permanent
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, Permanent
 from twitter_connector.model.event import id_text
 from twitter_connector.model.json_fields import mapping_of
 from twitter_connector.model.post import ALL, MENTIONS, OFF, REPLIES
@@ -36,6 +36,11 @@ POSTS: Mapping[str, tuple[str, ...]] = {
 # X accepts no user for this event.
 _WITHOUT_USER = "oauth.revoke"
 PAGES_MAX = 20
+# X's pages and its OpenAPI document disagree about OAuth 1.0a for private events.
+_OAUTH2 = (
+    "For a subscription X may want an OAuth 2.0 token of the account: give it one with `twitter-connector authorize`, "
+    "then register again."
+)
 
 
 @dataclass(frozen=True)
@@ -70,11 +75,17 @@ class ActivitySubscriptions:
         for event in (REQUIRED, *WANTED, *self._posts):
             try:
                 changed |= self._subscribe(event, known.get(event), webhook_id)
-            except Permanent as error:
+            except (Permanent, CredentialsRejected) as error:
                 if event == REQUIRED:
-                    raise
+                    raise self._explained(error) from error
                 self.remarks.append(f"X refused the optional subscription {event}: {error.words or error.detail}")
         return self._without_posts(known) or changed
+
+    def _explained(self, error: ConnectorError) -> ConnectorError:
+        """Return the refusal of the required subscription; for a token of OAuth 1.0a with what X may want instead."""
+        if error.status not in (401, 403) or error.reason not in ("credentials_rejected", "request_refused"):
+            return error
+        return error if self._calls.has_oauth2 else error.advising(_OAUTH2)
 
     def subscribed(self, webhook_id: str) -> bool:
         """Return True if X delivers the account's messages to this webhook, or to the stream for ""."""
