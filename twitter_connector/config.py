@@ -122,7 +122,7 @@ class Settings:
         default_hosts = (f"127.0.0.1:{sandbox_port}",) if use_sandbox else cls.twitter_media_hosts
         redis_url = read("REDIS_URL", parse.redis_url)
         traces, without_traces = _traces(read)
-        terminal = sys.stderr.isatty()
+        terminal = sys.stderr is not None and sys.stderr.isatty()
         settings = cls(
             host=read("HOST", parse.host, cls.host),
             port=read("PORT", parse.port, cls.port),

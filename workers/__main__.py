@@ -11,7 +11,8 @@ import sys
 
 from celery.bin.base import CLIContext
 
-from .app import app
+# Not relative: on SIGHUP Celery starts this file again, by its path.
+from workers.app import app
 
 
 def main() -> None:

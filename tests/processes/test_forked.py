@@ -29,7 +29,7 @@ atexit.register(lambda: print("the end", flush=True))
 print(json.dumps({
     "name": __name__, "argv": sys.argv, "session": os.getsid(0) == os.getpid(), "path": sys.path[0],
     "shown": open("/proc/self/cmdline").read().rstrip(chr(0)).split(chr(0)) if sys.platform == "linux" else None,
-    "default": [signal.getsignal(n) == signal.SIG_DFL for n in (signal.SIGTERM, signal.SIGCHLD)],
+    "default": [signal.getsignal(n) == signal.SIG_DFL for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)],
     "blocked": [n.name for n in signal.pthread_sigmask(signal.SIG_BLOCK, [])],
     "open": os.path.exists(f"/proc/self/fd/{sys.argv[1]}") if sys.platform == "linux" else False,
 }), flush=True)
@@ -38,6 +38,7 @@ PARENT = """
 import os, signal, sys, time
 from twitter_connector.processes.forked import Forked, import_shared
 signal.signal(signal.SIGTERM, lambda *_: None)
+signal.signal(signal.SIGHUP, lambda *_: None)
 signal.signal(signal.SIGCHLD, lambda *_: None)
 file = open(os.devnull)
 forked = Forked([sys.executable, "-m", "something", str(file.fileno()), {option!r}], [file.fileno()])
@@ -65,10 +66,32 @@ def test_it_runs_as_the_command_line_says_and_ends_as_a_program_does(tmp_path: P
     assert seen["argv"][0] == str(tmp_path / "something.py")
     assert seen["argv"][2:] == ["--name"]
     assert (seen["session"], seen["path"], seen["open"]) == (True, str(tmp_path), False)
-    assert seen["default"] == [True, True]
+    assert seen["default"] == [True, True, True]
     assert seen["blocked"] == []
     if sys.platform == "linux":
         assert seen["shown"] == [sys.executable, "-m", "something", seen["argv"][1], "--name"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there the list of processes shows the command")
+@pytest.mark.parametrize(
+    ("own", "shown"),
+    [
+        ("x" * 60, "/folder/of/python -m something --quiet --port 1"),
+        ("x" * 34, "/folder/of/python -m something"),
+        ("x" * 22, "python -m something"),
+        ("x" * 10, "x" * 10),
+    ],
+)
+def test_a_short_command_line_of_the_parent_still_shows_the_module(tmp_path: Path, own: str, shown: str) -> None:
+    (tmp_path / "something.py").write_text("print(open('/proc/self/cmdline').read().rstrip(chr(0)).replace(chr(0), ' '))")
+    command = ["/folder/of/python", "-m", "something", "--quiet", "--port", "1"]
+    code = f"from twitter_connector.processes.forked import Forked; Forked({command}).wait()"
+    # What the list shows is as long as this command line: a single word.
+    done = subprocess.run(
+        [own], executable=sys.executable, input=code, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=True, timeout=30,
+    )  # fmt: skip
+    assert done.stderr.strip() == shown
 
 
 @pytest.mark.parametrize(("option", "status"), [("--exit", 3), ("--fail", 1)])

@@ -13,6 +13,7 @@ from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError, StoreRefused, StoreUnavailable
 from twitter_connector.open_files import too_few_files
 from twitter_connector.processes import command_lines, embedded_broker
+from twitter_connector.processes.standard_streams import open_closed_streams
 from twitter_connector.processes.supervisor import Supervisor
 from twitter_connector.startup import check_store
 from twitter_connector.var_dir import unusable
@@ -23,6 +24,7 @@ from .environment import fail, out, settings
 @click.command()
 def up() -> None:
     """Start everything in the foreground: embedded broker, web, worker, scheduler, sandbox."""
+    open_closed_streams()
     if find_spec("chat_xdk") is None:
         out("X Chat: the package chatxdk is not installed, so encrypted messages cannot be read (docs/x-chat.md)")
     try:

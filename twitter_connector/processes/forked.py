@@ -34,7 +34,7 @@ MODULES = (
 )
 # Fields of /proc/PID/stat behind the name: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 _ARGUMENTS_BEGIN, _ARGUMENTS_END = 45, 46
-_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 
 
 def import_shared() -> None:
@@ -97,6 +97,8 @@ class Forked:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for descriptor in inherited:
             with suppress(OSError):
@@ -116,17 +118,28 @@ class Forked:
 
 
 def _show(command: list[str]) -> None:
-    """Show as much of a command line in the list of processes as is not longer than this process's own. Linux only."""
+    """Show a command line in the list of processes, in the place of this process's own. Linux only."""
     try:
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return
     begin, end = int(fields[_ARGUMENTS_BEGIN]), int(fields[_ARGUMENTS_END])
-    # Word by word, as tools expect it: the libraries that set titles write one word.
-    words = list(command)
-    while words and len(shown := b"".join(os.fsencode(word) + b"\0" for word in words)) > end - begin:
-        words.pop()
-        while words and words[-1].startswith("--"):
-            words.pop()
-    if begin and words:
+    if begin and (shown := _shortened(command, end - begin)):
         ctypes.memmove(begin, shown.ljust(end - begin, b"\0"), end - begin)
+
+
+def _shortened(command: list[str], length: int) -> bytes:
+    """Return `python -m MODULE` and the arguments that the length in bytes allows, empty if it does not allow the module.
+
+    Python's folder is left out where the module would not be shown otherwise.
+    """
+    for python in (command[0], os.path.basename(command[0])):
+        words = [python, *command[1:]]
+        while len(words) >= len(("python", "-m", "MODULE")):
+            # Word by word, as tools expect it: the libraries that set titles write one word.
+            if len(shown := b"".join(os.fsencode(word) + b"\0" for word in words)) <= length:
+                return shown
+            words.pop()
+            while words[-1].startswith("--"):
+                words.pop()
+    return b""

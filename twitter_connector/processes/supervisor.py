@@ -84,8 +84,8 @@ class Child:
         self.process = subprocess.Popen(  # noqa: S603 - our own command lines
             self.command,
             env=env,
-            # The supervisor's own standard output has only its lines for people.
-            stdout=sys.stderr,
+            # Standard error: the supervisor's own standard output has only its lines for people.
+            stdout=2,
             start_new_session=True,
             # The kernel ends this child when the supervisor dies, even by kill -9.
             preexec_fn=partial(signal_at_parents_death, signal.SIGKILL),  # noqa: PLW1509 - no threads here
@@ -114,6 +114,9 @@ class Supervisor:
         """Start all processes, restart those that die until a signal comes, stop all. Return the exit status."""
         signal.signal(signal.SIGTERM, self._stop_requested)
         signal.signal(signal.SIGINT, self._stop_requested)
+        # A terminal that is closed. `nohup` has the signal ignored.
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._stop_requested)
         # The handler does nothing: with one, the signal ends a wait.
         signal.signal(signal.SIGCHLD, lambda *_: None)
         try:
@@ -189,7 +192,10 @@ class Supervisor:
         if self._stop:
             raise CannotStart("stopped while starting")
         child = Child(name, command, longest_wait)
-        child.start(self._env, self._descriptors())
+        try:
+            child.start(self._env, self._descriptors())
+        except OSError as error:
+            raise CannotStart(f"{name}: the system starts no further process ({error.strerror}).") from error
         self._children.append(child)
 
     def _descriptors(self) -> tuple[int, ...]:
@@ -216,9 +222,14 @@ class Supervisor:
                 _signal_group(child, signal.SIGKILL)
                 child.process = None
             elif now >= child.restart_at:
+                try:
+                    child.start(self._env, self._descriptors())
+                except OSError as error:  # the system has no memory, process or file left for it
+                    child.restart_at = now + child.wait
+                    log.error("process_not_started", extra={"part": child.name, "error": error.strerror})
+                    continue
                 child.restarts += 1
                 log.warning("process_restarted", extra={"part": child.name, "restarts": child.restarts})
-                child.start(self._env, self._descriptors())
 
     def _next_start(self) -> float | None:
         """Return the seconds until a process is to be started again, None if all run."""
