@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 # Celery warns root about pickle; this application accepts JSON only.
 warnings.filterwarnings("ignore", category=SecurityWarning)
-# Celery warns about a future default: cancel running tasks when the broker is lost. Our tasks go on with their lane.
-warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 settings = Settings.from_env_or_exit()
 app: Celery = celery_app(settings, patient=True)
 app.conf.update(
@@ -131,6 +129,13 @@ def _typed_level() -> str | None:
 def _note_concurrency(instance: Any, **_: Any) -> None:
     global _concurrency  # noqa: PLW0603 - see services()
     _concurrency = instance.concurrency
+
+
+@celeryd_after_setup.connect  # type: ignore[untyped-decorator]
+def _ignore_warnings(**_: Any) -> None:
+    # About a future default: cancel running tasks when the broker is lost. Our tasks go on with their lane. Celery has
+    # set up logging by now, and shows these warnings since.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 
 @celeryd_after_setup.connect  # type: ignore[untyped-decorator]

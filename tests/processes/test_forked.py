@@ -83,7 +83,9 @@ def test_it_runs_as_the_command_line_says_and_ends_as_a_program_does(tmp_path: P
     ],
 )
 def test_a_short_command_line_of_the_parent_still_shows_the_module(tmp_path: Path, own: str, shown: str) -> None:
-    (tmp_path / "something.py").write_text("print(open('/proc/self/cmdline').read().rstrip(chr(0)).replace(chr(0), ' '))")
+    (tmp_path / "something.py").write_text(
+        "print(open('/proc/self/cmdline').read().rstrip(chr(0)).replace(chr(0), ' '))"
+    )
     command = ["/folder/of/python", "-m", "something", "--quiet", "--port", "1"]
     code = f"from twitter_connector.processes.forked import Forked; Forked({command}).wait()"
     # What the list shows is as long as this command line: a single word.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -22,7 +23,7 @@ CONVERSATIONS = 40
 
 
 @pytest.mark.integration
-def test_a_worker_outlives_its_broker_and_answers_a_ping_afterwards(tmp_path: Path) -> None:
+def test_a_worker_outlives_its_broker_and_then_answers_a_ping_and_starts_again_on_sighup(tmp_path: Path) -> None:
     # Celery's own consumer ends the worker after one or two such kills.
     answer_now = threading.Event()
 
@@ -33,7 +34,9 @@ def test_a_worker_outlives_its_broker_and_answers_a_ping_afterwards(tmp_path: Pa
     with brokers.running(tmp_path) as broker, loopback() as ccm:
         ccm.answer = answer
         env = environment(VAR_DIR=str(tmp_path), CCM_URL=ccm.url, LOG_FORMAT="json", NO_PROXY="*")
-        worker = subprocess.Popen(command_lines.worker(), cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
+        log = tmp_path / "log"
+        with log.open("wb") as stderr:
+            worker = subprocess.Popen(command_lines.worker(), cwd=ROOT, env=env, stderr=stderr)
         services = build_services(broker.settings)
         try:
             eventually(services.heartbeats.workers, 30, what="a worker")
@@ -52,8 +55,15 @@ def test_a_worker_outlives_its_broker_and_answers_a_ping_afterwards(tmp_path: Pa
                 eventually(lambda: services.lanes.waiting("1")[Direction.IN] == 0, 30, what="empty lanes")
             with celery_app(broker.settings, patient=True) as app:
                 eventually(lambda: app.control.ping(timeout=1), 30, what="an answer to a ping")
+            worker.send_signal(signal.SIGHUP)
+            eventually(
+                lambda: worker.poll() is not None or log.read_text().count(" ready.") == 2,
+                30,
+                what="the worker's second start",
+            )
         finally:
             services.redis.close()
             worker.terminate()
             worker.wait(30)
         assert worker.returncode == 0
+        assert "DeprecationWarning" not in log.read_text()
