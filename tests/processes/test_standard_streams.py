@@ -22,8 +22,8 @@ def test_the_null_device_takes_the_place_of_a_closed_stream(closed: tuple[int, .
     read, write = os.pipe()
     subprocess.run(
         [sys.executable, "-c", CODE.format(answer=write)],
-        pass_fds=[write], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True, timeout=30,
-        preexec_fn=lambda: [os.close(number) for number in closed],  # noqa: PLW1509 - nothing else runs in this process
+        pass_fds=[write], stdin=subprocess.PIPE, capture_output=True, check=True, timeout=30,
+        preexec_fn=lambda: [os.close(number) for number in closed],
     )  # fmt: skip
     os.close(write)
     with os.fdopen(read) as answer:

@@ -129,7 +129,7 @@ def _show(command: list[str]) -> None:
 
 
 def _shortened(command: list[str], length: int) -> bytes:
-    """Return `python -m MODULE` and the arguments that the length in bytes allows, empty if it does not allow the module.
+    """Return `python -m MODULE` and those arguments for which the length in bytes is enough, empty if it is too short.
 
     Python's folder is left out where the module would not be shown otherwise.
     """

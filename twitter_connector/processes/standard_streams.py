@@ -6,7 +6,7 @@ import os
 
 
 def open_closed_streams() -> None:
-    """Open the null device for each of the three that is closed. Otherwise the next file that is opened takes its place.
+    """Open the null device for each of the three that is closed. Otherwise the next file takes its number.
 
     Call this before anything opens a file.
     """
