@@ -11,13 +11,14 @@ import sys
 
 from celery.bin.base import CLIContext
 
-# Not relative: on SIGHUP Celery starts this file again, by its path.
-from workers.app import app
+from .app import app
 
 
 def main() -> None:
     """Run one of the two commands, and end the process with its status."""
     name, *options = sys.argv[1:]
+    # Celery runs Python with these words when SIGHUP starts a worker again. The path of this file would not do.
+    sys.argv = ["-m", "workers", name, *options]
     if name == "beat":
         from celery.bin.beat import beat as command
     else:
