@@ -226,6 +226,24 @@ def test_what_is_no_request_is_quoted_neither_in_the_answer_nor_in_the_log(web: 
     assert [line for line in written.splitlines() if not line.startswith("{")] == []
 
 
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (UNREAD[1], "InvalidRequestMethod"),
+        (UNREAD[3], "InvalidHeaderName"),
+        (UNREAD[6], "100-continue"),
+        (UNREAD[8], "longer than 4094 bytes"),
+        (UNREAD[9], "more than 100 header fields"),
+    ],
+    ids=range(5),
+)
+def test_the_answer_names_what_is_wrong_with_a_request_that_cannot_be_read(
+    web: Web, broken: bytes, reason: str
+) -> None:
+    *_, (_, answer) = web.ask(broken)
+    assert reason in json.loads(answer)["detail"]
+
+
 def test_no_header_moves_a_path_or_makes_a_failure(web: Web) -> None:
     """gunicorn lets a proxy on this machine say under which path it has put the service."""
     for headers in (["SCRIPT_NAME: /acc"], ["SCRIPT_NAME: /elsewhere"], ["PATH_INFO: /elsewhere"]):

@@ -132,6 +132,7 @@ def test_a_wrong_method_is_405_and_names_the_right_ones(client: FlaskClient) -> 
     assert response.status_code == 405
     assert is_problem(response)
     assert "POST" in response.headers["Allow"]
+    assert response.get_json()["detail"].startswith(f"This address takes only {response.headers['Allow']}.")
 
 
 def test_a_failure_of_our_own_is_500_and_says_nothing_of_what_is_inside(

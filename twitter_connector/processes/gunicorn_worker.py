@@ -31,10 +31,21 @@ log = logging.getLogger(__name__)
 # Well below gunicorn's `timeout`, after which a silent worker is killed.
 REST_SECONDS = 10.0
 
-_STATUSES: dict[type[Exception], HTTPStatus] = {
-    LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
-    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+# Status and sentence for requests that break a limit of gunicorn's.
+_ANSWERS: dict[type[Exception], tuple[HTTPStatus, str]] = {
+    LimitRequestLine: (
+        HTTPStatus.REQUEST_URI_TOO_LONG,
+        "The request's first line is longer than {cfg.limit_request_line} bytes. Send a shorter address.",
+    ),
+    LimitRequestHeaders: (
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "The request has more than {cfg.limit_request_fields} header fields, or they are too long: "
+        "{cfg.limit_request_field_size} bytes each at most. Send fewer or shorter ones.",
+    ),
+    ExpectationFailed: (
+        HTTPStatus.EXPECTATION_FAILED,
+        "The header field Expect has a value other than 100-continue. Send the request without this field.",
+    ),
 }
 
 
@@ -61,7 +72,9 @@ class Worker(PatientWorker):
         caller = addr[0] if isinstance(addr, tuple) else "unix socket"
         ours = isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName)
         if isinstance(exc, ParseException | SSLError) and not ours:
-            status, detail = _STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST), "This is no HTTP request we can read."
+            unreadable = f"This is no HTTP request we can read: {type(exc).__name__}."
+            status, sentence = _ANSWERS.get(type(exc), (HTTPStatus.BAD_REQUEST, unreadable))
+            detail = sentence.format(cfg=self.cfg)
             log.warning("request_unreadable", extra={"caller": caller, "error": type(exc).__name__})
         else:
             status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "The connector failed on this request."

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from marshmallow import ValidationError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited, StoreUnavailable
@@ -57,7 +57,11 @@ def _http(error: HTTPException) -> Response:
         detail = f"The body is larger than the {g.get('body_limit', 0)} bytes this address takes."
     elif error.code == 404:
         detail = "There is nothing at this address. docs/reference.md lists all addresses."
-    headers = {"Allow": ", ".join(error.valid_methods or ())} if error.code == 405 else None  # type: ignore[attr-defined]
+    headers = None
+    if isinstance(error, MethodNotAllowed):
+        allowed = ", ".join(sorted(error.valid_methods or ()))
+        headers = {"Allow": allowed}
+        detail = f"This address takes only {allowed}. docs/reference.md lists all addresses."
     return problem(error.code or 500, detail, headers=headers)
 
 
