@@ -304,6 +304,11 @@ class TestRefusals:
         desk.refused()
         assert desk.platform.urls() == [url_of(A)]
 
+    @pytest.mark.parametrize("call", ["who_am_i", "webhooks", "create_webhook", "subscribe"])
+    def test_trouble_at_x_says_that_another_try_helps(self, desk: Desk, call: str) -> None:
+        desk.platform.failing = {call: ServiceUnavailable("twitter_unavailable", "X is overloaded.", status=503)}
+        assert desk.refused().advice.startswith("X is overloaded. Try again later.")
+
     def test_no_advice_quotes_a_secret(self, desk: Desk) -> None:
         for call in ("who_am_i", "webhooks", "create_webhook", "subscribe"):
             desk.platform.failing = {call: Permanent("request_refused", "", status=400)}

@@ -205,3 +205,9 @@ class TestAnswers:
         error = outcome(status, {**notification("FAILED", "400"), "markdownText": "planted words"})
         assert error is not None
         assert "planted" not in f"{error!r} {error} {error.detail} {error.words}"
+
+    @pytest.mark.parametrize("status", [200, 302, 400, 404, 405, 409, 410, 413, 422])
+    def test_what_became_a_dead_letter_says_what_to_do(self, status: int) -> None:
+        error = outcome(status, notification("FAILED", 500) if status == 200 else None)
+        assert isinstance(error, Permanent)
+        assert "replay the dead letter" in error.detail

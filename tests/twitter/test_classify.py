@@ -384,6 +384,14 @@ class TestWhatTwitterSays:
         assert outcome(Answer(400, {}, json.dumps(body).encode())) == expected
 
 
+@pytest.mark.parametrize(
+    "code", [None, *(code for code, meaning in CODES.items() if issubclass(meaning[0], Permanent))]
+)
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_refusal_of_a_message_says_what_to_do(status: int, code: int | None) -> None:
+    assert ". " in failure(classify(answer(status, code), NOW, acts=True)).detail
+
+
 @pytest.mark.parametrize("meaning", [*CODES.values(), *PROBLEMS.values()], ids=lambda meaning: meaning[1])
 def test_a_refusal_of_the_account_or_the_app_needs_a_person_and_says_what_to_do(meaning: ErrorMeaning) -> None:
     family, reason, sentence = meaning

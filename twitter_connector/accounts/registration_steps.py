@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited
+from twitter_connector.errors import ConnectorError, CredentialsRejected, RateLimited, ServiceUnavailable
 from twitter_connector.model.account import V1, Account, Webhook
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.flavour import CHALLENGE_FAILED
@@ -109,4 +109,6 @@ def _advice(step: str, error: ConnectorError) -> tuple[str, str]:
         return ("credentials" if error.status == 401 else step), error.detail
     if isinstance(error, RateLimited):
         return step, f"{error.detail} Register again after the time in Retry-After."
+    if isinstance(error, ServiceUnavailable) and not error.ours and error.reason != "twitter_odd_answer":
+        return step, f"{error.detail} Try again later."
     return step, error.detail or error.reason

@@ -22,6 +22,8 @@ _GATEWAY_PAUSE = timedelta(seconds=5)
 _REFUSES_GET = frozenset({400, 405, 415, 422})
 # Also answered by a CCM, or a server in its place, that has no such address.
 _NOTHING_THERE = frozenset({404, 405, 501})
+_TOO_LARGE = "The message is larger than CCM accepts (HTTP 413). Raise its limit, then replay the dead letter."
+_READ_ITS_LOG = "Read CCM's log under the message's id, then replay the dead letter."
 
 
 class CcmClient:
@@ -150,16 +152,16 @@ def classify(answer: Answer, now: datetime) -> ConnectorError | None:
         case Meaning.REDIRECT:
             return Permanent(
                 "ccm_redirects",
-                f"CCM_URL answers with a redirect (HTTP {status}). Correct CCM_URL.",
+                f"CCM_URL answers with a redirect (HTTP {status}). Correct CCM_URL, then replay the dead letters.",
                 ours=True,
                 status=status,
             )
         case Meaning.GONE if status == 404:
             return _wrong_address("HTTP 404", status)
         case Meaning.TOO_LARGE:
-            sentence = "The message is larger than CCM accepts (HTTP 413)."
-            return Permanent("ccm_message_too_large", sentence, status=status)
-    return Permanent("ccm_refused", f"CCM did not accept the message (HTTP {status}).", ours=True, status=status)
+            return Permanent("ccm_message_too_large", _TOO_LARGE, status=status)
+    sentence = f"CCM did not accept the message (HTTP {status}). {_READ_ITS_LOG}"
+    return Permanent("ccm_refused", sentence, ours=True, status=status)
 
 
 def _wrong_address(answer: str, status: int) -> Permanent:
@@ -191,10 +193,5 @@ def _failed(reason_code: str, status: int) -> ConnectorError:
     code = int(reason_code) if reason_code.isascii() and reason_code.isdecimal() and len(reason_code) < 6 else None
     # Anything but a number might be the text that failed.
     named = f" ({code})" if code is not None else ""
-    return Permanent(
-        "ccm_reported_failed",
-        f"CCM took the message and reported FAILED{named}.",
-        ours=True,
-        code=code,
-        status=status,
-    )
+    sentence = f"CCM took the message and reported FAILED{named}. {_READ_ITS_LOG}"
+    return Permanent("ccm_reported_failed", sentence, ours=True, code=code, status=status)

@@ -58,12 +58,15 @@ def failure(status: int, headers: Mapping[str, str], now: datetime, *, reading: 
     meaning = meaning_of(status)
     if reading and meaning is Meaning.GONE:
         return Permanent(
-            "file_gone", f"The file engine does not have the file any more (HTTP {status}).", status=status
+            "file_gone",
+            f"The file engine does not have the file any more (HTTP {status}). Attach it again.",
+            status=status,
         )
     if meaning is Meaning.TOO_LARGE:
         return MediaTooLarge(
             "file_engine_too_large",
-            "The file is larger than the file engine accepts (HTTP 413): its MAXFILESIZE, or a gateway before it.",
+            "The file is larger than the file engine accepts (HTTP 413): its MAXFILESIZE, or a gateway before it. "
+            "Raise the limit, or use a smaller file.",
             ours=True,
             status=status,
         )
@@ -87,7 +90,9 @@ def failure(status: int, headers: Mapping[str, str], now: datetime, *, reading: 
             status=status,
             **_WHERE,
         )
-    return Permanent("file_engine_refused", f"The file engine refused the file (HTTP {status}).", status=status)
+    return Permanent(
+        "file_engine_refused", f"The file engine refused the file (HTTP {status}). Its log says why.", status=status
+    )
 
 
 def wrong_address(answer: str, status: int) -> ServiceUnavailable:

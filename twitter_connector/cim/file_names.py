@@ -38,7 +38,10 @@ def safe_name(name: str) -> str:
     # A server that decodes twice would turn these into separators.
     escaped = re.search(r"%(2f|5c|2e|00)", name, re.IGNORECASE)
     if not name.strip(". ") or len(name) > 255 or escaped or re.search(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]", name):
-        raise Permanent("media_url_refused", "The attachment's address does not name a file of the file engine.")
+        raise Permanent(
+            "media_url_refused",
+            "The attachment's address does not name a file of the file engine. Attach the file again.",
+        )
     return name
 
 

@@ -32,6 +32,7 @@ SECONDS = 60.0
 # The longest wait between two tries, whatever an unknown server asks for.
 LONGEST_WAIT = timedelta(minutes=1)
 REDIRECTS_MAX = 3
+_ANOTHER_WAY = "Attach the file itself, or send its address as text."
 ADDRESSES_MAX = 4
 URL_MAX_CHARS = 4096
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -92,7 +93,9 @@ class Fetcher:
                 )
                 yield Incoming(answer.status, lower(answer.headers), chunks)
                 return
-        raise Permanent("media_url_refused", f"The file's address leads on more than {REDIRECTS_MAX} times.")
+        raise Permanent(
+            "media_url_refused", f"The file's address leads on more than {REDIRECTS_MAX} times. {_ANOTHER_WAY}"
+        )
 
     @contextmanager
     def _answer(self, target: Url, end: float) -> Iterator[urllib3.BaseHTTPResponse]:
@@ -133,7 +136,9 @@ class Fetcher:
             addresses = self._resolve(host, port)
         except socket.gaierror as error:
             if error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)):
-                raise Permanent("media_host_unknown", "The file's server does not exist under this name.") from error
+                raise Permanent(
+                    "media_host_unknown", f"The file's server does not exist under this name. {_ANOTHER_WAY}"
+                ) from error
             raise _unavailable("media_host_unreachable", "has a name that cannot be looked up now") from error
         except (OSError, UnicodeError) as error:
             raise _refused("The file's address has no valid host name.") from error
@@ -183,24 +188,32 @@ def _failure(answer: urllib3.BaseHTTPResponse, now: datetime) -> ConnectorError 
     status = answer.status
     match meaning_of(status):
         case Meaning.SUCCESS if media_type(lower(answer.headers)) in WEB_PAGES:
-            return Permanent("media_refused", "The file's server sent a web page instead of the file.", status=status)
+            return Permanent(
+                "media_refused", f"The file's server sent a web page instead of the file. {_ANOTHER_WAY}", status=status
+            )
         case Meaning.SUCCESS if status == 200:
             return None
         case Meaning.GONE:
             return Permanent(
-                "media_gone", f"The file's server does not have it (any more) (HTTP {status}).", status=status
+                "media_gone",
+                f"The file's server does not have it (any more) (HTTP {status}). {_ANOTHER_WAY}",
+                status=status,
             )
         case Meaning.UNAVAILABLE | Meaning.LIMITED:
             later = retry_after(lower(answer.headers), now, LONGEST_WAIT)
             return _unavailable(
                 "media_host_unavailable", f"is not available (HTTP {status})", until=later, status=status
             )
-    return Permanent("media_refused", f"The file's server did not hand it out (HTTP {status}).", status=status)
+    return Permanent(
+        "media_refused", f"The file's server did not hand it out (HTTP {status}). {_ANOTHER_WAY}", status=status
+    )
 
 
 def _untrusted(error: SSLError) -> ConnectorError:
     if any(isinstance(cause, ssl.SSLCertVerificationError | ssl.CertificateError) for cause in error.args):
-        return Permanent("media_refused", "The file's server has no valid certificate, so the file was not fetched.")
+        return Permanent(
+            "media_refused", f"The file's server has no valid certificate, so the file was not fetched. {_ANOTHER_WAY}"
+        )
     return _unavailable("media_host_unreachable", "breaks off the encryption")
 
 
@@ -212,4 +225,4 @@ def _unavailable(reason: str, what: str, **more: Any) -> ServiceUnavailable:
 
 
 def _refused(detail: str) -> Permanent:
-    return Permanent("media_url_refused", detail)
+    return Permanent("media_url_refused", f"{detail} {_ANOTHER_WAY}")

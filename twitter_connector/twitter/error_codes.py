@@ -23,7 +23,7 @@ ErrorMeaning = tuple[type[ConnectorError], str, str]
 _RECIPIENT_UNKNOWN: ErrorMeaning = (
     RecipientRefused,
     "recipient_unknown",
-    "X does not know this customer (any more)",
+    "X does not know this customer (any more). Reach them another way",
 )
 _DM_PERMISSION_MISSING: ErrorMeaning = (
     CredentialsRejected,
@@ -36,27 +36,47 @@ _NO_CREDIT: ErrorMeaning = (RateLimited, "credits_depleted", "The app has no cre
 # X's code, then the family, our reason, and the sentence.
 CODES: dict[int, ErrorMeaning] = {
     # The customer cannot be written to; the message fails, the account goes on.
-    349: (RecipientRefused, "recipient_closed", "The customer does not accept Direct Messages from this account"),
-    150: (RecipientRefused, "recipient_not_following", "X delivers to this customer only if they follow the account"),
+    349: (
+        RecipientRefused,
+        "recipient_closed",
+        "The customer does not accept Direct Messages from this account. Reach them another way",
+    ),
+    150: (
+        RecipientRefused,
+        "recipient_not_following",
+        "X delivers to this customer only if they follow the account. Ask them to",
+    ),
     389: (
         RecipientRefused,
         "recipient_blocked",
-        "The account has blocked this customer; unblock them at X first",
+        "The account has blocked this customer. Unblock them at X first",
     ),
-    476: (RecipientRefused, "sender_not_verified", "X lets only verified accounts start this conversation"),
+    476: (
+        RecipientRefused,
+        "sender_not_verified",
+        "X lets only verified accounts start this conversation. Wait until the customer writes",
+    ),
     108: _RECIPIENT_UNKNOWN,
     50: _RECIPIENT_UNKNOWN,
     17: _RECIPIENT_UNKNOWN,
-    63: (RecipientRefused, "recipient_suspended", "X has suspended this customer's account"),
+    63: (RecipientRefused, "recipient_suspended", "X has suspended this customer's account. Reach them another way"),
     # The message itself.
-    354: (Permanent, "text_too_long", "The message is longer than X allows"),
-    214: (Permanent, "request_refused", "X did not accept the request as it stands"),
-    38: (Permanent, "request_refused", "The request lacks a parameter that X needs"),
-    324: (Permanent, "media_refused", "X did not accept the attachment"),
-    325: (Permanent, "media_refused", "X does not find the attachment (any more)"),
-    34: (Permanent, "not_found", "X does not know this address, customer or environment"),
+    354: (Permanent, "text_too_long", "The message is longer than X allows. Shorten it"),
+    214: (Permanent, "request_refused", "X did not accept the request as it stands. Change it before you repeat it"),
+    38: (
+        Permanent,
+        "request_refused",
+        "The request lacks a parameter that X needs. Report this as a fault of the connector",
+    ),
+    324: (Permanent, "media_refused", "X did not accept the attachment. Attach another file"),
+    325: (Permanent, "media_refused", "X does not find the attachment (any more). Attach it again"),
+    34: (Permanent, "not_found", "X does not know this address, customer or environment. Check them"),
     # X is known to answer so to messages that did arrive: look before believing it.
-    151: (RefusedOrDelivered, "send_refused", "X reports an error while sending this message"),
+    151: (
+        RefusedOrDelivered,
+        "send_refused",
+        "X reports an error while sending this message. Look in the X app before you send it again",
+    ),
     # The account or the app may not act; nothing is wrong with the messages, so they wait.
     32: (CredentialsRejected, "credentials_rejected", f"X does not accept the credentials. {_TOKENS}"),
     89: (CredentialsRejected, "token_revoked", "The access token is invalid, expired or revoked. Make a new one"),

@@ -199,10 +199,14 @@ def _by_status(status: int, *, empty: bool) -> ErrorMeaning:
     if status in (408, 425):
         return ServiceUnavailable, "twitter_unavailable", "X did not process the request"
     if status == 404 and empty:
-        return Permanent, "not_found", "X does not offer this call to the app, or does not know the address"
+        return (
+            Permanent,
+            "not_found",
+            "X does not offer this call to the app, or does not know the address. Check the app's access",
+        )
     if status == 404:
-        return Permanent, "not_found", "X does not know this address, customer or environment"
-    return Permanent, "request_refused", "X refused the request"
+        return Permanent, "not_found", "X does not know this address, customer or environment. Check them"
+    return Permanent, "request_refused", "X refused the request. Change what it asks for before you repeat it"
 
 
 def _problem(answer: Answer) -> str:

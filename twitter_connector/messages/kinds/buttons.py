@@ -25,7 +25,8 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
     prompt = prompt_of(message)
     if not buttons and not prompt.strip():
         raise UnsupportedKind(
-            "empty_buttons", "The message has neither a text nor buttons, so there is nothing to send to the customer."
+            "empty_buttons",
+            "The message has neither a text nor buttons, so there is nothing to send to the customer. Write a text.",
         )
     return menu(message.id, prompt, buttons, can)
 

@@ -64,7 +64,8 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
         if intro:
             return Plan(intro)
         raise UnsupportedKind(
-            "empty_carousel", "The carousel has no cards, so there is nothing to send to the customer."
+            "empty_carousel",
+            "The carousel has no cards, so there is nothing to send to the customer. Add one, or send a text.",
         )
     answers = [replace(b, section=card.name) if len(cards) > 1 else b for card in cards for b in card.answers]
     choices = choices_of(answers)

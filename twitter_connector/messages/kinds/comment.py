@@ -130,7 +130,10 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
         raise UnsupportedKind("unsupported_kind", f"X has nothing in public like {named:.40}. Send a text instead.")
     words = words_with(message, ref)
     if ref is None and not words.strip():
-        raise UnsupportedKind("empty_text", "The comment has neither text nor file, so there is nothing to publish.")
+        raise UnsupportedKind(
+            "empty_text",
+            "The comment has neither text nor file, so there is nothing to publish. Write a text or attach a file.",
+        )
     return _posts([SendDm(words, ref)], _alt_text(message, ref), can)
 
 

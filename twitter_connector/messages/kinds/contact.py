@@ -24,7 +24,10 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
     cards = ["\n".join(_lines(contact)) for contact in mappings_in(message.body, "contacts")]
     text = "\n\n".join(part for part in (plain_text(written_text(message)).strip(), *cards) if part)
     if not text:
-        raise UnsupportedKind("empty_contact", "The contact is empty, so there is nothing to send to the customer.")
+        raise UnsupportedKind(
+            "empty_contact",
+            "The contact is empty, so there is nothing to send to the customer. Send its name and number as text.",
+        )
     return Plan(lines_steps(text))
 
 

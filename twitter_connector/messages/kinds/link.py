@@ -22,7 +22,9 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
     parts = [words, url if url not in words else ""]
     if not any(parts):
         raise UnsupportedKind(
-            "empty_link", "The message holds no link (mediaUrl is empty), so there is nothing to send to the customer."
+            "empty_link",
+            "The message has no link (mediaUrl is empty), so there is nothing to send to the customer. Send the link "
+            "as text.",
         )
     return Plan(text_steps("\n".join(part for part in parts if part)))
 

@@ -34,7 +34,8 @@ def to_plan(message: CimMessage, public_base: str | None = None, can: Capabiliti
     buttons = read_buttons(body)
     if not text and not buttons:
         raise UnsupportedKind(
-            "empty_list", "The message has neither a title nor entries, so there is nothing to send to the customer."
+            "empty_list",
+            "The message has neither a title nor entries, so there is nothing to send to the customer. Write a text.",
         )
     return menu(message.id, text, buttons, can) if buttons else Plan(lines_steps(text))
 

@@ -34,7 +34,10 @@ def to_plan(
     """
     text = plain_text(written_text(message))
     if not text.strip():
-        raise UnsupportedKind("empty_text", "The message has no text, so there is nothing to send to the customer.")
+        raise UnsupportedKind(
+            "empty_text",
+            "The message has no text, so there is nothing to send to the customer. Write one, and send it again.",
+        )
     if spelling(message.header.intent) == "update":
         text = EDITED_MARK + text
     if quote:

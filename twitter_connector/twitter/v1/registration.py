@@ -77,7 +77,8 @@ class V1Registration:
         )
         created = _webhook(answer.json()) or next((w for w in self.webhooks() if w.url == url), None)
         if created is None:
-            raise odd_answer("X's answer to the registration names no webhook.", Endpoint.REGISTRATION)
+            sentence = "X's answer to the registration names no webhook. Register again later."
+            raise odd_answer(sentence, Endpoint.REGISTRATION)
         return created
 
     def check_webhook(self, webhook_id: str) -> None:

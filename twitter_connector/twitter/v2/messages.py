@@ -178,5 +178,8 @@ def _refused(error: Permanent, *, has_file: bool) -> Permanent:
         cause = f"HTTP 403: “{words}”" if words else "HTTP 403"
         detail = f"X does not accept the file for this customer, or the customer accepts no messages ({cause})."
         return Permanent("media_refused", detail, **facts)
-    detail = "The customer does not accept Direct Messages from this account, or never wrote to it (HTTP 403)."
+    detail = (
+        "The customer does not accept Direct Messages from this account, or never wrote to it. Reach them another way "
+        "(HTTP 403)."
+    )
     return RecipientRefused("recipient_closed", detail, **facts)

@@ -110,7 +110,9 @@ class V2Registration:
             _webhook(body.get("data")) or _webhook(body) or next((w for w in self.webhooks() if w.url == url), None)
         )
         if created is None:
-            raise odd_answer("X's answer to the registration names no webhook.", Endpoint.REGISTRATION)
+            raise odd_answer(
+                "X's answer to the registration names no webhook. Register again later.", Endpoint.REGISTRATION
+            )
         return created
 
     def check_webhook(self, webhook_id: str) -> None:
