@@ -13,7 +13,8 @@ from tree import COMMAND, ROOT, environment
 LOOK = """
 import resource
 from twitter_connector.open_files import connections, too_few_files
-print(too_few_files(128)); print(resource.getrlimit(resource.RLIMIT_NOFILE)[0]); print(connections(8))
+import sys
+print(too_few_files(int(sys.argv[1]))); print(resource.getrlimit(resource.RLIMIT_NOFILE)[0]); print(connections(8))
 """
 
 
@@ -27,8 +28,8 @@ def run(command: list[str], folder: Path, soft: int, hard: int) -> subprocess.Co
     )  # fmt: skip
 
 
-def look(folder: Path, soft: int, hard: int) -> list[str]:
-    return run([sys.executable, "-c", LOOK], folder, soft, hard).stdout.splitlines()
+def look(folder: Path, soft: int, hard: int, concurrency: int = 128) -> list[str]:
+    return run([sys.executable, "-c", LOOK, str(concurrency)], folder, soft, hard).stdout.splitlines()
 
 
 def test_a_low_limit_is_raised_as_far_as_the_system_allows(tmp_path: Path) -> None:
@@ -37,6 +38,10 @@ def test_a_low_limit_is_raised_as_far_as_the_system_allows(tmp_path: Path) -> No
 
 def test_a_web_process_accepts_fewer_connections_with_a_low_limit(tmp_path: Path) -> None:
     assert look(tmp_path, 400, 400) == ["", "400", "284"]
+
+
+def test_the_limit_that_the_sentence_proposes_is_high_enough(tmp_path: Path) -> None:
+    assert "`ulimit -n 20100`" in look(tmp_path, 64, 64, 10_000)[0]
 
 
 @pytest.mark.parametrize("command", ["up", "web", "worker"])

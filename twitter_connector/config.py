@@ -177,6 +177,8 @@ class Settings:
             warnings=(*read.warnings(), *filter(None, [without_traces])),
         )
         _require_whole_client(settings)
+        if use_sandbox and sandbox_port == settings.port:
+            raise BadSetting(f"SANDBOX_PORT: {sandbox_port} is the PORT of the web listener. Choose another.")
         if not _below(settings.usage_soft_limit, settings.usage_hard_limit):
             sentence = "USAGE_SOFT_LIMIT has no effect: it is not below USAGE_HARD_LIMIT."
             settings = replace(settings, warnings=(*settings.warnings, sentence))

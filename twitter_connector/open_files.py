@@ -28,7 +28,8 @@ def too_few_files(worker_concurrency: int) -> str:
         return ""
     return (
         f"A process may have {soft} open files, and {needed} are needed for WORKER_CONCURRENCY {worker_concurrency}. "
-        "Raise the limit (`ulimit -n 8192`, LimitNOFILE in systemd, ulimits in compose), or lower WORKER_CONCURRENCY."
+        f"Raise the limit (`ulimit -n {max(WANTED, needed)}`, LimitNOFILE in systemd, ulimits in compose), or lower "
+        "WORKER_CONCURRENCY."
     )
 
 

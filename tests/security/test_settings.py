@@ -124,6 +124,14 @@ def test_the_sandbox_can_play_x_beside_a_real_ccm() -> None:
     assert settings.file_engine_url is None
 
 
+@pytest.mark.parametrize(("port", "sandbox_port"), [("8090", ""), ("", "8080"), ("9000", "9000")])
+def test_web_and_sandbox_cannot_have_the_same_port(port: str, sandbox_port: str) -> None:
+    env = {"PORT": port, "SANDBOX_PORT": sandbox_port}
+    with pytest.raises(BadSetting, match=r"^SANDBOX_PORT: \d+ is the PORT of the web listener"):
+        Settings.from_env({**env, "SANDBOX": "1"})
+    assert Settings.from_env({**env, "CCM_URL": "http://ccm:8081"}).use_sandbox is False
+
+
 @pytest.mark.parametrize("command", ["up", "web", "worker", "beat", "broker", "doctor"])
 def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path, command: str) -> None:
     """The first thing to go wrong in a container whose root file system is read-only."""
