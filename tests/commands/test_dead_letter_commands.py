@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from tests.brokers import Broker
-from tests.commands.printed import printed
+from tests.commands.printed import printed, result_of
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
 from twitter_connector.model.work import DeadLetter, Direction
@@ -55,3 +55,10 @@ def test_a_customers_letters_are_listed_and_replayed_alone_with_one_line(broker_
     assert printed(broker_process, "dead-letters", "replay", "--customer", "210375291") == ["2 replayed."]
     assert printed(broker_process, "dead-letters", "replay", "--all") == ["1 replayed."]
     assert printed(broker_process, "dead-letters", "list") == []
+
+
+@pytest.mark.parametrize("command", ["show", "replay", "discard"])
+def test_a_letter_that_does_not_exist_is_an_error_that_says_where_to_look(broker_process: Broker, command: str) -> None:
+    failed = result_of(broker_process, "dead-letters", command, "nope")
+    assert failed.exit_code == 1
+    assert "`twitter-connector dead-letters list`" in failed.stderr

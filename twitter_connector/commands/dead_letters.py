@@ -15,6 +15,7 @@ from twitter_connector.queue.replay import replay
 from .environment import fail, json_option, say
 from .session import plainly, services, show
 
+_LIST = "`twitter-connector dead-letters list` shows those that exist."
 _directions = {"inbound": Direction.IN, "outbound": Direction.OUT}
 
 
@@ -68,7 +69,7 @@ def show_one(letter_id: str, as_json: bool) -> None:
     """Show one dead letter, without its text. CCM or X has the text under the message id."""
     letter = services().dead_letters.get(letter_id)
     if letter is None:
-        fail(f"there is no dead letter {letter_id}. It may have been replayed or discarded.")
+        fail(f"there is no dead letter {letter_id}. It may have been replayed or discarded. {_LIST}")
     show(letter.shown(), as_json)
 
 
@@ -93,7 +94,7 @@ def replay_them(
         named = [svc.dead_letters.get(letter_id) for letter_id in letter_ids]
         letters = [letter for letter in named if letter is not None]
         if len(letters) < len(named):
-            fail("not all of these dead letters exist. Some may have been replayed before; nothing was replayed.")
+            fail(f"not all of these dead letters exist. Nothing was replayed. {_LIST}")
     elif direction or account_id or customer_id or reason or everything:
         matching = _matching(svc, direction, account_id, customer_id, reason)
         letters = sorted(matching, key=lambda letter: (letter.accepted_at, letter.entry_id))
@@ -113,4 +114,4 @@ def discard(letter_ids: tuple[str, ...], as_json: bool) -> None:
     gone = sum(svc.dead_letters.discard(letter_id) for letter_id in letter_ids)
     say(f"{gone} discarded.", as_json, discarded=gone)
     if gone < len(letter_ids):
-        fail(f"{len(letter_ids) - gone} did not exist.")
+        fail(f"{len(letter_ids) - gone} did not exist. {_LIST}")
