@@ -209,7 +209,8 @@ def test_a_file_that_is_processed_is_waited_for_in_the_lane(twitter: Twitter, up
 
 
 @pytest.mark.parametrize(
-    ("outcome", "seconds"), [(None, 5), ("soon", 5), (-1, 5), (0, 0), (300, 300), (301, 300), (1e300, 5)]
+    ("outcome", "seconds"),
+    [(None, 5), ("soon", 5), (True, 5), ("2", 2), (-1, 5), (0, 0), (300, 300), (301, 300), (1e300, 5)],
 )
 def test_an_odd_waiting_time_is_replaced_by_a_sane_one(
     twitter: Twitter, uploads: V1Uploads, outcome: object, seconds: int
@@ -338,7 +339,16 @@ def test_x_s_words_are_quoted_on_one_line_and_in_bounds(
 def test_a_refused_upload_quotes_x_too() -> None:
     failure = upload_refused(Permanent("media_refused", "x", status=400, words="media type unrecognized."))
     assert failure is not None
-    assert failure.detail == "X did not accept the file (HTTP 400: “media type unrecognized”)."
+    assert failure.detail == (
+        "X did not accept the file (HTTP 400: “media type unrecognized”). Convert it, or send another one."
+    )
+
+
+def test_a_refused_upload_names_the_scope_that_it_needs() -> None:
+    """X answers 403 to a token without `media.write`, and gives no code."""
+    failure = upload_refused(Permanent("request_refused", "x", status=403, words="Forbidden"))
+    assert failure is not None
+    assert "media.write" in failure.detail
 
 
 REFUSALS: list[tuple[Reply, type[ConnectorError], str]] = [

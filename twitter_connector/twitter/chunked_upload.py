@@ -21,6 +21,7 @@ from twitter_connector.errors import (
     ServiceUnavailable,
 )
 from twitter_connector.model.account import Credentials
+from twitter_connector.model.json_fields import number_in
 from twitter_connector.model.plan import Upload
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.net.answers import Answer, NoAnswer, NotSent
@@ -162,8 +163,8 @@ def after_processing(upload: Upload, body: Mapping[str, Any]) -> tuple[Upload, t
     if state == "succeeded":
         return replace(upload, state="ready"), timedelta()
     assert isinstance(info, Mapping)
-    after = info.get("check_after_secs")
-    wait = timedelta(seconds=after) if isinstance(after, int | float) and 0 <= after < 1e6 else DEFAULT_WAIT
+    after = number_in(info, "check_after_secs")
+    wait = timedelta(seconds=after) if after is not None and 0 <= after < 1e6 else DEFAULT_WAIT
     return replace(upload, state="processing"), min(wait, LONGEST_WAIT)
 
 

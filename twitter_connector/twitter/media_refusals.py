@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from twitter_connector.errors import ConnectorError, Endpoint, MediaTooLarge, Permanent
-from twitter_connector.model.json_fields import text_of
+from twitter_connector.model.json_fields import integer_of, text_of
 from twitter_connector.model.plan import Upload
 
 from .quoted_words import WORDS_MAX_CHARS, quotable
+
+_MAY_UPLOAD = "Check that the account's token may upload: one of OAuth 2.0 needs the scope media.write."
 
 
 def processing_failed(upload: Upload, error: object) -> Permanent:
@@ -20,13 +22,12 @@ def processing_failed(upload: Upload, error: object) -> Permanent:
     fields: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
     name, message = quotable(fields.get("name")), quotable(fields.get("message"))
     said = f"{name}: “{message}”" if name and message else name or (message and f"“{message}”")
-    code = fields.get("code")
     file, of = upload.file, f" of {upload.measured}" if upload.measured else ""
     limits = file.limits if file else "Convert the file and send it again."
     return Permanent(
         "media_processing_failed",
         f"X cannot use the {file.name if file else 'file'}{of} ({said or 'it does not say why'}). {limits}",
-        code=code if isinstance(code, int) else None,
+        code=integer_of(fields.get("code")),
         words=text_of(fields.get("message"))[:WORDS_MAX_CHARS],
         endpoint=Endpoint.UPLOAD,
     )
@@ -46,4 +47,6 @@ def upload_refused(failure: ConnectorError | None) -> ConnectorError | None:
     facts["endpoint"] = Endpoint.UPLOAD
     if failure.status == 413:
         return MediaTooLarge("media_too_large", f"The file is larger than X accepts ({said}).", **facts)
-    return Permanent("media_refused", f"X did not accept the file ({said}).", **facts)
+    # X answers 403 without a code to a token that may not upload.
+    advice = _MAY_UPLOAD if failure.status == 403 and failure.code is None else "Convert it, or send another one."
+    return Permanent("media_refused", f"X did not accept the file ({said}). {advice}", **facts)

@@ -176,7 +176,9 @@ def _refused(error: Permanent, *, has_file: bool) -> Permanent:
     if has_file:
         words = quotable(error.words)
         cause = f"HTTP 403: “{words}”" if words else "HTTP 403"
-        detail = f"X does not accept the file for this customer, or the customer accepts no messages ({cause})."
+        detail = (
+            f"X does not accept the file for this customer, or the customer accepts no messages ({cause}). Try a text."
+        )
         return Permanent("media_refused", detail, **facts)
     detail = (
         "The customer does not accept Direct Messages from this account, or never wrote to it. Reach them another way "
