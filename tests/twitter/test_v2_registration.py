@@ -153,16 +153,22 @@ class TestActivity:
         )
 
     @pytest.mark.parametrize(
-        ("status", "problem"),
-        [(401, "about:blank"), (403, "about:blank"), (403, "https://api.x.com/2/problems/client-forbidden")],
+        ("status", "problem", "advice"),
+        [
+            (401, "about:blank", "`twitter-connector authorize`"),
+            (403, "about:blank", "`twitter-connector authorize`"),
+            (403, "https://api.x.com/2/problems/client-forbidden", "Check its enrolment"),
+        ],
     )
     def test_an_optional_one_that_the_token_may_not_have_is_a_remark(
-        self, http: responses.RequestsMock, status: int, problem: str
+        self, http: responses.RequestsMock, status: int, problem: str, advice: str
     ) -> None:
         """X may want an OAuth 2.0 token for some events only; messages come without these."""
         http.get(ACTIVITY, json={"data": [row(e) for e in EVENTS if e != "chat.received"]})
         http.post(ACTIVITY, status=status, json={"title": "No", "status": status, "type": problem})
-        assert registration().subscribe(HOOK).remarks == ("X refused the optional subscription chat.received: No",)
+        (remark,) = registration().subscribe(HOOK).remarks
+        assert remark.startswith("X refused the optional subscription chat.received: X ")
+        assert advice in remark
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_the_required_one_that_x_refuses_is_a_failure(self, http: responses.RequestsMock, status: int) -> None:

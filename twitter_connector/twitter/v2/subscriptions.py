@@ -76,13 +76,16 @@ class ActivitySubscriptions:
             try:
                 changed |= self._subscribe(event, known.get(event), webhook_id)
             except (Permanent, CredentialsRejected) as error:
+                explained = self._explained(error)
                 if event == REQUIRED:
-                    raise self._explained(error) from error
-                self.remarks.append(f"X refused the optional subscription {event}: {error.words or error.detail}")
+                    raise explained from error
+                # X's words for a token that may not are "Unauthorized" and "Forbidden".
+                words = error.words if error.status not in (401, 403) else ""
+                self.remarks.append(f"X refused the optional subscription {event}: {words or explained.detail}")
         return self._without_posts(known) or changed
 
     def _explained(self, error: ConnectorError) -> ConnectorError:
-        """Return the refusal of the required subscription; for a token of OAuth 1.0a with what X may want instead."""
+        """Return the refusal of a subscription; for a token of OAuth 1.0a with what X may want instead."""
         if error.status not in (401, 403) or error.reason not in ("credentials_rejected", "request_refused"):
             return error
         return error if self._calls.has_oauth2 else error.advising(_OAUTH2)
