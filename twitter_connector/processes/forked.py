@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import gc
 import importlib
 import multiprocessing
 import os
@@ -41,6 +42,9 @@ def import_shared() -> None:
     """Import what the forked processes use. They share it, and need no time for it."""
     for name in MODULES:
         importlib.import_module(name)
+    # Otherwise each forked process runs the destructors of this garbage. One of them swallowed the exception by which
+    # the scheduler ends on SIGTERM.
+    gc.collect()
 
 
 class Forked:
