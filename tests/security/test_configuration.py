@@ -316,6 +316,7 @@ def test_it_is_in_force_in_every_process_at_once(
     assert credentials(elsewhere).api_key_secret == NEW.api_key_secret
     assert post_event(there, dm("2"), secret=NEW.api_key_secret).status_code == 200
     assert post_event(there, dm("3"), secret=SECRET).status_code == 200
+    elsewhere.redis.close()
 
 
 def test_it_ends_the_pauses_that_waited_for_it_and_wakes_a_worker(client: FlaskClient, services: Services) -> None:
@@ -439,7 +440,8 @@ def test_ccm_is_asked_once_in_a_while_however_often_twitter_refuses(
     registered: Services, broker_process: Broker, inspector: redis.Redis
 ) -> None:
     ccm = Ccm()
-    here, there = configure(registered, ccm), configure(services_of(broker_process.settings), ccm)
+    elsewhere = services_of(broker_process.settings)
+    here, there = configure(registered, ccm), configure(elsewhere, ccm)
     for _ in range(5):
         assert here.newer(ACCOUNT) is False
         assert there.newer(ACCOUNT) is False
@@ -449,6 +451,7 @@ def test_ccm_is_asked_once_in_a_while_however_often_twitter_refuses(
     inspector.delete(keys.PULLED.format(account=ACCOUNT.id))
     here.newer(ACCOUNT)
     assert len(ccm.asked) == 2
+    elsewhere.redis.close()
 
 
 def test_credentials_that_were_changed_meanwhile_need_no_asking(registered: Services) -> None:
