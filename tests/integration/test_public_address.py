@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from tree import ROOT, can_look_at_processes
 
-REFUSED = "The file's address does not lead to the public internet, so it was not fetched."
+REFUSED = (
+    "The file's address does not lead to the public internet, so it was not fetched. Attach the file itself, or send "
+    "its address as text."
+)
 CANNOT = 77
 
 

@@ -213,7 +213,7 @@ def test_one_that_is_not_there_is_not_found(hasty: Tree) -> None:
         answer = asked(hasty, method, f"/{NOBODY}{where}")
         assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
     assert NOBODY in said_by(hasty, "show", NOBODY, status=1)
-    assert "nothing was replayed" in said_by(hasty, "replay", NOBODY, status=1)
+    assert "Nothing was replayed" in said_by(hasty, "replay", NOBODY, status=1)
 
 
 # Sending again

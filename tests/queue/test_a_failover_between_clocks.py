@@ -65,7 +65,13 @@ class Servers:
     def in_step(self) -> None:
         with self.group.servers[0].client() as primary:
             offset = primary.info("replication")["master_repl_offset"]
-            eventually(lambda: primary.info("replication")["slave0"]["offset"] >= offset, what="a replica in step")
+
+            def caught_up() -> bool:
+                # A replica that connects again is missing for a moment.
+                replica = primary.info("replication").get("slave0")
+                return replica is not None and replica["offset"] >= offset
+
+            eventually(caught_up, what="a replica in step")
 
     def fail_over(self) -> None:
         """Kill the primary. The other server takes its place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ ACCOUNT = Account(
     app_id="13090192",
     registered_at=NOW,
     retired_secrets=("former",),
-    retired_until=NOW + timedelta(days=1),
+    # Resealing has the clock of this machine.
+    retired_until=datetime(2100, 1, 1, tzinfo=UTC),
 )
 # What store/accounts.py of 0.1.0 wrote for this account.
 ROW_OF_0_1_0 = {
@@ -51,7 +52,7 @@ ROW_OF_0_1_0 = {
     "attention": "",
     "app_id": "13090192",
     "registered_at": 1795780800000,
-    "retired_until": 1795867200000,
+    "retired_until": 4102444800000,
 }
 SEALED_BY_0_1_0 = ["key", "secret", "token", "token-secret", "bearer", ["former"]]
 

@@ -29,13 +29,16 @@ from twitter_connector.startup import check_store
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One node of a Redis Cluster, with no slots yet."""
-    (port,) = free_ports(1)
+    # Its second port is else the first plus 10,000, from which connections take theirs.
+    port, bus = free_ports(2)
     folder = tmp_path_factory.mktemp("cluster")
     flags = (
         "--port",
         str(port),
         "--cluster-enabled",
         "yes",
+        "--cluster-port",
+        str(bus),
         "--dir",
         str(folder),
         "--save",
