@@ -137,7 +137,7 @@ class ConnectorError(Exception):
         given = {name: value for name, value in changes.items() if value is not None}
         return _rebuild(type(self), self.reason, self.detail, {**self.__dict__, **given})
 
-    def advising(self, sentence: str) -> Self:
+    def extended(self, sentence: str) -> Self:
         """Return a copy whose detail has a further sentence."""
         detail = f"{self.detail} {sentence}"
         return _rebuild(type(self), self.reason, detail, {**self.__dict__, "detail": detail})

@@ -78,7 +78,7 @@ class Forked:
 
     def poll(self) -> int | None:
         """Return the status, or None while it runs."""
-        return self._process.exitcode
+        return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         """Return the status once it has ended. Raises TimeoutExpired after so many seconds."""

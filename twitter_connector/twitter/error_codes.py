@@ -44,7 +44,7 @@ CODES: dict[int, ErrorMeaning] = {
     150: (
         RecipientRefused,
         "recipient_not_following",
-        "X delivers to this customer only if they follow the account. Ask them to",
+        "X delivers to this customer only if they follow the account. Ask them to follow it",
     ),
     389: (
         RecipientRefused,

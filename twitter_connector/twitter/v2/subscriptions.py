@@ -88,7 +88,7 @@ class ActivitySubscriptions:
         """Return the refusal of a subscription; for a token of OAuth 1.0a with what X may want instead."""
         if error.status not in (401, 403) or error.reason not in ("credentials_rejected", "request_refused"):
             return error
-        return error if self._calls.has_oauth2 else error.advising(_OAUTH2)
+        return error if self._calls.has_oauth2 else error.extended(_OAUTH2)
 
     def subscribed(self, webhook_id: str) -> bool:
         """Return True if X delivers the account's messages to this webhook, or to the stream for ""."""
