@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 import pytest
 import redis
@@ -31,7 +32,6 @@ __all__ = ["broker_process", "inspector"]
 IN, OUT = Direction.IN, Direction.OUT
 TEXT = "my card number is 4711"
 CALLERS_TRACE, CALLERS_SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-LAST = Entry(IN, ACCOUNT.id, "12345", "the last one", "{}")
 POSTED_TO_X = "POST /1.1/direct_messages/events/new.json"
 
 
@@ -60,6 +60,7 @@ class Service:
     collector: Collector
     consumers: dict[Direction, Consumer]
     typing: TypingDelivery
+    numbers: Iterator[int] = field(default_factory=count)
 
     def event(self, event_id: str = "17", **headers: str) -> int:
         body = json.dumps(dm(event_id, TEXT)).encode()
@@ -70,6 +71,10 @@ class Service:
         """Try what is due until something was, and return how many messages were tried."""
         lease = eventually(lambda: self.services.lanes.claim(direction), what=f"work {direction}")
         return self.consumers[direction].work(lease, time.monotonic() + 5.0)
+
+
+def _entry(id: str) -> Entry:
+    return Entry(IN, ACCOUNT.id, "12345", id, "{}")
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +105,10 @@ def traced(running: Service, inspector: redis.Redis) -> Iterator[Service]:
     running.services.accounts.save(ACCOUNT)
     yield running
     # Spans are sent in the order in which they ended. None of this test may come while the next one runs.
-    with running.services.spans.storing([LAST]):  # type: ignore[union-attr]
+    last = _entry(f"the last one of test {next(running.numbers)}")
+    with running.services.spans.storing([last]):  # type: ignore[union-attr]
         pass
-    running.collector.until(lambda spans: [LAST.id] in [s.attributes.get("twitter_connector.entry_ids") for s in spans])
+    running.collector.until(lambda spans: [last.id] in [s.attributes.get("twitter_connector.entry_ids") for s in spans])
     for seen in (running.collector.bodies, running.others.asked, running.others.ccm_answers):
         seen.clear()
 
@@ -205,7 +211,7 @@ def test_a_file_behind_a_link_is_a_span_that_names_the_server_only(traced: Servi
         assert spans is not None
         fetcher = TracedFetcher(spans, allow_loopback=True, clock=traced.services.clock)
         with (
-            spans.storing([LAST]),
+            spans.storing([_entry("any")]),
             fetcher.open(f"http://{public.host}/token-4711/a.gif?key=4711", ceiling=100) as file,
         ):
             assert b"".join(file.chunks) == b"GIF89a"
