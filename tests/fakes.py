@@ -21,7 +21,7 @@ from twitter_connector.errors import (
     Permanent,
     Scope,
 )
-from twitter_connector.model.account import POLL, V2, Account, Credentials, Webhook
+from twitter_connector.model.account import POLL, V2, Account, Credentials, Remark, Webhook
 from twitter_connector.model.capabilities import EVERYTHING
 from twitter_connector.model.event import DM, DmEchoed, DmReceived, RawEvent
 from twitter_connector.model.flavour import CHALLENGE_FAILED, WEBHOOK_LIMIT
@@ -308,6 +308,9 @@ class FakePlatform:
         self.own_challenge: Callable[[str, str], ChallengeAnswer] = lambda url, secret: ChallengeAnswer(None)
         self.forgetful = False
         self.withholds_own = False
+        # Optional subscriptions that X refuses, and how often it was asked for them.
+        self.refused: tuple[Remark, ...] = ()
+        self.refusals = 0
         self.before: Callable[[str], None] = lambda call: None
         self.webhooks_max = 1
         self.long_posts = False
@@ -407,7 +410,9 @@ class FakeRegistration:
         mark = (self._environment, self._owner_id())
         new = mark not in self._platform.subscribers
         self._platform.subscribers.add(mark)
-        return Subscriptions(active=True, new=new, events=EVENTS)
+        self._platform.refusals += len(self._platform.refused) and not self._account.remarks
+        remarks = self._account.remarks or self._platform.refused
+        return Subscriptions(active=True, new=new, events=EVENTS, remarks=remarks)
 
     def subscriptions(self, webhook: Webhook | None) -> Subscriptions:
         self._call("subscribed")

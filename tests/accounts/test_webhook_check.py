@@ -16,7 +16,7 @@ from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.spending import Limit
 from twitter_connector.accounts.webhook_check import CHECK_EVERY, Upkeep
 from twitter_connector.errors import ConnectorError, Endpoint, RateLimited, Scope, ServiceUnavailable
-from twitter_connector.model.account import V1, Account
+from twitter_connector.model.account import V1, Account, Remark
 from twitter_connector.model.event import RawEvent
 from twitter_connector.model.timestamps import epoch_ms, first_id_at
 from twitter_connector.model.work import Direction
@@ -139,6 +139,20 @@ def test_a_gap_that_begins_in_the_future_is_read_from_now_on(office: Office) -> 
     office.accounts.note(ACME, gap_since=office.clock.ms + 3_600_000)
     office.missed("hello?")
     assert office.backfill.read(office.accounts.rows[ACME], at_once=True) == (1, 1)
+
+
+def test_an_optional_subscription_that_x_refused_is_tried_again_sparingly(office: Office) -> None:
+    remark = Remark("chat.received", "X refused the optional subscription chat.received: no.", refused=True)
+    office.platform.refused = (remark,)
+    office.minutes(11)
+    assert office.accounts.rows[ACME].remarks == (remark,)
+    first = office.platform.refusals
+    office.minutes(6 * 60 - 20)
+    assert office.accounts.rows[ACME].remarks == (remark,)
+    assert office.platform.refusals - first <= 1
+    office.platform.refused = ()
+    office.minutes(6 * 60 + 11)
+    assert office.accounts.rows[ACME].remarks == ()
 
 
 def test_what_a_broken_webhook_did_not_bring_is_read_back(office: Office) -> None:

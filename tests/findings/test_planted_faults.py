@@ -27,7 +27,7 @@ from twitter_connector.errors import CredentialsRejected
 from twitter_connector.findings.conversations import NOT_OURS
 from twitter_connector.findings.finding import Finding, age
 from twitter_connector.findings.report import all_findings
-from twitter_connector.model.account import Account, Credentials, Webhook
+from twitter_connector.model.account import Account, Credentials, Remark, Webhook
 from twitter_connector.model.subscription import Subscriptions
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import DeadLetter, Direction, Entry
@@ -259,6 +259,11 @@ def not_subscribed(a: Surroundings) -> None:
     a.registered(subscriptions=Subscriptions(active=False))
 
 
+def no_posts(a: Surroundings) -> None:
+    remark = Remark("post.mention.create", "X refused the optional subscription post.mention.create: no.", True)
+    a.registered(subscriptions=Subscriptions(active=True, remarks=(remark,)))
+
+
 def credentials(a: Surroundings) -> None:
     a.failing(StepFailed("credentials", "Make a new token.", CredentialsRejected("token_revoked")))
 
@@ -331,6 +336,7 @@ FAULTS: dict[str, tuple[Callable[[Surroundings], None], str, str, str]] = {
     "no webhook": (webhook_gone, NAME, "no webhook at X", f"check {ID}"),
     "an invalid webhook": (webhook_invalid, NAME, "webhook 1234 is invalid", f"check {ID}"),
     "no subscription": (not_subscribed, NAME, "not subscribed", f"check {ID}"),
+    "posts that X refuses": (no_posts, NAME, "post.mention.create: no", f"check {ID}"),
     "refused credentials": (credentials, NAME, "step credentials failed", "Make a new token."),
     "another credentials key": (wrong_key, "accounts", "cannot be read", "CREDENTIALS_KEY"),
 }  # fmt: skip
@@ -347,6 +353,13 @@ def test_a_planted_fault_is_named_with_its_object_and_what_to_do(around: Surroun
         around.client.config_set("maxmemory-policy", policy)
         around.client.config_set("appendonly", append)
     assert [f for f in findings if f.what == what and detail in f.detail and advice in f.advice], findings
+
+
+def test_an_optional_subscription_that_x_refuses_is_said_but_needs_nobody(around: Surroundings) -> None:
+    remark = Remark("chat.received", "X refused the optional subscription chat.received: no.", refused=True)
+    around.registered(subscriptions=Subscriptions(active=True, remarks=(remark,)))
+    assert around.findings() == []
+    assert Finding(NAME, True, remark.sentence) in all_findings(around.services)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.brokers import Broker
 from twitter_connector.broker import keys
 from twitter_connector.cli import main
 from twitter_connector.errors import Permanent
-from twitter_connector.model.account import V2, Account, Credentials, Webhook
+from twitter_connector.model.account import V2, Account, Credentials, Remark, Webhook
 from twitter_connector.store.account_rows import NAMED_FIELDS
 from twitter_connector.store.accounts import Accounts
 from twitter_connector.store.resealing import reseal, verify_key
@@ -54,6 +54,7 @@ ROW_OF_0_1_0 = {
     "registered_at": 1795780800000,
     "retired_until": 4102444800000,
 }
+REMARK = Remark("chat.received", "X refused the optional subscription chat.received: no.", refused=True)
 SEALED_BY_0_1_0 = ["key", "secret", "token", "token-secret", "bearer", ["former"]]
 
 
@@ -97,6 +98,9 @@ def test_a_broker_that_no_older_release_has_used_gets_named_fields(inspector: re
         "retired_secrets": ["former"],
     }
     assert accounts_of(inspector).get(ACCOUNT.id) == ACCOUNT
+    remarked = replace(ACCOUNT, remarks=(REMARK,))
+    accounts_of(inspector).save(remarked)
+    assert accounts_of(inspector).get(ACCOUNT.id) == remarked
 
 
 def test_a_secret_of_a_later_release_is_passed_over(inspector: redis.Redis) -> None:

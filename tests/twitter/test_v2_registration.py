@@ -14,7 +14,7 @@ import pytest
 import responses
 
 from twitter_connector.errors import ConnectorError, Permanent
-from twitter_connector.model.account import V2, Account, Credentials, Webhook
+from twitter_connector.model.account import V2, Account, Credentials, Remark, Webhook
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.twitter.http import TwitterHttp
 from twitter_connector.twitter.v2.registration import V2Registration
@@ -148,9 +148,9 @@ class TestActivity:
     def test_an_optional_one_that_x_refuses_is_a_remark(self, http: responses.RequestsMock) -> None:
         http.get(ACTIVITY, json={"data": [row(e) for e in EVENTS if e != "oauth.revoke"]})
         http.post(ACTIVITY, status=400, json=refused("event_type is not one of the enum"))
-        assert registration().subscribe(HOOK).remarks == (
-            "X refused the optional subscription oauth.revoke: event_type is not one of the enum",
-        )
+        (remark,) = registration().subscribe(HOOK).remarks
+        assert remark.sentence == "X refused the optional subscription oauth.revoke: event_type is not one of the enum"
+        assert remark.refused
 
     @pytest.mark.parametrize(
         ("status", "problem", "advice"),
@@ -167,8 +167,59 @@ class TestActivity:
         http.get(ACTIVITY, json={"data": [row(e) for e in EVENTS if e != "chat.received"]})
         http.post(ACTIVITY, status=status, json={"title": "No", "status": status, "type": problem})
         (remark,) = registration().subscribe(HOOK).remarks
-        assert remark.startswith("X refused the optional subscription chat.received: X ")
-        assert advice in remark
+        assert remark.sentence.startswith("X refused the optional subscription chat.received: X ")
+        assert advice in remark.sentence
+
+    @pytest.mark.parametrize(
+        ("status", "headers"), [(500, {}), (503, {}), (429, {"x-rate-limit-reset": "1795737700"}), (402, {}), (301, {})]
+    )
+    def test_trouble_with_an_optional_one_is_a_remark_and_no_failure(
+        self, http: responses.RequestsMock, status: int, headers: dict[str, str]
+    ) -> None:
+        http.get(ACTIVITY, json={"data": [row(e) for e in EVENTS if e not in ("dm.read", "oauth.revoke")]})
+        http.post(ACTIVITY, status=status, headers=headers)
+        subscriptions = registration().subscribe(HOOK)
+        assert (subscriptions.active, subscriptions.new) == (True, False)
+        assert [(r.event, r.refused) for r in subscriptions.remarks] == [("dm.read", False), ("oauth.revoke", False)]
+        for remark in subscriptions.remarks:
+            assert remark.sentence.startswith(f"X did not create the optional subscription {remark.event}: ")
+            assert remark.sentence.endswith("The next check of the account tries again.")
+        # The second one would only have waited for the same trouble.
+        assert len(calls(http, "POST")) == 1
+
+    @pytest.mark.parametrize("status", [500, 429])
+    def test_trouble_with_the_required_one_is_a_failure(self, http: responses.RequestsMock, status: int) -> None:
+        http.get(ACTIVITY, json={"data": []})
+        http.post(ACTIVITY, status=status)
+        with pytest.raises(ConnectorError) as failure:
+            registration().subscribe(HOOK)
+        assert failure.value.status == status
+
+    def test_one_that_x_refused_before_is_not_tried_again_and_the_remark_stays(
+        self, http: responses.RequestsMock
+    ) -> None:
+        refusal = Remark("chat.received", "X refused it.", refused=True)
+        trouble = Remark("dm.read", "X was overloaded.", refused=False)
+        http.get(ACTIVITY, json={"data": [row(e) for e in EVENTS if e not in ("dm.read", "chat.received")]})
+        http.post(ACTIVITY, json={"data": row("dm.read")})
+        account = replace(ACCOUNT, remarks=(refusal, trouble))
+        assert registration(account).subscribe(HOOK).remarks == (refusal,)
+        assert [body["event_type"] for body in calls(http, "POST")] == ["dm.read"]
+
+    def test_a_remark_is_shown_while_x_lists_no_such_subscription(self, http: responses.RequestsMock) -> None:
+        refusal, created = Remark("chat.received", "Refused.", True), Remark("dm.read", "Trouble.", False)
+        no_more = Remark("post.reply.create", "X refused it while POSTS was replies.", True)
+        http.get(ACTIVITY, json={"data": [row(e) for e in EVENTS if e != "chat.received"]})
+        account = replace(ACCOUNT, remarks=(refusal, created, no_more))
+        assert registration(account).subscriptions(HOOK).remarks == (refusal,)
+
+    def test_posts_that_x_does_not_unsubscribe_are_a_remark(self, http: responses.RequestsMock) -> None:
+        posts = row("post.mention.create", id_="55")
+        http.get(ACTIVITY, json={"data": [*(row(e) for e in EVENTS), posts]})
+        http.delete(f"{ACTIVITY}/55", status=503)
+        (remark,) = registration().subscribe(HOOK).remarks
+        assert remark.sentence.startswith("X did not delete the subscription post.mention.create")
+        assert registration(replace(ACCOUNT, remarks=(remark,))).subscriptions(HOOK).remarks == (remark,)
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_the_required_one_that_x_refuses_is_a_failure(self, http: responses.RequestsMock, status: int) -> None:

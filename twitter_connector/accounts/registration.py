@@ -79,12 +79,15 @@ class AccountRegistration:
         log.info("registered", extra={"account": account_id, "actions": list(status.actions)})
         return status
 
-    def repair(self, account: Account) -> RegistrationStatus:
-        """Bring back what is missing of a registered account's webhook and subscriptions. Change nothing else."""
+    def repair(self, account: Account, *, refused_too: bool = True) -> RegistrationStatus:
+        """Bring back what is missing of a registered account's webhook and subscriptions. Change nothing else.
+
+        refused_too: try also the optional subscriptions that X refused before.
+        """
         if account.sends_only:
             raise StepFailed("webhook", SENDS_ONLY)
         with self._one_at_a_time(account.id):
-            setup = self._state.setup(account)
+            setup = self._state.setup(replace(account, remarks=()) if refused_too else account)
             try:
                 status = self._state.connect(setup)
             except StepFailed:
@@ -103,7 +106,9 @@ class AccountRegistration:
             return RegistrationStatus(account, None, Subscriptions(active=False))
         webhook = own(performed("webhook", x.webhooks), account) if x.needs_webhook else None
         subscriptions = performed("subscription", lambda: x.subscriptions(webhook))
-        seen = replace(account, webhook=webhook, subscribed=subscriptions.active is not False)
+        seen = replace(
+            account, webhook=webhook, subscribed=subscriptions.active is not False, remarks=subscriptions.remarks
+        )
         status = RegistrationStatus(seen, webhook, subscriptions, can=self.can(account))
         self._state.store(status)
         if not status.works:

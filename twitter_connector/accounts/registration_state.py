@@ -60,6 +60,7 @@ class RegistrationState:
             webhook=setup.webhook,
             subscribed=True,
             attention="",
+            remarks=subscriptions.remarks,
             app_id=self._app_id(setup.account),
         )
         return RegistrationStatus(account, setup.webhook, subscriptions, tuple(setup.actions), self.can(account))
@@ -110,7 +111,12 @@ class RegistrationState:
             # An app's id belongs to its key.
             app_id = seen.app_id if now.credentials.api_key == seen.credentials.api_key else now.app_id
             return replace(
-                now, webhook=seen.webhook, subscribed=seen.subscribed, attention=seen.attention, app_id=app_id
+                now,
+                webhook=seen.webhook,
+                subscribed=seen.subscribed,
+                attention=seen.attention,
+                app_id=app_id,
+                remarks=seen.remarks,
             )
 
         self.accounts.change(seen.id, updated)

@@ -84,7 +84,7 @@ class RegistrationStatus:
             "inbound": self.account.inbound,
             "subscriptions": [{"event": s.event, "id": s.id} for s in self.subscriptions.items],
             "can": self.can.names(),
-            "remarks": list(self.subscriptions.remarks),
+            "remarks": [remark.sentence for remark in self.subscriptions.remarks],
         }
 
 

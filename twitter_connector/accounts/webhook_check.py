@@ -23,6 +23,10 @@ CHECK_EVERY = timedelta(minutes=10)
 # Without an event for this long, an account is checked more often: its silence may be a fault.
 SILENCE = timedelta(hours=6)
 CHECK_WHEN_SILENT = timedelta(minutes=5)
+# X will most likely refuse an optional subscription again.
+RETRY_REFUSED = timedelta(hours=6)
+# Field of the account's status: when those were tried last, in epoch ms.
+REFUSED_TRIED_AT = "refused_tried_at"
 RETRY_FIRST = timedelta(minutes=1)
 RETRY_LONGEST = timedelta(hours=1)
 # `check_due` is called once a minute. If it was not called for this long, the service was down.
@@ -78,8 +82,9 @@ class Upkeep:
         account_status: as it was before the repair, since newer events must not hide what was missed.
         """
         now = self.clock()
+        refused_too = self._tries_refused(account, account_status, now)
         try:
-            registration_status = self.registration.repair(account)
+            registration_status = self.registration.repair(account, refused_too=refused_too)
         except StepFailed as error:
             if error.cause is None or error.cause.reason != UNDER_WAY:
                 self._failed(account, account_status, error, now)
@@ -93,6 +98,16 @@ class Upkeep:
         if changed or account.attention:
             # X does not say which events were lost meanwhile.
             self.backfill.read(registration_status.account, account_status, at_once=True)
+
+    def _tries_refused(self, account: Account, account_status: Mapping[str, int], now: datetime) -> bool:
+        """Return whether to try the optional subscriptions again that X refused, and note when that was."""
+        if not any(remark.refused for remark in account.remarks):
+            return False
+        # A moment in the future was stored before the clock was set back.
+        due = not timedelta() <= now - moment(account_status.get(REFUSED_TRIED_AT, 0)) < RETRY_REFUSED
+        if due:
+            self.accounts.note(account.id, **{REFUSED_TRIED_AT: epoch_ms(now)})
+        return due
 
     def _failed(
         self, account: Account, account_status: Mapping[str, int], error: StepFailed, started: datetime

@@ -243,4 +243,4 @@ class WebhookSetup:
                 "X accepted the subscription but does not list it. Wait a minute and register once more.",
                 Permanent("not_subscribed", "", status=502),
             )
-        return replace(shown, new=made.new, remarks=made.remarks or shown.remarks)
+        return replace(shown, new=made.new, remarks=made.remarks)

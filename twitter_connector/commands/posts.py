@@ -28,7 +28,7 @@ def posts(account_id: str, mode: str | None, as_json: bool) -> None:
     remarks: list[str] = []
     if mode is not None:
         status = svc.posts_choice.choose(chosen, mode)
-        remarks = list(status.subscriptions.remarks) if status is not None else []
+        remarks = [r.sentence for r in status.subscriptions.remarks] if status is not None else []
         # Until then, a web process may go by the former choice.
         time.sleep(REFRESH_PAUSE_SECONDS)
     now = mode or chosen.posts

@@ -9,6 +9,7 @@ from twitter_connector.bootstrap import Services
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import Account
 from twitter_connector.model.chat import UNREAD
+from twitter_connector.model.subscription import CHOSEN_POSTS
 from twitter_connector.model.work import Direction
 from twitter_connector.net.certificate import seconds_left
 from twitter_connector.store.status import AccountSnapshot
@@ -40,6 +41,7 @@ def account(svc: Services, account: Account, state: AccountSnapshot, now_ms: int
     if account.sends_only:
         return  # what is missing stands in `attention`
     yield _registration(account, registration_status)
+    yield from _optional(account, registration_status)
     if registration_status.webhook is not None:
         yield from _public_address(svc, account, registration_status.webhook.url)
 
@@ -88,6 +90,14 @@ def _registration(account: Account, status: RegistrationStatus) -> Finding:
     if webhook is not None and not webhook.valid:
         return Finding(name, False, f"webhook {webhook.id} is invalid", f"{repair} has X repeat its challenge.")
     return Finding(name, False, "not subscribed", f"{repair} subscribes it again.")
+
+
+def _optional(account: Account, status: RegistrationStatus) -> Iterator[Finding]:
+    """Yield the optional subscriptions that X has not. A person chose the posts; the account works without the rest."""
+    for remark in status.subscriptions.remarks:
+        chosen = remark.event in CHOSEN_POSTS
+        advice = f"Remove the cause, then `twitter-connector check {account.id}` tries again." if chosen else ""
+        yield Finding(f"account {account.id}", not chosen, remark.sentence, advice)
 
 
 def _public_address(svc: Services, account: Account, url: str) -> Iterator[Finding]:

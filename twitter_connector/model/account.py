@@ -61,6 +61,16 @@ class Webhook:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What X did not do about an optional subscription. event: X's name of it. sentence: for a person. refused: X
+    will refuse it again as long as nothing changes; otherwise the next check of the account may succeed."""
+
+    event: str
+    sentence: str
+    refused: bool
+
+
+@dataclass(frozen=True)
 class Account:
     """One account.
 
@@ -69,6 +79,7 @@ class Account:
     webhook: the one registered at X. It may serve several accounts, and belong to another one.
     app_id: X's id of our app, to recognise messages that other apps sent; "" if unknown.
     attention: a sentence that says why a person is needed; "" if none is.
+    remarks: on the optional subscriptions that X has not as they should be; messages come without them.
     retired_secrets: earlier consumer secrets, for events that X signed before a rotation.
     retired_until: when those end; None until X has used the newest secret.
     """
@@ -87,6 +98,7 @@ class Account:
     retired_secrets: tuple[str, ...] = field(default=(), repr=False)
     retired_until: datetime | None = None
     flavour: str = V1
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def api(self) -> str:

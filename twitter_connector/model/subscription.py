@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .account import Remark
 from .post import MENTIONS, REPLIES, takes_in
 
 # The words of `events` in our answers.
 DIRECT_MESSAGES, TYPING_INDICATORS, READ_MARKS = "direct_messages", "typing", "read"
+
+# X's events of posts that an account chooses; see POSTS. Without them no comments arrive.
+CHOSEN_POSTS = ("post.mention.create", "post.reply.create")
 
 
 @dataclass(frozen=True)
@@ -23,15 +27,15 @@ class Subscriptions:
     """The subscriptions of an account at X.
 
     active: True if customers' messages arrive; None if the flavour needs no subscription. new: True if this call
-    created one. events: the kinds that arrive. items: each subscription, if X has ids for them. remarks: sentences
-    about optional ones that X refused. own: True if the account's own messages arrive too.
+    created one. events: the kinds that arrive. items: each subscription, if X has ids for them. remarks: on the
+    optional ones that are not as they should be. own: True if the account's own messages arrive too.
     """
 
     active: bool | None
     new: bool = False
     events: tuple[str, ...] = ()
     items: tuple[Subscription, ...] = ()
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     own: bool = True
 
 

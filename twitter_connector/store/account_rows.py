@@ -14,7 +14,7 @@ from typing import Any
 
 from twitter_connector.errors import Permanent
 from twitter_connector.logs import hide
-from twitter_connector.model.account import V1, Account, Credentials, Webhook
+from twitter_connector.model.account import V1, Account, Credentials, Remark, Webhook
 from twitter_connector.model.timestamps import epoch_ms, moment
 
 from .vault import Vault
@@ -54,6 +54,7 @@ class AccountRows:
         secrets = asdict(account.credentials)
         if mark == NAMED_FIELDS:
             row |= {"flavour": account.flavour, "settings": dict(account.settings)}
+            row["remarks"] = [[remark.event, remark.sentence, remark.refused] for remark in account.remarks]
             # Fields of OAuth 2.0 are there only if the account has it.
             present = {name: value for name, value in secrets.items() if value or name in _OF_0_1_0}
             sealed: object = {**present, "retired_secrets": account.retired_secrets}
@@ -103,6 +104,7 @@ class AccountRows:
             retired_secrets=() if self.retirement_is_over(row) else retired,
             retired_until=moment(until) if until is not None else None,
             flavour=stored.get("flavour", V1),
+            remarks=tuple(Remark(*remark) for remark in stored.get("remarks", ())),
         )
 
     def retirement_is_over(self, row: str) -> bool:

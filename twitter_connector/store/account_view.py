@@ -44,6 +44,7 @@ def described(
         "can": can.names(),
         "state": state,
         "attention": attention or None,
+        "remarks": [remark.sentence for remark in account.remarks],
         "token_refresh": _token_refresh(account_status) if account.credentials.oauth2_refresh_token else None,
         "webhook": (
             {"id": account.webhook.id, "url": account.webhook.url, "valid": account.webhook.valid}

@@ -213,6 +213,9 @@ class AccountSchema(_Answer):
     can = fields.List(fields.String(), required=True)
     state = _one_of("active", "unreachable", "paused", "attention")
     attention = _text("What a person has to do.", allow_none=True)
+    remarks = fields.List(
+        fields.String(), required=True, metadata={"description": "On optional subscriptions that X has not."}
+    )
     token_refresh = fields.Nested(TokenRefreshSchema, required=True, allow_none=True)
     webhook = fields.Nested(WebhookSchema, required=True, allow_none=True)
     subscribed = fields.Boolean(required=True, allow_none=True)

@@ -54,7 +54,7 @@ class V2Registration:
         self._calls = V2Calls(http, base_url, token_url, account)
         self._account = account
         kind = AccountActivitySubscription if account.inbound == AAA else ActivitySubscriptions
-        self._subscriptions = kind(self._calls, account.id, account.posts)
+        self._subscriptions = kind(self._calls, account.id, account.posts, account.remarks)
 
     @property
     def webhook_scope(self) -> Hashable:
@@ -166,6 +166,7 @@ class V2Registration:
             active=any(s.event == REQUIRED for s in listed),
             events=tuple(word for event, word in _EVENTS.items() if event in {s.event for s in listed}),
             items=tuple(Subscription(s.event, s.id) for s in listed),
+            remarks=self._subscriptions.still_true(self._account.remarks, listed),
             own=any(s.event == OWN for s in listed),
         )
 

@@ -7,17 +7,21 @@ https://docs.x.com/x-api/activity/introduction, https://docs.x.com/x-api/account
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, Permanent
+from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, Permanent, StoreUnavailable
+from twitter_connector.model.account import Remark
 from twitter_connector.model.event import id_text
 from twitter_connector.model.json_fields import mapping_of
 from twitter_connector.model.post import ALL, MENTIONS, OFF, REPLIES
 
 from .calls import V2Calls, body_of
+
+log = logging.getLogger(__name__)
 
 ACTIVITY = "/2/activity/subscriptions"
 TAG = "twitter-connector"
@@ -55,14 +59,16 @@ class Subscription:
 
 
 class ActivitySubscriptions:
-    """One account's subscriptions of the X Activity API. remarks: a sentence for each optional one that X refused."""
+    """One account's subscriptions of the X Activity API. remarks: on the optional ones, of the last `subscribe`."""
 
-    def __init__(self, calls: V2Calls, account_id: str, posts: str = OFF) -> None:
-        """posts: which public posts the account takes in, see model/post."""
+    def __init__(self, calls: V2Calls, account_id: str, posts: str = OFF, known: Sequence[Remark] = ()) -> None:
+        """posts: which public posts the account takes in, see model/post. known: remarks so far. An optional
+        subscription that X refused before is not tried again."""
         self._calls = calls
         self._account_id = account_id
         self._posts = POSTS[posts]
-        self.remarks: list[str] = []
+        self._known = {remark.event: remark for remark in known}
+        self.remarks: list[Remark] = []
 
     def subscribe(self, webhook_id: str) -> bool:
         """Subscribe every event to a webhook, or to the stream only for "". Return True if something was missing.
@@ -70,19 +76,53 @@ class ActivitySubscriptions:
         Raises Permanent(subscription_elsewhere) if another tool of the app receives the account's messages.
         """
         self.remarks = []
-        known = {s.event: s for s in self._all()}
-        changed = False
-        for event in (REQUIRED, *WANTED, *self._posts):
-            try:
-                changed |= self._subscribe(event, known.get(event), webhook_id)
-            except (Permanent, CredentialsRejected) as error:
-                explained = self._explained(error)
-                if event == REQUIRED:
-                    raise explained from error
-                # X's words for a token that may not are "Unauthorized" and "Forbidden".
-                words = error.words if error.status not in (401, 403) else ""
-                self.remarks.append(f"X refused the optional subscription {event}: {words or explained.detail}")
-        return self._without_posts(known) or changed
+        listed = {s.event: s for s in self._all()}
+        try:
+            changed = self._subscribe(REQUIRED, listed.get(REQUIRED), webhook_id)
+        except (Permanent, CredentialsRejected) as error:
+            raise self._explained(error) from error
+        for event in (*WANTED, *self._posts):
+            changed |= self._subscribe_optional(event, listed.get(event), webhook_id)
+        return self._without_posts(listed) or changed
+
+    def still_true(self, known: Iterable[Remark], listed: Iterable[Subscription]) -> tuple[Remark, ...]:
+        """Return those of the remarks that X's list still bears out."""
+        wanted, present = {*WANTED, *self._posts}, {s.event for s in listed}
+        return tuple(r for r in known if (r.event in wanted) != (r.event in present))
+
+    def _subscribe_optional(self, event: str, listed: Subscription | None, webhook_id: str) -> bool:
+        """Subscribe an event that the account can do without. Return whether that was necessary and succeeded."""
+        before = self._known.get(event)
+        if listed is None and before is not None and before.refused:
+            self.remarks.append(before)
+            return False
+        # While X has trouble, each further call would keep the caller waiting for its whole time.
+        trouble = next((r for r in self.remarks if not r.refused), None)
+        if trouble is not None and not _serves(listed, webhook_id):
+            self.remarks.append(Remark(event, trouble.sentence.replace(trouble.event, event), refused=False))
+            return False
+        try:
+            return self._subscribe(event, listed, webhook_id)
+        except StoreUnavailable:
+            raise
+        except (Permanent, CredentialsRejected) as error:
+            # X's words for a token that may not are "Unauthorized" and "Forbidden".
+            words = error.words if error.status not in (401, 403) else ""
+            reason = words or self._explained(error).detail
+            remark = Remark(event, f"X refused the optional subscription {event}: {reason}", refused=True)
+        except ConnectorError as error:
+            remark = Remark(
+                event, f"X did not create the optional subscription {event}: {_later(error)}", refused=False
+            )
+        self._remarked(remark)
+        return False
+
+    def _remarked(self, remark: Remark) -> None:
+        log.warning(
+            "subscription_missing",
+            extra={"account": self._account_id, "event_type": remark.event, "detail": remark.sentence},
+        )
+        self.remarks.append(remark)
 
     def _explained(self, error: ConnectorError) -> ConnectorError:
         """Return the refusal of a subscription; for a token of OAuth 1.0a with what X may want instead."""
@@ -109,7 +149,14 @@ class ActivitySubscriptions:
         ours = [known[event] for event in POSTS[ALL] if event in known and known[event].tag == TAG]
         unwanted = [s for s in ours if s.event not in self._posts and s.user_id]
         for subscription in unwanted:
-            _delete(self._calls, f"{ACTIVITY}/{quote(subscription.id, safe='')}")
+            try:
+                _delete(self._calls, f"{ACTIVITY}/{quote(subscription.id, safe='')}")
+            except StoreUnavailable:
+                raise
+            except ConnectorError as error:
+                event = subscription.event
+                sentence = f"X did not delete the subscription {event}, whose posts are ignored here: {_later(error)}"
+                self._remarked(Remark(event, sentence, refused=False))
         return bool(unwanted)
 
     def _subscribe(self, event: str, known: Subscription | None, webhook_id: str) -> bool:
@@ -131,8 +178,7 @@ class ActivitySubscriptions:
 
     def _kept(self, known: Subscription, webhook_id: str) -> bool:
         """Keep a subscription; point ours to the webhook. Return True if that was necessary."""
-        # The stream gets the events of a subscription with a webhook too.
-        if webhook_id in ("", known.webhook_id):
+        if _serves(known, webhook_id):
             return False
         if known.tag != TAG:
             raise Permanent(
@@ -164,10 +210,10 @@ class ActivitySubscriptions:
 class AccountActivitySubscription:
     """One account's subscription of Account Activity v2, which brings all its activity."""
 
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
-    def __init__(self, calls: V2Calls, account_id: str, posts: str = OFF) -> None:
-        """posts: of no effect, since all activity comes; see delivery/intake."""
+    def __init__(self, calls: V2Calls, account_id: str, posts: str = OFF, known: Sequence[Remark] = ()) -> None:
+        """posts: of no effect, since all activity comes; see delivery/intake. known: of no effect."""
         self._calls = calls
         self._account_id = account_id
 
@@ -194,6 +240,10 @@ class AccountActivitySubscription:
     def listed(self) -> list[Subscription]:
         """Return nothing: this subscription has no id."""
         return []
+
+    def still_true(self, known: Iterable[Remark], listed: Iterable[Subscription]) -> tuple[Remark, ...]:
+        """Return nothing: there is only one subscription, and it is required."""
+        return ()
 
     def unsubscribe(self, webhook_id: str) -> None:
         """Delete the account's subscription. Does nothing if there is none."""
@@ -229,6 +279,16 @@ def events_of(subscriptions: Iterable[Subscription], user_id: str) -> list[Subsc
     for subscription in sorted(of_user, key=lambda s: s.tag != TAG):
         by_event.setdefault(subscription.event, subscription)
     return list(by_event.values())
+
+
+def _serves(subscription: Subscription | None, webhook_id: str) -> bool:
+    """Return whether a subscription delivers to this webhook, or to the stream for ""."""
+    # The stream gets the events of a subscription with a webhook too.
+    return subscription is not None and webhook_id in ("", subscription.webhook_id)
+
+
+def _later(error: ConnectorError) -> str:
+    return f"{error.detail} The next check of the account tries again."
 
 
 def _activity_of(webhook_id: str) -> str:
