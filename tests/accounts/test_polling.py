@@ -145,6 +145,17 @@ class TestPages:
         assert desk.poll() == [FIRST_PAGE, LATER_PAGE, LATER_PAGE]
         assert desk.stored == ids, "oldest first, whatever page they were on"
 
+    def test_a_page_full_of_messages_of_groups_hides_no_customers_message(self, desk: Desk) -> None:
+        desk.message(ago=MINUTE)
+        desk.poll()
+        desk.later()
+        (customers, *groups) = desk.messages(11)
+        desk.x.messages[-10:] = [replace(event, customer_id="", envelope={}) for event in desk.x.messages[-10:]]
+        assert desk.poll() == [10, 100]
+        assert desk.stored == [customers]
+        desk.later()
+        assert len(desk.poll()) == 1, f"the poller goes on from {groups[-1]}"
+
     def test_history_before_the_registration_is_not_forwarded(self, desk: Desk) -> None:
         for minutes in (30, 20, 10):
             desk.message(ago=minutes * MINUTE)

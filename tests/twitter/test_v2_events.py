@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from twitter_connector.delivery.intake import decode, take_in_activities
+from twitter_connector.errors import Permanent
 from twitter_connector.model.chat import CHAT
 from twitter_connector.model.event import DM, READ, TYPING, AccessRevoked, DmEchoed, DmRead, DmReceived
+from twitter_connector.model.work import Direction, Effect, Entry
 from twitter_connector.twitter.account_activity import load
 from twitter_connector.twitter.v2.dm_events import page_events
 from twitter_connector.twitter.v2.webhook_body import raw_events
 
 SAMPLES = Path(__file__).parents[1] / "payloads" / "x-v2"
 ACCOUNT, CUSTOMER = "222222222", "111111111"
+
+
+@dataclass
+class Inbox:
+    items: list[Effect] = field(default_factory=list)
+
+    def accept(self, items: Sequence[Effect]) -> list[bool]:
+        self.items += items
+        return [True] * len(items)
 
 
 def sample(name: str) -> Any:
@@ -155,16 +169,69 @@ class TestLookups:
     @pytest.mark.parametrize(
         "changes",
         [
-            {"event_type": "ParticipantsJoin"},
             {"dm_conversation_id": "1578398451921985538"},
             {"dm_conversation_id": "1-2"},
-            {"dm_conversation_id": None},
-            {"id": None},
-            {"id": {}},
+            {"dm_conversation_id": None, "participant_ids": [ACCOUNT, CUSTOMER, "333"]},
+            {"dm_conversation_id": None, "participant_ids": [ACCOUNT, "333"]},
+            {"dm_conversation_id": None, "sender_id": ACCOUNT},
         ],
     )
-    def test_groups_and_other_events_are_left_out(self, changes: dict[str, Any]) -> None:
+    def test_messages_of_groups_are_counted_and_ignored(self, changes: dict[str, Any]) -> None:
+        events = page_events(lookup(**changes), ACCOUNT)
+        inbox, counted = Inbox(), list[tuple[str, str]]()
+        take_in_activities(events, inbox, lambda *outcome: counted.append(outcome), by="poll", looked_up=True)
+        assert counted == [(DM, "ignored")]
+        assert events[0].id == "1900000000000000003", "the poller goes on from it"
+
+    @pytest.mark.parametrize("changes", [{"event_type": "ParticipantsJoin"}, {"id": None}, {"id": {}}])
+    def test_other_events_and_those_without_an_id_are_left_out(self, changes: dict[str, Any]) -> None:
         assert page_events(lookup(**changes), ACCOUNT) == []
+
+    @pytest.mark.parametrize("conversation", [None, "", [], {}])
+    @pytest.mark.parametrize(
+        ("sender", "participants", "own"),
+        [
+            (CUSTOMER, [ACCOUNT, CUSTOMER], False),
+            (CUSTOMER, [int(CUSTOMER), int(ACCOUNT)], False),
+            (None, [ACCOUNT, CUSTOMER], False),
+            (CUSTOMER, [CUSTOMER], False),
+            (ACCOUNT, [ACCOUNT, CUSTOMER], True),
+        ],
+    )
+    def test_without_a_conversation_the_participants_tell_it(
+        self, conversation: object, sender: object, participants: list[object], own: bool
+    ) -> None:
+        body = lookup(dm_conversation_id=conversation, sender_id=sender, participant_ids=participants)
+        (event,) = page_events(body, ACCOUNT)
+        assert (event.readable, event.own, event.customer_id) == (True, own, CUSTOMER)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"dm_conversation_id": None},
+            {"dm_conversation_id": None, "sender_id": None},
+            {"dm_conversation_id": None, "participant_ids": "333"},
+            {"text": ["hi"]},
+        ],
+    )
+    def test_a_customers_message_that_cannot_be_read_becomes_a_dead_letter(self, changes: dict[str, Any]) -> None:
+        """Without conversation and participants it may be of a group, so no agent may answer it as a Direct Message."""
+        (event,) = page_events(lookup(**changes), ACCOUNT)
+        assert event.id == "1900000000000000003", "told apart from other messages at the next poll"
+        inbox, counted = Inbox(), list[tuple[str, str]]()
+        take_in_activities([event], inbox, lambda *outcome: counted.append(outcome), by="poll", looked_up=True)
+        assert counted == [(DM, "accepted")]
+        (entry,) = inbox.items
+        assert isinstance(entry, Entry)
+        with pytest.raises(Permanent) as failure:
+            decode(entry.payload, Direction.IN, lambda envelope, flavour: load(envelope))
+        assert failure.value.reason == "unreadable_event"
+
+    def test_a_text_that_is_a_number_is_taken_in(self) -> None:
+        (event,) = page_events(lookup(text=42), ACCOUNT)
+        message = load(event.envelope)
+        assert isinstance(message, DmReceived)
+        assert message.text == "42"
 
     def test_an_own_message_goes_to_the_other_of_the_two(self) -> None:
         (event,) = page_events(lookup(sender_id=ACCOUNT, text="ours"), ACCOUNT)
@@ -225,7 +292,7 @@ class TestLookups:
                 body = copy.deepcopy(whole)
                 body["data"][0][name] = value
                 events = page_events(body, ACCOUNT)
-                if name not in ("id", "dm_conversation_id", "event_type", "text"):
+                if name not in ("id", "event_type"):
                     assert len(events) == 1, (name, value)
         for includes in (None, [], {"media": None, "users": {}}, {"media": [None], "users": [None, {"id": None}]}):
             assert len(page_events({**whole, "includes": includes}, ACCOUNT)) == 1

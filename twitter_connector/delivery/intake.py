@@ -8,6 +8,7 @@ old and new processes can share a broker.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -41,6 +42,8 @@ from twitter_connector.model.work import (
 )
 
 from .ports import InboxPort
+
+log = logging.getLogger(__name__)
 
 VERSION = 1
 EVENT, MESSAGE, REPORT = "event", "message", "report"
@@ -99,6 +102,10 @@ def take_in_activities(
 def _effect(raw_event: RawEvent, by: str, posts: Callable[[str], str], *, looked_up: bool) -> Effect | None:
     if raw_event.family in (POST, POST_DELETED):
         return _post(raw_event, by, posts, looked_up=looked_up)
+    if raw_event.family == DM and raw_event.readable and not raw_event.customer_id:
+        facts = {"account": raw_event.account_id, "dm_id": raw_event.id, "by": by}
+        log.info("group_message_ignored", extra=facts)
+        return None
     if not raw_event.readable:
         arrival = _arrival(raw_event, by) if raw_event.family == DM else None
         return _entry(raw_event, UNREADABLE, f"{raw_event.family}:{raw_event.id}", arrival)

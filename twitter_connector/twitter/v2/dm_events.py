@@ -7,16 +7,20 @@ https://docs.x.com/x-api/direct-messages/lookup/introduction
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from twitter_connector.model.event import DM, RawEvent, id_text
-from twitter_connector.model.json_fields import mapping_of
+from twitter_connector.model.json_fields import mapping_of, text_of
 from twitter_connector.model.timestamps import epoch_ms, id_ms
 
 from ..dm_objects import raw_event
+
+log = logging.getLogger(__name__)
 
 # What a look-up asks for. `sender_id` is in X's documentation, and missing from its OpenAPI document since 2.166.
 FIELDS = "attachments,created_at,dm_conversation_id,entities,event_type,id,text,sender_id"
@@ -28,18 +32,32 @@ _ONE_TO_ONE = re.compile(r"(\d{1,20})-(\d{1,20})")
 
 
 def page_events(body: Mapping[str, Any], account_id: str) -> list[RawEvent]:
-    """Return the messages of one page of a look-up, in its order. Group conversations and other events are left out."""
+    """Return the messages of one page of a look-up, in its order.
+
+    A message of a group has no customer, and is not taken in. A customer's message without conversation or text is not
+    readable, and becomes a dead letter.
+    """
     rows = _rows(body)
     includes = mapping_of(body.get("includes"))
     media = {str(m.get("media_key")): m for m in _mappings(includes.get("media"))}
     users = {id_text(u.get("id")): _profile(u) for u in _mappings(includes.get("users"))}
     messages = []
     for row in rows:
-        event = _dm_object(row, account_id, media) if isinstance(row, Mapping) else None
-        if event is not None:
-            raw = raw_event(DM, event, account_id, users)
-            if raw.readable:
-                messages.append(raw)
+        if not isinstance(row, Mapping) or row.get("event_type") not in (None, "MessageCreate"):
+            continue
+        event_id = id_text(row.get("id"))
+        if not event_id:
+            log.error("message_without_id", extra={"account": account_id})
+            continue
+        customer, sender = _customer(row, account_id), id_text(row.get("sender_id"))
+        if customer is None and not (row.get("text") or row.get("attachments")):
+            continue  # nothing says that it is a message
+        if customer or (customer is None and sender != account_id):
+            event = _dm_object(row, event_id, account_id, customer or "", media)
+            # Whether it can be read or not, its own id tells whether it is new.
+            messages.append(replace(raw_event(DM, event, account_id, users), id=event_id))
+        else:
+            messages.append(RawEvent(DM, account_id, "", event_id, _created_ms(row, event_id), envelope={}))
     return messages
 
 
@@ -60,18 +78,27 @@ def _rows(body: Mapping[str, Any]) -> list[Any]:
     return events if isinstance(events, list) else [events] if isinstance(events, Mapping) else []
 
 
+def _customer(row: Mapping[str, Any], account_id: str) -> str | None:
+    """Return the other party of a message's conversation; "" in another than one-to-one, None where X does not say."""
+    if conversation := text_of(row.get("dm_conversation_id")):
+        pair = _ONE_TO_ONE.fullmatch(conversation)
+        if pair is None or account_id not in pair.groups():
+            return ""
+        return pair[2] if pair[1] == account_id else pair[1]
+    listed = row.get("participant_ids")
+    if not isinstance(listed, list) or not listed:
+        return None
+    others = {id_text(each) for each in [*listed, row.get("sender_id")]} - {account_id, ""}
+    return others.pop() if len(others) == 1 else ""
+
+
 def _dm_object(
-    row: Mapping[str, Any], account_id: str, media: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any] | None:
-    """Return a message of a look-up as a DM object; None for another event, or another conversation than one-to-one."""
-    event_id, sender = id_text(row.get("id")), id_text(row.get("sender_id"))
-    if not event_id or row.get("event_type") not in (None, "MessageCreate"):
-        return None
-    pair = _ONE_TO_ONE.fullmatch(str(row.get("dm_conversation_id") or ""))
-    if pair is None or account_id not in pair.groups():
-        return None
-    customer = pair[2] if pair[1] == account_id else pair[1]
-    data: dict[str, Any] = {"text": row.get("text") or "", "entities": {"urls": _urls(row)}}
+    row: Mapping[str, Any], event_id: str, account_id: str, customer: str, media: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return a message of a look-up as a DM object. customer: the other party; "" where X does not say, and then the
+    object cannot be read."""
+    sender, text = id_text(row.get("sender_id")), row.get("text")
+    data: dict[str, Any] = {"text": text_of(text) or text or "", "entities": {"urls": _urls(row)}}
     attached = _attached(row, media)
     if attached is not None:
         data["attachment"] = {"type": "media", "media": attached}
@@ -80,7 +107,7 @@ def _dm_object(
         "id": event_id,
         "created_timestamp": str(_created_ms(row, event_id)),
         "message_create": {
-            "target": {"recipient_id": customer if sender == account_id else account_id},
+            "target": {"recipient_id": customer and (customer if sender == account_id else account_id)},
             # Without a sender the message cannot be the account's: only the account's own token names it reliably.
             "sender_id": sender or customer,
             "message_data": data,

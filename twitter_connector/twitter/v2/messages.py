@@ -90,7 +90,7 @@ class V2Messages(AccountMessages):
         path = f"{LOOKUP_PATH}/{quote(event_id, safe='')}"
         body, _ = self._looked_up(path, {}, Endpoint.SHOW, SHOW_SECONDS)
         events = page_events(body, self._account_id)
-        dm = load(events[0].envelope) if events else None
+        dm = load(events[0].envelope) if events and events[0].readable else None
         if not isinstance(dm, DmReceived | DmEchoed):
             raise odd_answer("X returned something else than a message.", Endpoint.SHOW)
         return dm
@@ -113,9 +113,10 @@ class V2Messages(AccountMessages):
         for number in range(PAGES_MAX):
             page = self.page(PAGE_MAX if number else FIRST_PAGE, token)
             for event in page.events:
-                if event.created_ms < epoch_ms(since):
+                if event.created_ms >= epoch_ms(since):
+                    yield event
+                elif event.readable:
                     return
-                yield event
             if not page.whole:
                 raise ServiceUnavailable(
                     "twitter_partial_answer",
