@@ -76,6 +76,9 @@ NEEDS_A_PERSON = AWAITS_A_PERSON | {
     "write_permission_missing",
 }
 
+# Reasons with which X refuses an account everything, whichever call is answered with them.
+ACCOUNT_STOPPED = frozenset({"account_locked", "account_suspended"})
+
 _Error = TypeVar("_Error", bound="ConnectorError")
 
 

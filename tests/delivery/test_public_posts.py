@@ -557,10 +557,19 @@ class TestUncertain:
         assert failure(desk) == ("duplicate_post", "X refuses an equal post.")
 
     def test_without_a_timeline_it_is_not_sent_again(self, asked: FakeDeliveries) -> None:
+        asked.credentials.answers[ACME] = None
         asked.posts.look_failures = [CredentialsRejected("not_permitted", "Not in the plan.", status=403)]
         asked.later(PostStep.looks_after[0].total_seconds(), OUT)
         assert failure(asked)[0] == "post_unconfirmed"
         assert len(asked.posts.published) == 1
+
+    def test_a_timeline_of_an_account_that_x_rejects_is_looked_at_later(self, asked: FakeDeliveries) -> None:
+        until = asked.clock() + timedelta(minutes=10)
+        asked.posts.look_failures = [CredentialsRejected("token_revoked", "Revoked.", status=401, until=until)]
+        asked.later(PostStep.looks_after[0].total_seconds(), OUT)
+        assert (asked.reports(), asked.dead_lettered()) == ([], [])
+        asked.later(601)
+        assert (len(asked.posts.published), asked.reports()) == (1, [("m-1", "DELIVERED", "200")])
 
 
 def test_the_conversations_of_two_customers_do_not_mix(desk: FakeDeliveries) -> None:

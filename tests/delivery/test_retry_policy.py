@@ -307,6 +307,28 @@ class TestOneEndpoint:
         assert (decision.error.code, decision.error.status) == (453, 403)
 
     @pytest.mark.parametrize("endpoint", [e for e in OF_X if e is not Endpoint.CREDENTIALS])
+    @pytest.mark.parametrize("reason", ["account_locked", "account_suspended"])
+    def test_an_account_that_x_has_locked_stops_whichever_call_says_so(self, endpoint: Endpoint, reason: str) -> None:
+        asked = Asked(answer=None)
+        until = NOW + timedelta(minutes=10)
+        error = CredentialsRejected(reason, "x", status=403, endpoint=endpoint, scope=Scope.ENDPOINT, until=until)
+        assert asked(error) == Pause(until, error, OUT)
+
+    def test_a_post_with_a_revoked_token_pauses_the_account_and_names_the_token(self) -> None:
+        """X answers 401 to posts of API v1.1 accounts also because their tokens may not use API v2."""
+        error = CredentialsRejected("not_in_plan", "v1.1", status=401, endpoint=Endpoint.POST, scope=Scope.ENDPOINT)
+        asked = Asked()
+        decision = asked(error)
+        assert isinstance(decision, Pause)
+        assert decision.error.reason == "credentials_rejected"
+        accepted = Asked(answer=None)
+        waits = [accepted(error, tries) for tries in range(REJECTED_TRIES)]
+        assert waits == [Wait(backoff(tries, 0), spend=True) for tries in range(REJECTED_TRIES)]
+        given_up = accepted(error, REJECTED_TRIES)
+        assert isinstance(given_up, GiveUp)
+        assert (given_up.error.reason, given_up.error.detail) == ("not_in_plan", "v1.1")
+
+    @pytest.mark.parametrize("endpoint", [e for e in OF_X if e is not Endpoint.CREDENTIALS])
     def test_a_401_of_an_accepted_account_is_retried_and_then_final(self, endpoint: Endpoint) -> None:
         asked = Asked(answer=None)
         error = at(endpoint, CredentialsRejected, status=401, code=32)

@@ -176,12 +176,25 @@ def test_a_like_that_the_plan_does_not_have_fails(http: responses.RequestsMock, 
     assert caught.value.reason == "not_in_plan"
 
 
-def test_an_account_of_api_v1_says_that_its_tokens_are_not_enough(http: responses.RequestsMock) -> None:
-    http.post(f"{API}/2/tweets", status=401, json={"title": "Unauthorized", "status": 401, "type": "about:blank"})
-    with pytest.raises(Permanent) as caught:
+@pytest.mark.parametrize(("status", "family"), [(401, CredentialsRejected), (403, Permanent)])
+def test_an_account_of_api_v1_says_that_its_tokens_are_not_enough(
+    http: responses.RequestsMock, status: int, family: type[ConnectorError]
+) -> None:
+    """A 401 may also mean a revoked token, so the retry policy asks X about the account before it gives up."""
+    http.post(f"{API}/2/tweets", status=status, json=refusal("No.", "https://api.x.com/2/problems/client-forbidden"))
+    with pytest.raises(family) as caught:
         posts_of(replace(ACCOUNT, flavour=V1)).send(SendPost("Hello"))
-    assert caught.value.reason == "not_in_plan"
+    assert (caught.value.reason, caught.value.status) == ("not_in_plan", status)
     assert "ENVIRONMENT-NAME" in caught.value.detail
+
+
+@pytest.mark.parametrize("flavour", [V1, V2])
+@pytest.mark.parametrize(("code", "reason"), [(64, "account_suspended"), (326, "account_locked")])
+def test_a_post_of_a_locked_account_says_so(http: responses.RequestsMock, flavour: str, code: int, reason: str) -> None:
+    http.post(f"{API}/2/tweets", status=403, json={"errors": [{"code": code, "message": "No."}]})
+    with pytest.raises(CredentialsRejected) as caught:
+        posts_of(replace(ACCOUNT, flavour=flavour)).send(SendPost("Hello"))
+    assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize(("scopes", "named"), [("", True), ("tweet.write", False)])

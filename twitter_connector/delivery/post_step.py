@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from twitter_connector.errors import CredentialsRejected, Endpoint, Permanent, RefusedOrDelivered
+from twitter_connector.errors import CredentialsRejected, Endpoint, Permanent, RefusedOrDelivered, Scope
 from twitter_connector.messages.kinds.comment import post_fingerprint, shown_fingerprint
 from twitter_connector.messages.text import holds_link
 from twitter_connector.model.plan import MediaRef, SendPost, Upload
@@ -84,18 +84,22 @@ class PostStep(SendStep):
         return self.tools.clock() - self.looks_after[begun.looks] / 2
 
     def _listed(self, since: datetime, made_after: datetime) -> list[SentDm]:
-        """Return the account's answers to the same post. Raises Permanent(post_unconfirmed) if X does not list any."""
+        """Return the account's answers to the same post. Raises Permanent or CredentialsRejected
+        (post_unconfirmed) if X does not list any."""
         now = self.tools.clock()
         try:
             with self.tools.endpoints.using(self.account.id, Endpoint.POST_LIST):
                 own = self.tools.post_lookups.sent(self.account.id, self.posts, since, made_after, now)
         except (Permanent, CredentialsRejected) as error:
-            raise Permanent(
+            family = CredentialsRejected if isinstance(error, CredentialsRejected) else Permanent
+            raise family(
                 "post_unconfirmed",
                 "X did not confirm the post and does not show the account's timeline, so it may be public. Look at it "
                 f"in the X app before you send it again. {error.detail}",
                 endpoint=Endpoint.POST_LIST,
+                scope=Scope.ENDPOINT,
                 status=error.status,
+                until=error.until,
             ) from error
         below = [post for post in own if post.in_reply_to == self.post.in_reply_to]
         return [(post.id, shown_fingerprint(post.text, post.links), post.created_ms) for post in below]

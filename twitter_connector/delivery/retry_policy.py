@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from twitter_connector.errors import (
+    ACCOUNT_STOPPED,
     AWAITS_A_PERSON,
     ConnectorError,
     CredentialsRejected,
@@ -34,6 +35,10 @@ REJECTED_TRIES = 3
 TRY_NEWER_AFTER = timedelta(seconds=1)
 # A server that is neither X's nor CIM's is waited for about half a minute.
 PUBLIC_FILE_TRIES = 6
+
+
+# Reasons to give up a post. If X rejects the account, its own reason says what to do.
+_OF_POSTS = frozenset({"not_in_plan", "post_unconfirmed"})
 
 
 @dataclass(frozen=True)
@@ -166,7 +171,7 @@ class RetryPolicy:
             return self._paused(error, error.until, lease)
         if self.credentials.newer(account):
             return self._paused(error, now + TRY_NEWER_AFTER, lease)
-        sends = error.scope is not Scope.ENDPOINT
+        sends = error.scope is not Scope.ENDPOINT or error.reason in ACCOUNT_STOPPED
         if error.endpoint != Endpoint.CREDENTIALS and (not sends or error.status == 401):
             # Before the whole account stops, ask X whether it accepts the credentials at all.
             rejection = self.credentials.rejection(account)
@@ -181,6 +186,7 @@ class RetryPolicy:
             until = rejection.until or error.until
             # A 403 of this endpoint is not why X rejects the credentials. A grant that has ended is why, if it has.
             same = (sends or error.status == 401) and rejection.reason not in AWAITS_A_PERSON
+            same = same and error.reason not in _OF_POSTS
             error = error if same else rejection.waiting(until=until)
         if self.credentials.newer(account, ask=True):
             return self._paused(error, now + TRY_NEWER_AFTER, lease)

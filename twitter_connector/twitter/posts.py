@@ -10,7 +10,14 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, OutcomeUnknown, Permanent
+from twitter_connector.errors import (
+    ACCOUNT_STOPPED,
+    ConnectorError,
+    CredentialsRejected,
+    Endpoint,
+    OutcomeUnknown,
+    Permanent,
+)
 from twitter_connector.model.account import V1, Account
 from twitter_connector.model.event import RawEvent, id_text
 from twitter_connector.model.json_fields import mapping_of, mappings_in
@@ -139,12 +146,15 @@ def _refused(error: Permanent | CredentialsRejected, account: Account) -> Connec
         detail = f"X refuses a post with the same text as an earlier one of the account. Change the words ({cause})."
         return Permanent("duplicate_post", detail, **facts)
     if isinstance(error, CredentialsRejected):
-        if account.flavour == V1 and error.status in (401, 403):
+        if account.flavour == V1 and error.status in (401, 403) and error.reason not in ACCOUNT_STOPPED:
             detail = (
                 "The account is registered for API v1.1, and X does not let its tokens use API v2 for public posts "
                 f"({cause}). Register it without ENVIRONMENT-NAME."
             )
-            return Permanent("not_in_plan", detail, **facts)
+            if error.status == 403:
+                return Permanent("not_in_plan", detail, **facts)
+            # A revoked token gets the same answer: the retry policy asks X about the account first.
+            return CredentialsRejected("not_in_plan", detail, scope=error.scope, until=error.until, ours=True, **facts)
         # An answer waits for the enrolment of the app. What adds nothing does not.
         waits = error.reason == "client_not_enrolled" and error.endpoint == Endpoint.POST
         if error.reason not in _NOT_IN_PLAN or waits:
