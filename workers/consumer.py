@@ -8,12 +8,14 @@ ends with status 1 (https://github.com/celery/kombu/issues/582). Without the lis
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from celery import bootsteps
+from celery.exceptions import WorkerShutdown
 from celery.signals import task_received
 from celery.worker import state
 from celery.worker.consumer import Consumer as CelerysConsumer
@@ -62,6 +64,9 @@ class _RemoteControl(gPidbox):  # type: ignore[misc]
         while not shutdown.is_set() and c.connection:
             try:
                 self._answer(c, shutdown)
+            except WorkerShutdown:
+                # `celery control shutdown`. The exception would end this thread only, and the worker would go on.
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
             except Exception as error:
                 # The broker may be away for this connection only, and Celery starts the step again with its own.
                 log.warning("remote_control_stopped", exc_info=error)

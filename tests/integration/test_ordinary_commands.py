@@ -162,7 +162,7 @@ def test_gunicorn_and_celery_as_typed_serve_everything(with_broker: Installation
     assert (answer.status_code, answer.json()["failing"]) == (503, "worker")
 
     worker = here.start("celery -A workers.app worker -l INFO -n one@%h -c 16")
-    beat = here.start("celery -A workers.app beat -l INFO")
+    beat = here.start("celery -A workers beat -l INFO")
     eventually(here.ready, what="readiness")
     registered = here.register(sandbox)
     assert registered.status_code == 200, registered.text
@@ -259,6 +259,13 @@ def test_honcho_starts_the_procfile(installation: str, request: pytest.FixtureRe
     log = here.log.read_text()
     for part in ("web.1", "worker.1", "beat.1", "broker.1"):
         assert f"{part}" in log
+
+
+@pytest.mark.parametrize("options", ["", "sheduler"], ids=["nothing", "another word"])
+def test_the_module_of_the_workers_names_its_two_commands(here: Installation, options: str) -> None:
+    done = here.run(f"python -m workers {options}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: python -m workers needs `worker` or `beat` first.")
 
 
 NO_CCM = [

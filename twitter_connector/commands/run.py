@@ -12,7 +12,7 @@ import click
 from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError, StoreRefused, StoreUnavailable
 from twitter_connector.open_files import too_few_files
-from twitter_connector.processes import command_lines, embedded_broker
+from twitter_connector.processes import command_lines, embedded_broker, instance
 from twitter_connector.processes.standard_streams import open_closed_streams
 from twitter_connector.processes.supervisor import Supervisor
 from twitter_connector.startup import check_store
@@ -86,9 +86,14 @@ def run_broker() -> None:
     if not configured.embedded_broker:
         out("broker: REDIS_URL is set, so the embedded broker is not started.", err=True)
         _wait_for_signal()
+    instance.protect_files()
+    if sentence := unusable(configured.var_dir):
+        fail(sentence)
     try:
+        lock = instance.take(configured.var_dir)
+        os.set_inheritable(lock.fileno(), True)
         _become(embedded_broker.command(configured))
-    except embedded_broker.NoBroker as error:
+    except (instance.InUse, embedded_broker.NoBroker) as error:
         fail(str(error))
 
 

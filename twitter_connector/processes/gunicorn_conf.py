@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from twitter_connector import counter_files
@@ -28,8 +30,8 @@ from .parent_death import signal_at_parents_death
 # gunicorn takes every name of this module that is a setting; the others do not concern it.
 __all__ = [
     "bind", "control_socket_disable", "forwarded_allow_ips", "forwarder_headers", "graceful_timeout", "keepalive",
-    "logger_class", "loglevel", "post_fork", "post_worker_init", "preload_app", "secure_scheme_headers", "threads",
-    "timeout", "when_ready", "worker_class", "worker_connections", "worker_tmp_dir", "workers",
+    "logger_class", "loglevel", "post_fork", "post_worker_init", "pre_exec", "preload_app", "secure_scheme_headers",
+    "threads", "timeout", "when_ready", "worker_class", "worker_connections", "worker_tmp_dir", "workers",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,14 @@ control_socket_disable = True
 forwarded_allow_ips = ""
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
+
+
+def pre_exec(arbiter: Any) -> None:
+    """Have a gunicorn that SIGUSR2 starts anew run as a module, if this one does. gunicorn would run `__main__.py` as a
+    file, whose folder would then hide modules of Python's own."""
+    _, script, *options = arbiter.START_CTX["args"]
+    if Path(script).name == "__main__.py":
+        arbiter.START_CTX["args"] = [sys.executable, "-m", "gunicorn", *options]
 
 
 def when_ready(arbiter: Any) -> None:

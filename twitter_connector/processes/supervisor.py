@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import logging
 import os
@@ -23,7 +22,6 @@ from typing import IO, Any
 
 import redis
 
-from twitter_connector import core_dumps
 from twitter_connector.broker.connection import connect, unavailable
 from twitter_connector.config import Settings, child_environment, use_environment
 from twitter_connector.errors import ConnectorError, StoreRefused
@@ -31,7 +29,7 @@ from twitter_connector.open_files import too_few_files
 from twitter_connector.startup import check_store
 from twitter_connector.var_dir import unusable
 
-from . import command_lines, embedded_broker
+from . import command_lines, embedded_broker, instance
 from .awaited_signals import AwaitedSignals
 from .broker_watch import BrokerWatch
 from .forked import Forked, import_shared
@@ -155,19 +153,14 @@ class Supervisor:
         self._stop = True
 
     def _prepare(self) -> None:
-        # The broker's files and the journal contain what people wrote. Only this user may read them.
-        os.umask(0o077)
-        core_dumps.forbid()
+        instance.protect_files()
         self._settings.var_dir.mkdir(parents=True, exist_ok=True)
         if sentence := unusable(self._settings.var_dir) or too_few_files(self._settings.worker_concurrency):
             raise CannotStart(sentence)
-        self._lock = (self._settings.var_dir / "up.lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CannotStart(
-                f"another instance runs on {self._settings.var_dir}. Stop it, or give this one its own VAR_DIR."
-            ) from None
+            self._lock = instance.take(self._settings.var_dir)
+        except instance.InUse as error:
+            raise CannotStart(str(error)) from None
         for host in self._settings.hosts:
             self._port_is_free(host, self._settings.port, "PORT")
         if self._settings.use_sandbox:

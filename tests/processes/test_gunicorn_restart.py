@@ -1,0 +1,27 @@
+"""SIGUSR2 has gunicorn start its successor with the command line that started it."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import gunicorn
+import pytest
+
+from twitter_connector.processes.gunicorn_conf import pre_exec
+
+FOLDER = gunicorn.__path__[0]
+
+
+@pytest.mark.parametrize(
+    ("typed", "restarted"),
+    [
+        ([f"{FOLDER}/__main__.py", "-w", "2", "wsgi:app"], ["-m", "gunicorn", "-w", "2", "wsgi:app"]),
+        (["/opt/bin/gunicorn", "wsgi:app"], ["/opt/bin/gunicorn", "wsgi:app"]),
+    ],
+    ids=["python -m gunicorn", "gunicorn"],
+)
+def test_the_successor_is_started_as_this_one_was(typed: list[str], restarted: list[str]) -> None:
+    arbiter = SimpleNamespace(START_CTX={"args": [sys.executable, *typed]})
+    pre_exec(arbiter)
+    assert arbiter.START_CTX["args"] == [sys.executable, *restarted]
