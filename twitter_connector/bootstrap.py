@@ -15,6 +15,7 @@ import redis
 
 from twitter_connector import logs
 from twitter_connector.accounts.backfill import Backfill
+from twitter_connector.accounts.chat_backfill import ChatBackfill
 from twitter_connector.accounts.credentials import Configure
 from twitter_connector.accounts.credentials_check import CredentialsCheck
 from twitter_connector.accounts.events_arrive import events_arrive
@@ -297,6 +298,15 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         accounts, inbox, twitter.messages, clock, lanes.endpoint_pauses, spending.limit, replays, history.add
     )
     backfill.service_ahead = twitter.x_clock.service_ahead
+    backfill.chats = ChatBackfill(
+        accounts,
+        inbox,
+        chats.history,
+        chat_keys.has_keys,
+        clock,
+        lambda account: spending.limit(account) is not Limit.HARD,
+        history.add,
+    )
     challenge = OwnChallenge(http_client)
     registration = AccountRegistration(
         accounts,

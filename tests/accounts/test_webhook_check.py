@@ -11,7 +11,7 @@ import pytest
 
 from tests.clocked_store import ClockedLanes
 from tests.fakes import FakeAccounts, FakeClock, FakePlatform, account_registration
-from twitter_connector.accounts.backfill import Backfill
+from twitter_connector.accounts.backfill import MARGIN, Backfill
 from twitter_connector.accounts.registration_request import Registration
 from twitter_connector.accounts.spending import Limit
 from twitter_connector.accounts.webhook_check import CHECK_EVERY, Upkeep
@@ -115,6 +115,20 @@ class Office:
         return self._taken.count(account_id)
 
 
+@dataclass
+class Chats:
+    """Notes the gaps of encrypted messages, and the reads."""
+
+    since: list[datetime] = field(default_factory=list)
+    reads: int = 0
+
+    def open_gap(self, account: Account, since: datetime) -> None:
+        self.since.append(since)
+
+    def read(self, account: Account) -> None:
+        self.reads += 1
+
+
 @pytest.fixture
 def office() -> Office:
     office = Office()
@@ -162,6 +176,17 @@ def test_what_a_broken_webhook_did_not_bring_is_read_back(office: Office) -> Non
     office.missed("hello?")
     office.minutes(9)
     assert office.taken_in() == 1
+
+
+def test_a_gap_is_one_of_encrypted_messages_too(office: Office) -> None:
+    chats = Chats()
+    office.backfill.chats = chats  # type: ignore[assignment]
+    office.heard()
+    stopped = office.clock()
+    office.clock.advance(3600)
+    office.upkeep.check_due()
+    assert chats.since == [stopped - MARGIN]
+    assert chats.reads == 2, "after the ordinary messages, and every minute while its own gap is open"
 
 
 def test_before_the_first_message_everything_since_the_registration_may_be_missing(office: Office) -> None:

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ pytest.importorskip("chat_xdk", reason="the library of X Chat is not installed")
 
 from twitter_connector.twitter.chat.codec import Unreadable, session
 from twitter_connector.twitter.chat.contents import opened_of
+from twitter_connector.twitter.chat_objects import load
 
 CONVERSATION = ":".join(sorted((ACCOUNT, ADA), key=int))
 VECTORS = Path(__file__).parents[1] / "payloads" / "x-chat" / "vectors.json"
@@ -224,3 +225,40 @@ class TestPublishedVectors:
         text = f"{own!r} {ConversationKeys({'1': own.blob}, known.public_keys)!r} {MemoryStore({'2222': own})!r}"
         assert vector()["private_keys_concat_b64"][-8:] not in text
         assert repr(own.blob) not in text
+
+
+class TestHistory:
+    """What X keeps of a conversation is the same as what it delivered."""
+
+    def test_an_event_that_was_missed_has_the_id_and_the_place_that_its_delivery_would_have_had(
+        self, ada: EncryptedConversation
+    ) -> None:
+        began = datetime.now(UTC) - timedelta(minutes=1)
+        sent = [ada.writes(text) for text in ("one", "two", "three")]
+        history = ada.chats.history(ada.account)
+        ((customer, changed_ms),) = history.conversations_since(began)
+        assert customer == ADA
+        assert changed_ms is not None
+        read_back = history.messages_since(customer, began)
+        delivered = [ada.event(sequence_id) for sequence_id in reversed(sent)]
+        assert [load(event.envelope) for event in read_back] == [
+            replace(event, sequence_id=sequence_id)
+            for event, sequence_id in zip(delivered, reversed(sent), strict=True)
+        ]
+        assert ada.chats.reader().read(load(read_back[0].envelope), ada.account).text == "three"  # type: ignore[union-attr]
+
+    def test_older_events_and_conversations_are_left_out(self, ada: EncryptedConversation) -> None:
+        ada.writes("before")
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        history = ada.chats.history(ada.account)
+        assert history.conversations_since(later) == []
+        assert history.messages_since(ADA, later) == []
+
+    def test_many_events_are_read_page_by_page(
+        self, ada: EncryptedConversation, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("twitter_connector.twitter.chat.calls.EVENTS_MAX", 2)
+        began = datetime.now(UTC) - timedelta(minutes=1)
+        for number in range(5):
+            ada.writes(str(number))
+        assert len(ada.chats.history(ada.account).messages_since(ADA, began)) == 5

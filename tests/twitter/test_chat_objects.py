@@ -13,7 +13,7 @@ from twitter_connector.errors import Permanent
 from twitter_connector.model.chat import CHAT
 from twitter_connector.model.event import order_of
 from twitter_connector.model.timestamps import first_id_at
-from twitter_connector.twitter.chat_objects import chat_event, load, sequence_in
+from twitter_connector.twitter.chat_objects import chat_event, history_event, load, sequence_in
 
 ACCOUNT, CUSTOMER = "1111111111111111111", "2222222222222222222"
 SAMPLES = Path(__file__).parents[1] / "payloads" / "x-v2"
@@ -40,6 +40,38 @@ def body(**changes: Any) -> dict[str, Any]:
 def encoded(sequence_id: str) -> str:
     """Return the head of an event as X encodes it: its first field is the sequence id."""
     return base64.b64encode(b"\x0b\x00\x01" + len(sequence_id).to_bytes(4) + sequence_id.encode() + bytes(40)).decode()
+
+
+def head(*fields: tuple[int, str]) -> str:
+    return base64.b64encode(b"".join(text_field(*field) for field in fields) + bytes(20)).decode().rstrip("=")
+
+
+def text_field(number: int, text: str) -> bytes:
+    return b"\x0b" + number.to_bytes(2) + len(text).to_bytes(4) + text.encode()
+
+
+class TestHistory:
+    HEAD = ((1, "2080400825227100160"), (2, "m-1"), (3, CUSTOMER), (4, f"{ACCOUNT}:{CUSTOMER}"), (6, str(MOMENT)))
+
+    @pytest.mark.parametrize("row", [{}, {"sender_id": int(CUSTOMER)}, {"sender_id": None, "id": "7"}])
+    def test_the_head_of_an_event_says_what_its_delivery_would_have_said(self, row: dict[str, Any]) -> None:
+        event = history_event({**row, "encoded_event": head(*self.HEAD)}, ACCOUNT)
+        assert event is not None
+        delivered = chat_event(body(id="m-1", encoded_event=head(*self.HEAD)), ACCOUNT, ACCOUNT)
+        assert load(event.envelope) == load(delivered.envelope)
+        assert (event.id, event.created_ms, order_of(event)) == (delivered.id, MOMENT, order_of(delivered))
+
+    @pytest.mark.parametrize(
+        "encoded_event",
+        [None, "", 7, "no Base64!", head((1, "7")), head((1, "7"), (2, "")), head(*HEAD)[:44], head((9, "x"))],
+    )
+    def test_without_the_messages_id_it_is_no_event(self, encoded_event: object) -> None:
+        assert history_event({"encoded_event": encoded_event}, ACCOUNT) is None
+
+    def test_an_event_of_a_group_has_no_customer(self) -> None:
+        event = history_event({"encoded_event": head((2, "m-1"), (3, CUSTOMER), (4, "g7"))}, ACCOUNT)
+        assert event is not None
+        assert event.customer_id == ""
 
 
 class TestReadingIds:

@@ -17,6 +17,7 @@ from twitter_connector.model.event import RawEvent
 from twitter_connector.model.flavour import Messages
 from twitter_connector.model.timestamps import SNOWFLAKE_EPOCH_MS, epoch_ms, moment
 
+from .chat_backfill import ChatBackfill
 from .ports import AccountStatusPort, EndpointPausesPort, InboxPort
 from .posts_settings import NEXT_MENTIONS
 from .replay import PAGE, Replays
@@ -41,7 +42,7 @@ class Backfill:
     """status: the accounts' status. messages: the Direct Messages of an account at X. pauses: of single endpoints.
     limit: the limit of spending that an account has reached. replays: None where X is not asked for any. record: stores
     account id, event, detail and begin in the account's history. service_ahead: by how much
-    the clock is ahead of X's."""
+    the clock is ahead of X's. chats: the same for encrypted messages; None where there are none."""
 
     status: AccountStatusPort
     inbox: InboxPort
@@ -52,6 +53,7 @@ class Backfill:
     replays: Replays | None = None
     record: Callable[[str, str, str, datetime], None] = lambda account_id, event, detail, since: None
     service_ahead: Callable[[], timedelta] = timedelta
+    chats: ChatBackfill | None = None
 
     def open_gap(self, account: Account) -> None:
         """Note that customers' messages may have been missed up to now."""
@@ -111,6 +113,10 @@ class Backfill:
                 looked_up=True,
             )
         self.status.note(account.id, **{GAP: 0})
+        if self.chats is not None:
+            begun = moment(before[GAP]) if before.get(GAP) else known
+            self.chats.open_gap(account, min(begun, known) - MARGIN)
+            self.chats.read(account)
         new = outcomes.count("accepted")
         self.record(
             account.id, "messages_read_back", f"{len(events)} read at X, {new} of them were missing here", known

@@ -75,6 +75,8 @@ class Upkeep:
             self.check(account, account_status)
         if self.accounts.account_status(account.id).get(GAP):
             self.backfill.read(account)
+        if self.backfill.chats is not None:
+            self.backfill.chats.read(account)
 
     def check(self, account: Account, account_status: Mapping[str, int]) -> None:
         """Repair the account's webhook and subscriptions if X has lost or disabled them.

@@ -23,6 +23,8 @@ _ONE_TO_ONE = re.compile(r"(\d{1,19})[:-](\d{1,19})")
 _EVENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 # What a worker needs of an event. The conversation token stays outside: it is a credential, and nothing here uses it.
 _FIELDS = ("created_at_msec", "sender_id", "conversation_id", "encoded_event")
+# Fields at the head of an encrypted event: github.com/xdevplatform/chat-xdk.
+_SEQUENCE_ID, _MESSAGE_ID, _SENDER_ID, _CONVERSATION_ID, _CREATED_AT = 1, 2, 3, 4, 6
 KEY_CHANGE = "conversation_key_change_event"
 # An id that X gave within this time of the event's moment is an id of X's that contains its moment.
 _NEAR_MS = 86_400_000
@@ -96,6 +98,23 @@ def _id_of(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(str(body.get("encoded_event") or "").encode()).hexdigest()[:32]
 
 
+def history_event(row: Mapping[str, Any], account_id: str) -> RawEvent | None:
+    """Return an event of a conversation's history as X would have delivered it; None without the id it has then."""
+    encoded = str(row.get("encoded_event") or "")
+    head = _head_of(encoded)
+    if not (event_id := head.get(_MESSAGE_ID)):
+        return None
+    body = {
+        "id": event_id,
+        "sequence_id": head.get(_SEQUENCE_ID),
+        "sender_id": id_text(row.get("sender_id")) or head.get(_SENDER_ID),
+        "conversation_id": head.get(_CONVERSATION_ID),
+        "created_at_msec": head.get(_CREATED_AT),
+        "encoded_event": encoded,
+    }
+    return chat_event(body, account_id, account_id)
+
+
 def sequence_of(body: Mapping[str, Any]) -> str:
     """Return X's place of an event in its conversation, from the body or the head of the encrypted event; "" without
     one."""
@@ -114,6 +133,23 @@ def sequence_in(encoded: str) -> str:
     if head[:3] != b"\x0b\x00\x01":
         return ""
     return id_text(head[7 : 7 + int.from_bytes(head[3:7])].decode("ascii", "replace"))
+
+
+def _head_of(encoded: str) -> Mapping[int, str]:
+    """Return the texts at the head of an encrypted event by field number, which are not encrypted; {} without any."""
+    try:
+        data = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return {}
+    texts, at = {}, 0
+    # Each field is a type, a number of two bytes, a length of four, and so many bytes.
+    while data[at : at + 1] == b"\x0b":
+        number, size = int.from_bytes(data[at + 1 : at + 3]), int.from_bytes(data[at + 3 : at + 7])
+        if at + 7 + size > len(data):
+            break
+        texts[number] = data[at + 7 : at + 7 + size].decode("utf-8", "replace")
+        at += 7 + size
+    return texts
 
 
 def _created_ms(body: Mapping[str, Any], sequence_id: str) -> int:

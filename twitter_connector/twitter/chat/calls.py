@@ -21,6 +21,7 @@ from ..http import odd_answer
 
 # An unknown name among the fields makes X refuse the call.
 EVENT_FIELDS = "id,encoded_event,sender_id"
+CONVERSATION_FIELDS = "id,updated_at"
 EVENTS_MAX = 100
 UPLOAD_SECONDS = 60.0
 
@@ -54,6 +55,21 @@ class ChatCalls(AccountMessages):
         changes = mapping_of(body.get("meta")).get("conversation_key_events")
         rows = [str(row.get("encoded_event") or "") for row in _rows(body)]
         return rows, [str(change) for change in changes] if isinstance(changes, list) else []
+
+    def history(self, customer_id: str, token: str = "") -> tuple[Sequence[Mapping[str, Any]], str]:
+        """Return one page of a conversation's events, the newest first, and the token of the next, older one."""
+        params = {"max_results": str(EVENTS_MAX), "chat_message_event.fields": EVENT_FIELDS}
+        return self._page(f"{self._path(customer_id)}/events", params, token)
+
+    def conversations(self, token: str = "") -> tuple[Sequence[Mapping[str, Any]], str]:
+        """Return one page of the account's conversations, and the token of the next one; "" on the last."""
+        params = {"max_results": str(EVENTS_MAX), "chat_conversation.fields": CONVERSATION_FIELDS}
+        return self._page("/2/chat/conversations", params, token)
+
+    def _page(self, path: str, params: Mapping[str, str], token: str) -> tuple[Sequence[Mapping[str, Any]], str]:
+        query = {**params, **({"pagination_token": token} if token else {})}
+        body = mapping_of(self._chat("GET", path, Endpoint.LIST, params=query).json())
+        return _rows(body), str(mapping_of(body.get("meta")).get("next_token") or "")
 
     def post(self, customer_id: str, what: str, body: Mapping[str, Any], endpoint: Endpoint) -> Mapping[str, Any]:
         """Post to a conversation and return the `data` of the answer. what: keys, messages, read or typing.

@@ -14,6 +14,7 @@ from twitter_connector.net.http_client import HttpClient
 
 from ..http import TwitterHttp
 from .calls import ChatCalls
+from .history import ChatHistory
 from .library import MISSING, is_installed, library
 from .media import ChatDownloads, ChatUploads
 from .messages import ChatMessages
@@ -57,6 +58,10 @@ class Chats:
     def setup(self, account: Account) -> ChatSetup:
         """Return what gets an account's keys into the connector."""
         return ChatSetup(account, self.calls(account))
+
+    def history(self, account: Account) -> ChatHistory:
+        """Return the account's encrypted conversations as X keeps them."""
+        return ChatHistory(self.calls(account), account.id)
 
     @staticmethod
     def require_library() -> None:
