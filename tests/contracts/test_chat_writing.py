@@ -153,6 +153,31 @@ class TestKeys:
         send(ada, "new")
         assert [one["text"] for one in phone(ada)] == ["old", "new"]
 
+    def test_a_customers_new_phone_gets_a_new_key_of_the_conversation(self, ada: EncryptedConversation) -> None:
+        send(ada, "old")
+        former = ada.store.conversations[ADA].latest
+        ada.control.post("x-chat/keys", customer_id=ADA)
+        ada.control.fault(family="twitter", path=SENDS, times=1, problem="invalid-request")
+        assert refused(ada).reason == "chat_key_changed"
+        assert int(ada.store.conversations[ADA].latest) > int(former)
+        send(ada, "new")
+        assert [one["text"] for one in phone(ada)] == ["old", "new"]
+
+    @pytest.mark.parametrize("new_phone", [False, True])
+    def test_a_refusal_that_no_key_explains_says_what_to_ask_the_customer(
+        self, ada: EncryptedConversation, new_phone: bool
+    ) -> None:
+        send(ada, "old")
+        if new_phone:
+            ada.control.post("x-chat/keys", customer_id=ADA)
+            ada.control.fault(
+                family="twitter", path="chat/conversations/[^/]+/keys", times=1, problem="invalid-request"
+            )
+        ada.control.fault(family="twitter", path=SENDS, times=1, problem="invalid-request")
+        error = refused(ada)
+        assert (type(error), error.reason) == (Permanent, "request_refused")
+        assert error.detail.endswith("Ask the customer to write once more: her phone then renews the key.")
+
     def test_a_file_under_an_older_key_is_uploaded_again(self, ada: EncryptedConversation) -> None:
         send(ada, "old")
         media_id = json.dumps({"attachment_type": "media", "media_hash_key": "a", "key_version": "1"})

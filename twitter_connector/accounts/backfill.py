@@ -113,17 +113,21 @@ class Backfill:
                 looked_up=True,
             )
         self.status.note(account.id, **{GAP: 0})
-        if self.chats is not None:
-            begun = moment(before[GAP]) if before.get(GAP) else known
-            self.chats.open_gap(account, min(begun, known) - MARGIN)
-            self.chats.read(account)
+        encrypted = self._encrypted(account, min(moment(before[GAP]), known) if before.get(GAP) else known)
         new = outcomes.count("accepted")
         self.record(
             account.id, "messages_read_back", f"{len(events)} read at X, {new} of them were missing here", known
         )
         level = logging.WARNING if new else logging.INFO
         log.log(level, "backfill_done", extra={"account": account.id, "seen": len(events), "new": new})
-        return len(events), new
+        return len(events) + encrypted[0], new + encrypted[1]
+
+    def _encrypted(self, account: Account, since: datetime) -> tuple[int, int]:
+        """Take in encrypted messages; return how many were read, and how many of them were missing here."""
+        if self.chats is None:
+            return 0, 0
+        self.chats.open_gap(account, since - MARGIN)
+        return self.chats.read(account)
 
     def _listed(self, account: Account, since: datetime, *, may_replay: bool) -> list[RawEvent] | None:
         """Return the customers' messages since a moment, newest first; None if X replays them, for they are many."""

@@ -60,28 +60,37 @@ class ChatBackfill:
         if not before or epoch_ms(since) < before:
             self.status.note(account.id, **{CHAT_GAP: epoch_ms(since), CHAT_DONE: 0, CHAT_NEXT: 0})
 
-    def read(self, account: Account) -> None:
-        """Take in the messages of an open gap, if it is time to. The gap stays open if X has trouble."""
+    def read(self, account: Account) -> tuple[int, int]:
+        """Take in the messages of an open gap, if it is time to. Return how many were read, and how many of them were
+        missing here. The gap stays open if X has trouble."""
         status, now = self.status.account_status(account.id), self.clock()
         if not status.get(CHAT_GAP) or not self.allowed(account):
-            return
+            return 0, 0
         # No wait is longer. A moment further away was stored before the clock was set back.
         if timedelta() < moment(status.get(CHAT_NEXT, 0)) - now <= WAIT_LONGEST:
-            return
+            return 0, 0
         # Noted first, so that a process that dies does not make its successor call at once.
         self.status.note(account.id, **{CHAT_NEXT: epoch_ms(now + EVERY)})
         gap = moment(status[CHAT_GAP])
         since = max(gap, now - LONGEST, account.registered_at or now)
+        outcomes: list[str] = []
         try:
-            self._read(account, since, status.get(CHAT_DONE, 0))
+            self._read(account, since, status.get(CHAT_DONE, 0), outcomes)
+            closes = True
         except ConnectorError as error:
             self._failed(account, error, now)
-            if not isinstance(error, Permanent) and error.status != 403:
-                return
-        self.status.note(account.id, **{CHAT_GAP: 0, CHAT_DONE: 0, CHAT_NEXT: 0})
+            closes = isinstance(error, Permanent) or error.status == 403
+        if closes:
+            self.status.note(account.id, **{CHAT_GAP: 0, CHAT_DONE: 0, CHAT_NEXT: 0})
+        new = outcomes.count("accepted")
+        if outcomes:
+            detail = f"{len(outcomes)} encrypted ones read at X, {new} of them were missing here"
+            self.record(account.id, "messages_read_back", detail, since)
+            log.info("chat_backfill_done", extra={"account": account.id, "seen": len(outcomes), "new": new})
+        return len(outcomes), new
 
-    def _read(self, account: Account, since: datetime, done_ms: int) -> None:
-        history, outcomes = self.history(account), list[str]()
+    def _read(self, account: Account, since: datetime, done_ms: int, outcomes: list[str]) -> None:
+        history = self.history(account)
         for customer_id, changed_ms in history.conversations_since(since):
             if changed_ms is not None and changed_ms <= done_ms:
                 continue
@@ -95,11 +104,6 @@ class ChatBackfill:
             )
             if changed_ms is not None:
                 self.status.note(account.id, **{CHAT_DONE: changed_ms})
-        new = outcomes.count("accepted")
-        if outcomes:
-            detail = f"{len(outcomes)} encrypted ones read at X, {new} of them were missing here"
-            self.record(account.id, "messages_read_back", detail, since)
-        log.info("chat_backfill_done", extra={"account": account.id, "seen": len(outcomes), "new": new})
 
     def _failed(self, account: Account, error: ConnectorError, now: datetime) -> None:
         until = min(max(error.until or now, now + EVERY), now + WAIT_LONGEST)

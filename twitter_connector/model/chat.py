@@ -109,6 +109,10 @@ class ConversationKeys:
         """The newest version; "" without any. Versions are numbers."""
         return max(self.keys, key=int, default="")
 
+    def newest_of(self, user_id: str) -> str:
+        """Return the newest version of a participant's public keys; "" without any."""
+        return max((key.version for key in self.public_keys if key.user_id == user_id), key=int, default="")
+
 
 # The two ways to a customer: ordinary Direct Messages, and X Chat.
 DIRECT, X_CHAT = "dm", "chat"

@@ -69,8 +69,13 @@ class ChatMessages:
         try:
             data = self._calls.post(customer_id, "messages", message, Endpoint.SEND)
         except Permanent as error:
-            if error.status == 400 and self._has_newer_key(customer_id, str(message["encoded_message_create_event"])):
-                raise Retryable("chat_key_changed", "The key of the encrypted conversation has changed.") from error
+            if error.status == 400:
+                if self._renewed_key(customer_id):
+                    raise Retryable("chat_key_changed", "The key of the encrypted conversation has changed.") from error
+                raise error.extended(
+                    "The conversation's keys at X were read again and explain nothing. Ask the customer to write once "
+                    "more: her phone then renews the key."
+                ) from error
             if error.status == 403 and error.reason == "request_refused":
                 raise _refused(error) from error
             raise
@@ -108,12 +113,19 @@ class ChatMessages:
         keyring.save()
         return keyring
 
-    def _has_newer_key(self, customer_id: str, encoded: str) -> bool:
-        """Look the conversation's keys up and return whether there is a newer one than before."""
+    def _renewed_key(self, customer_id: str) -> bool:
+        """Look the conversation's keys up and return whether there is a newer one than before. Make one if only the
+        customer's own keys are newer, as on a new phone."""
         with session(self._own_keys()) as writer:
             keyring = Keyring(self._store, self._calls, writer, self._account.id, customer_id)
-            before = keyring.present.latest
+            before, of_customer = keyring.present.latest, keyring.present.newest_of(customer_id)
             keyring.look_up()
+            newer = of_customer and keyring.present.newest_of(customer_id) != of_customer
+            if newer and keyring.present.latest == before:
+                try:
+                    give_key(self._calls, writer, keyring, customer_id)
+                except Permanent as error:
+                    log.warning("chat_key_not_renewed", extra={"reason": error.reason, "status": error.status})
             keyring.save()
         return keyring.present.latest != before
 
