@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from typing import Any
@@ -55,6 +56,14 @@ def test_it_is_refused_with_400_and_nothing_is_stored(client: FlaskClient, inspe
     assert stored(inspector) == []
     with pytest.raises(NotJson):
         read_json(body)
+
+
+def test_a_compressed_body_is_refused_by_this_reason(client: FlaskClient) -> None:
+    response = client.post("/cim-messages", data=gzip.compress(b"{}"), headers={"Content-Encoding": "gzip"})
+    assert response.status_code == 400
+    assert response.get_json()["errors"]["_schema"] == [
+        "The body is compressed (header Content-Encoding). Send it uncompressed."
+    ]
 
 
 @pytest.mark.parametrize("name", [n for n in REFUSED if "key twice" not in n])

@@ -76,7 +76,8 @@ def json_body(most: int) -> Any:
     try:
         return read_json(read_body(most))
     except NotJson as error:
-        raise ValidationError({"_schema": [str(error)]}) from None
+        compressed = request.headers.get("Content-Encoding", "identity") != "identity"
+        raise ValidationError({"_schema": [_COMPRESSED if compressed else str(error)]}) from None
 
 
 def read_json(raw: bytes, *, unambiguous: bool = True) -> Any:
@@ -102,6 +103,7 @@ def read_json(raw: bytes, *, unambiguous: bool = True) -> Any:
     return _repaired_surrogates(value) if b"\\ud" in raw or b"\\uD" in raw else value
 
 
+_COMPRESSED = "The body is compressed (header Content-Encoding). Send it uncompressed."
 _TOO_DEEP = f"The body is nested more than {DEPTH_MAX} levels deep."
 
 
