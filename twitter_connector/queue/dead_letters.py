@@ -14,6 +14,7 @@ from twitter_connector.model.timestamps import moment
 from twitter_connector.model.work import DeadLetter, Direction
 
 from .hourly import counts_by_hour
+from .newest_first import newest_first
 
 _BATCH = 200
 # At most so many are deleted at a time; the next round deletes more.
@@ -47,10 +48,9 @@ class DeadLetters:
         customer_id: str | None = None,
     ) -> Iterator[DeadLetter]:
         """Yield the dead letters that match, the latest failure first."""
-        start = 0
-        while True:
+        for places in newest_first(self._client, keys.DEAD, _BATCH):
+            ids = [letter_id for _, letter_id in places]
             with store_errors():
-                ids: list[str] = self._client.zrevrange(keys.DEAD, start, start + _BATCH - 1)  # type: ignore[assignment]
                 rows = self._client.hmget(keys.DEAD_LETTER, ids) if ids else []
             for row in rows:
                 if row is None:
@@ -64,9 +64,6 @@ class DeadLetters:
                 )
                 if fits:
                     yield letter
-            if len(ids) < _BATCH:
-                return
-            start += _BATCH
 
     def trim(self, most: int, before_ms: int) -> int:
         """Delete those that failed before a moment, and the oldest beyond `most`. Return their number."""

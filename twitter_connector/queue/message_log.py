@@ -20,13 +20,12 @@ from twitter_connector.model.work import Direction
 from .hourly import counts_by_hour
 from .log_lines import EVENT_PREFIXES, is_screen_name, named
 from .log_record import message_of
+from .newest_first import Place, newest_first
 
 _BATCH = 5000
 _READ_AT_ONCE = 1000
 # One page reads at most so many records. A rare state has more pages, some of them short.
 _EXAMINED_MAX = 20_000
-
-Place = tuple[int, str]
 
 
 @dataclass(frozen=True)
@@ -140,23 +139,9 @@ class MessageLog:
         most = "+inf" if log_filter.until is None else str(epoch_ms(log_filter.until))
         if after is not None and (log_filter.until is None or after[0] < int(most)):
             most = str(after[0])
-        fits, skip = _selection(log_filter), 0
-        while True:
-            with store_errors():
-                rows: list[tuple[str, float]] = self._client.zrevrangebyscore(  # type: ignore[assignment]
-                    keys.LOG, most, least, start=skip, num=_BATCH, withscores=True
-                )
-            for member, score in rows:
-                place = (int(score), member)
-                if (after is None or place < after) and fits(member):
-                    yield place
-            if len(rows) < _BATCH:
-                return
-            # The next batch begins at the last moment of this one, behind the messages that were read of it.
-            last = rows[-1][1]
-            at_last = sum(score == last for _, score in rows)
-            skip = skip + at_last if most == str(int(last)) else at_last
-            most = str(int(last))
+        fits = _selection(log_filter)
+        for places in newest_first(self._client, keys.LOG, _BATCH, least=least, most=most):
+            yield from (place for place in places if (after is None or place < after) and fits(place[1]))
 
 
 def name_of(member: str) -> str:
