@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.brokers import Broker
 from tests.commands.printed import printed
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
+from twitter_connector.commands.session import show
 from twitter_connector.model.account import Account, Credentials
 
 ACCOUNT = Account("732739706", Credentials("key", "secret", "token", "token-secret"), "", screen_name="acme")
@@ -23,3 +26,14 @@ def test_the_list_says_what_the_route_says(broker_process: Broker, services: Ser
     heading, line = printed(broker_process, "accounts")
     assert heading.split() == ["ACCOUNT_ID", "SCREEN_NAME", "API", "INBOUND", "STATE", "ATTENTION"]
     assert line.split(maxsplit=5) == ["732739706", "acme", "v1.1", "aaa", "paused", "Log in at x.com."]
+
+
+def test_a_field_without_a_value_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    show([{"state": "active", "attention": None}], as_json=False)
+    show({"attention": None, "subscribed": True}, as_json=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "STATE   ATTENTION",
+        "active  -",
+        "attention:      -",
+        "subscribed:     True",
+    ]

@@ -75,10 +75,16 @@ def show(value: Any, as_json: bool, columns: Sequence[str] = ()) -> None:
         out(json.dumps(value))
     elif isinstance(value, list):
         names = columns or tuple(value[0] if value else ())
-        table = [[name.upper() for name in names], *([str(row[name]) for name in names] for row in value)]
+        table = [[name.upper() for name in names], *([_words(row[name]) for name in names] for row in value)]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         for cells in table if value else ():
             out("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
     else:
         for key, item in value.items():
-            out(f"{key + ':':16}{json.dumps(item) if isinstance(item, dict | list) else item}")
+            out(f"{key + ':':16}{_words(item)}")
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return "-"
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)

@@ -21,6 +21,7 @@ import urllib3
 
 from .answers import CHUNK_BYTES, Answer, Incoming, NoAnswer, NotSent, body_chunks, lower
 from .deadline import Adapter, deadline, server_of
+from .handshake import failed_handshake
 from .prepared_request import Request
 
 CONNECT_SECONDS = 5.0
@@ -28,17 +29,6 @@ SERVERS_MAX = 256
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
 _PROXY_WANTS_LOGIN = 407
 _HEADERS: dict[str, str] = dict(requests.utils.default_headers())
-
-# OpenSSL's names for errors that end a handshake.
-_HANDSHAKE_FAILURES = (
-    "CERTIFICATE_VERIFY_FAILED",
-    "HANDSHAKE_FAILURE",
-    "NO_PROTOCOLS_AVAILABLE",
-    "PROTOCOL_VERSION",
-    "RECORD_LAYER_FAILURE",
-    "UNSUPPORTED_PROTOCOL",
-    "WRONG_VERSION_NUMBER",
-)
 
 
 class HttpClient:
@@ -108,8 +98,8 @@ class HttpClient:
             raise NotSent(self._proxy_failure(url, error)) from error
         except requests.exceptions.SSLError as error:
             # A handshake comes before the request; other TLS errors may come after it.
-            if any(name in str(error) for name in _HANDSHAKE_FAILURES):
-                raise NotSent("no encrypted connection came about") from error
+            if reason := failed_handshake(error):
+                raise NotSent(reason) from error
             raise NoAnswer("the encrypted connection broke") from error
         except requests.ConnectionError as error:
             if _never_connected(error):
@@ -120,6 +110,8 @@ class HttpClient:
         except requests.RequestException as error:
             # requests refuses to send it: a bad URL, a header that cannot be encoded.
             raise NotSent(type(error).__name__) from error
+        except OSError as error:
+            raise NotSent("the file that REQUESTS_CA_BUNDLE names cannot be read") from error
         except ValueError as error:
             # The proxy look-up cannot read the address.
             raise NotSent("InvalidURL") from error
