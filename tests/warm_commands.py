@@ -10,6 +10,7 @@ Run as a script, this is that process. Each connection is a command: a JSON obje
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import socket
@@ -143,5 +144,7 @@ if __name__ == "__main__":
 
     for module, _ in COMMANDS.values():
         import_module(f"twitter_connector.commands.{module}")
+    # The forks are short: they need not search all that was imported for garbage.
+    gc.freeze()
 
     _serve(socket.socket(fileno=int(sys.argv[1])))
