@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from types import SimpleNamespace
 
 import gunicorn
 import pytest
-
-from twitter_connector.processes.gunicorn_conf import pre_exec
 
 FOLDER = gunicorn.__path__[0]
 
@@ -21,7 +20,12 @@ FOLDER = gunicorn.__path__[0]
     ],
     ids=["python -m gunicorn", "gunicorn"],
 )
-def test_the_successor_is_started_as_this_one_was(typed: list[str], restarted: list[str]) -> None:
+def test_the_successor_is_started_as_this_one_was(
+    typed: list[str], restarted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The module reads the settings when it is imported.
+    monkeypatch.setenv("CCM_URL", "http://127.0.0.1:9")
+    pre_exec = importlib.import_module("twitter_connector.processes.gunicorn_conf").pre_exec
     arbiter = SimpleNamespace(START_CTX={"args": [sys.executable, *typed]})
     pre_exec(arbiter)
     assert arbiter.START_CTX["args"] == [sys.executable, *restarted]
