@@ -130,6 +130,22 @@ class TestAnswers:
         assert (error.reason, error.ours, error.status) == ("channel_unknown", True, status)
         assert "Unified Admin" in error.detail
 
+    @pytest.mark.parametrize(
+        ("body", "reason"),
+        [
+            ({"timestamp": 1, "status": 503, "error": "Service Unavailable", "path": "/x"}, "ccm_unavailable"),
+            ({"status": "500", "error": "Internal Server Error"}, "ccm_unavailable"),
+            ({"status": 429, "error": "Too Many Requests"}, "ccm_rate_limited"),
+            ({"status": 404, "error": "Not Found", "path": "/message/receive"}, "ccm_url_wrong"),
+            ({"status": 400, "error": "Bad Request"}, "ccm_refused"),
+        ],
+    )
+    @pytest.mark.parametrize("status", [200, 202])
+    def test_an_error_of_spring_counts_behind_a_success_too(self, status: int, body: Any, reason: str) -> None:
+        error = outcome(status, body)
+        assert error is not None
+        assert error.reason == reason
+
     def test_a_report_in_an_envelope_counts_as_well(self) -> None:
         error = outcome(202, {"id": "1", "header": {}, "body": notification("FAILED", "404")})
         assert isinstance(error, Permanent)

@@ -144,6 +144,20 @@ class TestSending:
         writer(ada).mark_read(ADA, written)
         assert (ada.requests("/typing"), ada.requests("/read")) == (1, 1)
 
+    @pytest.mark.parametrize("answer", [{"status": 204}, {"status": 200, "body": {"data": {"success": True}}}], ids=str)
+    def test_typing_and_read_marks_need_no_answer(self, ada: EncryptedConversation, answer: dict[str, Any]) -> None:
+        ada.control.fault(family="twitter", path="chat/conversations/[^/]+/(typing|read)", times=2, **answer)
+        writer(ada).show_typing(ADA)
+        writer(ada).mark_read(ADA, "1")
+
+    def test_keys_that_x_answers_with_an_error_are_asked_for_again(self, ada: EncryptedConversation) -> None:
+        """A customer without keys at X could not be written to; one whose keys X did not give can, later."""
+        ada.store.conversations.clear()
+        body = {"errors": [{"title": "Forbidden", "detail": "Sorry"}]}
+        ada.control.fault(family="twitter", path=f"users/{ADA}/public_keys", times=1, status=200, body=body)
+        assert isinstance(refused(ada), Retryable)
+        send(ada, "hello")
+
 
 class TestKeys:
     def test_a_key_that_the_customer_changed_is_used_after_a_refusal(self, ada: EncryptedConversation) -> None:

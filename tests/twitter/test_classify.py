@@ -115,6 +115,34 @@ def failure(found: ConnectorError | None) -> ConnectorError:
     return found
 
 
+SUCCESSES = [
+    b"",
+    b"{}",
+    b"[]",
+    b"null",
+    b'{"errors":[]}',
+    b'{"data":{"id":"1"},"errors":[{"title":"Forbidden","resource_type":"user"}]}',
+    b'{"data":null,"meta":{"result_count":0}}',
+    b'{"meta":{"result_count":0}}',
+    b'{"event":{"id":"1"},"errors":[]}',
+    # That there is no such thing is an answer.
+    b'{"errors":[{"title":"Not Found Error","detail":"Could not find user"}]}',
+    b'{"errors":[{"type":"https://api.twitter.com/2/problems/resource-not-found"}]}',
+]
+SUCCESSES_ONLY_IN_STATUS = [
+    b'{"errors":[{"code":131,"message":"Sorry"}]}',
+    b'{"errors":[{"code":"88"}]}',
+    b'{"errors":{"code":32}}',
+    b'{"errors":["Sorry"]}',
+    b'{"errors":"Sorry"}',
+    b'{"error":"Sorry","request":"/1.1/media/upload.json"}',
+    b'{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Sorry"}',
+    b'{"errors":[{"title":"Not Found Error"},{"title":"Forbidden"}]}',
+    b"<html>Sorry</html>",
+    b"<!DOCTYPE html><html></html>",
+]
+
+
 class TestTables:
     @pytest.mark.parametrize(("row", "family"), WEBHOOK_ROWS.items(), ids=str)
     def test_webhooks_and_subscriptions(self, row: tuple[int, int | None], family: type[ConnectorError]) -> None:
@@ -144,8 +172,27 @@ class TestTables:
         assert set(CODES) <= {code for _, code in (*WEBHOOK_ROWS, *SEND_ROWS)}
 
     @pytest.mark.parametrize("status", range(200, 300, 17))
-    def test_any_2xx_is_success(self, status: int) -> None:
-        assert classify(Answer(status, {}, b'{"errors":[{"code":32}]}'), NOW, acts=True) is None
+    @pytest.mark.parametrize("body", SUCCESSES)
+    def test_any_2xx_is_success(self, status: int, body: bytes) -> None:
+        assert classify(Answer(status, {}, body), NOW, acts=True) is None
+
+    @pytest.mark.parametrize("body", SUCCESSES_ONLY_IN_STATUS)
+    def test_a_2xx_that_says_only_what_went_wrong_is_none(self, body: bytes) -> None:
+        """A list without messages would let an uncertain send go out twice, and a gap be closed unread."""
+        answer = Answer(200, {}, body)
+        sent = classify(answer, NOW, acts=True, endpoint=Endpoint.SEND)
+        assert type(sent) is OutcomeUnknown
+        read = classify(answer, NOW, acts=False, endpoint=Endpoint.LIST)
+        assert isinstance(read, ServiceUnavailable)
+        assert (read.reason, read.scope, read.endpoint) == ("twitter_odd_answer", Scope.ENDPOINT, Endpoint.LIST)
+        for error in (sent, read):
+            assert "HTTP 200" in error.detail
+            assert "Sorry" not in error.detail, "X's words may quote a message"
+
+    def test_whose_credentials_these_are_is_answered_by_an_error_too(self) -> None:
+        """X has accepted them then."""
+        body = b'{"errors":[{"title":"Forbidden"}]}'
+        assert classify(Answer(200, {}, body), NOW, acts=False, endpoint=Endpoint.CREDENTIALS) is None
 
 
 class TestFamilies:

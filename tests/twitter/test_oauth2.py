@@ -91,6 +91,14 @@ def test_each_answer_has_its_meaning(
     assert "seed" not in str(failure.value) + repr(failure.value.__dict__)
 
 
+@pytest.mark.parametrize(
+    ("expires_in", "seconds"), [("3600", 3600), (3600, 3600), (0, 7200), ("soon", 7200), (None, 7200), (True, 7200)]
+)
+def test_how_long_a_token_lasts_may_be_text(http: responses.RequestsMock, expires_in: object, seconds: int) -> None:
+    http.post(TOKEN, json={**GOOD, "expires_in": expires_in})
+    assert oauth2().refresh(CLIENT).seconds == seconds
+
+
 def test_an_answer_that_never_came_is_no_refusal(http: responses.RequestsMock) -> None:
     http.post(TOKEN, body=ConnectionError("gone"))
     with pytest.raises((ServiceUnavailable, ConnectionError)):

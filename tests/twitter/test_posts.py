@@ -22,6 +22,7 @@ from twitter_connector.errors import (
     Permanent,
     RateLimited,
     Scope,
+    ServiceUnavailable,
 )
 from twitter_connector.model.account import V1, V2, Account, Credentials
 from twitter_connector.model.plan import SendPost
@@ -106,6 +107,41 @@ class TestSending:
         http.post(f"{API}/2/tweets", status=201, json={})
         with pytest.raises(OutcomeUnknown):
             x.send(SendPost("Hello"))
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"data": "x"},
+            {"data": 7, "meta": {}},
+            {"errors": [{"title": "Forbidden"}]},
+            {"errors": [{"title": "Forbidden"}], "meta": {"result_count": 0}},
+            {"title": "Unauthorized", "status": 401},
+        ],
+    )
+    def test_an_odd_timeline_is_no_proof_that_nothing_was_published(
+        self, http: responses.RequestsMock, x: AccountPosts, body: Any
+    ) -> None:
+        http.get(f"{API}/2/users/{BRAND}/tweets", json=body)
+        with pytest.raises(ServiceUnavailable):
+            x.sent_since(NOW)
+
+    def test_an_error_about_a_post_beside_the_timeline_hinders_nothing(
+        self, http: responses.RequestsMock, x: AccountPosts
+    ) -> None:
+        gone = {"title": "Not Found Error", "resource_type": "tweet", "parameter": "referenced_tweets.id"}
+        http.get(f"{API}/2/users/{BRAND}/tweets", json={"data": [{"id": "1", "text": "a"}], "errors": [gone]})
+        assert [post.id for post in x.sent_since(NOW)] == ["1"]
+
+    @pytest.mark.parametrize("body", ["<html>Sign in</html>", '{"errors":[{"title":"Forbidden"}]}'])
+    def test_an_act_that_x_does_not_confirm_is_tried_again(
+        self, http: responses.RequestsMock, x: AccountPosts, body: str
+    ) -> None:
+        http.put(f"{API}/2/tweets/7/hidden", body=body)
+        http.delete(f"{API}/2/tweets/7", body=body)
+        http.post(f"{API}/2/users/{BRAND}/likes", body=body)
+        for act in (x.hide, x.delete, x.like):
+            with pytest.raises(ServiceUnavailable):
+                act("7")
 
     def test_other_acts(self, http: responses.RequestsMock, x: AccountPosts, used: list[Any]) -> None:
         http.post(f"{API}/2/users/{BRAND}/likes", json={"data": {"liked": True}})

@@ -31,7 +31,7 @@ from twitter_connector.errors import (
     ServiceUnavailable,
 )
 from twitter_connector.model.account import Account, Credentials, Webhook
-from twitter_connector.model.event import DmEchoed, DmReceived
+from twitter_connector.model.event import DM, DmEchoed, DmReceived
 from twitter_connector.model.plan import QuickReply, SendDm
 from twitter_connector.model.timestamps import first_id_at
 from twitter_connector.twitter.v1.messages import V1Messages
@@ -174,6 +174,14 @@ class TestSending:
         http.post(NEW, body='{"event":{"id":1006278767680131076}}')
         assert twitter.send_dm("58983", SendDm("Hello")) == "1006278767680131076"
 
+    @pytest.mark.parametrize("odd", ["true", '"x"', "1.5", "[]", "{}", "-1"])
+    def test_what_is_no_id_is_not_taken_for_one(
+        self, twitter: V1Messages, http: responses.RequestsMock, odd: str
+    ) -> None:
+        """Read receipts and echoes are matched by the id."""
+        http.post(NEW, body=f'{{"event":{{"id":{odd}}}}}')
+        assert int(twitter.send_dm("58983", SendDm("Hello"))) > 1 << 60
+
     @pytest.mark.parametrize("body", ["{}", '{"event":{}}', '{"event":{"type":"message_create"}}', '{"event":null}'])
     def test_a_success_as_documented_without_an_id_stands_at_its_moment(
         self, twitter: V1Messages, http: responses.RequestsMock, body: str
@@ -183,7 +191,10 @@ class TestSending:
         found = twitter.send_dm("58983", SendDm("Hello"))
         assert int(before) <= int(found) <= int(first_id_at(int(time.time() * 1000)))
 
-    @pytest.mark.parametrize("body", ["", "<html>", "null", "[]", '{"errors":[{"code":131}]}'])
+    @pytest.mark.parametrize(
+        "body",
+        ["", "<html>", "null", "[]", '{"errors":[{"code":131}]}', '{"error":"Sorry"}', '{"event":{},"error":"Sorry"}'],
+    )
     def test_a_success_whose_body_is_not_twitters_is_an_open_outcome(
         self, twitter: V1Messages, http: responses.RequestsMock, body: str
     ) -> None:
@@ -260,8 +271,26 @@ class TestLooking:
     ) -> None:
         http.get(LIST, json={"events": [{"type": "other"}, "x", None, listed("3", self.MS + 1)]})
         assert [dm.event_id for dm in twitter.sent_since(self.SINCE)] == ["3"]
+        assert [event.id for event in twitter.events_since(self.SINCE)] == ["3"]
 
-    @pytest.mark.parametrize("body", ["", "[]", "<html>"])
+    def test_a_message_in_the_list_that_cannot_be_read_becomes_a_dead_letter(
+        self, twitter: V1Messages, http: responses.RequestsMock
+    ) -> None:
+        odd, older = listed("2", self.MS + 1), listed("1", self.MS - 9)
+        del odd["message_create"]["target"]
+        undated = {**odd, "id": None, "created_timestamp": None}
+        http.get(LIST, json={"events": [undated, odd, listed("3", self.MS + 1), older]})
+        events = list(twitter.events_since(self.SINCE))
+        assert [(event.readable, event.family) for event in events] == [(False, DM), (True, DM)]
+        assert [dm.event_id for dm in twitter.sent_since(self.SINCE)] == ["3"]
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            *("", "[]", "<html>", '{"events":7}', '{"events":"x"}', '{"error":"Sorry"}'),
+            *('{"errors":[{"code":131}]}', '{"events":[],"errors":[{"code":131}]}'),
+        ],
+    )
     def test_an_odd_list_is_no_proof_of_absence(
         self, twitter: V1Messages, http: responses.RequestsMock, body: str
     ) -> None:

@@ -78,7 +78,18 @@ class TestSending:
         assert x.send_dm("111111111", SendDm("", media_id="5")) == "7"
         assert json.loads(http.calls[0].request.body or b"") == {"attachments": [{"media_id": "5"}]}
 
-    @pytest.mark.parametrize("body", ["", "<html>", "{}", '{"data":{}}', '{"data":[]}', '{"data":{"dm_event_id":"x"}}'])
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "",
+            "<html>",
+            "{}",
+            '{"errors":[{"title":"Forbidden"}]}',
+            '{"data":{}}',
+            '{"data":[]}',
+            '{"data":{"dm_event_id":"x"}}',
+        ],
+    )
     def test_a_success_without_an_id_may_have_been_sent(
         self, http: responses.RequestsMock, x: V2Messages, body: str
     ) -> None:
@@ -227,6 +238,27 @@ class TestLooking:
         assert isinstance(shown, DmReceived)
         assert shown.text == "quoted"
         assert "event_types" not in query(http.calls[0])
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            '{"data":"x"}',
+            '{"data":7,"meta":{"result_count":"0"}}',
+            '{"errors":[{"title":"Forbidden","resource_type":"user"}]}',
+            '{"errors":[{"title":"Forbidden","resource_type":"user"}],"meta":{"result_count":0}}',
+            '{"errors":{"title":"Sorry"},"meta":{}}',
+            '{"title":"Unauthorized","status":401,"type":"about:blank"}',
+            '"x"',
+            "",
+            "<html>",
+        ],
+    )
+    def test_an_odd_page_is_no_proof_that_nothing_was_sent(
+        self, http: responses.RequestsMock, x: V2Messages, body: str
+    ) -> None:
+        http.get(EVENTS, body=body)
+        with pytest.raises(ServiceUnavailable):
+            x.sent_since(datetime(2026, 11, 27, 11, tzinfo=UTC))
 
     def test_a_row_that_cannot_be_read_hides_no_older_message(
         self, http: responses.RequestsMock, x: V2Messages

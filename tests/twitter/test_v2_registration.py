@@ -92,7 +92,9 @@ class TestWebhooks:
         assert failure.value.reason == "challenge_failed"
         assert failure.value.words.startswith("CrcValidationFailed")
 
-    @pytest.mark.parametrize("body", ["<html>", "7", "[]"])
+    @pytest.mark.parametrize(
+        "body", ["<html>", "7", "[]", "", '{"errors":[{"title":"Forbidden"}]}', '{"data":"x"}', '{"data":{"id":"7"}}']
+    )
     def test_what_is_no_list_is_not_taken_for_an_empty_one(self, http: responses.RequestsMock, body: str) -> None:
         http.get(WEBHOOKS, body=body)
         with pytest.raises(ConnectorError) as failure:
@@ -101,6 +103,14 @@ class TestWebhooks:
 
 
 class TestActivity:
+    @pytest.mark.parametrize("body", ['{"errors":[{"title":"Forbidden"}]}', '{"data":"x"}', '{"data":7}', ""])
+    def test_an_odd_list_is_no_proof_that_nothing_is_subscribed(self, http: responses.RequestsMock, body: str) -> None:
+        http.get(ACTIVITY, body=body)
+        for act in (lambda: registration().subscribe(HOOK), lambda: registration().subscriptions(HOOK)):
+            with pytest.raises(ConnectorError) as failure:
+                act()
+            assert failure.value.reason == "twitter_odd_answer"
+
     @pytest.mark.parametrize(
         "answer",
         [
@@ -328,6 +338,10 @@ def test_the_token_itself_says_whose_it_is_where_x_does_not(http: responses.Requ
 
 class TestReplay:
     SINCE, UNTIL = datetime(2026, 11, 20, 9, 0, tzinfo=UTC), datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
+
+    def test_the_jobs_id_may_be_a_number(self, http: responses.RequestsMock) -> None:
+        http.post(f"{WEBHOOKS}/replay", json={"data": {"job_id": 1900000000000000003}})
+        assert registration().replay(self.SINCE, self.UNTIL) == "1900000000000000003"
 
     def test_it_names_webhook_and_span_and_returns_the_job(self, http: responses.RequestsMock) -> None:
         http.post(f"{WEBHOOKS}/replay", json={"data": {"job_id": "42", "created_at": "2026-11-20T11:00:00.000Z"}})

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from twitter_connector.errors import ConnectorError, Permanent, RateLimited, Retryable, ServiceUnavailable
+from twitter_connector.model.json_fields import integer_of, mapping_of
 from twitter_connector.net.answers import Answer, Meaning, NoAnswer, NotSent, meaning_of
 from twitter_connector.net.http_client import HttpClient
 from twitter_connector.net.retry_after import retry_after
@@ -121,10 +122,12 @@ def classify(answer: Answer, now: datetime) -> ConnectorError | None:
 
     A body with status FAILED is a failure, even with HTTP 200. A web page is not CCM's answer, whatever its status.
     """
-    status = answer.status
-    body = _report(answer.json())
-    if isinstance(body, Mapping) and str(body.get("status") or "").upper() == "FAILED":
+    status, body = answer.status, mapping_of(_report(answer.json()))
+    if str(body.get("status") or "").upper() == "FAILED":
         return _failed(str(body.get("reasonCode") or ""), status)
+    # A server's own error object, behind something that answers 200 to everything.
+    if status < 300 and (inner := integer_of(body.get("status"))) is not None and 400 <= inner < 600:
+        status = inner
     match meaning_of(status):
         case Meaning.SUCCESS if answer.is_web_page:
             return _wrong_address(f"HTTP {status} and a web page", status)

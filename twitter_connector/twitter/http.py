@@ -39,6 +39,8 @@ LONGEST_LIMIT = timedelta(days=1)
 _RESET_PAST_WAIT = timedelta(seconds=2)
 # The limits whose end X names: of 15 minutes, and of 24 hours for the user and for the app.
 _LIMITS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
+# The fields of bodies that say nothing but what went wrong, of v1.1 and v2.
+_ERROR_FIELDS = frozenset({"errors", "error", "request", "title", "detail", "type", "status", "reason"})
 _X_PAGE = re.compile(r"https://([a-z0-9-]+\.)*(x|twitter)\.com(/[A-Za-z0-9._~/-]{0,100})?")
 
 
@@ -136,12 +138,15 @@ def classify(
 ) -> ConnectorError | None:
     """Return the error an answer stands for, or None for success. Reads status, code and problem type, never wording.
 
+    A success whose body is a web page or names only errors is none: nobody knows what X did, so a send is
+    OutcomeUnknown, and anything else is tried again. That X does not find a thing is an answer.
+
     acts: the request must not be repeated blindly. endpoint: see `scope_of`. ahead: by how much `now` is ahead of X's
     clock, by which X names the ends of its limits.
     """
     status = answer.status
     if 200 <= status < 300:
-        return None
+        return _odd_success(answer, acts=acts, endpoint=endpoint)
     code, message = outcome(answer)
     facts: dict[str, Any] = {"code": code, "status": status, "words": message[:WORDS_MAX_CHARS], "endpoint": endpoint}
     named = f" (X error {code})" if code is not None else f" (HTTP {status})"
@@ -170,6 +175,40 @@ def classify(
     if issubclass(family, ServiceUnavailable):
         return family(reason, detail, until=later, ours=reason == "twitter_redirects", **facts)
     return family(reason, detail, **facts)
+
+
+def _odd_success(answer: Answer, *, acts: bool, endpoint: str) -> ConnectorError | None:
+    """Return the error for a success whose body is not the API's; None for any other."""
+    if answer.is_web_page:
+        said = "is a web page. Check *_API_URL, and what answers there"
+    elif endpoint != Endpoint.CREDENTIALS and _names_only_errors(answer.json()):
+        # X accepts credentials and still does not always say whose they are.
+        code, _ = outcome(answer)
+        said = f"names only an error{f' ({code})' if code is not None else ''}. It is tried again"
+    else:
+        return None
+    detail = f"X answered with HTTP {answer.status}, but the body {said}."
+    if acts:
+        return OutcomeUnknown("outcome_unknown", detail, endpoint=endpoint, status=answer.status)
+    return odd_answer(detail, endpoint)
+
+
+def _names_only_errors(body: object) -> bool:
+    if not isinstance(body, Mapping) or not body.keys() <= _ERROR_FIELDS:
+        return False
+    return bool(errors_in(body) or ("errors" not in body and (body.get("detail") or body.get("title"))))
+
+
+def errors_in(body: object) -> list[object]:
+    """Return the errors in the body of an answer. That X does not find a thing is none."""
+    fields = body if isinstance(body, Mapping) else {}
+    errors = fields.get("errors")
+    rows = errors if isinstance(errors, list) else [errors]
+    return [row for row in (*rows, fields.get("error")) if row and not (isinstance(row, Mapping) and _not_found(row))]
+
+
+def _not_found(error: Mapping[str, object]) -> bool:
+    return error.get("title") == "Not Found Error" or str(error.get("type") or "").endswith("/resource-not-found")
 
 
 def _meaning(status: int, code: int | None, problem: str, *, empty: bool) -> ErrorMeaning:
@@ -250,7 +289,7 @@ def outcome(answer: Answer) -> tuple[int | None, str]:
     return None, str(body.get("error") or body.get("detail") or body.get("title") or "")
 
 
-def odd_answer(detail: str, endpoint: Endpoint) -> ServiceUnavailable:
+def odd_answer(detail: str, endpoint: str) -> ServiceUnavailable:
     """Return the error for an answer that is not of X's documented form."""
     return ServiceUnavailable("twitter_odd_answer", detail, scope=scope_of(endpoint), endpoint=endpoint)
 

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from twitter_connector.errors import CredentialsRejected, Endpoint, ServiceUnavailable
 from twitter_connector.model.account import Credentials
+from twitter_connector.model.json_fields import integer_of
 from twitter_connector.model.oauth2 import POST_SCOPES, TokenPair
 from twitter_connector.net.answers import NoAnswer, NotSent
 from twitter_connector.net.http_client import HttpClient
@@ -89,12 +90,12 @@ class OAuth2:
         access, refresh = fields.get("access_token"), fields.get("refresh_token")
         if not isinstance(access, str) or not isinstance(refresh, str) or not access or not refresh:
             raise ServiceUnavailable("twitter_odd_answer", "X's answer to a token request has no tokens.")
-        seconds = fields.get("expires_in")
+        seconds = integer_of(fields.get("expires_in")) or 0
         scopes = fields.get("scope")
         return TokenPair(
             access,
             refresh,
-            seconds if isinstance(seconds, int) and seconds > 0 else 7200,
+            seconds if seconds > 0 else 7200,
             scopes=scopes if isinstance(scopes, str) else "",
         )
 

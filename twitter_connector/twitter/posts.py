@@ -30,6 +30,7 @@ from twitter_connector.model.usage import MEDIA, POST_READ
 from .account_messages import AccountCalls
 from .http import odd_answer
 from .quoted_words import quotable
+from .rows import rows_of
 from .v2_posts import EXPANSIONS, FIELDS, MEDIA_FIELDS, USER_FIELDS, own_post, post_of
 
 POSTS = "/2/tweets"
@@ -120,6 +121,7 @@ class AccountPosts(AccountCalls):
             body = self._as_user("GET", path, limit, Endpoint.POST_LIST, params=query).json()
             if not isinstance(body, Mapping):
                 raise odd_answer("X's list of posts is not JSON.", Endpoint.POST_LIST)
+            rows_of(body, "data", Endpoint.POST_LIST)
             pages.append(body)
             ids = [id_text(post.get("id")) for post in mappings_in(body, "data")]
             self._used(self._account_id, POST_READ, [post_id for post_id in ids if post_id])

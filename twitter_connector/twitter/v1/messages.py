@@ -7,14 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from twitter_connector.errors import Endpoint, OutcomeUnknown
-from twitter_connector.model.event import DM, DmEchoed, DmReceived, RawEvent
+from twitter_connector.model.event import DM, DmEchoed, DmReceived, RawEvent, id_text
+from twitter_connector.model.json_fields import mapping_of
 from twitter_connector.model.plan import QuickReply, SendDm
 from twitter_connector.model.timestamps import epoch_ms, first_id_at
 from twitter_connector.net.answers import Answer
 
 from ..account_messages import SHOW_SECONDS, AccountMessages
 from ..dm_objects import load, raw_event
-from ..http import odd_answer
+from ..http import errors_in, odd_answer
+from ..rows import rows_of
 
 # Pages of the list of messages are 50 long at most; ten of them reach further back than any outage we settle.
 PAGES_MAX = 10
@@ -34,11 +36,9 @@ class V1Messages(AccountMessages):
         begun_at = self._http.x_clock()
         answer = self._signed("POST", "/1.1/direct_messages/events/new.json", Endpoint.SEND, acts=True, json=event)
         body = answer.json()
-        sent = body.get("event") if isinstance(body, dict) else None
-        dm_id = sent.get("id") if isinstance(sent, dict) else None
-        if isinstance(dm_id, str | int) and dm_id:
-            return str(dm_id)
-        if isinstance(body, dict) and "errors" not in body:
+        if dm_id := id_text(mapping_of(mapping_of(body).get("event")).get("id")):
+            return dm_id
+        if isinstance(body, dict) and not errors_in(body):
             # X's documents leave the id out of this answer. The message is sent all the same, under an id above
             # this one, so that who has read up to it has read the message.
             return first_id_at(epoch_ms(begun_at))
@@ -73,15 +73,14 @@ class V1Messages(AccountMessages):
         for _ in range(PAGES_MAX):
             params = {"count": "50", **({"cursor": cursor} if cursor else {})}
             body = self._signed("GET", "/1.1/direct_messages/events/list.json", Endpoint.LIST, params=params).json()
-            if not isinstance(body, dict):
-                raise odd_answer("X's list of messages is not JSON.", Endpoint.LIST)
-            for item in body.get("events") or []:
+            for item in rows_of(body, "events", Endpoint.LIST):
                 event = raw_event(DM, item, self._account_id, {})
-                if not event.readable:
+                if not event.readable and mapping_of(item).get("type") != "message_create":
                     continue  # the list also has events of other kinds
-                if event.created_ms < epoch_ms(since):
+                if event.created_ms >= epoch_ms(since):
+                    yield event
+                elif event.readable:
                     return
-                yield event
             # A page may be empty and have a cursor: the end is where there is no cursor.
             cursor = str(body.get("next_cursor") or "")
             if not cursor:

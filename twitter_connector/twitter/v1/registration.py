@@ -14,7 +14,9 @@ from urllib.parse import quote
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, Permanent
 from twitter_connector.model.account import Account, Webhook
+from twitter_connector.model.event import id_text
 from twitter_connector.model.flavour import CHALLENGE_FAILED, WEBHOOK_LIMIT
+from twitter_connector.model.json_fields import mapping_of
 from twitter_connector.model.subscription import DIRECT_MESSAGES, READ_MARKS, TYPING_INDICATORS, Subscriptions, posts_of
 from twitter_connector.net.answers import Answer
 
@@ -58,7 +60,7 @@ class V1Registration:
         """
         body = self._as_app("GET", f"/2/users/by/username/{quote(username, safe='')}").json()
         data = body.get("data") if isinstance(body, dict) else None
-        return str(data["id"]) if isinstance(data, dict) and data.get("id") else None
+        return id_text(mapping_of(data).get("id")) or None
 
     @property
     def needs_webhook(self) -> bool:

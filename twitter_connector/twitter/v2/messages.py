@@ -30,6 +30,7 @@ from ..account_messages import SHOW_SECONDS, AccountMessages
 from ..dm_objects import load
 from ..http import SECONDS, budget_in, day_budgets_in, odd_answer
 from ..quoted_words import quotable
+from ..rows import rows_of
 from .dm_events import (
     EXPANSIONS,
     FIELDS,
@@ -133,6 +134,7 @@ class V2Messages(AccountMessages):
         """Return one page of messages. size: 1 to 100 messages; X bills each one."""
         params = {"max_results": str(size), **({"pagination_token": token} if token else {})}
         body, budget = self._looked_up(LOOKUP_PATH, params, Endpoint.LIST)
+        rows_of(body, "data", Endpoint.LIST)
         return Page(
             tuple(page_events(body, self._account_id)),
             next_token=str(mapping_of(body.get("meta")).get("next_token") or ""),

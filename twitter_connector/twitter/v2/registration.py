@@ -15,7 +15,7 @@ from urllib.parse import quote
 from twitter_connector.errors import Endpoint, Permanent
 from twitter_connector.model.account import AAA, POLL, Account, Webhook
 from twitter_connector.model.event import id_text
-from twitter_connector.model.json_fields import mapping_of
+from twitter_connector.model.json_fields import mapping_of, text_of
 from twitter_connector.model.post import MENTIONS, REPLIES
 from twitter_connector.model.subscription import (
     DIRECT_MESSAGES,
@@ -28,6 +28,7 @@ from twitter_connector.model.subscription import (
 from twitter_connector.model.usage import USER_READ
 
 from ..http import TwitterHttp, odd_answer
+from ..rows import rows_of
 from ..token_owner import named_in
 from .calls import V2Calls, body_of
 from .subscriptions import OWN, REQUIRED, AccountActivitySubscription, ActivitySubscriptions
@@ -81,13 +82,12 @@ class V2Registration:
 
     def webhooks(self) -> list[Webhook]:
         """Return the webhooks of the developer account."""
-        body = body_of(
-            self._calls.as_app("GET", "/2/webhooks", params={"webhook_config.fields": "created_at,id,url,valid"})
-        )
-        # Without a webhook, X was seen to leave `data` out.
-        rows = body.get("data") or []
-        if not isinstance(rows, list):
+        answer = self._calls.as_app("GET", "/2/webhooks", params={"webhook_config.fields": "created_at,id,url,valid"})
+        body = answer.json()
+        # Without a webhook, X was seen to leave `data` out. Read as none, an odd list would make us register another.
+        if isinstance(body, Mapping) and isinstance(body.get("data"), Mapping):
             raise odd_answer("X's list of webhooks cannot be read. Try again later.", Endpoint.REGISTRATION)
+        rows = rows_of(body, "data", Endpoint.REGISTRATION)
         return [webhook for row in rows if (webhook := _webhook(row)) is not None]
 
     def create_webhook(self, url: str) -> Webhook:
@@ -137,8 +137,8 @@ class V2Registration:
             "to_date": until.strftime(_MINUTE),
         }
         data = mapping_of(body_of(self._calls.as_app("POST", "/2/webhooks/replay", json=body)).get("data"))
-        job_id = data.get("job_id")
-        if not isinstance(job_id, str) or not job_id:
+        job_id = text_of(data.get("job_id"))
+        if not job_id:
             raise odd_answer("X's answer to a replay names no job.", Endpoint.REGISTRATION)
         return job_id
 

@@ -19,6 +19,7 @@ from twitter_connector.model.event import id_text
 from twitter_connector.model.json_fields import mapping_of
 from twitter_connector.model.post import ALL, MENTIONS, OFF, REPLIES
 
+from ..rows import rows_of
 from .calls import V2Calls, body_of
 
 log = logging.getLogger(__name__)
@@ -199,7 +200,9 @@ class ActivitySubscriptions:
         token = ""
         for _ in range(PAGES_MAX):
             params = {"max_results": "1000", **({"pagination_token": token} if token else {})}
-            body = body_of(self._calls.as_app("GET", ACTIVITY, params=params))
+            body = self._calls.as_app("GET", ACTIVITY, params=params).json()
+            # Read as none, an odd list would make us report an account as not subscribed.
+            rows_of(body, "data", Endpoint.REGISTRATION)
             rows += subscriptions_in(body)
             token = str(mapping_of(body.get("meta")).get("next_token") or "")
             if not token:
