@@ -55,6 +55,8 @@ app.conf.update(
     worker_consumer="workers.consumer:Consumer",
     # The schedule has one entry, so the scheduler keeps it in memory.
     beat_scheduler="workers.scheduler:Scheduler",
+    # Not a setting of Celery's: the scheduler reads it.
+    beat_file=settings.beat_file,
     beat_schedule={
         "upkeep": {
             "task": UPKEEP_TASK,

@@ -12,8 +12,6 @@ from celery.signals import beat_init
 
 from twitter_connector.processes.awaited_signals import AwaitedSignals
 
-from .app import settings
-
 # Each touch writes some pages to the disk, and the probe allows twelve minutes: see commands/alive.py.
 _TOUCH_SECONDS = 270.0
 
@@ -30,7 +28,7 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]
         # Without space on the disk, the schedule goes on and the probe fails.
         if time.monotonic() - self._touched_at >= _TOUCH_SECONDS:
             with suppress(OSError):
-                settings.beat_file.touch()
+                self.app.conf.beat_file.touch()
                 self._touched_at = time.monotonic()
         seconds = super().tick(*args, **kwargs)
         if self._signals is None:

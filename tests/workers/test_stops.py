@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery import Celery
 from celery.beat import Service
 from celery.exceptions import WorkerShutdown
 
 from workers import consumer
-from workers.app import app
 from workers.scheduler import Scheduler
 
 
@@ -47,6 +47,7 @@ def test_a_scheduler_stops_although_a_destructor_discards_the_exception_of_its_s
 
     monkeypatch.setattr("celery.beat.Scheduler.tick", tick)
     monkeypatch.setattr(Scheduler, "_touched_at", float("inf"))
+    app = Celery(broker="memory://")
     service = Service(app, scheduler_cls=Scheduler)
     app.Beat().install_sync_handler(service)
     service.start()
