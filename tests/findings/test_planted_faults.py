@@ -355,6 +355,25 @@ def test_a_planted_fault_is_named_with_its_object_and_what_to_do(around: Surroun
     assert [f for f in findings if f.what == what and detail in f.detail and advice in f.advice], findings
 
 
+@pytest.mark.parametrize(
+    ("status", "meanwhile"), [(404, "Messages become dead letters meanwhile."), (503, "Messages wait meanwhile.")]
+)
+def test_a_ccm_that_takes_no_messages_is_one_finding_that_says_what_becomes_of_them(
+    around: Surroundings, status: int, meanwhile: str
+) -> None:
+    asked: list[str] = []
+
+    def answer(seen: Seen) -> Reply:
+        asked.append(seen.path)
+        return Reply(status)
+
+    around.ccm.answer = answer
+    (finding,) = around.findings()
+    assert finding.advice.endswith(meanwhile)
+    # If it hung, each question would take ten seconds.
+    assert asked == ["/channel-types", "/message/receive"]
+
+
 def test_an_optional_subscription_that_x_refuses_is_said_but_needs_nobody(around: Surroundings) -> None:
     remark = Remark("chat.received", "X refused the optional subscription chat.received: no.", refused=True)
     around.registered(subscriptions=Subscriptions(active=True, remarks=(remark,)))

@@ -20,10 +20,25 @@ from .finding import Finding, age
 CERTIFICATE_SECONDS = 14 * 86400.0
 
 
+def channel(svc: Services, account: Account) -> Iterator[Finding]:
+    """Yield a finding if CCM has no channel for an account."""
+    try:
+        known = svc.cim.has_channel(account.id)
+    except ConnectorError:
+        return  # CCM's own finding says what is wrong
+    if not known:
+        yield Finding(
+            f"account {account.id}",
+            False,
+            "no channel of CCM has this account as its service identifier",
+            f"Create the channel in Unified Admin with the service identifier {account.id}. Until then CCM refuses the "
+            "customers' messages.",
+        )
+
+
 def account(svc: Services, account: Account, state: AccountSnapshot, now_ms: int) -> Iterator[Finding]:
-    """Yield the findings of one account."""
+    """Yield the findings of one account, except the one about CCM's channel."""
     name = f"account {account.id}"
-    yield from _channel(svc, account)
     if account.attention:
         yield Finding(name, False, "needs attention", account.attention)
     if advice := svc.spending.attention(account, state.usage):
@@ -63,21 +78,6 @@ def _x_chat(svc: Services, name: str, state: AccountSnapshot) -> Iterator[Findin
     elif state.chat.get(UNREAD):
         detail = f"{state.chat[UNREAD]} encrypted messages (X Chat) of today wait in the X app"
         yield Finding(name, True, detail)
-
-
-def _channel(svc: Services, account: Account) -> Iterator[Finding]:
-    try:
-        known = svc.cim.has_channel(account.id)
-    except ConnectorError:
-        return  # CCM's own finding says what is wrong
-    if not known:
-        yield Finding(
-            f"account {account.id}",
-            False,
-            "no channel of CCM has this account as its service identifier",
-            f"Create the channel in Unified Admin with the service identifier {account.id}. Until then CCM refuses the "
-            "customers' messages.",
-        )
 
 
 def _registration(account: Account, status: RegistrationStatus) -> Finding:

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 from twitter_connector.accounts.channel_type import CHANNEL_TYPE, ChannelType, ensure_channel_type
 from twitter_connector.bootstrap import Services
-from twitter_connector.errors import ConnectorError
+from twitter_connector.errors import ConnectorError, Permanent
 from twitter_connector.net.answers import NoAnswer, NotSent
 from twitter_connector.queue.clock import DIFFERENCE_SECONDS
 from twitter_connector.startup import now
@@ -27,7 +27,7 @@ def ccm(svc: Services) -> Iterator[Finding]:
     try:
         answer = svc.cim.check(known_by_its_channel_types=known)
     except ConnectorError as error:
-        yield Finding("CCM", False, error.reason, f"{error.detail} Messages wait meanwhile.")
+        yield Finding("CCM", False, error.reason, f"{error.detail} {_meanwhile(error, 'Messages')}")
         return
     yield Finding("CCM", True, answer)
     if channel_type is ChannelType.MISSING:
@@ -46,7 +46,7 @@ def file_engine(svc: Services) -> Finding:
     try:
         answer = svc.files.check()
     except ConnectorError as error:
-        return Finding("file engine", False, error.reason, f"{error.detail} Messages with files wait meanwhile.")
+        return Finding("file engine", False, error.reason, f"{error.detail} {_meanwhile(error, 'Messages with files')}")
     return Finding("file engine", True, answer)
 
 
@@ -87,4 +87,11 @@ def traces(svc: Services) -> Iterator[Finding]:
         "the collector takes no spans",
         "Correct OTEL_EXPORTER_OTLP_ENDPOINT (the collector's port for HTTP is 4318) or OTEL_EXPORTER_OTLP_HEADERS, or "
         "start the collector. Messages are delivered all the same.",
+    )
+
+
+def _meanwhile(error: ConnectorError, messages: str) -> str:
+    """Return what becomes of messages that meet this error."""
+    return (
+        f"{messages} become dead letters meanwhile." if isinstance(error, Permanent) else f"{messages} wait meanwhile."
     )

@@ -24,14 +24,15 @@ def all_findings(svc: Services) -> Iterator[Finding]:
         yield service.workers(snapshot)
         yield service.clocks(snapshot)
         yield from conversations.dead_letters(svc, snapshot.dead_letters)
-    yield from other_sides.ccm(svc)
+    ccm = list(other_sides.ccm(svc))
+    yield from ccm
     yield other_sides.file_engine(svc)
     yield from other_sides.traces(svc)
     if broker.ok:
-        yield from _accounts(svc)
+        yield from _accounts(svc, ask_ccm=ccm[0].ok)
 
 
-def _accounts(svc: Services) -> Iterator[Finding]:
+def _accounts(svc: Services, *, ask_ccm: bool) -> Iterator[Finding]:
     try:
         known = svc.accounts.all()
     except ConnectorError as error:  # most likely the credentials key
@@ -43,4 +44,6 @@ def _accounts(svc: Services) -> Iterator[Finding]:
         yield other_sides.x(svc, svc.settings.twitter_api_url if flavours == {V1} else svc.settings.x_api_url)
         yield from conversations.waiting(svc, known, snapshot)
     for account in known:
+        if ask_ccm:
+            yield from accounts.channel(svc, account)
         yield from accounts.account(svc, account, snapshot.accounts[account.id], snapshot.now_ms)
