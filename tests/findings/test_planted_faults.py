@@ -317,7 +317,7 @@ FAULTS: dict[str, tuple[Callable[[Surroundings], None], str, str, str]] = {
         file_engine(Reply(404)), "file engine", "file_engine_url_wrong", "Correct FILE_ENGINE_URL",
     ),
     "the file engine answers 503": (
-        file_engine(Reply(503)), "file engine", "file_engine_unavailable", "not available",
+        file_engine(Reply(503)), "file engine", "file_engine_unavailable", "Check it and FILE_ENGINE_URL.",
     ),
     "FILE_ENGINE_URL leads to a page": (
         file_engine(HTML), "file engine", "file_engine_unavailable", "wait",
@@ -356,7 +356,8 @@ def test_a_planted_fault_is_named_with_its_object_and_what_to_do(around: Surroun
 
 
 @pytest.mark.parametrize(
-    ("status", "meanwhile"), [(404, "Messages become dead letters meanwhile."), (503, "Messages wait meanwhile.")]
+    ("status", "meanwhile"),
+    [(404, "Messages become dead letters meanwhile."), (503, "Check CCM and CCM_URL. Messages wait meanwhile.")],
 )
 def test_a_ccm_that_takes_no_messages_is_one_finding_that_says_what_becomes_of_them(
     around: Surroundings, status: int, meanwhile: str

@@ -136,7 +136,7 @@ def classify(answer: Answer, now: datetime) -> ConnectorError | None:
         case Meaning.LIMITED:
             return RateLimited(
                 "ccm_rate_limited",
-                "The gateway before CCM limits the rate.",
+                "The gateway before CCM limits the rate. Use CCM's address inside the cluster as CCM_URL, or raise it.",
                 until=retry_after(answer.headers, now) or now + _GATEWAY_PAUSE,
                 status=status,
             )

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 from twitter_connector.accounts.channel_type import CHANNEL_TYPE, ChannelType, ensure_channel_type
 from twitter_connector.bootstrap import Services
-from twitter_connector.errors import ConnectorError, Permanent
+from twitter_connector.errors import ConnectorError, Permanent, ServiceUnavailable
 from twitter_connector.net.answers import NoAnswer, NotSent
 from twitter_connector.queue.clock import DIFFERENCE_SECONDS
 from twitter_connector.startup import now
@@ -27,7 +27,7 @@ def ccm(svc: Services) -> Iterator[Finding]:
     try:
         answer = svc.cim.check(known_by_its_channel_types=known)
     except ConnectorError as error:
-        yield Finding("CCM", False, error.reason, f"{error.detail} {_meanwhile(error, 'Messages')}")
+        yield Finding("CCM", False, error.reason, _advice(error, "Check CCM and CCM_URL.", "Messages"))
         return
     yield Finding("CCM", True, answer)
     if channel_type is ChannelType.MISSING:
@@ -46,7 +46,8 @@ def file_engine(svc: Services) -> Finding:
     try:
         answer = svc.files.check()
     except ConnectorError as error:
-        return Finding("file engine", False, error.reason, f"{error.detail} {_meanwhile(error, 'Messages with files')}")
+        advice = _advice(error, "Check it and FILE_ENGINE_URL.", "Messages with files")
+        return Finding("file engine", False, error.reason, advice)
     return Finding("file engine", True, answer)
 
 
@@ -90,8 +91,8 @@ def traces(svc: Services) -> Iterator[Finding]:
     )
 
 
-def _meanwhile(error: ConnectorError, messages: str) -> str:
-    """Return what becomes of messages that meet this error."""
-    return (
-        f"{messages} become dead letters meanwhile." if isinstance(error, Permanent) else f"{messages} wait meanwhile."
-    )
+def _advice(error: ConnectorError, if_away: str, messages: str) -> str:
+    """Return what was seen, what to do, and what becomes of messages meanwhile."""
+    do = f" {if_away}" if isinstance(error, ServiceUnavailable) else ""
+    fate = "become dead letters" if isinstance(error, Permanent) else "wait"
+    return f"{error.detail}{do} {messages} {fate} meanwhile."
