@@ -154,6 +154,17 @@ def test_a_conversation_that_changed_meanwhile_is_read_again(desk: Desk) -> None
     assert desk.inbox.stored == ["dm:a-1", "dm:g-1", "dm:a-2"]
 
 
+def test_many_conversations_are_read_in_turns(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twitter_connector.accounts.chat_backfill.CONVERSATIONS_MAX", 2)
+    customers = [str(number) for number in range(5)]
+    for customer in customers:
+        desk.x.writes(customer, f"m-{customer}")
+        desk.clock.advance(1)
+    desk.gap()
+    assert [desk.read(), desk.read(MINUTE), desk.read(MINUTE)] == [["0", "1"], ["2", "3"], ["4"]]
+    assert not desk.open
+
+
 def test_conversations_without_a_moment_are_read(desk: Desk) -> None:
     desk.x.without_moments = True
     desk.x.writes(ADA, "a-1")

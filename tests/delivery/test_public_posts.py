@@ -363,6 +363,16 @@ class TestOut:
         desk.later(KNOWN_WITHIN / timedelta(seconds=1))
         assert failure(desk)[0] == "comment_unknown"
 
+    def test_an_answer_of_more_posts_than_a_thread_should_have_is_refused(self, desk: FakeDeliveries) -> None:
+        tweet(desk, ROOT)
+        desk.serve()
+        agent(desk, "m-1", text="word " * 2000)
+        desk.serve()
+        reason, detail = failure(desk)
+        assert reason == "post_too_long"
+        assert "posts; the limit is 25." in detail
+        assert desk.posts.published == []
+
     def test_a_long_answer_is_a_numbered_thread(self, desk: FakeDeliveries) -> None:
         tweet(desk, ROOT)
         desk.serve()

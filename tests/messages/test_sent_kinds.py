@@ -14,7 +14,7 @@ from tests.messages import message_builders as t
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.messages.kinds.typing import INTERNAL
 from twitter_connector.messages.registry import BY_TYPE
-from twitter_connector.messages.to_twitter import to_plan
+from twitter_connector.messages.to_twitter import MESSAGES_MAX, to_plan
 from twitter_connector.model.message import CimMessage
 from twitter_connector.model.plan import MarkRead, Plan, SendDm, ShowTyping, Skip
 
@@ -25,6 +25,14 @@ def test_a_text_of_10000_characters_is_one_message_and_one_more_makes_two() -> N
     assert len(t.plan({"type": "PLAIN", "markdownText": "x" * 10_000}).steps) == 1
     plan = t.plan({"type": "PLAIN", "markdownText": "x" * 10_001})
     assert [len(step.text) for step in plan.steps] == [10_000, 1]
+
+
+def test_a_text_of_more_messages_than_a_customer_should_get_is_refused() -> None:
+    whole = {"type": "PLAIN", "markdownText": "x" * 10_000 * MESSAGES_MAX}
+    assert len(t.plan(whole).steps) == MESSAGES_MAX
+    with pytest.raises(UnsupportedKind, match="would become 51 Direct Messages; the limit is 50") as refusal:
+        to_plan(t.cim({"type": "PLAIN", "markdownText": "x" * (10_000 * MESSAGES_MAX + 1)}))
+    assert refusal.value.reason == "text_too_long"
 
 
 @pytest.mark.parametrize("intent", ["UPDATE", "update", "Update"])

@@ -6,15 +6,20 @@ import base64
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 import redis
+from cryptography.fernet import Fernet
 
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
 from twitter_connector.model.account import Account, Credentials, Webhook
+from twitter_connector.model.chat import ConversationKeys
 from twitter_connector.model.usage import day_number
 from twitter_connector.model.work import Direction, EchoSeen, Entry
 from twitter_connector.queue.send_ledger import SendRecord
 from twitter_connector.queue.timings import QueueTimings
+from twitter_connector.store.chat_keys import ChatKeyStore
+from twitter_connector.store.vault import Vault
 
 TIMINGS = QueueTimings()
 
@@ -68,6 +73,18 @@ def test_the_same_account_is_never_sealed_alike_twice(services: Services, inspec
     first = inspector.hget(keys.ACCOUNTS, ACCOUNT.id)
     services.accounts.save(ACCOUNT)
     assert inspector.hget(keys.ACCOUNTS, ACCOUNT.id) != first
+
+
+def test_the_keys_of_only_so_many_encrypted_conversations_are_kept(
+    inspector: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """X gives the others again."""
+    monkeypatch.setattr(keys, "CHAT_CONVERSATIONS_MAX", 3)
+    store = ChatKeyStore(inspector, Vault([Fernet.generate_key().decode()]))
+    for number in range(10):
+        store.keep("acme", str(number), ConversationKeys({"1": b"key"}))
+        assert store.conversation("acme", str(number)).keys == {"1": b"key"}
+    assert store.conversations("acme") == 3
 
 
 def test_every_mark_that_comes_from_outside_has_a_lifetime(services: Services, inspector: redis.Redis) -> None:

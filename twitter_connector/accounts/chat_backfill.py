@@ -28,6 +28,8 @@ CHAT_GAP, CHAT_DONE, CHAT_NEXT = "chat_gap_since", "chat_gap_done", "chat_next_a
 # X has not published its limits.
 EVERY = timedelta(minutes=5)
 WAIT_LONGEST = timedelta(hours=1)
+# Conversations that one read takes in. The next read, a minute later, goes on from there.
+CONVERSATIONS_MAX = 50
 # An answer to an older message helps nobody.
 LONGEST = timedelta(hours=24)
 
@@ -75,8 +77,8 @@ class ChatBackfill:
         since = max(gap, now - LONGEST, account.registered_at or now)
         outcomes: list[str] = []
         try:
-            self._read(account, since, status.get(CHAT_DONE, 0), outcomes)
-            closes = True
+            closes = self._read(account, since, status.get(CHAT_DONE, 0), outcomes)
+            self.status.note(account.id, **{CHAT_NEXT: 0})
         except ConnectorError as error:
             self._failed(account, error, now)
             closes = isinstance(error, Permanent) or error.status == 403
@@ -89,11 +91,14 @@ class ChatBackfill:
             log.info("chat_backfill_done", extra={"account": account.id, "seen": len(outcomes), "new": new})
         return len(outcomes), new
 
-    def _read(self, account: Account, since: datetime, done_ms: int, outcomes: list[str]) -> None:
+    def _read(self, account: Account, since: datetime, done_ms: int, outcomes: list[str]) -> bool:
+        """Read the next conversations of a gap, and return whether these were all."""
         history = self.history(account)
-        for customer_id, changed_ms in history.conversations_since(since):
-            if changed_ms is not None and changed_ms <= done_ms:
-                continue
+        left = [one for one in history.conversations_since(since) if one[1] is None or one[1] > done_ms]
+        # What X gives no moment of cannot be told from what is done, so it comes in one go, at the end.
+        dated = [one for one in left if one[1] is not None]
+        whole = len(dated) <= CONVERSATIONS_MAX
+        for customer_id, changed_ms in left if whole else dated[:CONVERSATIONS_MAX]:
             events = history.messages_since(customer_id, since)
             take_in_activities(
                 reversed(events),
@@ -104,6 +109,7 @@ class ChatBackfill:
             )
             if changed_ms is not None:
                 self.status.note(account.id, **{CHAT_DONE: changed_ms})
+        return whole
 
     def _failed(self, account: Account, error: ConnectorError, now: datetime) -> None:
         until = min(max(error.until or now, now + EVERY), now + WAIT_LONGEST)

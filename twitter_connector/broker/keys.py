@@ -27,6 +27,8 @@ USAGE_SECONDS = 40 * 86400
 NAME_SECONDS = 86400
 # The notice of one day must not come again on the next one, for a message that arrives late.
 CHAT_NOTICED_SECONDS = 2 * 86400
+# Encrypted conversations of an account whose keys are kept. X gives those of the others again.
+CHAT_CONVERSATIONS_MAX = 50_000
 # A reply that comes later than this takes the ordinary way.
 ROAD_SECONDS = 365 * 86400
 # X replays events of the last 24 hours.

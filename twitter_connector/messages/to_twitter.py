@@ -7,7 +7,7 @@ from dataclasses import replace
 from twitter_connector.errors import UnsupportedKind
 from twitter_connector.model.capabilities import EVERYTHING, Capabilities
 from twitter_connector.model.message import CimMessage
-from twitter_connector.model.plan import MarkRead, Plan, SendDm, ShowTyping, Skip
+from twitter_connector.model.plan import MarkRead, Plan, PostPlan, SendDm, ShowTyping, Skip
 
 from . import registry
 from .kind import Outcome
@@ -16,6 +16,8 @@ from .text import split_lines
 
 # The length of words in public is judged as X counts posts.
 _ANY_LENGTH = 1_000_000
+# The most messages or posts that one message of CIM becomes. X's own app offers threads of 25 posts.
+MESSAGES_MAX, POSTS_MAX = 50, 25
 _UNKNOWN = (
     "X's Direct Messages cannot carry this kind of message, and this connector does not know it. Send the customer "
     "a text instead."
@@ -35,9 +37,9 @@ def to_plan(message: CimMessage, *, public_base: str | None = None, can: Capabil
     if kind is not None and message.in_public and not comment.is_private(message):
         # Everything becomes words, except files.
         words = replace(can, text_max_chars=_ANY_LENGTH, quick_replies=False, link_buttons=False, location=False)
-        return _in_public(message, kind.to_plan(message, public_base, words), can)
+        return _bounded(_in_public(message, kind.to_plan(message, public_base, words), can))
     if kind is not None:
-        return fitting(kind.to_plan(message, public_base, can), can)
+        return _bounded(fitting(kind.to_plan(message, public_base, can), can))
     if message.type in registry.IGNORED:
         return Skip(f"ignored_{message.type.lower()}")
     raise UnsupportedKind("unsupported_kind", registry.UNSUPPORTED.get(message.type, _UNKNOWN))
@@ -48,6 +50,22 @@ def _in_public(message: CimMessage, outcome: Outcome, can: Capabilities) -> Outc
     if isinstance(outcome, ShowTyping | MarkRead):
         return Skip("not_in_public")
     return comment.in_public(outcome, message, can) if isinstance(outcome, Plan) else outcome
+
+
+def _bounded(outcome: Outcome) -> Outcome:
+    """Return an outcome. Raises UnsupportedKind if the customer would get too many messages or posts at once."""
+    if isinstance(outcome, Plan) and len(outcome.steps) > MESSAGES_MAX:
+        raise UnsupportedKind(
+            "text_too_long",
+            f"The message would become {len(outcome.steps)} Direct Messages; the limit is {MESSAGES_MAX}. Shorten it.",
+        )
+    if isinstance(outcome, PostPlan) and len(outcome.steps) > POSTS_MAX:
+        raise UnsupportedKind(
+            "post_too_long",
+            f"The message would become {len(outcome.steps)} posts; the limit is {POSTS_MAX}. Shorten it, or send it as "
+            "a private reply.",
+        )
+    return outcome
 
 
 def fitting(outcome: Outcome, can: Capabilities) -> Outcome:

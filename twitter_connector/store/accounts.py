@@ -20,6 +20,8 @@ from .vault import Vault
 
 # How long a process may use what it last read. Other processes see a registration within this time, or at once where
 # they read again: for an unknown account, a signature that does not match, and a challenge.
+# Unregistered ids come from outside.
+CACHED_MAX = 10_000
 CACHE_SECONDS = 30.0
 # Guessed account ids or signatures must not cause one read of the broker each.
 REFRESH_PAUSE_SECONDS = 1.0
@@ -58,8 +60,8 @@ class Accounts:
         with store_errors():
             row: str | None = self._client.hget(keys.ACCOUNTS, account_id)  # type: ignore[assignment]
         account = self._rows.load(row) if row else None
-        if account is None and len(self._cache) > 10_000:
-            self._cache.clear()  # unregistered ids come from outside, so their number is limited
+        if account is None and len(self._cache) > CACHED_MAX:
+            self._cache.clear()
         self._cache[account_id] = (self._clock(), account)
         return account
 

@@ -80,11 +80,15 @@ class ChatKeyStore:
         return ConversationKeys(opened, tuple(PublicKey(**key) for key in public_keys))
 
     def keep(self, account_id: str, customer_id: str, conversation: ConversationKeys) -> None:
-        """Store the keys of a conversation."""
+        """Store the keys of a conversation. If there are too many, those of another one go."""
         by_version = {version: base64.b64encode(key).decode() for version, key in conversation.keys.items()}
         sealed = self._vault.seal(json.dumps([by_version, [asdict(key) for key in conversation.public_keys]]))
         with store_errors():
             self._client.hset(_conversations(account_id), customer_id, sealed)
+            if self.conversations(account_id) > keys.CHAT_CONVERSATIONS_MAX:
+                # Two are asked for, since one of them may be this.
+                known: list[str] = self._client.hrandfield(_conversations(account_id), 2)  # type: ignore[assignment]
+                self._client.hdel(_conversations(account_id), *[one for one in known if one != customer_id][:1])
 
 
 def _owner(account_id: str) -> str:
