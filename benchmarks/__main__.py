@@ -15,10 +15,10 @@ from benchmarks import (
     broker_memory,
     flat,
     media,
-    message_log_cost,
     over_capacity,
     poll_latency,
     processor_time,
+    with_and_without,
     worker_processes,
 )
 from benchmarks.ccm import Ccm
@@ -51,7 +51,11 @@ PARTS: dict[str, tuple[str, Callable[[], object]]] = {
     "over_capacity": ("how long replies wait while X is over capacity; about 3 minutes", over_capacity.main),
     "message_log": (
         "the processor time of a message with the message log beside the same without; 3 minutes",
-        message_log_cost.main,
+        with_and_without.message_log,
+    ),
+    "traces": (
+        "the processor time of a message with traces beside the same without; 3 minutes",
+        with_and_without.traces,
     ),
     "worker_processes": ("how the rate grows with processes and replicas; about 6 minutes", worker_processes.main),
     "flat": ("whether a message costs the same with much waiting work; a minute", flat.main),

@@ -1,4 +1,5 @@
-"""CCM and X for a benchmark: both answer after a delay, or never. Remembers when which message came."""
+"""CCM, X and a collector of traces for a benchmark: they answer after a delay, or never. Remembers when which message
+came."""
 
 from __future__ import annotations
 
@@ -12,10 +13,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 _RECEIVED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+_TAKEN = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 _UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 # Where X takes Direct Messages, in API v2 and in API v1.1.
 _SENDS = b"POST /2/dm_conversations/with/", b"POST /1.1/direct_messages/events/new.json"
+_TRACES = b"POST /v1/traces "
 
 
 class Ccm:
@@ -86,6 +89,8 @@ class _Server:
         elif b" /message/receive " in head:
             self._heard[json.loads(body)["header"]["providerMessageId"]] = time.time()
             client.answer(_RECEIVED)
+        elif head.startswith(_TRACES):
+            client.answer(_TAKEN)
         else:
             client.answer(_UNAVAILABLE)
 
