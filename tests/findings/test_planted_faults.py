@@ -320,7 +320,7 @@ FAULTS: dict[str, tuple[Callable[[Surroundings], None], str, str, str]] = {
         file_engine(Reply(503)), "file engine", "file_engine_unavailable", "Check it and FILE_ENGINE_URL.",
     ),
     "FILE_ENGINE_URL leads to a page": (
-        file_engine(HTML), "file engine", "file_engine_unavailable", "wait",
+        file_engine(HTML), "file engine", "file_engine_url_wrong", "Correct FILE_ENGINE_URL; files wait. Messages",
     ),
     "X does not listen": (closed(lambda a: a.x), "X", "refused", "firewall"),
     "a person is needed": (attention, NAME, "needs attention", "Register the account again."),

@@ -133,6 +133,8 @@ class Files:
         except (NotSent, NoAnswer) as error:
             raise unreachable(error) from error
         if not answers_without_a_file(answer):
+            if answer.is_web_page and answer.status < 300:
+                raise wrong_address(f"HTTP {answer.status} and a web page", answer.status)
             raise failure(answer.status, answer.headers, self._clock(), reading=False)
         return "answers and takes files"
 

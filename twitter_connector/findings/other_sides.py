@@ -93,6 +93,7 @@ def traces(svc: Services) -> Iterator[Finding]:
 
 def _advice(error: ConnectorError, if_away: str, messages: str) -> str:
     """Return what was seen, what to do, and what becomes of messages meanwhile."""
-    do = f" {if_away}" if isinstance(error, ServiceUnavailable) else ""
+    # The sentence of an error that is ours says what to do.
+    do = f" {if_away}" if isinstance(error, ServiceUnavailable) and not error.ours else ""
     fate = "become dead letters" if isinstance(error, Permanent) else "wait"
     return f"{error.detail}{do} {messages} {fate} meanwhile."
