@@ -93,11 +93,14 @@ class TestActivityApi:
     @pytest.mark.parametrize(
         "broken", [None, {}, "x", 7, {"id": "1"}, {"id": "1", "message_create": {"sender_id": "2"}}]
     )
-    def test_an_item_without_content_is_counted_and_its_siblings_are_handled(self, broken: object) -> None:
+    def test_an_item_without_content_is_counted_and_its_siblings_are_handled(
+        self, broken: object, caplog: pytest.LogCaptureFixture
+    ) -> None:
         events = list(raw_events(xaa(DM, [broken, dm("17"), broken, dm("18")]), ACCOUNT))
         assert [e.id for e in events if e.family == DM] == ["17", "18"]
         assert [e.family for e in events if e.family != DM] == ["incomplete", "incomplete"]
         assert all(e.readable for e in events)
+        assert [record.getMessage() for record in caplog.records] == ["event_incomplete"] * 2
 
     def test_a_revoked_access_names_the_user(self) -> None:
         event = only(sample("xaa_oauth_revoke"), path="1")

@@ -8,6 +8,7 @@ https://docs.x.com/x-api/activity/introduction
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ from ..chat_objects import chat_event
 from ..dm_objects import raw_event
 from ..post_objects import deletion_event
 from ..v2_posts import post_of
+
+log = logging.getLogger(__name__)
 
 # X names its arrays differently in its documents than in its bodies, and has published no body of the last two.
 _FAMILIES = (DM, TYPING, READ)
@@ -66,7 +69,11 @@ def raw_events(payload: Mapping[str, Any], path_account_id: str) -> Iterator[Raw
             event_read = raw_event(
                 family, event, account_id or _participant(family, event, path_account_id), _users(body)
             )
-            yield event_read if event_read.readable else RawEvent(INCOMPLETE, event_read.account_id)
+            if event_read.readable:
+                yield event_read
+            else:
+                log.warning("event_incomplete", extra={"account": event_read.account_id, "family": family})
+                yield RawEvent(INCOMPLETE, event_read.account_id)
 
 
 def _participant(family: str, event: object, path_account_id: str) -> str:
