@@ -17,7 +17,7 @@ from sandbox.state import Options, Sandbox
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="loopback address to listen on")
-@click.option("--port", default=8090, show_default=True, help="0 picks a free one")
+@click.option("--port", default=8090, type=click.IntRange(0, 65535), show_default=True, help="0 picks a free one")
 @click.option(
     "--state-dir",
     default=Path("var/sandbox"),

@@ -24,7 +24,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 def out(line: str = "", *, err: bool = False) -> None:
     """Print one line. Values of X, CCM and the environment may contain anything, so control characters are left out."""
-    click.echo(without_controls(line), err=err)
+    try:
+        click.echo(without_controls(line), err=err)
+    except BrokenPipeError:
+        raise  # click ends the command: `| head` has read enough
+    except OSError as error:
+        if err:
+            sys.exit(1)
+        fail(f"the output cannot be written ({error.strerror}).")
 
 
 def fail(sentence: str, status: int = 1) -> NoReturn:
