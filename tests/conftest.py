@@ -82,7 +82,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection() -> Generator[None, object, object]:
     """Collect without a search for garbage, and leave what was collected out of later ones.
 
-    Ten thousand tests are millions of objects that stay. Each full search went through all of them.
+    Ten thousand tests are millions of objects that stay. Each full search went through all of them, and a search after
+    every 700 new objects finds little.
     """
     gc.disable()
     try:
@@ -90,6 +91,7 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.collect()
         gc.freeze()
+        gc.set_threshold(10_000)
         gc.enable()
 
 
