@@ -8,4 +8,5 @@ settings = Settings.from_env_or_exit()
 start_logging(settings)
 require_surroundings(settings)
 require_safe_broker(settings)
-app = create_app(settings)
+# Some servers look for the second name, `gunicorn wsgi` too.
+app = application = create_app(settings)

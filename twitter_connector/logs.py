@@ -97,8 +97,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _log_dead_thread(args: threading.ExceptHookArgs) -> None:
-    """Log the error that ended a thread. Python's own hook prints the error's text."""
-    if args.exc_value is not None:
+    """Log the error that ended a thread; SystemExit is none. Python's own hook prints the error's text."""
+    if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
         logging.getLogger(__name__).error("thread_died", exc_info=args.exc_value)
 
 

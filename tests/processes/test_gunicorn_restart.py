@@ -1,13 +1,17 @@
-"""SIGUSR2 has gunicorn start its successor with the command line that started it."""
+"""gunicorn starts itself or its workers anew: at SIGUSR2, and where a file was changed (`--reload`)."""
 
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import gunicorn
 import pytest
+import requests
+from tree import environment, eventually, free_ports
 
 FOLDER = gunicorn.__path__[0]
 
@@ -29,3 +33,45 @@ def test_the_successor_is_started_as_this_one_was(
     arbiter = SimpleNamespace(START_CTX={"args": [sys.executable, *typed]})
     pre_exec(arbiter)
     assert arbiter.START_CTX["args"] == [sys.executable, *restarted]
+
+
+APPLICATION = """
+import flask
+app = flask.Flask(__name__)
+app.add_url_rule("/", view_func=lambda: "{answer}")
+"""
+
+
+def test_a_changed_file_is_served_soon_with_reload_and_is_no_error(tmp_path: Path) -> None:
+    module, (port,) = tmp_path / "changing.py", free_ports(1)
+    module.write_text(APPLICATION.format(answer="first"))
+    options = [
+        "-c",
+        "python:twitter_connector.processes.gunicorn_conf",
+        "-w",
+        "1",
+        "--reload",
+        "--chdir",
+        str(tmp_path),
+    ]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", *options, "-b", f"127.0.0.1:{port}", "changing:app"],
+            env=environment(SANDBOX="1", VAR_DIR=str(tmp_path / "var")),
+            stderr=log,
+        )
+
+    def answers(text: str) -> bool:
+        try:
+            return requests.get(f"http://127.0.0.1:{port}/", timeout=5).text == text
+        except OSError:
+            return False
+
+    try:
+        eventually(lambda: answers("first"), what="the first answer")
+        module.write_text(APPLICATION.format(answer="another one"))
+        eventually(lambda: answers("another one"), what="the new code")
+    finally:
+        process.terminate()
+        process.wait(20)
+    assert "thread_died" not in (tmp_path / "log").read_text()

@@ -54,7 +54,8 @@ loglevel = "warning"
 keepalive = 30
 timeout = 30
 graceful_timeout = 10
-preload_app = True
+# Workers that gunicorn starts anew because a file was changed would go on with the master's code.
+preload_app = "--reload" not in sys.argv
 # Workers touch a file there every second. It must not be on a disk.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 # gunicorn's own control interface would listen on a socket in the home folder.

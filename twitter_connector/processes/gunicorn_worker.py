@@ -64,8 +64,9 @@ class Worker(PatientWorker):
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for connections and requests. gunicorn wakes up every second for deadlines of connections; without a
-        connection there are none."""
-        super().wait_for_and_dispatch_events(timeout if self.nr_conns or not self.alive else REST_SECONDS)
+        connection there are none. With `--reload`, a thread ends the worker and cannot wake it."""
+        busy = self.nr_conns or not self.alive or self.cfg.reload
+        super().wait_for_and_dispatch_events(timeout if busy else REST_SECONDS)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer the request, and log the caller. gunicorn calls this, and then closes the connection."""
