@@ -24,10 +24,12 @@ BIN = Path(sys.executable).parent
 class Installation:
     """A folder, ports and an environment, in which commands are typed. Everything that runs is ended at the end."""
 
-    def __init__(self, **env: str) -> None:
+    def __init__(self, ports: tuple[int, int] | None = None) -> None:
+        """ports: of the connector and of the sandbox."""
         self._folder = tempfile.TemporaryDirectory(prefix="tc-")
         self.home = Path(self._folder.name)
-        self.port, self.sandbox_port, self.other_port = free_ports(3)
+        port, sandbox_port, self.other_port = free_ports(3)
+        self.port, self.sandbox_port = ports or (port, sandbox_port)
         self.log = self.home / "log"
         self.log.touch()
         self.env = environment(
@@ -38,7 +40,6 @@ class Installation:
             SANDBOX_PORT=str(self.sandbox_port),
             NO_PROXY="*",
             HOME=str(self.home),
-            **env,
         )
         self.env["PATH"] = f"{BIN}:{self.env['PATH']}"
         self._started: list[subprocess.Popen[bytes]] = []
@@ -71,23 +72,24 @@ class Installation:
         process.send_signal(number)
         return process.wait(30)
 
-    def url(self, path: str, port: int | None = None) -> str:
-        return f"http://127.0.0.1:{port or self.port}{path}"
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
 
-    def readiness(self, port: int | None = None) -> requests.Response | None:
+    def readiness(self) -> requests.Response | None:
         try:
-            return self.http.get(self.url("/health/ready", port), timeout=5)
+            return self.http.get(self.url("/health/ready"), timeout=5)
         except OSError:
             return None
 
-    def ready(self, port: int | None = None) -> bool:
-        answer = self.readiness(port)
+    def ready(self) -> bool:
+        answer = self.readiness()
         return answer is not None and answer.status_code == 200
 
-    def start_sandbox(self, port: int | None = None) -> Control:
+    def start_sandbox(self) -> None:
+        """Start a sandbox that speaks to a connector on this installation's port."""
         self.start(
             f"python -m sandbox --port {self.sandbox_port} --state-dir {self.home}/sandbox "
-            f"--connector-url {self.url('/twitter-connector', port)}"
+            f"--connector-url {self.url('/twitter-connector')}"
         )
         control = Control(f"http://127.0.0.1:{self.sandbox_port}")
 
@@ -98,13 +100,17 @@ class Installation:
                 return False
 
         eventually(answers, what="the sandbox")
-        return control
+        control.http.close()
 
-    def register(self, sandbox: Control, port: int | None = None) -> requests.Response:
+    def command_with_port(self, command: str) -> str:
+        """Return a command line that names the connector's port, which then wins over PORT."""
+        self.env["PORT"] = str(self.other_port)
+        return command.format(port=self.port)
+
+    def register(self, sandbox: Control) -> requests.Response:
         """Register the sandbox's demo account as an operator does."""
-        return self.http.post(
-            self.url("/webhook/twitter/register-and-subscribe", port), json=sandbox.get("demo"), timeout=30
-        )
+        url = self.url("/webhook/twitter/register-and-subscribe")
+        return self.http.post(url, json=sandbox.get("demo"), timeout=30)
 
     def close(self) -> None:
         for process in reversed(self._started):
@@ -120,8 +126,34 @@ class Installation:
         self._folder.cleanup()
 
 
+@pytest.fixture(scope="module")
+def other_sides() -> Iterator[Installation]:
+    """Where the sandbox of all tests runs. Starting one takes as long as starting a web process."""
+    installation = Installation()
+    installation.start_sandbox()
+    yield installation
+    installation.close()
+
+
 @pytest.fixture
-def here() -> Iterator[Installation]:
+def sandbox(other_sides: Installation) -> Iterator[Control]:
+    """The sandbox in the state of its first start."""
+    control = Control(f"http://127.0.0.1:{other_sides.sandbox_port}")
+    control.post("reset")
+    yield control
+    control.http.close()
+
+
+@pytest.fixture
+def here(other_sides: Installation) -> Iterator[Installation]:
+    installation = Installation((other_sides.port, other_sides.sandbox_port))
+    yield installation
+    installation.close()
+
+
+@pytest.fixture
+def alone() -> Iterator[Installation]:
+    """An installation without a sandbox yet."""
     installation = Installation()
     yield installation
     installation.close()
@@ -152,9 +184,8 @@ def message_reaches_ccm(sandbox: Control, text: str) -> None:
     assert time.monotonic() - begun < 2.5
 
 
-def test_gunicorn_and_celery_as_typed_serve_everything(with_broker: Installation) -> None:
+def test_gunicorn_and_celery_as_typed_serve_everything(with_broker: Installation, sandbox: Control) -> None:
     here = with_broker
-    sandbox = here.start_sandbox()
     web = here.start("gunicorn wsgi:app")
     eventually(lambda: here.readiness() is not None, what="gunicorn")
     answer = here.readiness()
@@ -181,7 +212,7 @@ def test_gunicorn_and_celery_as_typed_serve_everything(with_broker: Installation
     gone = here.run("twitter-connector alive --worker")
     assert (gone.returncode, gone.stderr.count("\n")) == (1, 1)
     # Nothing was written outside VAR_DIR: no socket in the home folder, no schedule in the checkout.
-    assert {path.name for path in here.home.iterdir()} == {"var", "log", "sandbox"}
+    assert {path.name for path in here.home.iterdir()} == {"var", "log"}
     assert not list(ROOT.glob("celerybeat-schedule*"))
 
 
@@ -212,30 +243,29 @@ def test_a_worker_with_beat_inside_runs_the_upkeep(with_broker: Installation) ->
 
 
 @pytest.mark.parametrize(
-    ("command", "port_flag"),
+    "command",
     [
-        ("gunicorn wsgi:app --threads 8 --workers 1 -b 127.0.0.1:{port}", True),
-        ("gunicorn wsgi:app -w 2", False),
-        ("flask --app wsgi run -p {port}", True),
+        "gunicorn wsgi:app --threads 8 --workers 1 -b 127.0.0.1:{port}",
+        "gunicorn wsgi:app -w 2",
+        "flask --app wsgi run -p {port}",
     ],
 )
 def test_a_web_process_registers_an_account_with_the_usual_flags(
-    with_broker: Installation, command: str, port_flag: bool
+    with_broker: Installation, sandbox: Control, command: str
 ) -> None:
     here = with_broker
-    port = here.other_port if port_flag else here.port
-    sandbox = here.start_sandbox(port)
-    here.start(command.format(port=port))
-    eventually(lambda: here.readiness(port) is not None, what="the web process")
-    assert here.register(sandbox, port).status_code == 200
+    here.start(here.command_with_port(command) if "{port}" in command else command)
+    eventually(lambda: here.readiness() is not None, what="the web process")
+    assert here.register(sandbox).status_code == 200
 
 
 @pytest.mark.parametrize(
     "command", ["gunicorn wsgi:app -w 1 --threads 1", "flask --app wsgi run --without-threads -p {port}"]
 )
-def test_one_process_with_one_thread_says_why_it_cannot_register(with_broker: Installation, command: str) -> None:
+def test_one_process_with_one_thread_says_why_it_cannot_register(
+    with_broker: Installation, sandbox: Control, command: str
+) -> None:
     here = with_broker
-    sandbox = here.start_sandbox()
     here.start(command.format(port=here.port))
     eventually(lambda: here.readiness() is not None, what="the web process")
     refused = here.register(sandbox)
@@ -247,12 +277,11 @@ def test_one_process_with_one_thread_says_why_it_cannot_register(with_broker: In
 
 
 @pytest.mark.parametrize("installation", ["here", "with_broker"], ids=["embedded broker", "REDIS_URL"])
-def test_honcho_starts_the_procfile(installation: str, request: pytest.FixtureRequest) -> None:
+def test_honcho_starts_the_procfile(installation: str, sandbox: Control, request: pytest.FixtureRequest) -> None:
     here: Installation = request.getfixturevalue(installation)
-    sandbox = here.start_sandbox(here.other_port)
-    honcho = here.start(f"honcho start -p {here.other_port}")
-    eventually(lambda: here.ready(here.other_port), seconds=40, what="readiness")
-    assert here.register(sandbox, here.other_port).status_code == 200
+    honcho = here.start(here.command_with_port("honcho start -p {port}"))
+    eventually(here.ready, seconds=40, what="readiness")
+    assert here.register(sandbox).status_code == 200
     message_reaches_ccm(sandbox, "by the Procfile")
     assert honcho.poll() is None
     here.stop(honcho, signal.SIGINT)
@@ -301,13 +330,13 @@ def test_a_mistyped_name_never_starts_the_sandbox_where_there_is_no_checkout(
     )
 
 
-def test_a_broker_that_does_not_answer_is_logged_at_once_and_then_every_five_seconds(here: Installation) -> None:
-    up = here.start("twitter-connector up", REDIS_URL=f"redis://127.0.0.1:{here.other_port}/0")
+def test_a_broker_that_does_not_answer_is_logged_at_once_and_then_every_five_seconds(alone: Installation) -> None:
+    up = alone.start("twitter-connector up", REDIS_URL=f"redis://127.0.0.1:{alone.other_port}/0")
     begun = time.monotonic()
-    eventually(lambda: here.log.read_text().count("broker_not_answering") >= 1, 5, what="the first line")
-    eventually(lambda: here.log.read_text().count("broker_not_answering") >= 3, 20, what="two more")
+    eventually(lambda: alone.log.read_text().count("broker_not_answering") >= 1, 5, what="the first line")
+    eventually(lambda: alone.log.read_text().count("broker_not_answering") >= 3, 20, what="two more")
     assert 9 < time.monotonic() - begun < 16
-    here.stop(up)
+    alone.stop(up)
 
 
 def test_the_log_lines_of_a_worker_without_a_broker_are_whole(here: Installation) -> None:
@@ -321,9 +350,10 @@ def test_the_log_lines_of_a_worker_without_a_broker_are_whole(here: Installation
     assert "geheim123" not in here.log.read_text()
 
 
-def test_a_wrong_key_makes_readiness_red_and_ends_the_worker_with_one_line(with_broker: Installation) -> None:
+def test_a_wrong_key_makes_readiness_red_and_ends_the_worker_with_one_line(
+    with_broker: Installation, sandbox: Control
+) -> None:
     here = with_broker
-    sandbox = here.start_sandbox()
     web = here.start("gunicorn wsgi:app")
     eventually(lambda: here.readiness() is not None, what="gunicorn")
     assert here.register(sandbox).status_code == 200
