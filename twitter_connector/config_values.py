@@ -87,6 +87,8 @@ def redis_url(raw: str) -> str:
         raise ValueError("a redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix:// URL is needed")
     if parts.scheme != "unix":
         _check_port(parts)
+        if not re.fullmatch(r"/?\d{0,4}", parts.path):
+            raise ValueError("the path of the URL is the number of a database, /0 for example")
     return raw
 
 

@@ -198,7 +198,8 @@ class StoreUnavailable(Retryable):
 
 
 class StoreRefused(StoreUnavailable):
-    """The broker cannot be used before a person changes something: it is a Redis Cluster, or TLS with it fails."""
+    """The broker cannot be used before a person changes something: REDIS_URL is wrong, it is a Redis Cluster, or TLS
+    with it fails."""
 
 
 class MediaProcessing(Retryable):

@@ -20,7 +20,8 @@ from tests.brokers import services_of, settings_in
 from tests.certificates import self_signed
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
-from twitter_connector.errors import Permanent, StoreRefused
+from twitter_connector.config import BadSetting, Settings
+from twitter_connector.errors import Permanent, StoreRefused, StoreUnavailable
 from twitter_connector.findings.report import all_findings
 from twitter_connector.processes import embedded_broker
 from twitter_connector.startup import check_store
@@ -102,6 +103,56 @@ def test_a_redis_cluster_is_named_by_the_check_doctor_readiness_and_metrics(clus
     services.redis.close()
 
 
+@pytest.fixture(scope="module")
+def with_password(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address, without scheme and login, of a broker that wants the password "right"."""
+    (port,) = free_ports(1)
+    flags = ("--port", str(port), "--requirepass", "right", "--save", "", "--loglevel", "warning")
+    process = subprocess.Popen([embedded_broker.binary(), *flags], cwd=tmp_path_factory.mktemp("password"))
+    try:
+        with redis.Redis(port=port, password="right") as client:
+            eventually(lambda: _answers(client), what="the broker")
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("login", "path", "reason"),
+    [("", "/0", "broker_password"), (":wrong@", "/0", "broker_password"), (":right@", "/99", "broker_database")],
+)
+def test_a_wrong_part_of_the_address_is_named(
+    with_password: str, tmp_path: Path, login: str, path: str, reason: str
+) -> None:
+    services = services_of(settings_in(tmp_path, REDIS_URL=f"redis://{login}{with_password}{path}"))
+    with pytest.raises(StoreRefused) as refused:
+        check_store(services.settings, patient=False)
+    assert refused.value.reason == reason
+    (broker,) = [finding for finding in all_findings(services) if finding.what == "broker"]
+    assert broker.detail == refused.value.detail
+    assert "in REDIS_URL" in broker.detail or "of REDIS_URL" in broker.detail
+    assert "wrong" not in broker.detail
+    services.redis.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("redis://127.0.0.1:1/0", "(ConnectionError: Connection refused)"),
+        ("unix:///no/such.sock", "(ConnectionError: No such file or directory)"),
+        (
+            "redis+sentinel://127.0.0.1:1/primary/0",
+            "(MasterNotFoundError: no sentinel names a primary of this service)",
+        ),
+    ],
+)
+def test_a_broker_that_cannot_be_reached_is_so_for_a_reason(tmp_path: Path, url: str, words: str) -> None:
+    with pytest.raises(StoreUnavailable) as failed:
+        check_store(settings_in(tmp_path, REDIS_URL=url), patient=False)
+    assert words in failed.value.detail
+
+
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
@@ -111,6 +162,19 @@ class _Plain(socketserver.BaseRequestHandler):
         with suppress(OSError):
             self.request.recv(1000)
             self.request.sendall(b"-ERR Protocol error\r\n")
+
+
+class _WebServer(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        with suppress(OSError):
+            self.request.recv(1000)
+            self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_a_server_that_is_no_broker_is_named(tmp_path: Path) -> None:
+    with serving(_WebServer) as port, pytest.raises(StoreRefused) as refused:
+        check_store(settings_in(tmp_path, REDIS_URL=f"redis://127.0.0.1:{port}/0"), patient=False)
+    assert refused.value.reason == "broker_protocol"
 
 
 def _tls(context: ssl.SSLContext) -> type[socketserver.BaseRequestHandler]:
@@ -178,3 +242,9 @@ def test_doctor_and_readiness_name_the_certificate(tls_port: int, tmp_path: Path
     assert "certificate is not trusted" in findings(services)
     answer = create_app(services.settings, services).test_client().get("/health/ready")
     assert "certificate is not trusted" in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/x", "/0/1", "/-1"])
+def test_a_path_that_is_no_database_stops_the_start(path: str) -> None:
+    with pytest.raises(BadSetting, match="REDIS_URL: the path of the URL is the number of a database, /0 for example"):
+        Settings.from_env({"SANDBOX": "1", "REDIS_URL": f"redis://127.0.0.1{path}"})

@@ -9,6 +9,7 @@ from typing import Any
 import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
+from redis.sentinel import MasterNotFoundError
 
 from twitter_connector.errors import StoreRefused, StoreUnavailable
 from twitter_connector.model import sentinel_address
@@ -66,7 +67,15 @@ def unavailable(error: redis.RedisError) -> StoreUnavailable:
         return StoreRefused(*known, ours=True)
     return StoreUnavailable(
         "broker_unavailable",
-        f"The broker did not store or return data ({type(error).__name__}). Check that it is running, is the primary, "
-        "and has free memory and disk space.",
+        f"The broker did not store or return data ({type(error).__name__}{_words(error)}). Check that it is "
+        "running, is the primary, and has free memory and disk space.",
         ours=True,
     )
+
+
+def _words(error: redis.RedisError) -> str:
+    """Return why a connection failed, in the system's words. Those of the broker may quote what it was asked."""
+    if isinstance(error, MasterNotFoundError):
+        return ": no sentinel names a primary of this service"
+    cause = error.__cause__ or error.__context__
+    return f": {cause.strerror}" if isinstance(cause, OSError) and cause.strerror else ""

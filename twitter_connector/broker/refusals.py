@@ -1,4 +1,4 @@
-"""Errors of the broker that no waiting ends: it is a Redis Cluster, or TLS with it fails."""
+"""Errors of the broker that no waiting ends: REDIS_URL is wrong, it is a Redis Cluster, or TLS with it fails."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ def refusal(error: BaseException | None) -> tuple[str, str] | None:
             return "broker_cluster", CLUSTER
         if isinstance(error, ssl.SSLError):
             return "broker_tls", _tls(error)
+        if isinstance(error, redis.AuthenticationError):
+            return "broker_password", "The broker refuses the user or password in REDIS_URL. Correct them."
+        if isinstance(error, redis.ResponseError) and "DB index" in str(error):
+            return "broker_database", "The broker has no database of the number at the end of REDIS_URL. Correct it."
+        if isinstance(error, redis.InvalidResponse):
+            return "broker_protocol", "REDIS_URL leads to a server that is no Redis or Valkey. Correct host and port."
         error = error.__cause__ or error.__context__
     return None
 

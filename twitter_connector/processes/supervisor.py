@@ -243,8 +243,6 @@ class Supervisor:
         try:
             with connect(self._settings.redis_url, patient=False) as client:
                 client.ping()
-        except redis.AuthenticationError as error:
-            raise CannotStart("the broker refuses the password in REDIS_URL.") from error
         except redis.ResponseError:
             pass  # it answers; _check_store says what is wrong with it
         except redis.RedisError as error:
