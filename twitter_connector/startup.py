@@ -104,15 +104,17 @@ def living_workers(settings: Settings) -> list[str]:
 
 
 def discard_old_tasks(settings: Settings) -> None:
-    """Remove the Celery tasks that piled up while no worker ran. Nothing happens if the broker is away."""
+    """Remove the Celery tasks that piled up while no worker ran. Nothing happens if the broker is away.
+
+    Print one line and end the process if only a person can end what is wrong with it: Celery would try for ever.
+    """
     # Celery is slow to import, and only a worker needs it here.
     from twitter_connector.queue.wakeups import discard_tasks
 
-    try:
-        with connect(settings.redis_url, patient=False) as client:
-            count = discard_tasks(client)
-    except StoreUnavailable:
-        return  # Celery waits for the broker; a queue of wake-ups is short
+    count = 0
+    # Celery waits for a broker that is away. A queue of wake-ups is short.
+    with _ending_the_process(), connect(settings.redis_url, patient=False) as client:
+        count = discard_tasks(client)
     if count:
         log.info("old_tasks_discarded", extra={"count": count})
 

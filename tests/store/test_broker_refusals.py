@@ -24,7 +24,7 @@ from twitter_connector.config import BadSetting, Settings
 from twitter_connector.errors import Permanent, StoreRefused, StoreUnavailable
 from twitter_connector.findings.report import all_findings
 from twitter_connector.processes import embedded_broker
-from twitter_connector.startup import check_store
+from twitter_connector.startup import check_store, discard_old_tasks
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +134,15 @@ def test_a_wrong_part_of_the_address_is_named(
     assert "in REDIS_URL" in broker.detail or "of REDIS_URL" in broker.detail
     assert "wrong" not in broker.detail
     services.redis.close()
+
+
+def test_a_worker_that_celery_starts_ends_with_one_line(
+    with_password: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        discard_old_tasks(settings_in(tmp_path, REDIS_URL=f"redis://:wrong@{with_password}/0"))
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "error: The broker refuses the user or password in REDIS_URL. Correct them.\n"
 
 
 @pytest.mark.parametrize(
