@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from tests.loopback import Reply, loopback
 from tests.tree import ROOT, environment
 from twitter_connector.cli import main
 from twitter_connector.config import Settings
@@ -96,6 +98,20 @@ def interpolated(text: str, variables: dict[str, str]) -> str:
     if kind == "?":
         raise LookupError(rest)
     return interpolated(rest, variables)
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
+def test_the_images_check_asks_readiness_and_no_proxy(status: int, healthy: bool) -> None:
+    text = (DEPLOY / "Dockerfile").read_text("utf-8")
+    check = re.search(r"^HEALTHCHECK .*\\\n  CMD (\[.*\])$", text, re.MULTILINE)
+    assert check is not None
+    _, *arguments = json.loads(check[1])
+    with loopback() as server:
+        server.answer = lambda seen: Reply(status if seen.path == "/health/ready" else 404)
+        env = environment(PORT=str(server.port), HTTP_PROXY="http://127.0.0.1:1", http_proxy="http://127.0.0.1:1")
+        env = {name: value for name, value in env.items() if name.upper() != "NO_PROXY"}
+        done = subprocess.run([sys.executable, *arguments], env=env, capture_output=True, timeout=30, check=False)
+    assert (done.returncode == 0) is healthy
 
 
 def test_ccm_is_required_unless_the_profile_for_trying_is_on() -> None:
