@@ -1,6 +1,7 @@
 """The process tree for tests that need the whole service, and its log under every failure."""
 
 import gc
+import signal
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -76,6 +77,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return first.get(name, name)
 
     return SharedServices(config, log)
+
+
+def pytest_configure() -> None:
+    """Let services that tests start hear SIGHUP, also under `nohup`: an ignored signal stays ignored in new processes,
+    and one with a handler does not."""
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.hookimpl(wrapper=True)
