@@ -240,6 +240,20 @@ def test_a_choice_of_posts_counts_for_the_next_post(desk: Desk) -> None:
     assert desk.stored == ["post:2", "post:4"]
 
 
+def test_a_choice_that_this_process_has_not_read_yet_counts_for_the_next_post(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_before, read = desk.account, desk.accounts.get
+
+    def known(account_id: str, *, max_age: float = 30.0) -> Account | None:
+        return read_before if account_id == ACME and max_age > 0 else read(account_id)
+
+    monkeypatch.setattr(desk.accounts, "get", known)
+    desk.accounts.change(ACME, lambda now: replace(now, settings={**now.settings, "posts": "all"}))
+    desk.serve([mentioned("1")])
+    assert desk.stored == ["post:1"]
+
+
 def test_an_account_of_the_app_that_was_registered_a_moment_ago_gets_its_messages(desk: Desk) -> None:
     def registered() -> dict[str, Any]:
         desk.accounts.save(replace(desk.account, id="444444444"))

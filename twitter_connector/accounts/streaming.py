@@ -22,6 +22,7 @@ from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.errors import AWAITS_A_PERSON, ConnectorError, CredentialsRejected, StoreUnavailable
 from twitter_connector.model.account import STREAM, Account
 from twitter_connector.model.event import RawEvent
+from twitter_connector.model.post import ALL, OFF
 from twitter_connector.model.timestamps import epoch_ms, moment
 
 from .backfill import NEXT_POLL, open_gap
@@ -143,7 +144,7 @@ class Streaming:
             if user is not None:
                 users[user.id] = user
                 raw_events.append(raw_event)
-        take_in_activities(raw_events, self.inbox, self.count, by="stream", posts=lambda of: users[of].posts)
+        take_in_activities(raw_events, self.inbox, self.count, by="stream", posts=lambda of: self._posts(users[of]))
         for raw_event in raw_events:
             if raw_event.family == "revoke":
                 self.accounts.change(raw_event.account_id, lambda a: replace(a, subscribed=False, attention=REVOKED))
@@ -158,6 +159,12 @@ class Streaming:
         if account is None or account_id in by_id:
             return account
         return account if account.inbound == STREAM and account.app == app else None
+
+    def _posts(self, account: Account) -> str:
+        """Return which public posts an account takes in. One that is left out does not come again, so a choice counts
+        that is newer than the account."""
+        newest = account if account.posts == ALL else self.accounts.get(account.id, max_age=0.0)
+        return newest.posts if newest is not None else OFF
 
     def _apps(self) -> dict[str, list[Account]]:
         apps: dict[str, list[Account]] = {}

@@ -20,9 +20,9 @@ from .vault import Vault
 
 # How long a process may use what it last read. Other processes see a registration within this time, or at once where
 # they read again: for an unknown account, a signature that does not match, and a challenge.
-# Unregistered ids come from outside.
-CACHED_MAX = 10_000
 CACHE_SECONDS = 30.0
+# Unregistered ids come from outside, so their number is limited.
+CACHED_MAX = 10_000
 # Guessed account ids or signatures must not cause one read of the broker each.
 REFRESH_PAUSE_SECONDS = 1.0
 # So many concurrent changes of one account do not occur in practice.
