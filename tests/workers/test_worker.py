@@ -58,3 +58,11 @@ def test_a_worker_that_has_nothing_to_do_does_not_complain(
     worker.start()
     eventually(lambda: services.heartbeats.workers() == ["alone"], what="a heartbeat")
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_the_first_heartbeat_waits_for_no_rest(
+    services: Services, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 600.0)
+    worker.start()
+    eventually(lambda: services.heartbeats.workers() == ["alone"], what="a heartbeat")

@@ -80,7 +80,7 @@ class Sweeper:
         self.rouse()
 
     def _sweep(self) -> None:
-        while not self._rest():
+        while not self._stopping.is_set():  # not after a rest: readiness waits for the first heartbeat
             try:
                 self._round()
             except StoreUnavailable as error:
@@ -89,18 +89,19 @@ class Sweeper:
             except Exception as error:
                 log.error("internal_error", exc_info=error)
                 self._failed()
+            self._rest()
         while threading.main_thread().is_alive():
             self._lease_renewal.renew_due()
             time.sleep(PAUSE_SECONDS)
 
-    def _rest(self) -> bool:
-        """Wait until the next round. Return whether the sweeping ends."""
+    def _rest(self) -> None:
+        """Wait until the next round, or until the sweeping ends."""
         left = min(self._sweep_at, self._beat_at) - time.monotonic()
         if left > SWEEP_SECONDS:
             if not self._roused.wait(left):
-                return self._stopping.is_set()
+                return
             self._sweep_at = 0.0
-        return self._stopping.wait(SWEEP_SECONDS)
+        self._stopping.wait(SWEEP_SECONDS)
 
     def _round(self) -> None:
         """Renew leases, repeat lost wake-ups, send a heartbeat: each of them if it is time to."""
@@ -142,8 +143,7 @@ class Worker:
     """Delivers what is due, whenever Celery brings a wake-up; the sweeper delivers when Celery brings none.
 
     queues: returns the Celery queues this process serves now. clock_difference: returns by how many seconds this
-    machine's clock differs from the broker's, None if that is within reason. stopping: set when the process is to end;
-    the listeners look at it too.
+    machine's clock differs from the broker's, None if that is within reason. stopping: also ends the listeners.
     """
 
     name: str
