@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,6 +72,16 @@ def test_what_starts_processes_and_probes_imports_no_services(module: str, tmp_p
     env = environment(VAR_DIR=str(tmp_path), CCM_URL="http://127.0.0.1:9/ccm")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_no_garbage_is_searched_for_among_what_a_command_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "twitter_connector.commands.console_password")
+    gc.unfreeze()
+    assert main.get_command(click.Context(main), "console-password") is not None
+    left_out = gc.get_freeze_count()
+    gc.unfreeze()
+    assert left_out > 0
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize(("installed", "says"), [(True, False), (False, True)])

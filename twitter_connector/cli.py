@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from importlib import import_module
+from types import ModuleType
 
 import click
 
@@ -51,8 +54,22 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(f"twitter_connector.commands.{module}"), name)
+        command: click.Command = getattr(_imported(f"twitter_connector.commands.{module}"), name)
         return command
+
+
+def _imported(name: str) -> ModuleType:
+    """Return a module. What is imported with it is never searched for garbage.
+
+    Such searches, also the last one at the end of the command, took a fifth of the processor time of a command.
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    gc.disable()
+    module = import_module(name)
+    gc.enable()
+    gc.freeze()
+    return module
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
