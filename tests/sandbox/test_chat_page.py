@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from sandbox_process import V2_ACCOUNT, V2_PAIR, Sandbox
 
-from tests.chromium import ARGUMENTS, CHROMIUM
+from tests.chromium import ARGUMENTS, CHROMIUM, WAIT_MS
 
 pytest.importorskip("chat_xdk", reason="the library of X Chat is not installed")
 pytestmark = [
@@ -32,7 +32,7 @@ def page(browser: Browser, sandbox: Sandbox) -> Iterator[Page]:
     # axe-core is a script of another origin for the page.
     with browser.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=True) as context:
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(WAIT_MS)
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda problem: complaints.append(str(problem)))

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, e
 from sample_files import GIF, MP4, png
 from sandbox_process import ACCOUNT, PAIR, V2_ACCOUNT, Sandbox, running_sandbox, until
 
-from tests.chromium import ARGUMENTS, CHROMIUM
+from tests.chromium import ARGUMENTS, CHROMIUM, WAIT_MS
 
 pytestmark = [
     pytest.mark.browser,
@@ -35,7 +35,7 @@ def window(browser: Browser) -> Iterator[Page]:
     """One window for all tests: opening one costs Chromium two seconds of computing."""
     with browser.new_context(locale="en-GB") as context:
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(WAIT_MS)
         yield page
 
 
