@@ -198,6 +198,11 @@ def people(setup: Setup, count: int) -> list[str]:
     return [customer["id"] for customer in setup.sandbox.post("customers", count=count)["customers"]]
 
 
+def sent_texts(setup: Setup) -> str:
+    """Return the texts of all messages at X, one below the other."""
+    return "\n".join(dm["text"] for dm in setup.sandbox.get("twitter/messages", account_id=ACCOUNT)["messages"])
+
+
 def worker_pids(installation: Installation) -> list[int]:
     """Return the worker processes of a running installation."""
     assert installation.process is not None
@@ -221,6 +226,8 @@ def test_old_and_new_workers_deliver_side_by_side(
     for installation in (new, old):
         installation.wait_ready()
     traffic = Traffic(left, ACCOUNT, people(left, 8), [new, old], messages=6)
+    # A worker that is stopped while it reads the quoted message sends the reply without it, after SHOW_SECONDS.
+    eventually(lambda: "quoted below" in sent_texts(left), what="the reply with a quote")
     # A worker of the present release that is awake is quicker than any task, and would leave the old one nothing.
     workers = worker_pids(new)
     signal_all(workers, signal.SIGSTOP)
