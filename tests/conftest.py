@@ -30,7 +30,7 @@ LONG_FILES = (
     "tests/integration/test_public_address.py",
     "tests/security/test_slow_senders.py",
 )
-# Files that share a service run in one process: each process starts `tree` and `mortal` anew, at 4 CPU seconds each.
+# Files that share a service run in one process: each process starts `tree` and `mortal` anew.
 SHARING = (
     (
         "tests/integration/test_lifecycle.py",

@@ -122,7 +122,7 @@ def shell(new_tree: Callable[[], Tree], tmp_path: Path) -> Iterator[Shell]:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed, and the guide's commands need it")
     tree = new_tree()
-    tree.start()
+    tree.start(warm=False)
     # The tree's own settings, for the command line; an operator with the default ports needs none.
     shell = Shell(tmp_path, {**tree.env, "NO_PROXY": "*", "GUIDE_PORTS": f"{tree.port} {tree.sandbox_port}"})
     yield shell

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from tests.warm_commands import COLD, commands
+from tests.warm_commands import COLD, Started, commands
 
 ROOT = Path(__file__).parents[1]
 COMMAND = Path(sys.executable).with_name("twitter-connector")
@@ -124,7 +124,7 @@ class Tree:
         self.http = requests.Session()
         self.http.trust_env = False
         self.http.hooks["response"].append(self._check_answer)
-        self.supervisor: subprocess.Popen[bytes] | None = None
+        self.supervisor: subprocess.Popen[bytes] | Started | None = None
         self._starts = 0
 
     def _check_answer(self, answer: requests.Response, *_: Any, **__: Any) -> None:
@@ -139,14 +139,17 @@ class Tree:
 
     # Running
 
-    def start(self) -> None:
+    def start(self, *, warm: bool = True) -> None:
         """Run `twitter-connector up` and wait until it says that it is ready."""
-        self.launch()
+        self.launch(warm=warm)
         self.wait_ready()
 
-    def launch(self) -> None:
-        """Run `twitter-connector up` and do not wait."""
+    def launch(self, *, warm: bool = True) -> None:
+        """Run `twitter-connector up` and do not wait. warm: in a fork of a process that has imported everything."""
         self._starts = self.log.stat().st_size
+        if warm:
+            self.supervisor = commands().start(("up",), self.env, self.log)
+            return
         with self.log.open("ab") as out:
             self.supervisor = subprocess.Popen(
                 [str(COMMAND), "up"], cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out

@@ -1,18 +1,22 @@
 """Commands of `twitter-connector` in forks of one process that has imported them all.
 
-A command imports for a second, and the tests of the running service call some seventy. The import of the first is the
-import of all. What follows is the command line's own: arguments, environment, input, both outputs and status.
-tests/test_guide.py and tests/test_cli.py start commands as an operator does.
+A command imports for a second, and the tests of the running service call some seventy and start some fifty services.
+The import of the first is the import of all. What follows is the command line's own: arguments, environment, input,
+both outputs and status. tests/test_guide.py, tests/test_cli.py and tests/integration/test_lifecycle.py start commands
+as an operator does.
 
-Run as a script, this is that process. Each connection is a command: a JSON object in, a JSON object out.
+Run as a script, this is that process. Each connection is a command: a JSON object in, and one out at its end. Of a
+command whose output goes to a file, the first line out is its process.
 """
 
 from __future__ import annotations
 
 import atexit
-import gc
+import ctypes
 import json
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +29,43 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).parents[1]
 # These become other processes, or start some.
 COLD = {"up", "web", "worker", "beat", "broker"}
+# Fields of /proc/PID/stat behind the name: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+_ENVIRONMENT_BEGINS, _ENVIRONMENT_ENDS = 47, 48
+
+
+class Started:
+    """A command that goes on, with the part of Popen's interface that the tests use."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self._answers = line.makefile("rb")
+        self.pid: int = json.loads(self._answers.readline())["pid"]
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the status, negative for the signal that ended it, or None while it runs."""
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0.0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the status once it has ended. Raises TimeoutExpired after so many seconds."""
+        if self.returncode is None:
+            ready, _, _ = select.select([self._line], [], [], timeout)
+            if not ready:
+                raise subprocess.TimeoutExpired("twitter-connector", timeout or 0.0)
+            self.returncode = json.loads(self._answers.readline())["status"]
+            self._answers.close()
+            self._line.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 class Commands:
@@ -55,6 +96,14 @@ class Commands:
             self._alive.kill()
         self._folder.cleanup()
 
+    def start(self, arguments: tuple[str, ...], env: dict[str, str], output: Path) -> Started:
+        """Start a command and do not wait for its end. Both its outputs go to the end of a file."""
+        line = socket.socket(socket.AF_UNIX)
+        line.connect(self._path)
+        asked = {"arguments": arguments, "env": env, "output": str(output)}
+        line.sendall(json.dumps(asked).encode() + b"\n")
+        return Started(line)
+
     def run(
         self, arguments: tuple[str, ...], env: dict[str, str], stdin: str, seconds: float
     ) -> subprocess.CompletedProcess[str]:
@@ -79,9 +128,6 @@ def commands() -> Commands:
 
 def _serve(listening: socket.socket) -> NoReturn:
     """Fork for each connection, until standard input ends."""
-    import select
-    import signal
-
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         ready, _, _ = select.select([listening, sys.stdin], [], [])
@@ -99,14 +145,21 @@ def _answer(line: socket.socket) -> NoReturn:
     """Read a command, run it in a fork of its own, write how it ended, and end."""
     with suppress(BrokenPipeError), line, line.makefile("rb") as requests, tempfile.TemporaryDirectory() as folder:
         asked = json.loads(requests.readline())
+        goes_on = "output" in asked
         standard = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
-        standard[0].write_text(asked["stdin"])
+        standard[0].write_text(asked.get("stdin", ""))
+        if goes_on:
+            standard[1:] = [Path(asked["output"])] * 2
         child = os.fork()
         if not child:
+            line.close()
+            requests.close()
             _become(asked, standard)
+        if goes_on:
+            line.sendall(json.dumps({"pid": child}).encode() + b"\n")
         _, status = os.waitpid(child, 0)
-        said = {"stdout": standard[1].read_text(), "stderr": standard[2].read_text()}
-        line.sendall(json.dumps({"status": os.waitstatus_to_exitcode(status), **said}).encode())
+        said = {} if goes_on else {"stdout": standard[1].read_text(), "stderr": standard[2].read_text()}
+        line.sendall(json.dumps({"status": os.waitstatus_to_exitcode(status), **said}).encode() + b"\n")
     os._exit(0)
 
 
@@ -123,6 +176,7 @@ def _become(asked: dict[str, Any], standard: list[Path]) -> NoReturn:
         os.close(opened)
     os.environ.clear()
     os.environ.update(asked["env"])
+    _show_environment(asked["env"])
     # As the import of the metrics does. prometheus_client opens new files in a process with a new number.
     share_metrics_directory()
     status: object = 1
@@ -137,14 +191,27 @@ def _become(asked: dict[str, Any], standard: list[Path]) -> NoReturn:
     os._exit(status if isinstance(status, int) else 0 if status is None else 1)
 
 
+def _show_environment(env: dict[str, str]) -> None:
+    """Show VAR_DIR in /proc/PID/environ, as it stands there in a new process. Tests know their processes by it.
+
+    Python and the C library read the memory behind that file no more once each variable was set anew.
+    """
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    begin, end = int(fields[_ENVIRONMENT_BEGINS]), int(fields[_ENVIRONMENT_ENDS])
+    shown = f"VAR_DIR={env.get('VAR_DIR', '')}".encode()
+    assert len(shown) < end - begin
+    ctypes.memmove(begin, shown.ljust(end - begin, b"\0"), end - begin)
+
+
 if __name__ == "__main__":
     from importlib import import_module
 
     from twitter_connector.cli import COMMANDS
+    from twitter_connector.processes import forked
 
     for module, _ in COMMANDS.values():
         import_module(f"twitter_connector.commands.{module}")
-    # The forks are short: they need not search all that was imported for garbage.
-    gc.freeze()
+    # What the forks import no more, they need not search for garbage either.
+    forked.import_shared()
 
     _serve(socket.socket(fileno=int(sys.argv[1])))

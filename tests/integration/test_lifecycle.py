@@ -79,14 +79,14 @@ def test_what_was_being_worked_on_at_the_stop_is_done_after_the_next_start(morta
     eventually(chat.requests_to_ccm)
     # The signal of a terminal that is closed.
     assert mortal.stop(signal.SIGHUP) == 0
-    mortal.start()
+    mortal.start(warm=False)
     chat.await_ccm(["before the stop"])
     chat.await_round_trip("after it")
 
 
 def test_a_stop_while_starting_leaves_no_process(new_tree: NewTree) -> None:
     tree = new_tree()
-    tree.launch()
+    tree.launch(warm=False)
     eventually(lambda: tree.pids("web"), what="a web process")
     assert tree.stop(signal.SIGINT) == 0
     assert tree.processes() == {}
@@ -121,7 +121,7 @@ def test_killing_everything_loses_neither_accounts_nor_pending_work(mortal: Tree
     mortal.kill_everything()
     assert mortal.processes() == {}
 
-    mortal.start()
+    mortal.start(warm=False)
     assert account.shown()["webhook"] == registration_status
     for chat in chats:
         chat.await_ccm(["as usual", "pending one", "pending two"], seconds=40)
@@ -139,7 +139,7 @@ def test_killing_the_supervisor_takes_everything_with_it_and_the_next_start_succ
     mortal.supervisor.kill()
     mortal.supervisor.wait()
     eventually(lambda: not mortal.processes(), what="the end of every process")
-    mortal.start()
+    mortal.start(warm=False)
     chat.await_round_trip("again")
 
 
@@ -304,7 +304,7 @@ def _broker_of_ones_own(folder: Path, *more: str) -> Iterator[int]:
 def test_redis_url_replaces_the_embedded_broker(new_tree: NewTree, tmp_path: Path) -> None:
     with _broker_of_ones_own(tmp_path) as port:
         tree = new_tree(REDIS_URL=f"redis://127.0.0.1:{port}/3")
-        tree.start()
+        tree.start(warm=False)
         assert tree.pids("broker") == []
         chat = Account.registered(tree).customer()
         chat.await_round_trip("through another broker")
@@ -315,7 +315,7 @@ def test_redis_url_replaces_the_embedded_broker(new_tree: NewTree, tmp_path: Pat
         assert _answers(port)
         # What it knows lies there and nowhere else: a service in another folder, with the key, is the same service.
         assert not (tree.var_dir / "broker").exists()
-        tree.start()
+        tree.start(warm=False)
         chat.await_round_trip("and again")
 
 

@@ -21,6 +21,8 @@ import redis
 import requests
 from tree import ROOT, Control, environment, eventually, free_ports
 
+from tests.warm_commands import Started, commands
+
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0
 
@@ -55,7 +57,7 @@ class Installation:
     var_dir: Path
     port: int
     env: dict[str, str] = field(repr=False)
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Started | None = None
     log_start: int = 0
 
     @property
@@ -76,7 +78,10 @@ class Installation:
     def launch(self) -> None:
         self.log.touch()
         self.log_start = self.log.stat().st_size
-        self.process = self.release.start(self.release.command("up"), self.env, self.log)
+        if self.release is PRESENT:
+            self.process = commands().start(("up",), self.env, self.log)
+        else:
+            self.process = self.release.start(self.release.command("up"), self.env, self.log)
 
     def wait_ready(self) -> None:
         end = time.monotonic() + READY_SECONDS
@@ -95,6 +100,8 @@ class Installation:
         assert status == 0, f"{self.release.name} ended with status {status}:\n{self.output()[-6000:]}"
 
     def cli(self, *words: str) -> subprocess.CompletedProcess[str]:
+        if self.release is PRESENT:
+            return commands().run(words, self.env, "", 60)
         return subprocess.run(
             self.release.command(*words),
             cwd=self.release.folder,
