@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Most tests of the running service wait rather than compute. 0 runs everything in one process, and shows the order.
-TEST_PROCESSES ?= 4
+TEST_PROCESSES ?= 5
 STAMP := $(VENV)/.installed
 # Without the tools of tests and checks, which take longer to install than all that runs.
 RUNS := $(VENV)/.runs

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from tests.chromium import ARGUMENTS, CHROMIUM
+from tests.chromium import ARGUMENTS, CHROMIUM, NO_CHROMIUM
 from tests.console.conftest import ACCOUNT, PASSWORD
 from tests.console.openid_provider import running
 from tests.console.test_console_access import PAGES
@@ -26,7 +26,7 @@ from twitter_connector.startup import now
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found: chromium, chromium-browser, google-chrome"),
+    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]
 
 

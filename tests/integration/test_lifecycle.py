@@ -79,7 +79,7 @@ def test_what_was_being_worked_on_at_the_stop_is_done_after_the_next_start(morta
     eventually(chat.requests_to_ccm)
     # The signal of a terminal that is closed.
     assert mortal.stop(signal.SIGHUP) == 0
-    mortal.start(warm=False)
+    mortal.start()
     chat.await_ccm(["before the stop"])
     chat.await_round_trip("after it")
 
@@ -139,7 +139,7 @@ def test_killing_the_supervisor_takes_everything_with_it_and_the_next_start_succ
     mortal.supervisor.kill()
     mortal.supervisor.wait()
     eventually(lambda: not mortal.processes(), what="the end of every process")
-    mortal.start(warm=False)
+    mortal.start()
     chat.await_round_trip("again")
 
 
@@ -315,7 +315,7 @@ def test_redis_url_replaces_the_embedded_broker(new_tree: NewTree, tmp_path: Pat
         assert _answers(port)
         # What it knows lies there and nowhere else: a service in another folder, with the key, is the same service.
         assert not (tree.var_dir / "broker").exists()
-        tree.start(warm=False)
+        tree.start()
         chat.await_round_trip("and again")
 
 

@@ -7,13 +7,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from sandbox_process import V2_ACCOUNT, V2_PAIR, Sandbox
 
-from tests.chromium import ARGUMENTS, CHROMIUM, WAIT_MS
+from tests.chromium import ARGUMENTS, CHROMIUM, NO_CHROMIUM, WAIT_MS
 
 pytest.importorskip("chat_xdk", reason="the library of X Chat is not installed")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.integration,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found: chromium, chromium-browser, google-chrome"),
+    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]
 
 

@@ -12,12 +12,12 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, e
 from sample_files import GIF, MP4, png
 from sandbox_process import ACCOUNT, PAIR, V2_ACCOUNT, Sandbox, running_sandbox, until
 
-from tests.chromium import ARGUMENTS, CHROMIUM, WAIT_MS
+from tests.chromium import ARGUMENTS, CHROMIUM, NO_CHROMIUM, WAIT_MS
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.integration,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found: chromium, chromium-browser, google-chrome"),
+    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]
 
 
