@@ -19,12 +19,20 @@ from redis.sentinel import SentinelManagedConnection
 _CODES = re.compile(r"\b(READONLY|MASTERDOWN|NOREPLICAS|UNBLOCKED)\b")
 
 
+# What a connection tells the server about redis-py. Without it, each connection reads the version from the files of
+# the library, which takes most of the time of making one. An older redis-py has no such option.
+_LIBRARY: dict[str, Any] = {"driver_info": redis.DriverInfo()} if hasattr(redis, "DriverInfo") else {}
+
+
 class NotPrimary(redis.ConnectionError):
     """The server takes no writes. Nothing was changed, and the connection is closed."""
 
 
 class _ToPrimary(AbstractConnection):
     """Closes itself at an answer that only a primary would not give."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{**_LIBRARY, **options})
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         """Return the next answer. Raises NotPrimary."""
