@@ -31,6 +31,7 @@ MODULES = (
     "celery.apps.worker",
     "celery.worker.consumer",
     "celery.concurrency.thread",
+    "kombu.pidbox",
     "kombu.transport.redis",
 )
 # Fields of /proc/PID/stat behind the name: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
