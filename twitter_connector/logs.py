@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,8 +38,11 @@ def hide(owner: str, *secrets: str) -> None:
     _redaction.hide(owner, secrets)
 
 
-def configure(level: str, fmt: str, file: str | None = None) -> None:
-    """Send all logging to stderr, or to a file, in one format. Call once per process."""
+def configure(level: str, fmt: str, file: str | None = None, warnings: Iterable[str] = ()) -> None:
+    """Send all logging to stderr, or to a file, in one format. Call once per process.
+
+    warnings: of variables that have no effect. Each is logged.
+    """
     handler = logging.FileHandler(file) if file else logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines() if fmt == "json" else _TextLines())
     root = logging.getLogger()
@@ -48,6 +51,8 @@ def configure(level: str, fmt: str, file: str | None = None) -> None:
     threading.excepthook = _log_dead_thread
     for library in _CHATTY:
         logging.getLogger(library).setLevel(logging.WARNING)
+    for warning in warnings:
+        logging.getLogger(__name__).warning("variable_has_no_effect", extra={"detail": warning})
 
 
 def without_controls(text: str) -> str:

@@ -14,17 +14,12 @@ from pathlib import Path
 
 from twitter_connector import logs
 from twitter_connector.broker.connection import connect
-from twitter_connector.broker.line import Line
 from twitter_connector.broker.safety import BrokerSafety
 from twitter_connector.config import Settings
 from twitter_connector.errors import ConnectorError, Permanent, StoreRefused, StoreUnavailable
 from twitter_connector.media.spool import sweep
 from twitter_connector.open_files import too_few_files
-from twitter_connector.queue.clock import BrokerClock
 from twitter_connector.store.heartbeats import Heartbeats
-from twitter_connector.store.installation import Installation
-from twitter_connector.store.resealing import verify_key
-from twitter_connector.store.vault import Vault, keys_of
 from twitter_connector.var_dir import unusable
 
 log = logging.getLogger(__name__)
@@ -40,9 +35,7 @@ def start_logging(settings: Settings, *, level: str | None = None, file: str | N
 
     level, file: from a command line; they win over the settings.
     """
-    logs.configure(level or settings.log_level, settings.log_format, file)
-    for warning in settings.warnings:
-        log.warning("variable_has_no_effect", extra={"detail": warning})
+    logs.configure(level or settings.log_level, settings.log_format, file, settings.warnings)
 
 
 def require_surroundings(settings: Settings) -> None:
@@ -58,6 +51,13 @@ def check_store(settings: Settings, *, patient: bool) -> None:
     Raises Permanent, which says what to do, and StoreUnavailable. An external broker that lost its data stops no start:
     the accounts are fetched from CCM.
     """
+    # The probe of a worker imports this module too, and these take a third of its processor time.
+    from twitter_connector.broker.line import Line
+    from twitter_connector.queue.clock import BrokerClock
+    from twitter_connector.store.installation import Installation
+    from twitter_connector.store.resealing import verify_key
+    from twitter_connector.store.vault import Vault, keys_of
+
     vault = Vault(keys_of(settings.credentials_keys, settings.var_dir))
     with connect(settings.redis_url, patient=patient) as client:
         BrokerSafety(client, allow_eviction=settings.broker_eviction == "allow").require()

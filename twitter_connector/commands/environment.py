@@ -9,15 +9,13 @@ import json
 import os
 import stat
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from twitter_connector.config import BadSetting, Settings
-from twitter_connector.logs import without_controls
-from twitter_connector.startup import start_logging
+from twitter_connector.logs import configure, without_controls
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
@@ -53,7 +51,7 @@ def settings(*, one_process: bool = False, needs_ccm: bool = True) -> Settings:
         fail(str(error), 2)
     _require_folder(configured.var_dir)
     # The process that a command becomes repeats the warnings by itself.
-    start_logging(replace(configured, warnings=()) if one_process else configured)
+    configure(configured.log_level, configured.log_format, warnings=() if one_process else configured.warnings)
     return configured
 
 
