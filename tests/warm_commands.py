@@ -211,6 +211,9 @@ if __name__ == "__main__":
 
     for module, _ in COMMANDS.values():
         import_module(f"twitter_connector.commands.{module}")
+    # The sandbox and the pages are imported by a process of `up` each.
+    for module in ("sandbox.app", "twitter_connector.console.account_page"):
+        import_module(module)
     # What the forks import no more, they need not search for garbage either.
     forked.import_shared()
 
