@@ -214,7 +214,7 @@ class Settings:
 
     @property
     def beat_file(self) -> Path:
-        """Return the file that a running scheduler touches about once a minute."""
+        """Return the file that a running scheduler touches about every five minutes."""
         return self.var_dir / "beat"
 
     @property

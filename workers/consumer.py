@@ -30,7 +30,6 @@ RECONNECT_FIRST_SECONDS, RECONNECT_LONGEST_SECONDS = 0.2, 1.0
 REST_SECONDS = 5.0
 BUSY_SECONDS = 1.0
 _CELERYS_STEP = "celery.worker.consumer.control:Control"
-_CONTROL = f"{__name__}:Control"
 
 
 class _RemoteControl(gPidbox):  # type: ignore[misc]

@@ -82,7 +82,6 @@ class ChatConversation:
     id: str
     made_at: float
     hidden: bool = False
-    typing_at: dict[str, float] = field(default_factory=dict)
 
     @property
     def parties(self) -> list[str]:

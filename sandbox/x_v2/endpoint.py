@@ -29,7 +29,6 @@ def endpoint(
         def guarded(**path: str) -> ResponseReturnValue:
             sandbox = the_sandbox()
             caller = identify(request, sandbox.directory, sandbox.v2.grants)
-            g.caller_app_id = caller.app.id
             if caller.kind not in kinds:
                 raise unsupported(caller.kind, list(kinds))
             if caller.kind == OAUTH2 and not caller.scopes.issuperset(scopes):

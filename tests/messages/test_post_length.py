@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twitter_connector.messages.post_length import POST_MAX, fits_post, posts_of, weighted_length
+from twitter_connector.messages.post_length import posts_of, weighted_length
 from twitter_connector.messages.post_links import links_in
+from twitter_connector.model.capabilities import POST_MAX
 
 CASES = Path(__file__).parents[1] / "payloads" / "twitter-text"
 
@@ -20,6 +21,11 @@ CASES = Path(__file__).parents[1] / "payloads" / "twitter-text"
 def _cases(name: str, *sections: str) -> list[Any]:
     found = json.loads((CASES / name).read_text("utf-8"))
     return [pytest.param(case, id=case["description"]) for section in sections or found for case in found[section]]
+
+
+def fits_post(text: str, limit: int = POST_MAX) -> bool:
+    """Return whether the text is sent as one post, unchanged except for white space around it."""
+    return text != "" and posts_of(text, limit) == [text.strip()]
 
 
 @pytest.mark.parametrize("case", _cases("links.json"))

@@ -31,7 +31,6 @@ from twitter_connector.model.plan import Skip
 PHOTO = Media("1", "photo", "https://ton.twitter.com/1.1/ton/data/dm/2/1/a.jpg", link="https://t.co/mmmmmmmmmm")
 MP4 = Variant("https://video.twimg.com/a.mp4", "video/mp4", 832000)
 PLAYLIST = Variant("https://video.twimg.com/a.m3u8", "application/x-mpegURL")
-STORED = StoredFile("83120_a.jpg", f"{t.PUBLIC_BASE}/api/downloadFileStream?filename=83120_a.jpg", "image/jpeg", 7)
 
 
 def part_of(**facts: Any) -> MediaPart:

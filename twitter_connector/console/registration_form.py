@@ -18,10 +18,9 @@ from twitter_connector.web.context import services
 APP = ("API-KEY", "API-KEY-SECRET")
 TOKENS = ("ACCESS-TOKEN", "ACCESS-TOKEN-SECRET")
 GRANT = ("CLIENT-ID", "CLIENT-SECRET", "OAUTH2-REFRESH-TOKEN", "OAUTH2-ACCESS-TOKEN")
+# Fields that the page may show again. The others are secrets, or as good as one.
 SHOWN = ("WEBHOOK-URL", "ENVIRONMENT-NAME", "INBOUND", "POSTS")
 FIELDS = (*APP, *TOKENS, *SHOWN, "BEARER-TOKEN", *GRANT)
-# Fields that the page may show again. The others are secrets, or as good as one.
-SECRETS = frozenset(FIELDS) - frozenset(SHOWN)
 CHOICES = {"INBOUND": ("", XAA, AAA, STREAM, POLL), "POSTS": ("", *MODES)}
 _MISSING = "Missing data for required field."
 

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 
 import regex
 
-from twitter_connector.model.capabilities import POST_MAX
-
 from .post_links import links_in
 from .text import graphemes
 
@@ -30,11 +28,6 @@ _refused = regex.compile(r"[\uFFFE\uFEFF\uFFFF]")
 def weighted_length(text: str) -> int:
     """Return how long X counts a text."""
     return sum(weight for _, weight in _units(unicodedata.normalize("NFC", text)))
-
-
-def fits_post(text: str, limit: int = POST_MAX) -> bool:
-    """Return whether X takes a text as one post."""
-    return 0 < weighted_length(text) <= limit and _refused.search(text) is None
 
 
 def posts_of(text: str, limit: int) -> list[str]:

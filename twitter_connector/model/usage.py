@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 # The kinds of usage that X bills. dm_received: an event of a message to the account. dm_read: a message that a look-up
@@ -59,8 +59,3 @@ def in_usd(amount: Decimal) -> str:
 def day_number(day: date) -> int:
     """Return the number of days from 1970-01-01 to a day."""
     return (day - _FIRST_DAY).days
-
-
-def day_of(number: int) -> date:
-    """Return the day that is so many days after 1970-01-01."""
-    return _FIRST_DAY + timedelta(days=number)
