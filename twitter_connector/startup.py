@@ -1,4 +1,4 @@
-"""What a process does before it builds its services: its log, the checks of the broker, and clearing up.
+"""Prepares a process before it builds its services: its log, the checks of VAR_DIR and the broker, and clearing up.
 
 Imports little, so that the supervisor, the scheduler and the probes start quickly.
 """
@@ -106,7 +106,8 @@ def living_workers(settings: Settings) -> list[str]:
 def discard_old_tasks(settings: Settings) -> None:
     """Remove the Celery tasks that piled up while no worker ran. Nothing happens if the broker is away.
 
-    Print one line and end the process if only a person can end what is wrong with it: Celery would try for ever.
+    Print one line and end the process if the broker has a fault that only a person can correct: Celery would try for
+    ever.
     """
     # Celery is slow to import, and only a worker needs it here.
     from twitter_connector.queue.wakeups import discard_tasks
@@ -120,7 +121,7 @@ def discard_old_tasks(settings: Settings) -> None:
 
 
 def spool_directory(settings: Settings) -> Path:
-    """Return where files lie while they pass through."""
+    """Return the folder of the files in transit."""
     return settings.var_dir / "spool"
 
 

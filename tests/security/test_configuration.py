@@ -172,7 +172,7 @@ def test_what_is_no_account_is_answered_clearly_and_nothing_is_stored(
     assert response.status_code == 200
     answer = response.get_json()
     assert (answer["registered"], answer["changed"], answer["serviceIdentifier"]) == (False, False, unknown)
-    assert "no id of an X account" in answer["detail"]
+    assert "not the id of an X account" in answer["detail"]
     assert set(inspector.keys("*")) == before
 
 

@@ -215,7 +215,7 @@ def run(broker_process: Broker, tmp_path: Path, inspector: redis.Redis) -> objec
 def test_the_commands_of_a_rotation(run: object, inspector: redis.Redis) -> None:
     assert callable(run)
     store(inspector, OLD).save(ACCOUNT)
-    assert run("check", keys_given=OLD) == (0, "everything stored can be opened.\n")
+    assert run("check", keys_given=OLD) == (0, "the configured keys decrypt everything that is stored.\n")
     status, output = run("check", keys_given=STRANGE)
     assert status == 1
     assert "CREDENTIALS_KEY" in output

@@ -1,8 +1,8 @@
-"""An account is registered again: its events come by another API or another way from then on, or by the same one.
+"""Registers an account again. From then on its events may come by another API or another way.
 
-The order loses and misorders nothing. While the way changes, inbound lanes are paused, so what the new way brings
-waits. The former way is taken down once the new one works. Then the messages of the meantime are read, and the lanes go
-on in the order of X's ids.
+No event is lost or misordered. While the way changes, inbound lanes are paused, so events of the new way wait. The
+former way is taken down once the new one works. Then the messages of the meantime are read, and the lanes go on in the
+order of X's ids.
 """
 
 from __future__ import annotations

@@ -136,14 +136,14 @@ class Configure:
     def _not_taken(self, pushed: PushedConfiguration) -> str:
         """Return why an account cannot be brought into service by its configuration; "" if it can."""
         if not is_id(pushed.account_id):
-            return "The service identifier is no id of an X account. Correct it in the channel."
+            return "The service identifier is not the id of an X account. Correct it in the channel."
         if self._accounts.withdrawn(pushed.account_id):
             return (
                 "This account was unregistered here. Register it with POST /webhook/twitter/register-and-subscribe to "
                 "use it again."
             )
         names = lacking(pushed.values)
-        return f"The configuration lacks {', '.join(names)}, or has it masked." if names else ""
+        return f"The configuration lacks {', '.join(names)} (no value, or a masked one)." if names else ""
 
     def newer(self, account: Account, *, ask: bool = True) -> bool:
         """Return whether the account has other credentials than `account`, or speaks another API.
@@ -176,7 +176,7 @@ class Configure:
         return changed
 
     def name_channel_type(self, channel_type_id: str) -> None:
-        """Remember the channel type an operator named."""
+        """Store the id of the channel type that an operator names."""
         self._enquiries.name_type(channel_type_id)
 
     def _take_over(self, account: Account, values: Mapping[str, str]) -> bool:

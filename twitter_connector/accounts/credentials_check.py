@@ -1,7 +1,7 @@
 """Asks X whether it accepts an account's credentials, before the account stops or a file is given up.
 
-X answers an endpoint that is refused and an account that is refused alike, with 401 or 403. Asking whose credentials
-these are tells the two apart. Sends nothing and stores nothing.
+X answers 401 or 403 whether it refuses one endpoint or the whole account. To know which, ask X who owns the
+credentials. Sends nothing and stores nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which OAuth 2.0 grant an account has after its credentials were given again."""
+"""Chooses the OAuth 2.0 grant of an account whose credentials are given again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ AT_ONCE = {"oauth2_until": 0, "oauth2_next_at": 0, "oauth2_ended_at": 0}
 
 
 def with_grant_of(former: Credentials, new: Credentials, pairs: PairsPort) -> Credentials:
-    """Return the new credentials. They keep the former grant if they bring none, or one that was replaced before.
-
-    CCM and the registration file go on having the seed that `authorize` has replaced.
+    """Return the new credentials, with the former grant if they have none, or have one that was replaced before. CCM
+    and the registration file still have the refresh token that `authorize` replaced.
     """
     if not former.oauth2_seed or (new.oauth2_seed and not pairs.replaced(new.oauth2_seed)):
         return new

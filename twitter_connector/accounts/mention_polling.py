@@ -1,5 +1,5 @@
-"""Asks X for the posts that mention an account: always where its INBOUND is `poll`, elsewhere what events may have left
-out.
+"""Reads the posts that mention an account: all of them if its INBOUND is `poll`, otherwise those that events may have
+missed.
 
 https://docs.x.com/x-api/posts/timelines/introduction
 """

@@ -26,7 +26,7 @@ class OAuth2SignIn:
     registration: Callable[[Account], Registration]
 
     def finish(self, known: Account, client: Credentials, code: str, redirect_uri: str, verifier: str) -> None:
-        """Store the grant that a code stands for. What waits for it is tried at once.
+        """Exchange a code for its grant, and store it. Messages that wait for the grant are tried at once.
 
         client: credentials with the id and secret of the app's OAuth 2.0 client.
         """

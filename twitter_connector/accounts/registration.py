@@ -167,7 +167,7 @@ class AccountRegistration:
         elif not owner_id:
             raise StepFailed(
                 "credentials",
-                "X does not say whose the access token is. Register with a WEBHOOK-URL that ends in the account's id.",
+                "X does not say who owns the access token. Register with a WEBHOOK-URL that ends in the account's id.",
                 Permanent("token_owner_unknown", "", status=422),
             )
         elif account.id and owner_id != account.id:
@@ -223,7 +223,7 @@ class AccountRegistration:
         return status
 
     def _restore(self, former: Account | None, setup: WebhookSetup, before: Mapping[str, int]) -> None:
-        """Store what stood before a registration that failed, and what X has now."""
+        """Store the account as it was before a registration that failed, and what X has now."""
         if former is None:
             setup.take_back()
             self.accounts.remove(setup.account.id)

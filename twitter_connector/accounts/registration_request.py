@@ -107,11 +107,13 @@ class RegistrationSchema(Schema):
         with_url = data.get("webhook_url") is not None or "webhook_url" not in data
         if data.get("environment"):
             if data.get("inbound"):
-                raise ValidationError({"INBOUND": ["Only X API v2 has it, which needs no ENVIRONMENT-NAME."]})
+                raise ValidationError(
+                    {"INBOUND": ["Only X API v2 has this key. Leave out ENVIRONMENT-NAME, or this key."]}
+                )
             if not with_url:
                 raise ValidationError({"WEBHOOK-URL": ["API v1.1 brings events over a webhook only."]})
         elif data.get("inbound") in (XAA, AAA) and not with_url:
-            raise ValidationError({"WEBHOOK-URL": ["These events come over a webhook; `poll` and `stream` need none."]})
+            raise ValidationError({"WEBHOOK-URL": ["`xaa` and `aaa` need it. Add it, or choose `poll` or `stream`."]})
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> Registration:
@@ -136,7 +138,7 @@ def _require_tokens(data: Mapping[str, Any]) -> None:
     given = {key for field, key in _OAUTH2.items() if data.get(field)}
     errors: dict[str, list[str]] = {}
     if data.get("environment"):
-        errors = {key: ["Only X API v2 has it, which needs no ENVIRONMENT-NAME."] for key in given}
+        errors = {key: ["Only X API v2 has this key. Leave out ENVIRONMENT-NAME, or this key."] for key in given}
     elif given - {"CLIENT-ID"} and not data.get("client_id"):
         errors["CLIENT-ID"] = [f"{min(given)} needs the client id of the app."]
     elif data.get("oauth2_access_token") and not data.get("oauth2_refresh_token"):

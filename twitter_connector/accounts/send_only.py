@@ -95,8 +95,8 @@ class SendOnlyAccounts:
             seconds = ANSWER_SECONDS if state == _ASKING else AGAIN_SECONDS
             self._wait(account_id, waiting_since, error, self._clock() + timedelta(seconds=seconds))
         if state == _IN_VAIN:
-            raise _unknown(account_id, "CCM was asked a few minutes ago and had no credentials for it that work.")
-        raise _unknown(account_id, "CCM was not asked, because it was asked about too many unknown accounts lately.")
+            raise _unknown(account_id, "CCM was asked a few minutes ago and had no working credentials for it.")
+        raise _unknown(account_id, "CCM was not asked: too many unknown accounts were asked about lately.")
 
     def _enquire(self, account_id: str, waiting_since: datetime) -> Account:
         account = self._accounts.get(account_id, max_age=0)
@@ -155,12 +155,12 @@ class SendOnlyAccounts:
             raise _Unusable(f"What CCM has for it cannot be used. {details}") from error
         names = lacking(values)
         if names:
-            raise _Unusable(f"CCM's configuration of it lacks {', '.join(names)}, or has it masked by asterisks.")
+            raise _Unusable(f"CCM's configuration of it lacks {', '.join(names)} (no value, or a masked one).")
         return unregistered(account_id, values, wishes, self._clock())
 
     def _wait(self, account_id: str, waiting_since: datetime, error: ConnectorError, until: datetime) -> NoReturn:
         if self._clock() - waiting_since > LONGEST:
-            raise _unknown(account_id, f"For an hour, its credentials could not be had from CCM: {error.detail}")
+            raise _unknown(account_id, f"CCM has not given its credentials for an hour: {error.detail}")
         # Only this conversation waits: there is no account yet that could be paused.
         raise error.waiting(scope=Scope.LANE, until=until)
 

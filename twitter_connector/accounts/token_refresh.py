@@ -67,7 +67,7 @@ class TokenRefresh:
                     self.failed(account, error)
 
     def renewed(self, account: Account) -> bool:
-        """Replace the access token that `account` holds. Return whether the stored account has another one now.
+        """Replace the access token that `account` has. Return whether the stored account has another one now.
 
         Raises CredentialsRejected(oauth2_grant_ended), and what X's refusal raises.
         """
@@ -202,7 +202,7 @@ def _waits(status: Mapping[str, int], now: datetime) -> bool:
 
 
 def digest_of(seed: str) -> str:
-    """Return a name for a grant that does not tell its refresh token."""
+    """Return a name for a grant that does not reveal its refresh token."""
     return hashlib.sha256(seed.encode()).hexdigest()[:32]
 
 

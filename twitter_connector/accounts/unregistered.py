@@ -1,4 +1,4 @@
-"""An account that nobody registered, made of what CCM has for it.
+"""Makes an account that nobody registered from what CCM has for it.
 
 It sends, answers challenges and takes in signed events: its webhook may have been made by hand. With `INBOUND` `poll`
 or `stream` among CCM's attributes it is in service at once, since neither needs a webhook.

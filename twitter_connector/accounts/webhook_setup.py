@@ -147,7 +147,7 @@ class WebhookSetup:
             "webhook",
             f"{x.webhook_place} already has a webhook that is not this connector's: {webhook.url} (id {webhook.id}). "
             "It was left alone. If nothing else needs it, delete it with `twitter-connector webhooks delete --file "
-            f"FILE {webhook.id}`, FILE being the JSON of this registration, then register again.",
+            f"FILE {webhook.id}`, where FILE has the JSON of this registration. Then register again.",
             Permanent("webhook_in_the_way", "", status=403),
         )
 
@@ -194,8 +194,8 @@ class WebhookSetup:
         except ConnectorError as error:
             log.error("former_webhook_lost", extra={"account": self.account.id, "reason": error.reason})
             return (
-                f"The former webhook {former.url} could not be registered again ({error.reason}): no events come. "
-                f"Run `twitter-connector check {self.account.id}`; it is also tried by itself within minutes."
+                f"The former webhook {former.url} could not be registered again ({error.reason}): no events arrive. "
+                f"Run `twitter-connector check {self.account.id}`; the connector also tries again within minutes."
             )
         self._subscribe_again((self.account, *self.others))
         log.warning("former_webhook_restored", extra={"account": self.account.id, "subscribed": self.subscribed})

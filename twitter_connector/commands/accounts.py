@@ -1,4 +1,4 @@
-"""The configuration guide's steps: ids, registration, webhooks."""
+"""Commands for the steps of the configuration guide: ids, registration, webhooks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _account_in(file: Any) -> Account:
 @json_option
 @plainly
 def account_id(username: str, account_id: str | None, source: Any, as_json: bool) -> None:
-    """Print the numeric id of an X user name; the webhook URL ends in it."""
+    """Print the numeric id of an X user name. The webhook URL ends in this id."""
     svc = services()
     name = username.removeprefix("@")
     if source is not None:
@@ -56,7 +56,7 @@ def account_id(username: str, account_id: str | None, source: Any, as_json: bool
 @json_option
 @plainly
 def register(file: Any, as_json: bool) -> None:
-    """Register and subscribe an account. FILE holds the JSON body of the guide; `-` reads it from the input."""
+    """Register and subscribe an account. FILE has the JSON of the guide; `-` reads the standard input."""
     show(services().registration.register(_registration(file)).as_json(), as_json)
 
 
@@ -65,7 +65,7 @@ def register(file: Any, as_json: bool) -> None:
 @json_option
 @plainly
 def unregister(account_id: str, as_json: bool) -> None:
-    """Unsubscribe an account, delete our webhook (and no other), forget its credentials."""
+    """End the subscription of an account, delete our webhook (and no other), delete the stored credentials."""
     svc = services()
     svc.registration.unregister(account(svc, account_id))
     say(f"account {account_id} is unregistered.", as_json, account_id=account_id, unregistered=True)
@@ -75,7 +75,7 @@ def unregister(account_id: str, as_json: bool) -> None:
 @json_option
 @plainly
 def accounts(as_json: bool) -> None:
-    """List the registered accounts, and what each of them waits for."""
+    """List the registered accounts with their state, and what a person has to do."""
     svc = services()
     svc.installation.look()
     show(
@@ -90,14 +90,14 @@ def accounts(as_json: bool) -> None:
 @json_option
 @plainly
 def status(account_id: str | None, as_json: bool) -> None:
-    """Show how an account stands at X, read afresh."""
+    """Show webhook and subscription of an account, read again from X."""
     svc = services()
     show(svc.registration.status(account(svc, account_id)).as_json(), as_json)
 
 
 @click.group()
 def webhooks() -> None:
-    """The webhooks at X that an account's credentials can reach."""
+    """List or delete the webhooks at X that an account's credentials can reach."""
 
 
 def _whose_account(svc: Services, account_id: str | None, source: Any) -> Account:
@@ -106,12 +106,16 @@ def _whose_account(svc: Services, account_id: str | None, source: Any) -> Accoun
         return _account_in(source)
     registered = account(svc, account_id)
     if registered.sends_only:
-        fail(f"account {registered.id} was never registered, so it has no webhook; name one with --file.")
+        fail(f"account {registered.id} is send-only, so it has no webhook. Give a registration file with --file.")
     return registered
 
 
-_whose = click.option("--account", "account_id", help="Whose webhooks; needed if several are registered.")
-_file = click.option("--file", "source", type=click.File("r"), help="Those of a registration file instead.")
+_whose = click.option(
+    "--account", "account_id", help="Use this account's credentials; needed if several are registered."
+)
+_file = click.option(
+    "--file", "source", type=click.File("r"), help="Use the credentials of a registration file instead."
+)
 
 
 @webhooks.command("list")
@@ -120,7 +124,7 @@ _file = click.option("--file", "source", type=click.File("r"), help="Those of a 
 @json_option
 @plainly
 def list_webhooks(account_id: str | None, source: Any, as_json: bool) -> None:
-    """List them, ours and others."""
+    """List the webhooks, ours and others."""
     svc = services()
     listed = svc.twitter.registration(_whose_account(svc, account_id, source)).webhooks()
     show([{"id": w.id, "valid": w.valid, "url": w.url} for w in listed], as_json)
@@ -130,11 +134,11 @@ def list_webhooks(account_id: str | None, source: Any, as_json: bool) -> None:
 @click.argument("webhook_id")
 @_whose
 @_file
-@click.option("--yes", is_flag=True, help="Do not ask, also where the webhook is in use.")
+@click.option("--yes", is_flag=True, help="Do not ask, even if the webhook is in use.")
 @json_option
 @plainly
 def delete_webhook(webhook_id: str, account_id: str | None, source: Any, yes: bool, as_json: bool) -> None:
-    """Delete one by its id, whoever it belongs to. Its subscriptions end with it. Asks first where it is in use."""
+    """Delete a webhook, no matter whose, with its subscriptions. Ask first if a registered account uses it."""
     svc = services()
     users = ", ".join(user.id for user in svc.registration.users_of(webhook_id))
     if users and not yes:

@@ -1,4 +1,4 @@
-"""Probes for an orchestrator: does the web process answer, does a worker of this host or the scheduler run?"""
+"""Probes for an orchestrator: of the web process, of the workers of this host, and of the scheduler."""
 
 from __future__ import annotations
 

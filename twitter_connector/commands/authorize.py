@@ -20,16 +20,16 @@ REDIRECT_URI = "http://127.0.0.1/callback"
 
 @click.command("authorize")
 @click.argument("account_id", required=False)
-@click.option("--client-id", default="", help="Of the app's OAuth 2.0 client; needed if the account has none yet.")
-@click.option("--client-secret", default="", help="Of a confidential client.")
-@click.option("--redirect-uri", default=REDIRECT_URI, show_default=True, help="As entered in X's developer portal.")
-@click.option("--posts", is_flag=True, help="Also for public posts, as for an account that takes them in.")
+@click.option("--client-id", default="", help="Id of the app's OAuth 2.0 client; needed if the account has none yet.")
+@click.option("--client-secret", default="", help="Secret of a confidential client.")
+@click.option("--redirect-uri", default=REDIRECT_URI, show_default=True, help="The one entered in X's portal.")
+@click.option("--posts", is_flag=True, help="Ask for public posts too, as always if the account takes them in.")
 @json_option
 @plainly
 def authorize(
     account_id: str | None, client_id: str, client_secret: str, redirect_uri: str, posts: bool, as_json: bool
 ) -> None:
-    """Give an account an OAuth 2.0 token: print the link to open, and take the address X redirects to."""
+    """Give an account an OAuth 2.0 token: print a link to open, and read the address that X redirects to."""
     svc = services()
     known = account(svc, account_id)
     credentials = _client(known.credentials, client_id, client_secret)

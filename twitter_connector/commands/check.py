@@ -20,7 +20,7 @@ def check(account_id: str | None, as_json: bool) -> None:
     """Check webhook and subscription of an account, repair them, and read missed messages from X."""
     svc = services()
     known = account(svc, account_id)
-    # As they are before the repair: what comes with it must not hide what was missed before.
+    # Read before the repair: events that arrive with it must not hide what was missed before.
     account_status = svc.accounts.account_status(known.id)
     registration_status = svc.registration.repair(known)
     read = svc.upkeep.backfill.read(registration_status.account, account_status, at_once=True)
@@ -33,7 +33,7 @@ def check(account_id: str | None, as_json: bool) -> None:
     if read is None:
         fail(
             f"account {known.id}: {done}; but the customers' messages could not be read back, for the reason above. "
-            "It is tried again by itself within ten minutes, as long as `worker` and `beat` run."
+            "The service tries again within ten minutes, if `worker` and `beat` run."
         )
     seen, new = read
     sentence = f"account {known.id}: {done}; {seen} messages of customers read back, {new} of them were missing."

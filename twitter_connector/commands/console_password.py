@@ -23,9 +23,9 @@ def console_password(as_json: bool) -> None:
         if password != again:
             fail("the two passwords differ. Give the same one on two lines.")
     if not password:
-        fail("an empty password protects nothing. Type one.")
+        fail("the password is empty. Type one.")
     if len(password) < SHORT:
         out(f"warning: a password of at least {SHORT} characters is harder to guess.", err=True)
-    # With dots in place of dollar signs, which shells and compose files replace.
+    # Shells and compose files replace dollar signs, so the hash is printed with dots.
     hashed = generate_password_hash(password, "scrypt").replace("$", ".")
     say(hashed, as_json, hash=hashed)

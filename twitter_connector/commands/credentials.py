@@ -1,4 +1,4 @@
-"""The key that encrypts stored credentials, and the secrets that were replaced: docs/security.md says when."""
+"""Commands for the key that encrypts stored credentials, and for replaced secrets: see docs/security.md."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from .session import account, plainly, services, show
 
 @click.group()
 def credentials() -> None:
-    """Encryption of the stored credentials, and rotation."""
+    """Rotate the key of the stored credentials, or end a replaced secret."""
 
 
 @credentials.command("new-key")
 def new_key() -> None:
-    """Print a fresh key, to be put first in CREDENTIALS_KEY or into the key file. Nothing is changed."""
+    """Print a new key, and change nothing. Put it first in CREDENTIALS_KEY or in the key file."""
     out(Fernet.generate_key().decode())
 
 
 @credentials.command("check")
 @plainly
 def check() -> None:
-    """Say whether everything stored can be opened with the configured keys."""
+    """Check that the configured keys decrypt everything that is stored."""
     svc = services()
     verify_key(svc.redis, svc.vault)
-    out("everything stored can be opened.")
+    out("the configured keys decrypt everything that is stored.")
 
 
 @credentials.command("reseal")
-@click.option("--forget-unreadable", is_flag=True, help="Remove accounts that no key opens; register them again.")
-@click.option("--new-form", "form", flag_value="new", help="Store accounts as this release does; 0.1.0 is gone.")
-@click.option("--old-form", "form", flag_value="old", help="Store accounts as 0.1.0 did, before going back to it.")
+@click.option("--forget-unreadable", is_flag=True, help="Delete accounts that no key decrypts; register them again.")
+@click.option("--new-form", "form", flag_value="new", help="Store accounts in this release's form, once 0.1.0 is gone.")
+@click.option("--old-form", "form", flag_value="old", help="Store accounts in 0.1.0's form, before you go back to it.")
 @json_option
 @plainly
 def reseal_all(forget_unreadable: bool, form: str | None, as_json: bool) -> None:
@@ -46,7 +46,7 @@ def reseal_all(forget_unreadable: bool, form: str | None, as_json: bool) -> None
     done = reseal(svc.redis, svc.vault, forget_unreadable=forget_unreadable, new_form=new_form)
     show({k: list(v) if isinstance(v, tuple) else v for k, v in done.__dict__.items()}, as_json)
     if done.unreadable and not done.forgotten:
-        fail("some accounts cannot be opened with any key; add their key, or use --forget-unreadable.")
+        fail("no key decrypts some accounts. Add their key, or use --forget-unreadable.")
 
 
 @credentials.command("drop-retired")
@@ -57,4 +57,4 @@ def drop_retired(account_id: str) -> None:
     svc = services()
     known = account(svc, account_id)
     svc.accounts.change(known.id, lambda a: replace(a, retired_secrets=(), retired_until=None))
-    out(f"{len(known.retired_secrets)} retired secret(s) of account {known.id} dropped; in force within 30 s.")
+    out(f"{len(known.retired_secrets)} retired secret(s) of account {known.id} deleted, in all processes within 30 s.")

@@ -1,4 +1,4 @@
-"""What is kept of one person: erase it."""
+"""Erases what is kept of one person."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def forget(account_id: str, who: str, as_json: bool) -> None:
     svc = services()
     customers = svc.message_log.customers(who)
     if len(customers) != 1:
-        fail(f"{who} is no customer that is known by this name. Use the customer's numeric id.")
+        fail(f"no customer is known by the name {who}. Use the customer's numeric id.")
     (customer_id,) = customers
     erased = PersonalData(svc.redis).erase(account_id, customer_id)
     if as_json:

@@ -76,7 +76,7 @@ def show_one(letter_id: str, as_json: bool) -> None:
 @dead_letters.command("replay")
 @click.argument("letter_ids", nargs=-1)
 @_filter_options
-@click.option("--all", "everything", is_flag=True, help="All that match the filter, or all there are.")
+@click.option("--all", "everything", is_flag=True, help="All that match the filter; without a filter, all.")
 @json_option
 @plainly
 def replay_them(

@@ -1,4 +1,4 @@
-"""The message log: what came from a customer or went to one, and the journey of one message."""
+"""Commands of the message log: list messages, and show the journey of one."""
 
 from __future__ import annotations
 
@@ -25,10 +25,8 @@ _PAGE = 500
 @click.command("messages")
 @click.option("--customer", help="Only those of this customer: X's id, or the @name if X has given it.")
 @click.option("--account", "account_id", help="Only those of this account.")
-@click.option(
-    "--since", help="Only those written since then, UTC: 2026-11-28T14:05, 14:05 for today, 2h for hours ago."
-)
-@click.option("--until", help="Only those written until then, in the same forms.")
+@click.option("--since", help="Only those written since this time (UTC): 2026-11-28T14:05, 14:05 (today) or 2h (ago).")
+@click.option("--until", help="Only those written until this time, in the same forms.")
 @click.option("--state", type=click.Choice(STATES))
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1))
 @json_option
@@ -46,7 +44,7 @@ def messages(
     svc = services()
     customers = None if customer is None else svc.message_log.customers(customer)
     if customers == []:
-        fail(f"X has given the name {customer} for no customer of the last days. Use the customer's numeric id.")
+        fail(f"no customer of the last days is known by the name {customer}. Use the customer's numeric id.")
     log_filter = LogFilter(
         account_id=account_id,
         customer_ids=None if customers is None else frozenset(customers),

@@ -29,7 +29,7 @@ def posts(account_id: str, mode: str | None, as_json: bool) -> None:
     if mode is not None:
         status = svc.posts_choice.choose(chosen, mode)
         remarks = [r.sentence for r in status.subscriptions.remarks] if status is not None else []
-        # Until then, a web process may go by the former choice.
+        # A web process may use the former choice until then.
         time.sleep(REFRESH_PAUSE_SECONDS)
     now = mode or chosen.posts
     sentence = " ".join([f"account {chosen.id} takes in public posts: {now}.", *remarks])

@@ -56,11 +56,11 @@ def account(svc: Services, account_id: str | None) -> Account:
     if account_id is not None:
         registered = svc.accounts.get(account_id)
         if registered is None:
-            fail(f"account {account_id} is not registered; `twitter-connector register` does that.")
+            fail(f"account {account_id} is not registered. Register it with `twitter-connector register`.")
         return registered
     known = svc.accounts.all()
     if not known:
-        fail("no account is registered; `twitter-connector register` does that.")
+        fail("no account is registered. Register one with `twitter-connector register`.")
     if len(known) > 1:
         fail(f"several accounts are registered ({', '.join(a.id for a in known)}). Name one in the command.")
     return known[0]

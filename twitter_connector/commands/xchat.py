@@ -20,7 +20,7 @@ from .session import account, plainly, services, show
 WARNING = (
     "The keys of X Chat open all encrypted messages of the account, old and new. Whoever gets them reads everything. "
     "They are stored here, sealed with CREDENTIALS_KEY. Keys may also move the account's customers to encrypted "
-    "conversations, which ordinary Direct Messages cannot read any more."
+    "conversations, which nobody can read here without the keys."
 )
 
 
@@ -67,7 +67,7 @@ def unlock(account_id: str | None, key_file: Any, key_version: str, new: bool, y
 @json_option
 @plainly
 def status(account_id: str | None, as_json: bool) -> None:
-    """Show whose keys are here, and whether they are still the account's newest at X."""
+    """Show which accounts have keys here, and which version of them is the newest at X."""
     svc = services()
     accounts = [account(svc, account_id)] if account_id else [a for a in svc.accounts.all() if a.flavour != V1]
     columns = ("account_id", "keys", "key_version", "newest_at_x", "conversations", "library")
@@ -86,7 +86,9 @@ def forget(account_id: str | None, yes: bool, as_json: bool) -> None:
     if not yes:
         _ask(f"Delete the X Chat keys of account {known.id} here?")
     there = svc.chat_keys.forget(known.id)
-    sentence = f"the X Chat keys of account {known.id} are deleted." if there else f"account {known.id} has none here."
+    sentence = f"the X Chat keys of account {known.id} are deleted."
+    if not there:
+        sentence = f"account {known.id} has no X Chat keys here."
     say(sentence, as_json, account_id=known.id, forgotten=there)
 
 
@@ -105,7 +107,7 @@ def _status(svc: Services, known: Account) -> dict[str, Any]:
 
 def _on_v2(known: Account) -> Account:
     if known.flavour == V1:
-        fail(f"account {known.id} speaks API v1.1, which has no X Chat. Register it on API v2 first.")
+        fail(f"account {known.id} uses API v1.1, which has no X Chat. Register it on API v2 first.")
     return known
 
 

@@ -50,7 +50,9 @@ class ProblemSchema(_Answer):
 
 class InvalidRequestSchema(ProblemSchema):
     type = _one_of("invalid-request")
-    errors = fields.Dict(required=True, metadata={"description": "By field: a list of sentences, or the same again."})
+    errors = fields.Dict(
+        required=True, metadata={"description": "By field: a list of sentences, or an object of the same form."}
+    )
 
 
 class AnswerOfTwitterSchema(_Answer):
@@ -214,7 +216,7 @@ class AccountSchema(_Answer):
     state = _one_of("active", "unreachable", "paused", "attention")
     attention = _text("What a person has to do.", allow_none=True)
     remarks = fields.List(
-        fields.String(), required=True, metadata={"description": "On optional subscriptions that X has not."}
+        fields.String(), required=True, metadata={"description": "About optional subscriptions that X does not have."}
     )
     token_refresh = fields.Nested(TokenRefreshSchema, required=True, allow_none=True)
     webhook = fields.Nested(WebhookSchema, required=True, allow_none=True)
@@ -306,7 +308,7 @@ class AccountEventSchema(_Answer):
     at = _moment()
     event = _one_of(*TOPICS)
     detail = _text(allow_none=True)
-    since = _moment("From when on it concerns messages: the begin of a gap, say.")
+    since = _moment("The time from which messages are concerned, for example the start of a gap.")
 
 
 class AccountHistorySchema(_Answer):

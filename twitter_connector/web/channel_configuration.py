@@ -16,8 +16,8 @@ bp = Blueprint("configuration", __name__)
 @bp.post("/connector-configurations")
 @internal
 def receive_configuration() -> Response:
-    """Take over the credentials CCM pushes when a channel connector is saved. An account nobody registered is
-    answered with 200 as well: CCM saves what it likes, and what to do about it is in the answer."""
+    """Take over the credentials CCM pushes when a channel connector is saved. Answer 200 for an account that nobody
+    registered, too: CCM saves its configuration in any case, and the answer says what to do."""
     configuration = load_push(json_body(INTERNAL_BODY_MAX_BYTES))
     return jsonify(services().configure.push(configuration).as_json())
 

@@ -105,18 +105,18 @@ def _matching(query: dict[str, Any]) -> Iterator[DeadLetter]:
 
 
 def _mark(letter: DeadLetter) -> str:
-    """Return what tells the place of a letter in the list, even when it is on it no more."""
+    """Return the place of a letter in the list. It stays valid after the letter has left the list."""
     return f"{epoch_ms(letter.failed_at)}.{letter.id}"
 
 
 def _place(mark: str) -> tuple[int, str]:
-    """Return moment and id of what a page follows, named by its mark or, while it is there, by its id alone."""
+    """Return moment and id of the letter that a page follows. mark: its place, or its id while it is in the list."""
     moment_ms, dot, letter_id = mark.partition(".")
     if dot and moment_ms.isascii() and moment_ms.isdecimal():
         return int(moment_ms), letter_id
     letter = services().dead_letters.get(mark)
     if letter is None:
-        raise ValidationError({"after": ["There is no such dead letter (any more). Give what `next` said."]})
+        raise ValidationError({"after": ["It names no dead letter of the list. Give the value of `next`."]})
     return epoch_ms(letter.failed_at), letter.id
 
 
@@ -128,5 +128,7 @@ def _accepted(body: dict[str, int]) -> Response:
 
 def _unknown() -> Response:
     return problem(
-        404, "There is no dead letter of this id (any more). GET /dead-letters lists them.", kind="unknown-dead-letter"
+        404,
+        "There is no dead letter with this id. It may have been replayed or discarded. GET /dead-letters lists them.",
+        kind="unknown-dead-letter",
     )

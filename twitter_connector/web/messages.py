@@ -72,7 +72,7 @@ def show_message(any_id: str) -> Response:
     kept = f"keeps messages for {days} days" if days else "is off (MESSAGE_LOG_DAYS is 0)"
     return problem(
         404,
-        f"The message log has no message with this id of X, of CIM or of a dead letter. It {kept}. "
+        f"The message log has no message with this id (X's, CIM's, or a dead letter's). It {kept}. "
         "GET /messages?customer_id=&since=&until= lists what came from a customer.",
         kind="unknown-message",
     )

@@ -1,4 +1,4 @@
-"""How things stand at the moment of a scrape: what waits, what is paused, what is broken."""
+"""Gauges that are read at each scrape: what waits, what is paused, what is broken."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class StatusCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         up = GaugeMetricFamily("twitter_connector_broker_up", "Whether the broker answers: 1 or 0.")
         journal = GaugeMetricFamily(
-            "twitter_connector_journal_bytes", "What lies in the local journal because the broker was away."
+            "twitter_connector_journal_bytes", "Size of the local journal, which is used while the broker is away."
         )
         journal.add_metric([], self._services.inbox.journal_bytes())
         build = GaugeMetricFamily(
@@ -45,7 +45,7 @@ class StatusCollector(Collector):
         svc = self._services
         accounts = {account.id: account for account in svc.accounts.all()}
         snapshot = svc.status.snapshot(accounts.keys())
-        workers = GaugeMetricFamily("twitter_connector_workers", "Worker processes heard of lately.")
+        workers = GaugeMetricFamily("twitter_connector_workers", "Worker processes with a heartbeat in the last 10 s.")
         workers.add_metric([], len(snapshot.workers))
         unsafe = GaugeMetricFamily(
             "twitter_connector_broker_unsafe",

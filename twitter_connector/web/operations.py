@@ -229,7 +229,7 @@ OPERATIONS = (
         "showAccountHistory",
         "GET /accounts/{account_id}/history",
         "List what happened to an account: webhook, gaps, attention, refused signatures. Oldest first.",
-        {200: _given("What says something of the period.", answers.AccountHistorySchema)},
+        {200: _given("The events of the period, and those that say how it began.", answers.AccountHistorySchema)},
         query=PeriodSchema,
     ),
     _operation(
@@ -271,7 +271,7 @@ OPERATIONS = (
         "replayDeadLetters",
         "POST /dead-letters/replay",
         "Send the dead letters that match the filter again, oldest first. {} means all.",
-        {202: _given("How many are in their lanes again.", answers.ReplayedSchema)},
+        {202: _given("The number of messages that were put back into their lanes.", answers.ReplayedSchema)},
         body=DeadLetterFilterSchema,
     ),
     _operation(
@@ -296,7 +296,9 @@ OPERATIONS = (
         {
             200: _given("It would.", answers.ReadySchema),
             500: _ALWAYS[500],
-            503: Answer("It would not; `failing` names the part.", (answers.NotReadySchema,), PROBLEM),
+            503: Answer(
+                "It would not be stored or delivered; `failing` names the part.", (answers.NotReadySchema,), PROBLEM
+            ),
         },
         caller="open",
     ),

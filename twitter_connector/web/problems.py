@@ -68,7 +68,7 @@ def _http(error: HTTPException) -> Response:
 def _invalid(error: ValidationError) -> Response:
     return problem(
         400,
-        "The request is not of the form this address takes; see errors.",
+        "The request does not have the form that this address takes; see `errors`.",
         kind="invalid-request",
         errors=error.normalized_messages(),  # type: ignore[no-untyped-call]
     )

@@ -108,13 +108,13 @@ _TOO_DEEP = f"The body is nested more than {DEPTH_MAX} levels deep."
 
 
 def _constant(name: str) -> Any:
-    raise NotJson(f"The body holds {name}, which is not JSON.")
+    raise NotJson(f"The body contains {name}, which is not JSON.")
 
 
 def _number(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise NotJson("The body holds a number that is too large.")
+        raise NotJson("The body contains a number that is too large.")
     return value
 
 
@@ -123,13 +123,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value_by_key) != len(pairs):
         for key, value in pairs:
             if value_by_key[key] != value:
-                raise NotJson("The body holds an object that names a key twice, with different values.")
+                raise NotJson("The body contains an object that has a key twice, with different values.")
     return value_by_key
 
 
 def _integer(text: str) -> int:
     if len(text) > DIGITS_MAX:
-        raise NotJson("The body holds a number that is too long.")
+        raise NotJson("The body contains a number that is too long.")
     return int(text)
 
 

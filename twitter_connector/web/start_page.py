@@ -44,7 +44,7 @@ _PAGE = Markup("""<!doctype html>
 <dl>
 {entries}
 </dl>
-<p>The guide, the reference of all settings, routes and commands, and the page for operation are in the folder
+<p>The guide, the reference of all settings, routes and commands, and the operations page are in the folder
 <code>docs</code> of the project. On the command line, <code>twitter-connector doctor</code> says what is wrong and what
 to do.</p>
 </main>
@@ -94,7 +94,7 @@ def _entries() -> Iterator[Entry]:
     if settings.use_sandbox:
         yield Entry("Sandbox", f"http://127.0.0.1:{settings.sandbox_port}/", "plays X, CCM and the file engine.")
     else:
-        yield Entry("Sandbox", "", "Off: the connector talks to X and CCM themselves.")
+        yield Entry("Sandbox", "", "off: the connector talks to the real X and CCM.")
     yield Entry("Metrics", "/metrics", "for Prometheus.")
     yield Entry("Routes", "/openapi.json", "all routes, as OpenAPI 3.1.")
     yield Entry("Accounts", "/accounts", "the registered accounts and their state, as JSON.")

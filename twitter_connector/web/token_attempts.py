@@ -71,7 +71,7 @@ class Attempts:
             _remember(self._trusted, who, self._clock())
 
     def _counted(self, peer: str, who: str, now: float) -> str:
-        """Return under whose name an attempt counts: the caller's, or the peer's if it names too many callers."""
+        """Return the name under which an attempt counts: the caller, or the peer if it names too many callers."""
         names = self._named.get(peer, set())
         believed = who in names or sum(self._debt(name, now) > 0 for name in names) < NAMES_MAX
         return who if believed else peer

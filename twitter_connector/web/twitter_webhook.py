@@ -92,7 +92,7 @@ def _received(account_id: str) -> Response:
 
 
 def _posts_chosen(svc: Services, signed_for: Account) -> Callable[[str], str]:
-    """Return what says which public posts an account takes in."""
+    """Return a function that returns which public posts an account takes in, given its id."""
 
     def chosen(account_id: str) -> str:
         account = signed_for if account_id == signed_for.id else _account(svc, account_id)
