@@ -69,7 +69,7 @@ def react() -> ResponseReturnValue:
     sandbox, fields = the_sandbox(), body_fields()
     target, emoji = _event(sandbox, fields), str(fields.get("emoji") or "👍")
     removed = flag(fields, "removed", default=False)
-    event = sandbox.chat.people.react(customer_of(sandbox, target), target, emoji, removed=removed)
+    event = sandbox.chat.people.react(customer_of(target), target, emoji, removed=removed)
     return jsonify(event_id=event.sequence_id), 201
 
 
@@ -218,6 +218,6 @@ def _own(sandbox: Sandbox, fields: dict[str, Any]) -> ChatEvent:
     return event
 
 
-def customer_of(sandbox: Sandbox, event: ChatEvent) -> str:
+def customer_of(event: ChatEvent) -> str:
     """Return the id of the customer in the conversation of an event."""
     return event.recipient_id if event.by_account else event.sender_id
