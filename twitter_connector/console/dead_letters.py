@@ -60,7 +60,7 @@ def dead_letter(letter_id: str) -> str:
     """Show one dead letter, without its text."""
     letter = services().dead_letters.get(letter_id)
     if letter is None:
-        abort(404, "There is no such dead letter (any more): it was replayed, discarded, or is too old.")
+        abort(404, "There is no dead letter with this id: it was replayed, discarded, or is too old.")
     logged = services().message_log.find(letter_id)
     return render_template(
         "dead_letter.html", letter=letter.shown(), ours=letter.reason not in NOT_OURS, message=logged and logged.shown()

@@ -65,7 +65,7 @@ def _waits(svc: Services, accounts: Sequence[Mapping[str, Any]], direction: Dire
 @bp.get("/findings")
 @page
 def findings() -> str:
-    """Show the findings, which the overview loads by themselves. fresh: look again now."""
+    """Show the findings, which the overview loads separately. fresh: look again now."""
     results, at = _findings(services(), fresh=bool(request.args.get("fresh")) and g.person.may_act)
     return render_template("findings.html", findings=results, at=at)
 

@@ -40,7 +40,7 @@ prepare(bp)
 
 @bp.app_template_filter()
 def marked(sentence: str) -> Markup:
-    """Return a sentence with what stands between backticks as code."""
+    """Return a sentence as HTML, with the text between backticks as code."""
     parts = str(sentence).split("`")
     return Markup("").join(
         Markup("<code>{}</code>").format(part)

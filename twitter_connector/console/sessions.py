@@ -1,4 +1,4 @@
-"""Who is logged in to the console, and what they may do. The session is a signed cookie, good in every replica.
+"""Who is logged in to the console, and what they may do. The session is a signed cookie, valid in every replica.
 
 https://flask.palletsprojects.com/en/stable/web-security/
 """
