@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
 
-from tests.chromium import ARGUMENTS, CHROMIUM, NO_CHROMIUM
+from tests.chromium import needs_chromium, running_chromium
 from tests.console.conftest import ACCOUNT, PASSWORD
 from tests.console.openid_provider import running
 from tests.console.test_console_access import PAGES
@@ -26,7 +26,7 @@ from twitter_connector.startup import now
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
+    needs_chromium,
 ]
 
 
@@ -49,10 +49,8 @@ def address(services: Services) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 def log_in(page: Page, address: str) -> None:

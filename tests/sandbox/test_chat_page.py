@@ -4,26 +4,23 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 from sandbox_process import V2_ACCOUNT, V2_PAIR, Sandbox
 
-from tests.chromium import ARGUMENTS, CHROMIUM, NO_CHROMIUM, WAIT_MS
+from tests.chromium import WAIT_MS, needs_chromium, running_chromium
 
 pytest.importorskip("chat_xdk", reason="the library of X Chat is not installed")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.integration,
-    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
+    needs_chromium,
 ]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests: its start costs more than most of them."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

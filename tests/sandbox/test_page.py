@@ -8,26 +8,23 @@ from axe_playwright_python.sync_playwright import Axe
 from comment_relay import CommentRelay
 from fake_connector import FakeConnector
 from message_relay import Relay
-from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, expect
 from sample_files import GIF, MP4, png
 from sandbox_process import ACCOUNT, PAIR, V2_ACCOUNT, Sandbox, running_sandbox, until
 
-from tests.chromium import ARGUMENTS, CHROMIUM, NO_CHROMIUM, WAIT_MS
+from tests.chromium import WAIT_MS, needs_chromium, running_chromium
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.integration,
-    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
+    needs_chromium,
 ]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
