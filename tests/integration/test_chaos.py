@@ -21,10 +21,10 @@ exact moments. Both are printed. chaos_counts.py defines what is counted.
 
 It has been seen to fail, in the short form, with one safeguard taken out at a time:
 
-- accepting takes every id for a new one (the `seen` mark in queue/scripts.py): misordered 55, repeats 166;
+- accepting takes every id for a new one (the `seen` mark in queue/lua/take.lua): misordered 55, repeats 166;
 - an uncertain send is sent again without looking for it (delivery/send_step.py): doubled 24, in another run 7;
-- settling and writing no longer ask who holds the lane (`_OWNED` in queue/scripts.py): doubled 1, misordered 2. Only
-  two runs in four saw this one; the test of a sleeping worker in test_lifecycle.py has seen it every time.
+- settling and writing no longer ask who has leased the lane (queue/lua/lease.lua): doubled 1, misordered 2. Only two
+  runs in four saw this one; the test of a sleeping worker in test_lifecycle.py has seen it every time.
 """
 
 import os

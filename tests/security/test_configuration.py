@@ -181,7 +181,7 @@ OF_STRANGER = {**SEED, "ACCESS-TOKEN": f"{STRANGER}-at"}
 
 
 class TestAnAccountThatNobodyRegistered:
-    """interface.md section 4, "Configuration from CCM"."""
+    """What CCM pushes for an account that was never registered here: docs/operations.md, "A send-only account"."""
 
     @pytest.fixture(autouse=True)
     def present_form(self, services: Services) -> None:

@@ -1,4 +1,4 @@
-"""What an encrypted message of X Chat becomes on its way to CIM."""
+"""Converts an encrypted message of X Chat for CIM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an agent does in a conversation by public comments: answer, like, hide, delete."""
+"""Carries out what an agent does in a conversation by public comments: answer, like, hide, delete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to do about an error: wait, pause the account, or give up. Only here are family, scope and `until` read."""
+"""Decides what an error leads to: wait, pause the account, or give up. Only here are family, scope and `until` read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every step of a plan needs, whichever message it is of."""
+"""The tools that every step of a plan needs, whichever message it belongs to."""
 
 from __future__ import annotations
 

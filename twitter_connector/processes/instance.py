@@ -1,4 +1,4 @@
-"""What a process with an embedded broker does first: it protects its files, and takes VAR_DIR for itself."""
+"""Prepares a process with an embedded broker: protects its files, and takes VAR_DIR for itself."""
 
 from __future__ import annotations
 

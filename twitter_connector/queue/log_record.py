@@ -117,7 +117,7 @@ def _once(lines: Iterable[_Line]) -> Iterator[_Line]:
 
 
 class _Facts:
-    """What the lines of one record say together."""
+    """The facts that the lines of one record give together."""
 
     def __init__(self) -> None:
         self.state, self.kind, self.reason, self.dead_letter_id, self.tries = WAITING, "", "", "", 0

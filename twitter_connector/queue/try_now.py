@@ -12,7 +12,7 @@ from .waiting import WaitingConversations
 
 
 class Outcome(Enum):
-    """What became of the wish to try a conversation now."""
+    """The result of an attempt to try a conversation now."""
 
     DUE = "It is tried now."
     GONE = "Nothing of this conversation waits any more."
