@@ -13,6 +13,7 @@ XCHAT_LOG := $(VENV)/xchat.log
 INSTALL_XCHAT = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
   -r requirements-xchat.lock 2>$(XCHAT_LOG)
 INSTALL_OTEL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-otel.lock
+COLLECTED := $(VENV)/.collected
 XCHAT_MISSING := The library of X Chat could not be installed: there is no wheel for this machine, or no package index was reached \
   ($(XCHAT_LOG)). Everything but encrypted messages works. `make xchat` tries again.
 
@@ -42,6 +43,11 @@ $(STAMP): $(RUNS) requirements-dev.lock requirements-otel.lock
 	$(INSTALL_OTEL) --upgrade --target $(VENV)/otel
 	@touch $(STAMP)
 
+$(COLLECTED): $(STAMP)
+	@# Compiles the tests. Otherwise each process of the first run would compile all of them.
+	@$(BIN)/python -m pytest --collect-only -qqq >/dev/null || true
+	@touch $(COLLECTED)
+
 xchat: $(RUNS) ## install the library of X Chat, where there is a wheel of it
 	@$(INSTALL_XCHAT) || { echo '$(XCHAT_MISSING)'; exit 1; }
 
@@ -54,10 +60,10 @@ run: $(RUNS) ## start everything in the foreground (Ctrl-C stops it)
 # Tests may keep their compiled modules too: every process imports all of them, and compiling takes longer than that.
 test test-fast: export PYTHONDONTWRITEBYTECODE :=
 
-test: $(STAMP) ## run the whole test suite
+test: $(COLLECTED) ## run the whole test suite
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
-test-fast: $(STAMP) ## run the tests that start neither the whole service nor a browser
+test-fast: $(COLLECTED) ## run the tests that start neither the whole service nor a browser
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -q -m "not integration and not browser"
 
 bench: $(STAMP) ## run benchmarks and print tables: PARTS="start media" for some (PARTS=help lists them), PARTS=all for all
