@@ -1,11 +1,8 @@
 """Builds the application: the routes of X, CCM and the file engine, and the faults in front of them."""
 
-from collections.abc import Callable
-
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Rule
 
 from sandbox import fault_middleware
 from sandbox.ccm.routes import ccm
@@ -52,21 +49,9 @@ _POSTS = (posts, timelines, media_metadata)
 _PAGE = (people, conversation, control_posts, records, faults_and_settings, x_v2, page, troubles, message_details)
 
 
-class _Route(Rule):
-    """A rule that compiles the functions of `url_for` when they are called. Nothing calls `url_for` here, and compiling
-    them took most of the time of `create_app`."""
-
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        def build(rule: Rule, **values: str) -> tuple[str, str]:
-            return Rule._compile_builder(rule, append_unknown)(rule, **values)
-
-        return build
-
-
 def create_app(sandbox: Sandbox) -> Flask:
     """Return the application that serves this sandbox."""
     app = Flask(__name__, static_folder=None)
-    app.url_rule_class = _Route
     app.extensions["sandbox"] = sandbox
     app.json.sort_keys = False  # type: ignore[attr-defined]
     # Base64 segments of an upload come as form fields.
