@@ -15,7 +15,7 @@ from .session import plainly, services
 # Where the person may still be named, and what to do about it.
 NOT_REACHED = (
     "marks of message ids, which prevent a second delivery: they end after 7 days and have no name",
-    "units that X bills, which have ids of messages and people: they end with the days of the usage figures",
+    "ids of messages and people that X has billed, which prevent a second count: they end after 25 hours",
     "the journal of a replica that is cut off from the broker: it is emptied when the broker is back",
     "the broker's append-only file and its backups, until they are rewritten",
     "the connector's log: your log system decides",
