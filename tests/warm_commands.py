@@ -5,8 +5,8 @@ The import of the first is the import of all. What follows is the command line's
 both outputs and status. tests/test_guide.py, tests/test_cli.py and tests/integration/test_lifecycle.py start commands
 as an operator does.
 
-Run as a script, this is that process. Each connection is a command: a JSON object in, and one out at its end. Of a
-command whose output goes to a file, the first line out is its process.
+Run as a script, this is that process. Each connection is a command: a JSON object in, and one out at its end. If the
+output goes to a file, the number of the process comes out first.
 """
 
 from __future__ import annotations
@@ -145,20 +145,20 @@ def _answer(line: socket.socket) -> NoReturn:
     """Read a command, run it in a fork of its own, write how it ended, and end."""
     with suppress(BrokenPipeError), line, line.makefile("rb") as requests, tempfile.TemporaryDirectory() as folder:
         asked = json.loads(requests.readline())
-        goes_on = "output" in asked
+        in_background = "output" in asked
         standard = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
         standard[0].write_text(asked.get("stdin", ""))
-        if goes_on:
+        if in_background:
             standard[1:] = [Path(asked["output"])] * 2
         child = os.fork()
         if not child:
             line.close()
             requests.close()
             _become(asked, standard)
-        if goes_on:
+        if in_background:
             line.sendall(json.dumps({"pid": child}).encode() + b"\n")
         _, status = os.waitpid(child, 0)
-        said = {} if goes_on else {"stdout": standard[1].read_text(), "stderr": standard[2].read_text()}
+        said = {} if in_background else {"stdout": standard[1].read_text(), "stderr": standard[2].read_text()}
         line.sendall(json.dumps({"status": os.waitstatus_to_exitcode(status), **said}).encode() + b"\n")
     os._exit(0)
 
@@ -194,7 +194,7 @@ def _become(asked: dict[str, Any], standard: list[Path]) -> NoReturn:
 def _show_environment(env: dict[str, str]) -> None:
     """Show VAR_DIR in /proc/PID/environ, as it stands there in a new process. Tests know their processes by it.
 
-    Python and the C library read the memory behind that file no more once each variable was set anew.
+    All variables have been set again before, so neither Python nor the C library reads the memory behind that file.
     """
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     begin, end = int(fields[_ENVIRONMENT_BEGINS]), int(fields[_ENVIRONMENT_ENDS])
@@ -211,10 +211,10 @@ if __name__ == "__main__":
 
     for module, _ in COMMANDS.values():
         import_module(f"twitter_connector.commands.{module}")
-    # The sandbox and the pages are imported by a process of `up` each.
+    # `up` has a process that imports the sandbox, and one that imports the pages.
     for module in ("sandbox.app", "twitter_connector.console.account_page"):
         import_module(module)
-    # What the forks import no more, they need not search for garbage either.
+    # The forks share these imports, and do not search them for garbage.
     forked.import_shared()
 
     _serve(socket.socket(fileno=int(sys.argv[1])))
