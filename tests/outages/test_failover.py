@@ -9,15 +9,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.brokers import services_of, settings_in
 from tests.loopback import Loopback, Reply, loopback
-from tests.sentinel_group import Group, running_group
+from tests.sentinel_group import Group, Server, running_group
 from tests.tree import ROOT, environment, eventually
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services, build_services
@@ -26,6 +28,7 @@ from twitter_connector.errors import StoreUnavailable
 from twitter_connector.metrics import NOT_REPLICATED
 from twitter_connector.model.work import Direction, Entry, Lease
 from twitter_connector.processes import command_lines
+from twitter_connector.queue.send_ledger import SendRecord
 
 pytestmark = pytest.mark.integration
 
@@ -105,6 +108,17 @@ def accepted(services: Services, entry: Entry) -> bool:
     return False
 
 
+@contextmanager
+def stopped(server: Server) -> Iterator[None]:
+    """Let a server answer nobody for as long as the block lasts."""
+    assert server.process is not None
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+
+
 def test_an_acceptance_that_no_replica_has_is_answered_within_a_second_counted_and_logged(
     group: Group, var_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -120,17 +134,56 @@ def test_an_acceptance_that_no_replica_has_is_answered_within_a_second_counted_a
 
     assert sorted(seconds() for _ in range(7))[3] < 0.25
     before = missed()
-    replica = group.replica()
-    assert replica.process is not None
-    replica.process.send_signal(signal.SIGSTOP)
-    try:
+    with stopped(group.replica()):
         assert 0.4 < seconds() < 2.0
         seconds()
         assert missed() == before + 2
-    finally:
-        replica.process.send_signal(signal.SIGCONT)
     line = [record for record in caplog.records if record.message == "acceptance_not_replicated"][-1]
     assert (line.__dict__["wanted"], line.__dict__["reached"]) == (1, 0)
+    services.redis.close()
+
+
+def test_a_worker_goes_on_only_when_a_replica_has_what_it_stored(
+    group: Group, var_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    services = services_of(settings_in(var_dir, REDIS_URL=group.door_url, BROKER_REPLICAS="1"))
+    while (old := services.lanes.claim(Direction.IN)) is not None:
+        services.lanes.settle(old)
+    first, second, other = report(), report(), report()
+    second = replace(second, lane=first.lane)
+    services.lanes.accept([first, second])
+    replica = group.replica()
+
+    def waited_for(step: Callable[[], Any]) -> Any:
+        answers: list[Any] = []
+        worker = threading.Thread(target=lambda: answers.append(step()), daemon=True)
+        with stopped(replica):
+            worker.start()
+            worker.join(0.2)
+            assert worker.is_alive(), "it went on before a replica had what it stored"
+        worker.join(5)
+        (answer,) = answers
+        return answer
+
+    lease = waited_for(lambda: services.lanes.claim(Direction.IN))
+    assert lease.entry_id == first.id
+    services.lanes.accept([other])
+    record = SendRecord(started_ms=1)
+    assert waited_for(lambda: services.ledger.write(lease, first.id, 0, record)) is True
+    following = waited_for(lambda: services.lanes.settle(lease))
+    assert following.entry_id == second.id
+    assert waited_for(lambda: services.lanes.settle(following, excluded=())).entry_id == other.id
+
+    before = NOT_REPLICATED._value.get()
+    caplog.clear()
+    with stopped(replica):
+        since = time.monotonic()
+        services.lanes.claim(Direction.IN)
+        services.lanes.accept([report()])
+        assert 0.9 < time.monotonic() - since < 4.0
+    lines = {record.message: record.__dict__ for record in caplog.records}
+    assert (lines["step_not_replicated"]["wanted"], lines["step_not_replicated"]["reached"]) == (1, 0)
+    assert NOT_REPLICATED._value.get() == before + 1, "only an acceptance is counted as one"
     services.redis.close()
 
 
@@ -175,6 +228,8 @@ def test_a_replica_that_lagged_is_noticed_with_what_it_lacks_and_a_restart_is_no
         for services in (first, services_of(settings)):
             again = eventually(lambda services=services: leased(services), what="the lost outcome")  # type: ignore[misc]
             assert again.entry_id == before.id
+            assert not services.lanes.renew(lease), "the lease that only the former primary knew is over"
+            assert services.lanes.renew(again)
             failover = services.failovers.since(again.accepted_at)
             assert failover is not None
             assert abs(failover.since - since) < timedelta(seconds=2)

@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import hiredis
 import redis
 
 from .connection import store_errors
-from .replicas import Replicas
+from .replicas import Awaited, Replicas
 
 
 class Head:
@@ -43,7 +44,7 @@ class Line:
     """
 
     def __init__(self, client: redis.Redis, *, patient: bool, replicas: Replicas | None = None) -> None:
-        """replicas: those that must have what is accepted, if any."""
+        """replicas: those that must have what is stored, if any."""
         self._pool = client.connection_pool
         self._local = threading.local()
         self._waits = (0.0, 0.05, 0.2, 0.5) if patient else (0.0,)
@@ -60,7 +61,7 @@ class Line:
         """
         return self._run(source, head.command(args), b"")[0]
 
-    def run_replicated(self, source: str, head: Head, args: Sequence[str | int]) -> Any:
+    def run_replicated(self, source: str, head: Head, args: Sequence[str | int], awaited: Awaited) -> Any:
         """Return the script's answer once the replicas have what it stored, or after half a second.
 
         Raises redis.RedisError, also if the server is lost while its replicas are waited for.
@@ -68,7 +69,7 @@ class Line:
         if self._replicas is None:
             return self.run(source, head, args)
         answer, reached = self._run(source, head.command(args), self._replicas.command)
-        self._replicas.note(reached)
+        self._replicas.note(awaited, reached)
         return answer
 
     def _run(self, source: str, command: bytes, wait_command: bytes) -> tuple[Any, int]:
@@ -157,9 +158,9 @@ def _replicas_reached(connection: Any) -> int:
 class Script:
     """A Lua script called by its digest, with the same keys in every call."""
 
-    def __init__(self, line: Line, source: str, keys: Sequence[str] = (), *, replicated: bool = False) -> None:
-        """replicated: replicas must have what it stored, if any are wanted."""
-        self._run = line.run_replicated if replicated else line.run
+    def __init__(self, line: Line, source: str, keys: Sequence[str] = (), *, awaited: Awaited | None = None) -> None:
+        """awaited: replicas must have what it stored, if any are wanted."""
+        self._run = line.run if awaited is None else partial(line.run_replicated, awaited=awaited)
         self._source = source
         digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
         self._head = Head(("EVALSHA", digest, str(len(keys)), *keys))

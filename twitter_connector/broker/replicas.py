@@ -1,4 +1,4 @@
-"""Waits until replicas have what was accepted (BROKER_REPLICAS), with Redis WAIT in the same round trip.
+"""Waits until replicas have what was stored (BROKER_REPLICAS), with Redis WAIT in the same round trip.
 
 WAIT is best effort: https://redis.io/docs/latest/commands/wait/
 """
@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from enum import StrEnum
 
 import hiredis
 
@@ -19,8 +20,20 @@ WAIT_MS = 500
 LOG_EVERY_SECONDS = 10.0
 
 
+class Awaited(StrEnum):
+    """What replicas must have before the service goes on. The values are the events logged if they do not.
+
+    ACCEPTANCE: what is answered 200 or 202. Without a wait, a failover could lose it.
+    STEP: what a worker stores before its next step, such as an outcome. Without a wait, a failover could make a worker
+    deliver a message again behind a later one.
+    """
+
+    ACCEPTANCE = "acceptance_not_replicated"
+    STEP = "step_not_replicated"
+
+
 class Replicas:
-    """Counts acceptances that too few replicas had in time. missed: called for each of them."""
+    """Logs what too few replicas had in time. missed: called for each acceptance among it."""
 
     def __init__(self, wanted: int, missed: Callable[[], None]) -> None:
         packed: bytes = hiredis.pack_command(("WAIT", str(wanted), str(WAIT_MS)))  # type: ignore[arg-type]
@@ -28,18 +41,19 @@ class Replicas:
         self._wanted = wanted
         self._missed = missed
         self._lock = threading.Lock()
-        self._unlogged = 0
-        self._log_at = 0.0
+        self._unlogged = dict.fromkeys(Awaited, 0)
+        self._log_at = dict.fromkeys(Awaited, 0.0)
 
-    def note(self, reached: int) -> None:
-        """Count an acceptance that so few replicas had in time, and log it with those of the last ten seconds."""
+    def note(self, awaited: Awaited, reached: int) -> None:
+        """Note what so few replicas had in time, and log it with what was of the same kind in the last ten seconds."""
         if reached >= self._wanted:
             return
-        self._missed()
+        if awaited is Awaited.ACCEPTANCE:
+            self._missed()
         with self._lock:
-            self._unlogged += 1
-            if time.monotonic() < self._log_at:
+            self._unlogged[awaited] += 1
+            if time.monotonic() < self._log_at[awaited]:
                 return
-            count, self._unlogged = self._unlogged, 0
-            self._log_at = time.monotonic() + LOG_EVERY_SECONDS
-        log.warning("acceptance_not_replicated", extra={"count": count, "wanted": self._wanted, "reached": reached})
+            count, self._unlogged[awaited] = self._unlogged[awaited], 0
+            self._log_at[awaited] = time.monotonic() + LOG_EVERY_SECONDS
+        log.warning(awaited.value, extra={"count": count, "wanted": self._wanted, "reached": reached})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ import redis
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.broker.line import Line
+from twitter_connector.broker.replicas import Awaited
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import (
     TYPING_INDICATOR,
@@ -57,13 +59,12 @@ class Lanes:
         self._line = line
         self._wakeups = wakeups
         script = LaneScripts(line, timings.wakeup, clock, process_clock)
-        # What is answered 200 or 202 must survive.
-        self._accept = script("accept", replicated=True)
-        self._revive = script("revive", keys.DEAD_LETTER, keys.DEAD, replicated=True)
+        self._accept = script("accept", awaited=Awaited.ACCEPTANCE)
+        self._revive = script("revive", keys.DEAD_LETTER, keys.DEAD, awaited=Awaited.ACCEPTANCE)
         self._accept_at_once = script("accept")
-        self._wait_for_replicas = script("moment", replicated=True)
-        self._claim = script("claim")
-        self._settle = script("settle")
+        self._wait_for_replicas = script("moment", awaited=Awaited.ACCEPTANCE)
+        self._claim = script("claim", awaited=Awaited.STEP)
+        self._settle = script("settle", awaited=Awaited.STEP)
         self._postpone = script("postpone")
         self._renew = script("renew")
         self._unreached = script("unreached")
@@ -109,7 +110,7 @@ class Lanes:
         """
         since = time.monotonic()
         awake = self.timings.awake if stay_awake else 0
-        answer = self._claim(direction, self.timings.lease, awake, *(quote(a, safe="") for a in excluded))
+        answer = self._claim(direction, self.timings.lease, awake, _nonce(), *(quote(a, safe="") for a in excluded))
         return self._leased(direction, answer, since) if answer else None
 
     def wait_for_notice(self, direction: Direction, seconds: float) -> None:
@@ -156,6 +157,7 @@ class Lanes:
             int(keep),
             int(answered),
             int(excluded is not None),
+            _nonce(),
             len(excluded or ()),
             *(quote(a, safe="") for a in excluded or ()),
             *arguments(follow_ups, self.timings),
@@ -308,6 +310,11 @@ class Lanes:
         for direction, due in zip(_BOTH, directions, strict=True):
             if due:
                 self._wakeups.wake(direction)
+
+
+def _nonce() -> str:
+    """Return a text that makes a lease's token unique: after a failover, the broker may count the same number again."""
+    return secrets.token_hex(8)
 
 
 def _named(lease: Lease) -> tuple[str, str, str, str]:

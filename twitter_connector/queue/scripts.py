@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from twitter_connector.broker import keys
 from twitter_connector.broker.line import Line, Script
 from twitter_connector.broker.lua import source
+from twitter_connector.broker.replicas import Awaited
 from twitter_connector.errors import StoreUnavailable
 
 
@@ -74,10 +75,10 @@ class LaneScripts:
         self._clock = clock
         self._process_clock = process_clock
 
-    def __call__(self, name: str, *more_keys: str, replicated: bool = False) -> Callable[..., Any]:
+    def __call__(self, name: str, *more_keys: str, awaited: Awaited | None = None) -> Callable[..., Any]:
         """Return lua/NAME.lua as a function of its arguments. more_keys: KEYS[2] on, the same in every call.
 
-        replicated: wait for replicas after each call, if any are wanted.
+        awaited: wait for replicas after each call, if any are wanted.
         """
         parts = _parts(name)
         names = (_NAMES, *more_keys, *((_LOG_NAMES,) if "log" in parts else ()))
@@ -85,7 +86,7 @@ class LaneScripts:
             self._line,
             "".join(source(__package__, part) for part in (*parts, name)),
             names,
-            replicated=replicated,
+            awaited=awaited,
         )
         wakeup_ms, clock, process_clock = self._wakeup_ms, self._clock, self._process_clock
 

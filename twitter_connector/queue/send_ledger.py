@@ -13,6 +13,7 @@ import redis
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.broker.line import Line
+from twitter_connector.broker.replicas import Awaited
 from twitter_connector.model.plan import Upload
 from twitter_connector.model.usage import DM_SENT
 from twitter_connector.model.work import EchoSeen, Lease, StepSent
@@ -67,7 +68,7 @@ class SendLedger:
     def __init__(self, client: redis.Redis, line: Line, process_clock: ProcessClock | None = None) -> None:
         self._client = client
         script = LaneScripts(line, process_clock=process_clock)
-        self._record = script("record")
+        self._record = script("record", awaited=Awaited.STEP)
         self._take = script("accept")
 
     def steps(self, account_id: str, message_id: str, known: Mapping[str, str] | None = None) -> dict[int, SendRecord]:

@@ -1,10 +1,10 @@
 -- parts: names wakeups head next_lane
 -- ARGV[4]: direction. ARGV[5]: lease in ms. ARGV[6]: how long the caller stays awake (ms), 0 if it does not.
--- ARGV[7] on: excluded accounts. Returns the head of the next due lane; false if none is due.
+-- ARGV[7]: nonce of the token. ARGV[8] on: excluded accounts. Returns the head of the next due lane; false if none is due.
 local d, awake = ARGV[4], tonumber(ARGV[6])
 local excluded = {}
-for i = 7, #ARGV do excluded[ARGV[i]] = true end
-local entry = next_lane(d, tonumber(ARGV[5]), excluded)
+for i = 8, #ARGV do excluded[ARGV[i]] = true end
+local entry = next_lane(d, tonumber(ARGV[5]), excluded, ARGV[7])
 -- In the same step: what becomes due from here on is noticed. The sweepers of all workers go on searching as well: the
 -- notice can be lost.
 local left = tonumber(redis.call('GET', AWAKE .. d) or 0) - now

@@ -1,5 +1,6 @@
--- Lease the next due lane of a direction and return its head, or false if none is due. excluded: accounts, by name.
-local function next_lane(d, lease, excluded)
+-- Lease the next due lane of a direction and return its head, or false if none is due. excluded: accounts, by name. nonce: makes
+-- the lease's token unique, since a new primary may count numbers again that its predecessor gave.
+local function next_lane(d, lease, excluded, nonce)
   local turn = TURN .. d
   note(250)
   -- Mostly the first account has a lane for the caller. Reading 200 names costs as much as the rest of the script.
@@ -21,7 +22,7 @@ local function next_lane(d, lease, excluded)
             if not l then redis.call('ZREM', turn, a); break end
             local wait = tonumber(first[2]) - now
             if wait > 0 and wait < FARTHEST then redis.call('ZADD', turn, first[2], a); break end
-            local token = redis.call('INCR', FENCE)
+            local token = redis.call('INCR', FENCE) .. ':' .. nonce
             redis.call('HSET', STATE .. account .. ':' .. l, 'owner', token)
             local others = redis.call('ZCOUNT', due, '-inf', now) - 1
             local entry = head(account, a, l, token, (others > 0 or n < #accounts) and 1 or 0)

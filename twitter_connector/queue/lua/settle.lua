@@ -1,13 +1,13 @@
 -- parts: names lease wakeups log take head next_lane
 -- ARGV[8]: member. ARGV[9]: lease in ms. ARGV[10]: 1 to keep the lane. ARGV[11]: 1 if the other side has answered.
--- ARGV[12]: 1 to lease another lane if this one is given back or empty. ARGV[13]: how many accounts that lane must not
--- belong to, and their names. Then: items that follow from the outcome. Returns the wake-ups, and the next entry or false.
+-- ARGV[12]: 1 to lease another lane if this one is given back or empty. ARGV[13]: nonce of its token. ARGV[14]: how many
+-- accounts that lane must not belong to, and their names. Then: items that follow from the outcome. Returns the wake-ups, and the next entry or false.
 local member, lease = ARGV[8], tonumber(ARGV[9])
 redis.call('ZREM', QUEUE .. lane, member)
 redis.call('HDEL', MESSAGES .. lane, member)
 redis.call('HDEL', STATE .. lane, 'n:' .. member, 'a:' .. member)
-local excluded, items = {}, 14 + ARGV[13]
-for i = 14, items - 1 do excluded[ARGV[i]] = true end
+local excluded, items = {}, 15 + ARGV[14]
+for i = 15, items - 1 do excluded[ARGV[i]] = true end
 take(items)
 local due, turn, breaker = DUE .. account, TURN .. d, BREAKER .. account
 if ARGV[11] == '1' then
@@ -38,5 +38,5 @@ else
   redis.call('ZADD', turn, 'LT', now, a)
   waking[d] = true
 end
-if not following and ARGV[12] == '1' then following = next_lane(d, lease, excluded) end
+if not following and ARGV[12] == '1' then following = next_lane(d, lease, excluded, ARGV[13]) end
 return {wakeups(), following}
