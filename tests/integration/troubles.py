@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tree import COMMAND, ROOT, Tree
@@ -107,10 +108,15 @@ class Troubles:
         _send(pid, signal.SIGCONT)
 
 
+def its_log(tree: Tree) -> Path:
+    """Return the file of what another worker prints."""
+    return tree.log.with_name("log-of-another-worker")
+
+
 @contextmanager
 def another_worker(tree: Tree) -> Iterator[Any]:
     """Run a second worker on the tree's broker, as a second replica would, started and minded by nobody else."""
-    with tree.log.open("ab") as out:
+    with its_log(tree).open("ab") as out:
         process = subprocess.Popen(
             [str(COMMAND), "worker", "--name", "second"],
             cwd=ROOT,
