@@ -224,3 +224,16 @@ def test_a_refused_token_is_replaced_before_ccm_is_asked(desk: Desk) -> None:
     desk.x.failing = [ENDED]
     assert renewing(newer, desk.tokens)(desk.account, ask=True) is False
     assert asked == [False, False, True]
+
+
+def test_a_pair_that_a_failover_took_back_is_stored_again_and_its_refresh_token_not_used_twice(desk: Desk) -> None:
+    before, pairs_before = desk.account, dict(desk.pairs.rows)
+    desk.tokens.refresh_due()
+    desk.accounts.rows[ACME], desk.pairs.rows = before, pairs_before
+    desk.accounts.note(ACME, oauth2_until=0)
+    desk.tokens.refresh_due()
+    assert (desk.pair, desk.x.ended) == (("access 1", "refresh 1"), False)
+    assert desk.pairs.rows["seed"].refresh_token == "refresh 1"
+    desk.clock.advance(7100)
+    desk.tokens.refresh_due()
+    assert (desk.pair, desk.x.ended) == (("access 2", "refresh 2"), False)

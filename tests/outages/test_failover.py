@@ -26,6 +26,7 @@ from twitter_connector.bootstrap import Services, build_services
 from twitter_connector.config import Settings
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.metrics import NOT_REPLICATED
+from twitter_connector.model.oauth2 import TokenPair
 from twitter_connector.model.work import Direction, Entry, Lease
 from twitter_connector.processes import command_lines
 from twitter_connector.queue.send_ledger import SendRecord
@@ -173,6 +174,11 @@ def test_a_worker_goes_on_only_when_a_replica_has_what_it_stored(
     following = waited_for(lambda: services.lanes.settle(lease))
     assert following.entry_id == second.id
     assert waited_for(lambda: services.lanes.settle(following, excluded=())).entry_id == other.id
+
+    waited_for(lambda: services.pairs.store("seed", TokenPair("access", "refresh")))
+    pair = services.pairs.of("seed")
+    assert pair is not None
+    assert pair.refresh_token == "refresh"
 
     before = NOT_REPLICATED._value.get()
     caplog.clear()

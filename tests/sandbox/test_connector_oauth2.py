@@ -21,6 +21,7 @@ from twitter_connector.accounts.registration_request import load_registration
 from twitter_connector.accounts.registration_steps import StepFailed
 from twitter_connector.bootstrap import Services, described
 from twitter_connector.broker import keys
+from twitter_connector.broker.line import Line
 from twitter_connector.cim.channel_configuration import load_push
 from twitter_connector.errors import AWAITS_A_PERSON, CredentialsRejected
 from twitter_connector.model.account import Account
@@ -309,7 +310,9 @@ def test_tokens_survive_a_change_of_the_key_that_seals_them(sandbox: Sandbox, re
     new = Fernet.generate_key().decode()
     reseal(services.redis, Vault([new, *old]))
     try:
-        pair = TokenPairs(services.redis, Vault([new])).of(account.credentials.oauth2_seed)
+        pair = TokenPairs(services.redis, Vault([new]), Line(services.redis, patient=True)).of(
+            account.credentials.oauth2_seed
+        )
         assert pair is not None
         assert pair.refresh_token == stored_with(services, Vault([new])).credentials.oauth2_refresh_token
     finally:

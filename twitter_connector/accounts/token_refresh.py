@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from twitter_connector.errors import ConnectorError, CredentialsRejected, Retryable, StoreUnavailable
@@ -56,6 +56,8 @@ class TokenRefresh:
     refresh: Callable[[Credentials], TokenPair]
     clock: Callable[[], datetime]
     wait_seconds: float = WAIT_SECONDS
+    # By seed: the refresh token that this process used last, and the pair that X gave for it.
+    _given: dict[str, tuple[str, TokenPair]] = field(default_factory=dict, init=False, repr=False)
 
     def refresh_due(self) -> None:
         """Refresh the access tokens that end soon. Raises StoreUnavailable."""
@@ -111,10 +113,18 @@ class TokenRefresh:
         if known is not None and known.refresh_token != credentials.oauth2_refresh_token:
             # A process that died after X's answer stored it here, and no further.
             return known
-        # A broker that cannot be written to shows that now, and not when the refresh token is used up.
+        used, given = self._given.get(credentials.oauth2_seed, ("", None))
+        if given is not None and used == credentials.oauth2_refresh_token:
+            # A failover, or a restart of the broker, took the pair back. X would end the grant at a second use.
+            log.warning("oauth2_pair_stored_again")
+            self._store(credentials.oauth2_seed, given)
+            return given
+        # A broker that cannot be written to shows that now, and not when the refresh token is used up. Where it waits
+        # for replicas, they also have the lock now, so that no process refreshes at a new primary meanwhile.
         self.pairs.store(credentials.oauth2_seed, _pair_of(credentials))
         answer = self.refresh(credentials)
         pair = replace(answer, until=epoch_ms(self.clock()) + answer.seconds * 1000)
+        self._given[credentials.oauth2_seed] = (credentials.oauth2_refresh_token, pair)
         # Stored before it is used: nobody else will ever get it.
         self._store(credentials.oauth2_seed, pair)
         return pair

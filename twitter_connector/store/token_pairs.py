@@ -9,6 +9,9 @@ import redis
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
+from twitter_connector.broker.line import Line, Script
+from twitter_connector.broker.lua import source
+from twitter_connector.broker.replicas import Awaited
 from twitter_connector.logs import hide
 from twitter_connector.model.oauth2 import TokenPair
 
@@ -18,9 +21,11 @@ from .vault import Vault
 class TokenPairs:
     """Raises StoreUnavailable, and Permanent(credentials_key_wrong)."""
 
-    def __init__(self, client: redis.Redis, vault: Vault) -> None:
+    def __init__(self, client: redis.Redis, vault: Vault, line: Line) -> None:
         self._client = client
         self._vault = vault
+        # A pair that is lost with the primary ends the grant: X has used up the refresh token before it.
+        self._store = Script(line, source(__package__, "store_pair"), (keys.TOKEN_PAIRS,), awaited=Awaited.STEP)
 
     def of(self, seed: str) -> TokenPair | None:
         """Return the last pair of a grant; None for a seed that was not used yet."""
@@ -33,12 +38,10 @@ class TokenPairs:
         return TokenPair(access, refresh, seconds, *until)
 
     def store(self, seed: str, pair: TokenPair) -> None:
-        """Store a pair in place of the one before."""
+        """Store a pair in place of the one before, and wait for replicas, if any are wanted."""
         hide(_owner(seed), pair.access_token, pair.refresh_token)
         values = [pair.access_token, pair.refresh_token, pair.seconds, pair.until]
-        sealed = self._vault.seal(json.dumps(values))
-        with store_errors():
-            self._client.hset(keys.TOKEN_PAIRS, _digest(seed), sealed)
+        self._store(_digest(seed), self._vault.seal(json.dumps(values)))
 
     def replaced(self, seed: str) -> bool:
         """Return whether an account had this grant before the one it has now."""
