@@ -6,7 +6,7 @@ import hashlib
 import logging
 
 from twitter_connector import metrics
-from twitter_connector.accounts.broker_loss import fetch_missing, open_gaps
+from twitter_connector.accounts.broker_loss import fetch_missing, open_gaps, open_gaps_after
 from twitter_connector.accounts.channel_type import ensure_channel_type
 from twitter_connector.bootstrap import Services, described
 from twitter_connector.model.timestamps import epoch_ms, moment
@@ -73,9 +73,8 @@ def _restore_after_loss(services: Services) -> None:
 
 def open_gaps_of_failovers(services: Services) -> None:
     """Have the messages read back from X that only a lost primary may have had, once for each failover."""
-    for failover in services.failovers.known():
-        if services.locks.once(f"failover:{epoch_ms(failover.since)}", services.failovers.kept_seconds):
-            open_gaps(services.accounts.all(), services.accounts, failover.since)
+    if failovers := [failover.since for failover in services.failovers.known()]:
+        open_gaps_after(failovers, services.accounts.all(), services.accounts)
 
 
 def notify(services: Services) -> None:

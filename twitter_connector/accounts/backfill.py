@@ -175,8 +175,11 @@ def open_gap(status: AccountStatusPort, account: Account, account_status: Mappin
         status.note(account.id, **{GAP: since, "next_check_at": 0, NEXT_POLL: 0, NEXT_MENTIONS: 0})
 
 
-def open_gap_at(status: AccountStatusPort, account: Account, since: datetime) -> None:
-    """Note that messages may be missing since a moment, and have the account checked soon."""
+def open_gap_at(status: AccountStatusPort, account: Account, since: datetime, **marks: int) -> None:
+    """Note that messages may be missing since a moment, and have the account checked soon.
+
+    marks: values of the account status that are stored in the same step.
+    """
     if not account.sends_only:
         earliest = min(epoch_ms(since), status.account_status(account.id).get(GAP) or epoch_ms(since))
-        status.note(account.id, **{GAP: earliest, "next_check_at": 0, NEXT_MENTIONS: 0})
+        status.note(account.id, **{GAP: earliest, "next_check_at": 0, NEXT_MENTIONS: 0, **marks})

@@ -38,8 +38,6 @@ class Failover:
 class Failovers:
     """The failovers of the last day. Looks for a new one at each new connection of the line."""
 
-    kept_seconds = keys.FAILOVERS_SECONDS
-
     def __init__(self, line: Line, clock: BrokerClock) -> None:
         self._clock = clock
         self._command = (
