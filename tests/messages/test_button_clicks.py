@@ -15,9 +15,7 @@ from twitter_connector.messages.to_cim import may_be_choice, named_question
 from twitter_connector.model.event import CustomerTyping, Media, Place, QuickReplyAnswer
 from twitter_connector.model.plan import Asked, Choice
 
-ids = st.text(
-    st.characters(codec="ascii", exclude_characters=" ", min_codepoint=33, max_codepoint=126), min_size=1, max_size=128
-)
+ids = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=128)
 
 
 def asked(*choices: tuple[str, str], numbered: bool = True) -> Asked:
