@@ -52,6 +52,8 @@ app.conf.update(
     worker_pool="threads",
     worker_concurrency=settings.worker_concurrency,
     worker_enable_remote_control=True,
+    # A broker that is full, or whose disk is, refuses the first write of each connection. Celery would end the worker.
+    broker_channel_error_retry=True,
     worker_consumer="workers.consumer:Consumer",
     # The schedule has one entry, so the scheduler keeps it in memory.
     beat_scheduler="workers.scheduler:Scheduler",

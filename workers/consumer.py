@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -142,6 +143,21 @@ class Consumer(CelerysConsumer):  # type: ignore[misc]
             interval_max=RECONNECT_LONGEST_SECONDS,
         )
         return super().ensure_connected(conn)
+
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        """Called by Celery when it could not connect."""
+        super().on_connection_error_before_connected(exc)
+        self._rest_if_refused(exc)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Called by Celery when it lost the connection, or the broker refused a request."""
+        super().on_connection_error_after_connected(exc)
+        self._rest_if_refused(exc)
+
+    def _rest_if_refused(self, error: Exception) -> None:
+        # Celery waits for a broker that is away, but not for one that answers with an error.
+        if isinstance(error, self.channel_errors):
+            time.sleep(RECONNECT_LONGEST_SECONDS)
 
 
 @task_received.connect  # type: ignore[untyped-decorator]

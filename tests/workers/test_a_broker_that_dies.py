@@ -53,6 +53,17 @@ def test_a_worker_outlives_its_broker_and_then_answers_a_ping_and_starts_again_o
                 answer_now.set()
                 broker.start()
                 eventually(lambda: services.lanes.waiting("1")[Direction.IN] == 0, 30, what="empty lanes")
+            with broker.client() as admin:
+                # Each connection begins with a write, which a full broker refuses.
+                admin.config_set("maxmemory", 1)
+                admin.client_kill_filter(_type="normal", skipme=True)
+                eventually(
+                    lambda: worker.poll() is not None or log.read_text().count(": OutOfMemoryError") > 1,
+                    30,
+                    what="a connection that the full broker refused twice",
+                )
+                assert worker.poll() is None, log.read_text()[-4000:]
+                admin.config_set("maxmemory", 0)
             with celery_app(broker.settings, patient=True) as app:
                 eventually(lambda: app.control.ping(timeout=1), 30, what="an answer to a ping")
             worker.send_signal(signal.SIGHUP)
