@@ -75,6 +75,24 @@ def test_an_entry_of_another_user_is_named_with_the_command_that_corrects_it(fol
     assert f"chown -R {os.getuid()} {folder}" in sentence
 
 
+def test_a_file_that_another_process_deletes_meanwhile_stops_no_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replayed = folder / "journal" / "1"
+    replayed.parent.mkdir()
+    replayed.touch()
+    access = os.access
+
+    def after_the_deletion(path: Path, mode: int) -> bool:
+        if path == replayed:
+            replayed.unlink()
+        return access(path, mode)
+
+    monkeypatch.setattr(os, "access", after_the_deletion)
+    assert var_dir.unusable(folder) == ""
+    assert not replayed.exists()
+
+
 def test_what_is_not_the_services_own_is_nobodys_business(folder: Path) -> None:
     left_by_another_user(folder, "lost+found")
     assert run([sys.executable, "-c", LOOK, str(folder)], folder).stdout == "\n"

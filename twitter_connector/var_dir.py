@@ -34,6 +34,8 @@ def unusable(var_dir: Path, user: int | None = None) -> str:
             return f"VAR_DIR: {path} cannot be read ({error.strerror}). Correct its access rights, or name another."
         if (user is None and os.access(path, access)) or (user is not None and _may(status, user, access)):
             continue
+        if not path.exists():
+            continue  # deleted since then
         doing = "written" if access & os.W_OK else "read"
         mode = stat.S_IMODE(status.st_mode)
         return (
