@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.brokers import Broker, running, services_of, settings_in
 from tests.tree import eventually
 from twitter_connector.bootstrap import Services
 from twitter_connector.errors import StoreUnavailable
-from twitter_connector.model.work import TYPING_INDICATOR, Direction, EchoSeen, Entry, TypingIndicator
+from twitter_connector.model.work import TYPING_INDICATOR, Direction, EchoSeen, Effect, Entry, TypingIndicator
 from twitter_connector.queue.accept import Inbox
 from twitter_connector.queue.journal import Journal
 
@@ -75,6 +76,27 @@ def test_what_comes_during_an_outage_leaves_in_its_order_behind_what_was_there(
     eventually(lambda: not journal_of(services).pending())
     assert drained(services) == [str(n) for n in range(1, 13)]
     assert journal_of(services).size_bytes() == 0
+
+
+def test_records_that_only_a_lost_primary_took_are_replayed_at_the_new_one(
+    broker: Broker, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, taken = services.lanes.accept_at_once, count(1)
+
+    def store_at_a_primary_that_is_lost(items: Sequence[Effect]) -> list[bool]:
+        if next(taken) == 3:
+            with broker.client() as another_primary:
+                another_primary.flushall()
+                another_primary.client_kill_filter(_type="normal", skipme=True)
+        return store(items)
+
+    monkeypatch.setattr(services.lanes, "accept_at_once", store_at_a_primary_that_is_lost)
+    broker.kill()
+    for n in range(1, 5):
+        services.inbox.accept([entry(str(n))])
+    broker.start()
+    eventually(lambda: not journal_of(services).pending())
+    assert sorted(drained(services)) == ["1", "2", "3", "4"]
 
 
 def test_a_repeat_during_an_outage_is_one_message(broker: Broker, services: Services) -> None:

@@ -101,6 +101,11 @@ class Line:
             with suppress(OSError, AttributeError):  # it was closed in this moment
                 connection._sock.shutdown(socket.SHUT_RDWR)
 
+    @property
+    def connection_number(self) -> int:
+        """The number of this thread's present connection: another one may lead to another server."""
+        return getattr(self._local, "number", 0)
+
     def _ask(self, source: str, command: bytes, wait_command: bytes) -> tuple[Any, int]:
         with self._connection() as connection:
             try:
@@ -124,6 +129,7 @@ class Line:
                 connection.connect()
                 self.greeting(connection)
                 self._local.connected = True
+                self._local.number = self.connection_number + 1
             yield connection
         except redis.ResponseError:
             raise

@@ -87,8 +87,13 @@ class Lanes:
         return self._stored(self._accept_at_once, items)
 
     def wait_for_replicas(self) -> None:
-        """Wait until the replicas have what this thread stored, for half a second at most."""
+        """Wait until the replicas have what this thread stored on its connection, for half a second at most."""
         self._wait_for_replicas()
+
+    @property
+    def connection_number(self) -> int:
+        """The number of this thread's connection, see Line."""
+        return self._line.connection_number
 
     def _stored(self, accept: Callable[..., Any], items: Sequence[Effect]) -> list[bool]:
         new, directions = accept(*arguments(items, self.timings))
