@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import socket
+import threading
 import warnings
 from contextlib import suppress
 from dataclasses import replace
@@ -23,7 +24,7 @@ from celery.signals import celeryd_after_setup, setup_logging, worker_ready, wor
 
 from twitter_connector import core_dumps
 from twitter_connector.config import Settings
-from twitter_connector.queue.wakeups import BACKFILL_TASK, QUEUES, UPKEEP_QUEUE, UPKEEP_TASK, celery_app
+from twitter_connector.queue.wakeups import QUEUES, UPKEEP_QUEUE, UPKEEP_TASK, celery_app, request_backfill
 from twitter_connector.startup import (
     clear_spool,
     discard_old_tasks,
@@ -162,7 +163,8 @@ def _start(**_: Any) -> None:
 
     counter_files.log_problem()
     build_readers(svc, worker()).start()
-    app.send_task(BACKFILL_TASK, queue=UPKEEP_QUEUE, expires=300)
+    # In a thread: the broker may be away again, and Celery waits for the end of this function.
+    threading.Thread(target=request_backfill, args=(app,), name="backfill", daemon=True).start()
 
 
 def _hold_lock() -> None:

@@ -145,18 +145,16 @@ class Consumer(CelerysConsumer):  # type: ignore[misc]
         return super().ensure_connected(conn)
 
     def on_connection_error_before_connected(self, exc: Exception) -> None:
-        """Called by Celery when it could not connect."""
+        """Called by Celery when it could not connect. Celery waits for a broker that is away, but not for one that
+        answers with an error."""
         super().on_connection_error_before_connected(exc)
-        self._rest_if_refused(exc)
+        refused = isinstance(exc, self.channel_errors)
+        time.sleep(RECONNECT_LONGEST_SECONDS if refused else RECONNECT_FIRST_SECONDS)
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Called by Celery when it lost the connection, or the broker refused a request."""
         super().on_connection_error_after_connected(exc)
-        self._rest_if_refused(exc)
-
-    def _rest_if_refused(self, error: Exception) -> None:
-        # Celery waits for a broker that is away, but not for one that answers with an error.
-        if isinstance(error, self.channel_errors):
+        if isinstance(exc, self.channel_errors):
             time.sleep(RECONNECT_LONGEST_SECONDS)
 
 

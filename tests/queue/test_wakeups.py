@@ -7,17 +7,27 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import redis
 from celery import Celery
 
-from tests.brokers import Broker, broker_process, inspector, services, settings_in
+from tests.brokers import Broker, broker_process, inspector, running, services, settings_in
 from tests.tree import eventually
 from twitter_connector.bootstrap import Services
 from twitter_connector.model.work import TYPING_INDICATOR, Direction, Entry
-from twitter_connector.queue.wakeups import CONSUME_TASKS, QUEUES, WAKEUPS_MAX, Wakeups, celery_app, discard_tasks
+from twitter_connector.queue.wakeups import (
+    CONSUME_TASKS,
+    QUEUES,
+    UPKEEP_QUEUE,
+    WAKEUPS_MAX,
+    Wakeups,
+    celery_app,
+    discard_tasks,
+    request_backfill,
+)
 
 IN, OUT = Direction.IN, Direction.OUT
 
@@ -146,3 +156,16 @@ def test_work_whose_wakeup_was_discarded_gets_a_new_one(services: Services, insp
     assert discard_tasks(inspector) == 2
     assert not inspector.exists("tc-celery:outbound", "tc-celery:upkeep")
     assert services.lanes.wake_if_due(OUT)
+
+
+def test_the_request_to_read_back_missed_messages_waits_for_a_broker_that_is_away(tmp_path: Path) -> None:
+    with running(tmp_path) as broker, celery_app(broker.settings, patient=False) as app:
+        broker.kill()
+        asking = threading.Thread(target=request_backfill, args=(app,), daemon=True)
+        asking.start()
+        asking.join(0.5)
+        assert asking.is_alive()
+        broker.start()
+        asking.join(20)
+        with broker.client() as client:
+            assert client.llen(f"tc-celery:{UPKEEP_QUEUE}") == 1

@@ -12,6 +12,7 @@ import time
 
 import redis
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
@@ -33,6 +34,9 @@ UPKEEP_TASK = "workers.upkeep.look_after"
 BACKFILL_TASK = "workers.upkeep.fill_gaps"
 # After this time a worker discards the task: the sweeper has sent newer ones.
 WAKEUP_EXPIRES_SECONDS = 60
+BACKFILL_EXPIRES_SECONDS = 300
+# A task that must not be lost is sent again so often while the broker is away.
+AWAY_SECONDS = 1.0
 # Publishing a task costs more than an acknowledgement. A second wake-up within this time says nothing new: the worker
 # that the first one woke is at work.
 WAKEUP_INTERVAL_SECONDS = 0.02
@@ -98,6 +102,18 @@ def discard_tasks(client: redis.Redis) -> int:
             pipe.llen(queue)
         pipe.delete(*queues, *(keys.WAKEUP.format(direction=direction) for direction in Direction))
         return sum(pipe.execute()[:-1])
+
+
+def request_backfill(app: Celery) -> None:
+    """Have a worker read back the messages that came while the service was down. Waits for a broker that is away."""
+    while True:
+        try:
+            app.send_task(BACKFILL_TASK, queue=UPKEEP_QUEUE, expires=BACKFILL_EXPIRES_SECONDS)
+        except (OperationalError, redis.RedisError) as error:
+            log.warning("wakeup_not_sent", extra={"queue": UPKEEP_QUEUE, "error": type(error).__name__})
+            time.sleep(AWAY_SECONDS)
+        else:
+            return
 
 
 class Wakeups:
