@@ -520,7 +520,11 @@ def _inbound_route(services: Services, skipped: Callable[[str], None], renewal: 
         lease_is_valid=renewal.is_valid,
         names=CustomerNames(NamesStore(services.redis), services.twitter.person, may_look_up(services), services.clock),
         chat=ChatInbound(
-            ChatNotices(services.redis), services.chats.reader(), services.accounts.current, Roads(services.redis)
+            ChatNotices(services.redis),
+            services.chats.reader(),
+            services.accounts.current,
+            Roads(services.redis),
+            services.lanes.accept,
         ),
         posts=PostsInbound(Comments(services.redis), services.conversations),
     )

@@ -58,7 +58,8 @@ def reader() -> FakeReader:
 
 @pytest.fixture
 def relay(fakes: FakeDeliveries, reader: FakeReader) -> FakeDeliveries:
-    fakes.inbound.chat = ChatInbound(ChatNotices(fakes.lanes.client), reader, on_v2, Roads(fakes.lanes.client))
+    client, store = fakes.lanes.client, fakes.lanes.accept
+    fakes.inbound.chat = ChatInbound(ChatNotices(client), reader, on_v2, Roads(client), store)
     return fakes
 
 
@@ -243,3 +244,11 @@ def test_a_place_in_the_conversation_is_noted_for_read_marks(relay: FakeDeliveri
     event_id = relay.conversations.event_of(ACME, message_id(ACME, "e0"))
     assert event_id == "e0"
     assert relay.conversations.event_of(ACME, event_id) is not None
+
+
+def test_the_way_of_an_encrypted_message_is_stored_before_ccm_has_it(relay: FakeDeliveries, reader: FakeReader) -> None:
+    reader.keys, reader.opened = True, [ChatOpened(TEXT, "Hello")]
+    relay.cim.failures.append(ConnectionError("CCM may have it all the same, and a bot answers at once"))
+    receive(relay, "a0")
+    relay.serve(IN)
+    assert Roads(relay.lanes.client).latest(ACME, ADA) == X_CHAT

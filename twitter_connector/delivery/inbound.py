@@ -124,7 +124,7 @@ class InboundRoute:
         if self.chat is None:
             return activity, ()
         if isinstance(activity, ChatReceived):
-            return self.chat.opened(activity)
+            return self.chat.opened(activity, lease)
         return activity, self.chat.way_of(activity, lease) if isinstance(activity, DmReceived) else ()
 
     def _skipped(self, lease: Lease, skip: Skip) -> Sequence[Effect]:
