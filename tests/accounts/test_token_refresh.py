@@ -30,6 +30,7 @@ class X:
     number: int = 0
     ended: bool = False
     lost: int = 0
+    rotating: bool = True
     failing: list[ConnectorError] = field(default_factory=list)
     during: Callable[[], object] = lambda: None
 
@@ -41,7 +42,8 @@ class X:
             self.ended = True
             raise ENDED
         self.number += 1
-        self.current = f"refresh {self.number}"
+        if self.rotating:
+            self.current = f"refresh {self.number}"
         return TokenPair(f"access {self.number}", self.current, 7200)
 
 
@@ -237,3 +239,11 @@ def test_a_pair_that_a_failover_took_back_is_stored_again_and_its_refresh_token_
     desk.clock.advance(7100)
     desk.tokens.refresh_due()
     assert (desk.pair, desk.x.ended) == (("access 2", "refresh 2"), False)
+
+
+def test_a_refresh_token_that_x_leaves_as_it_is_is_used_again(desk: Desk) -> None:
+    desk.x.rotating = False
+    for number in (1, 2, 3):
+        desk.tokens.refresh_due()
+        assert (desk.pair, desk.x.ended) == ((f"access {number}", "seed"), False)
+        desk.clock.advance(7100)

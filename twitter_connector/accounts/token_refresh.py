@@ -114,7 +114,7 @@ class TokenRefresh:
             # A process that died after X's answer stored it here, and no further.
             return known
         used, given = self._given.get(credentials.oauth2_seed, ("", None))
-        if given is not None and used == credentials.oauth2_refresh_token:
+        if given is not None and used == credentials.oauth2_refresh_token != given.refresh_token:
             # A failover, or a restart of the broker, took the pair back. X would end the grant at a second use.
             log.warning("oauth2_pair_stored_again")
             self._store(credentials.oauth2_seed, given)
