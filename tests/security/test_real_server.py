@@ -95,7 +95,9 @@ def served(broker_process: Broker, home: Path, **env: str) -> Iterator[Web]:
 
 def _listens(port: int, home: Path) -> bool:
     if (home / "web.sock").exists():
-        return True
+        # The file is there a moment before anybody listens.
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(os.fspath(home / "web.sock")) == 0
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

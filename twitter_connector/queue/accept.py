@@ -108,7 +108,9 @@ class Inbox:
         def require_one_connection() -> None:
             connections.add(self._lanes.connection_number)
             if len(connections) > 1:
-                raise StoreUnavailable("broker_replaced", "The connection was replaced. The journal is replayed again.")
+                raise StoreUnavailable(
+                    "broker_unavailable", "The connection was replaced. The journal is replayed again."
+                )
 
         def take(record: bytes) -> None:
             self._take(record)
