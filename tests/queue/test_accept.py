@@ -92,9 +92,13 @@ def test_records_that_only_a_lost_primary_took_are_replayed_at_the_new_one(
 
     monkeypatch.setattr(services.lanes, "accept_at_once", store_at_a_primary_that_is_lost)
     broker.kill()
-    for n in range(1, 5):
-        services.inbox.accept([entry(str(n))])
+    with monkeypatch.context() as during_the_outage:
+        # All records are in one file: what is stored from a file that was deleted, a new primary has.
+        during_the_outage.setattr(services.inbox, "replay_soon", lambda: None)
+        for n in range(1, 5):
+            services.inbox.accept([entry(str(n))])
     broker.start()
+    services.inbox.resume()
     eventually(lambda: not journal_of(services).pending())
     assert sorted(drained(services)) == ["1", "2", "3", "4"]
 
