@@ -48,7 +48,7 @@ from tests.integration.lasting_faults.full_disk import full_disk, small_disk
 from tests.integration.lasting_faults.slow_senders import slow_senders
 from tests.integration.lasting_faults.stepped_clocks_of_the_broker import stepped_clocks_of_the_broker
 from tests.integration.public_thread import PublicThread
-from tests.integration.troubles import Troubles, another_worker, its_log
+from tests.integration.troubles import Troubles, another_worker, log_of_another_worker
 from tests.sentinel_group import running_group
 from tests.stepped_clock import SteppedClock
 
@@ -128,7 +128,7 @@ def test_chaos_loses_doubles_and_misorders_nothing(broker: str, new_tree: Callab
         print(f"together: {dict(together)}")
         assert second.poll() is None, (
             f"the second worker has ended with {second.returncode}, though nobody killed it. The end of its log:\n"
-            f"{its_log(tree).read_text()[-4000:]}"
+            f"{log_of_another_worker(tree).read_text()[-4000:]}"
         )
         assert {name: together[name] for name in FAULTS} == dict.fromkeys(FAULTS, 0), (
             f"seed {SEED}: {counts}\n{details(tree, crowd.talks)}"

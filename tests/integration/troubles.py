@@ -108,7 +108,7 @@ class Troubles:
         _send(pid, signal.SIGCONT)
 
 
-def its_log(tree: Tree) -> Path:
+def log_of_another_worker(tree: Tree) -> Path:
     """Return the file of what another worker prints."""
     return tree.log.with_name("log-of-another-worker")
 
@@ -116,7 +116,7 @@ def its_log(tree: Tree) -> Path:
 @contextmanager
 def another_worker(tree: Tree) -> Iterator[Any]:
     """Run a second worker on the tree's broker, as a second replica would, started and minded by nobody else."""
-    with its_log(tree).open("ab") as out:
+    with log_of_another_worker(tree).open("ab") as out:
         process = subprocess.Popen(
             [str(COMMAND), "worker", "--name", "second"],
             cwd=ROOT,

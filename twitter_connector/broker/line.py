@@ -101,10 +101,20 @@ class Line:
             with suppress(OSError, AttributeError):  # it was closed in this moment
                 connection._sock.shutdown(socket.SHUT_RDWR)
 
-    @property
-    def connection_number(self) -> int:
-        """The number of this thread's present connection: another one may lead to another server."""
-        return getattr(self._local, "number", 0)
+    @contextmanager
+    def one_connection(self) -> Iterator[None]:
+        """Open a new connection for this thread, and raise redis.ConnectionError in the block once it is lost.
+
+        Another one may lead to a new primary, which lacks what its predecessor stored last.
+        """
+        self._local.connected = False
+        with self._connection():
+            pass
+        self._local.no_other = True
+        try:
+            yield
+        finally:
+            self._local.no_other = False
 
     def _ask(self, source: str, command: bytes, wait_command: bytes) -> tuple[Any, int]:
         with self._connection() as connection:
@@ -125,11 +135,13 @@ class Line:
             self._local.connected = False
         try:
             if not self._local.connected:
+                if getattr(self._local, "no_other", False):
+                    raise redis.ConnectionError("The connection was lost.")
+                connection.disconnect()
                 # Sending would connect too, but not ask the sentinels where the primary is.
                 connection.connect()
                 self.greeting(connection)
                 self._local.connected = True
-                self._local.number = self.connection_number + 1
             yield connection
         except redis.ResponseError:
             raise

@@ -84,7 +84,9 @@ class Inbox:
     def _replay(self) -> None:
         while True:
             try:
-                count = self._replay_once()
+                # At a new primary the replay begins again: what its predecessor took last may be lost there.
+                with self._lanes.one_connection():
+                    count = self._journal.replay(self._take, self._lanes.wait_for_replicas)
                 if count:
                     log.warning("journal_replayed", extra={"records": count})
                 with self._lock:
@@ -96,31 +98,6 @@ class Inbox:
             except Exception as error:
                 log.error("internal_error", exc_info=error)
             time.sleep(REPLAY_SECONDS)
-
-    def _replay_once(self) -> int:
-        """Replay the journal. Return the number of records.
-
-        Raises StoreUnavailable also if the connection was replaced meanwhile: it may lead to a new primary, which lacks
-        what its predecessor stored last. The records are still in the journal then.
-        """
-        connections: set[int] = set()
-
-        def require_one_connection() -> None:
-            connections.add(self._lanes.connection_number)
-            if len(connections) > 1:
-                raise StoreUnavailable(
-                    "broker_unavailable", "The connection was replaced. The journal is replayed again."
-                )
-
-        def take(record: bytes) -> None:
-            self._take(record)
-            require_one_connection()
-
-        def before_deleting() -> None:
-            self._lanes.wait_for_replicas()
-            require_one_connection()
-
-        return self._journal.replay(take, before_deleting)
 
     def _take(self, record: bytes) -> None:
         try:

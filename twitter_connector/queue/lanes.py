@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote
@@ -90,10 +91,11 @@ class Lanes:
         """Wait until the replicas have what this thread stored on its connection, for half a second at most."""
         self._wait_for_replicas()
 
-    @property
-    def connection_number(self) -> int:
-        """The number of this thread's connection, see Line."""
-        return self._line.connection_number
+    @contextmanager
+    def one_connection(self) -> Iterator[None]:
+        """Use one connection for all calls of this thread in the block. They raise StoreUnavailable once it is lost."""
+        with store_errors(), self._line.one_connection():
+            yield
 
     def _stored(self, accept: Callable[..., Any], items: Sequence[Effect]) -> list[bool]:
         new, directions = accept(*arguments(items, self.timings))

@@ -35,7 +35,7 @@ BACKFILL_TASK = "workers.upkeep.fill_gaps"
 # After this time a worker discards the task: the sweeper has sent newer ones.
 WAKEUP_EXPIRES_SECONDS = 60
 BACKFILL_EXPIRES_SECONDS = 300
-# A task that must not be lost is sent again so often while the broker is away.
+# While the broker is away, a task that must not be lost is sent again after this time.
 AWAY_SECONDS = 1.0
 # Publishing a task costs more than an acknowledgement. A second wake-up within this time says nothing new: the worker
 # that the first one woke is at work.

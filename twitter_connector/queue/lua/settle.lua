@@ -1,7 +1,8 @@
 -- parts: names lease wakeups log take head next_lane
 -- ARGV[8]: member. ARGV[9]: lease in ms. ARGV[10]: 1 to keep the lane. ARGV[11]: 1 if the other side has answered.
 -- ARGV[12]: 1 to lease another lane if this one is given back or empty. ARGV[13]: nonce of its token. ARGV[14]: how many
--- accounts that lane must not belong to, and their names. Then: items that follow from the outcome. Returns the wake-ups, and the next entry or false.
+-- accounts that lane must not belong to, and their names. Then: items that follow from the outcome. Returns the wake-ups, and
+-- the next entry or false.
 local member, lease = ARGV[8], tonumber(ARGV[9])
 redis.call('ZREM', QUEUE .. lane, member)
 redis.call('HDEL', MESSAGES .. lane, member)
