@@ -264,9 +264,9 @@ def build_services(settings: Settings, *, patient: bool = False, wakeups: Wakeup
         *filter(None, [settings.notify_url, settings.console_oidc_client_secret]),
         *settings.traces_secrets,
     )
-    client = connect(settings.redis_url, patient=patient)
-    vault = Vault(keys)
     replicas = Replicas(settings.broker_replicas, _count_not_replicated) if settings.broker_replicas else None
+    client = connect(settings.redis_url, patient=patient, replicas=replicas)
+    vault = Vault(keys)
     line = Line(client, patient=patient, replicas=replicas)
     wakeups = wakeups or Wakeups(celery_app(settings, patient=patient), client)
     clock = BrokerClock(line, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
@@ -14,8 +14,10 @@ from redis.sentinel import MasterNotFoundError
 from twitter_connector.errors import StoreRefused, StoreUnavailable
 from twitter_connector.model import sentinel_address
 
+from .changes import Client
 from .primary_only import CLASSES, NotPrimary
 from .refusals import refusal
+from .replicas import Replicas
 from .sentinels import Sentinels, pool_of
 
 # X waits three seconds for the 200. The web treats a slower broker as away; with redis-py's defaults it would block for
@@ -24,11 +26,12 @@ WEB_TIMEOUT_SECONDS = 1.0
 WORKER_TIMEOUT_SECONDS = 5.0
 
 
-def connect(url: str, *, patient: bool) -> redis.Redis:
+def connect(url: str, *, patient: bool, replicas: Replicas | None = None) -> redis.Redis:
     """Return a client that connects when first used.
 
     patient: for workers, which may repeat a command whose reply was lost, since every script here is safe to
     run twice. The web must answer at once and repeats only what a server that takes no writes has refused.
+    replicas: those that must have a change (see changes.py), if any.
     """
     if patient:
         retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 3)
@@ -45,11 +48,13 @@ def connect(url: str, *, patient: bool) -> redis.Redis:
     }
     if sentinel_address.is_sentinel_url(url):
         address = sentinel_address.parse(url)
-        return redis.Redis.from_pool(pool_of(address, Sentinels(address), **options))
-    client = redis.Redis.from_url(url, **options)
-    pool = client.connection_pool
-    pool.connection_class = CLASSES.get(pool.connection_class, pool.connection_class)
-    return client
+        client: Any = Client.from_pool(pool_of(address, Sentinels(address), **options))
+    else:
+        client = Client.from_url(url, **options)
+        pool = client.connection_pool
+        pool.connection_class = CLASSES.get(pool.connection_class, pool.connection_class)
+    client.replicas = replicas
+    return cast(redis.Redis, client)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import hiredis
 import redis
 
 from .connection import store_errors
-from .replicas import Awaited, Replicas
+from .replicas import Awaited, Replicas, replicas_reached
 
 
 class Head:
@@ -160,17 +160,9 @@ def _exchange(connection: Any, command: bytes, wait_command: bytes) -> tuple[Any
     try:
         answer = connection.read_response()
     except redis.ResponseError:
-        _replicas_reached(connection)
+        replicas_reached(connection)
         raise
-    return answer, _replicas_reached(connection)
-
-
-def _replicas_reached(connection: Any) -> int:
-    try:
-        return int(connection.read_response())
-    except redis.ResponseError:
-        # This user may not call WAIT. What the script stored is stored.
-        return 0
+    return answer, replicas_reached(connection)
 
 
 class Script:

@@ -9,6 +9,7 @@ from datetime import datetime
 import redis
 
 from twitter_connector.broker import keys
+from twitter_connector.broker.changes import replicated
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.model.timestamps import moment
 from twitter_connector.model.work import DeadLetter, Direction
@@ -81,8 +82,7 @@ class DeadLetters:
 
     def discard(self, letter_id: str) -> bool:
         """Delete one. Return False if there is none with that id."""
-        with store_errors():
-            pipe = self._client.pipeline(transaction=True)
+        with store_errors(), replicated(self._client) as pipe:
             pipe.zrem(keys.DEAD, letter_id)
             pipe.hdel(keys.DEAD_LETTER, letter_id)
             removed: list[int] = pipe.execute()

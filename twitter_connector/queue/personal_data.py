@@ -9,6 +9,7 @@ from urllib.parse import quote
 import redis
 
 from twitter_connector.broker import keys
+from twitter_connector.broker.changes import replicated
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.model.usage import USER_READ
 from twitter_connector.model.work import COMMENTS, Direction
@@ -49,7 +50,7 @@ class Erased:
 
 
 class PersonalData:
-    """Raises StoreUnavailable if the broker does not answer. What was erased by then stays erased; call it again."""
+    """Raises StoreUnavailable if the broker does not answer. Then nothing is erased; call it again."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
@@ -61,7 +62,6 @@ class PersonalData:
         prevent that a message is delivered twice."""
         letters = self._letters.newest(account_id=account_id)
         of_customer = [letter.id for letter in letters if letter.customer_id == customer_id]
-        gone = sum(self._letters.discard(letter_id) for letter_id in of_customer)
         members = list(self._log.members(LogFilter(account_id, {customer_id})))
         erased = set(self._of_customer(account_id, customer_id))
         waiting = self._waiting(account_id, customer_id)
@@ -69,21 +69,27 @@ class PersonalData:
             # A reply that waits may answer the customer's last comment.
             account, customer = quote(account_id, safe=""), quote(customer_id, safe="")
             erased.add(keys.LAST_COMMENT.format(account=account, customer=customer))
-        for start in range(0, len(members), _BATCH):
-            erased |= self._of_messages(account_id, members[start : start + _BATCH])
+        for batch in _batches(members):
+            erased |= self._of_messages(account_id, batch)
         with store_errors():
             pattern = "* " + _glob(quote(customer_id, safe=""))
             names = [member for member, _ in self._client.zscan_iter(keys.LOG_NAMES, match=pattern, count=_SCANNED)]
-            pipe = self._client.pipeline(transaction=True)
-            for start in range(0, len(members), _BATCH):
-                pipe.zrem(keys.LOG, *members[start : start + _BATCH])
-            pipe.hdel(keys.CHAT_CONVERSATIONS.format(account=quote(account_id, safe="")), customer_id)
-            if names:
-                pipe.zrem(keys.LOG_NAMES, *names)
-            pipe.execute()
-            removed = sum(self._client.delete(key) for key in sorted(erased))
-        records = len(members)
-        return Erased(records, gone, len(names), max(0, removed - records), waiting)
+            with replicated(self._client) as pipe:
+                for batch in _batches(sorted(erased)):
+                    pipe.delete(*batch)
+                deletions = len(pipe)
+                for batch in _batches(of_customer):
+                    pipe.zrem(keys.DEAD, *batch)
+                    pipe.hdel(keys.DEAD_LETTER, *batch)
+                letters_end = len(pipe)
+                for batch in _batches(members):
+                    pipe.zrem(keys.LOG, *batch)
+                pipe.hdel(keys.CHAT_CONVERSATIONS.format(account=quote(account_id, safe="")), customer_id)
+                if names:
+                    pipe.zrem(keys.LOG_NAMES, *names)
+                counts: list[int] = pipe.execute()
+        records, letters_gone = len(members), sum(counts[deletions + 1 : letters_end : 2])
+        return Erased(records, letters_gone, len(names), max(0, sum(counts[:deletions]) - records), waiting)
 
     def _of_customer(self, account_id: str, customer_id: str) -> Iterator[str]:
         """Yield the keys that have the customer's id in their names, and the send records of messages to it."""
@@ -131,6 +137,11 @@ class PersonalData:
                     if lane.partition("~")[0] == customer:
                         pipe.zcard(keys.QUEUE.format(direction=direction, account=account, lane=lane))
             return sum(pipe.execute())
+
+
+def _batches(rows: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(rows), _BATCH):
+        yield rows[start : start + _BATCH]
 
 
 def _of_message(account: str, any_id: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import redis
 
 from twitter_connector.broker import keys
+from twitter_connector.broker.changes import replicated
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.account import Account
@@ -125,7 +126,7 @@ class Accounts:
         self, account_id: str, new: Callable[[str | None], Account | None], *, registered: bool = False
     ) -> Account | None:
         """Store what `new` returns for the stored row, unless it returns None. Return what it returned."""
-        with store_errors(), self._client.pipeline(transaction=True) as pipe:
+        with store_errors(), replicated(self._client) as pipe:
             for _ in range(_CHANGE_TRIES):
                 try:
                     pipe.watch(keys.ACCOUNTS, keys.ACCOUNTS_FORM)  # type: ignore[no-untyped-call]
@@ -177,23 +178,25 @@ class Accounts:
             self.change(account_id, lambda a: a if a.retired_secrets else replace(a, retired_until=None))
         return sorted(over)
 
-    def remove(self, account_id: str) -> None:
-        with store_errors():
-            self._client.hdel(keys.ACCOUNTS, account_id)
-            self._client.hdel(keys.CHAT_KEYS, account_id)
-            self._client.delete(
+    def remove(self, account_id: str, *, withdrawn: bool = False) -> None:
+        """Remove an account. withdrawn: on an operator's request, see `withdraw`."""
+        with store_errors(), replicated(self._client) as pipe:
+            if withdrawn:
+                pipe.sadd(keys.UNREGISTERED, account_id)
+            pipe.hdel(keys.ACCOUNTS, account_id)
+            pipe.hdel(keys.CHAT_KEYS, account_id)
+            pipe.delete(
                 keys.CHAT_CONVERSATIONS.format(account=account_id),
                 keys.ACCOUNT_STATUS.format(account=account_id),
                 keys.ENDPOINT_PAUSES.format(account=account_id),
             )
+            pipe.execute()
         self._cache.pop(account_id, None)
         self._publish(account_id)
 
     def withdraw(self, account_id: str) -> None:
         """Remove an account on an operator's request. `withdrawn` returns True until it is registered again."""
-        with store_errors():
-            self._client.sadd(keys.UNREGISTERED, account_id)
-        self.remove(account_id)
+        self.remove(account_id, withdrawn=True)
 
     def withdrawn(self, account_id: str) -> bool:
         with store_errors():

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import redis
 
 from twitter_connector.broker import keys
+from twitter_connector.broker.changes import replicated
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.logs import hide
 from twitter_connector.model.chat import ChatKeys, ConversationKeys, PublicKey
@@ -45,8 +46,9 @@ class ChatKeyStore:
         blob = base64.b64encode(chat_keys.blob).decode()
         hide(_owner(chat_keys.account_id), blob)
         sealed = self._vault.seal(json.dumps([chat_keys.version, blob]))
-        with store_errors():
-            self._client.hset(keys.CHAT_KEYS, chat_keys.account_id, sealed)
+        with store_errors(), replicated(self._client) as pipe:
+            pipe.hset(keys.CHAT_KEYS, chat_keys.account_id, sealed)
+            pipe.execute()
 
     def forget(self, account_id: str) -> bool:
         """Delete the keys of an account and of all its conversations. Return whether there were any.
@@ -56,13 +58,13 @@ class ChatKeyStore:
         hide(_owner(account_id))
         with store_errors():
             customers: list[str] = self._client.hkeys(_conversations(account_id))  # type: ignore[assignment]
-            with self._client.pipeline(transaction=True) as pipe:
+            with replicated(self._client) as pipe:
                 pipe.hdel(keys.CHAT_KEYS, account_id)
                 pipe.delete(_conversations(account_id))
+                if customers:
+                    pipe.delete(*(notice_key(account_id, customer_id) for customer_id in customers))
                 deleted = pipe.execute()
-            if customers:
-                self._client.delete(*(notice_key(account_id, customer_id) for customer_id in customers))
-        return any(deleted)
+        return any(deleted[:2])
 
     def conversations(self, account_id: str) -> int:
         """Return how many conversations of an account have keys here."""

@@ -8,6 +8,7 @@ from uuid import uuid4
 import redis
 
 from twitter_connector.broker import keys
+from twitter_connector.broker.changes import replicated
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.broker.lua import source
 
@@ -52,8 +53,10 @@ class Enquiries:
             self._client.hdel(keys.ENQUIRIES, account_id)
 
     def name_type(self, channel_type_id: str) -> None:
-        with store_errors():
-            self._client.set(keys.CHANNEL_TYPE, channel_type_id)
+        """Store the id of the channel type that an operator names."""
+        with store_errors(), replicated(self._client) as pipe:
+            pipe.set(keys.CHANNEL_TYPE, channel_type_id)
+            pipe.execute()
 
     def type_id(self) -> str | None:
         """Return the id of the channel type that an operator set, or None."""

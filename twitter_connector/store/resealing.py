@@ -13,6 +13,7 @@ from typing import Any
 import redis
 
 from twitter_connector.broker import keys
+from twitter_connector.broker.changes import replicated
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.errors import Permanent, StoreUnavailable
 
@@ -82,7 +83,7 @@ def reseal(
     """
     forms = AccountRows(vault, lambda: datetime.now(UTC))
     for _ in range(_TRIES):
-        with store_errors(), client.pipeline(transaction=True) as pipe:
+        with store_errors(), replicated(client) as pipe:
             try:
                 pipe.watch(keys.ACCOUNTS, keys.ACCOUNTS_FORM, keys.TOKEN_PAIRS)  # type: ignore[no-untyped-call]
                 rows: dict[str, str] = pipe.hgetall(keys.ACCOUNTS)  # type: ignore[assignment]

@@ -8,6 +8,7 @@ import json
 import redis
 
 from twitter_connector.broker import keys
+from twitter_connector.broker.changes import replicated
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.broker.line import Line, Script
 from twitter_connector.broker.lua import source
@@ -53,7 +54,7 @@ class TokenPairs:
         if not seed:
             return
         hide(_owner(seed))
-        with store_errors(), self._client.pipeline(transaction=True) as pipe:
+        with store_errors(), replicated(self._client) as pipe:
             pipe.hdel(keys.TOKEN_PAIRS, _digest(seed))
             if replaced:
                 pipe.sadd(keys.REPLACED_GRANTS, _digest(seed))
