@@ -10,7 +10,6 @@ import fcntl
 import logging
 import os
 import socket
-import threading
 import warnings
 from contextlib import suppress
 from dataclasses import replace
@@ -163,8 +162,7 @@ def _start(**_: Any) -> None:
 
     counter_files.log_problem()
     build_readers(svc, worker()).start()
-    # In a thread: the broker may be away again, and Celery waits for the end of this function.
-    threading.Thread(target=request_backfill, args=(app,), name="backfill", daemon=True).start()
+    request_backfill(app)
 
 
 def _hold_lock() -> None:

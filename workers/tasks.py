@@ -5,10 +5,15 @@ The task names are those of 0.1.0, so that old and new processes can wake each o
 
 from __future__ import annotations
 
+import logging
+
+from twitter_connector.errors import StoreUnavailable
 from twitter_connector.model.work import TYPING_INDICATOR, Direction
-from twitter_connector.queue.wakeups import BACKFILL_TASK, CONSUME_TASKS, UPKEEP_TASK
+from twitter_connector.queue.wakeups import AWAY_SECONDS, BACKFILL_TASK, CONSUME_TASKS, UPKEEP_TASK, request_backfill
 
 from .app import app, services, worker
+
+log = logging.getLogger(__name__)
 
 
 @app.task(name=CONSUME_TASKS[Direction.IN])  # type: ignore[untyped-decorator]
@@ -35,7 +40,11 @@ def upkeep_accounts() -> None:
     # Here and below: the scheduler imports this module too, and needs nothing of the other.
     from .upkeep import upkeep
 
-    upkeep(services())
+    try:
+        upkeep(services())
+    except StoreUnavailable as error:
+        # The rest is done by the next one, within a minute.
+        log.warning("upkeep_stopped", extra={"reason": error.reason})
 
 
 @app.task(name=BACKFILL_TASK)  # type: ignore[untyped-decorator]
@@ -43,4 +52,9 @@ def backfill_gaps() -> None:
     """Read back the messages that came while the service was down."""
     from .upkeep import read_missed_messages
 
-    read_missed_messages(services())
+    try:
+        read_missed_messages(services())
+    except StoreUnavailable as error:
+        log.warning("backfill_stopped", extra={"reason": error.reason})
+        # Nobody else asks before the next start.
+        request_backfill(app, AWAY_SECONDS)

@@ -161,8 +161,7 @@ def test_work_whose_wakeup_was_discarded_gets_a_new_one(services: Services, insp
 def test_the_request_to_read_back_missed_messages_waits_for_a_broker_that_is_away(tmp_path: Path) -> None:
     with running(tmp_path) as broker, celery_app(broker.settings, patient=False) as app:
         broker.kill()
-        asking = threading.Thread(target=request_backfill, args=(app,), daemon=True)
-        asking.start()
+        asking = request_backfill(app)
         asking.join(0.5)
         assert asking.is_alive()
         broker.start()

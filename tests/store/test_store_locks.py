@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 import redis
 
-from tests.brokers import Broker, services_of
+from tests.brokers import Broker, running, services_of
+from tests.tree import eventually
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
+from twitter_connector.errors import StoreUnavailable
+from twitter_connector.store.locks import Locks
 
 CHORE = keys.LOCK.format(chore="stream:app")
 
@@ -64,3 +70,29 @@ def test_what_is_due_once_is_done_by_the_first_of_all_replicas(
     there = services_of(broker_process.settings).locks
     assert [services.locks.once("channel-type", 60), there.once("channel-type", 60)] == [True, False]
     assert 50 < inspector.ttl(keys.LOCK.format(chore="channel-type")) <= 60  # type: ignore[operator]
+
+
+def taken(locks: Locks, chore: str) -> bool:
+    with locks.alone(chore) as alone:
+        return alone
+
+
+def test_a_lock_that_an_outage_kept_from_being_released_is_released_when_the_broker_is_back(tmp_path: Path) -> None:
+    with running(tmp_path) as broker:
+        services = services_of(broker.settings)
+        with services.locks.alone("done") as alone:
+            assert alone
+            broker.kill()
+        broker.start()
+        eventually(lambda: taken(services.locks, "done"), 10, what="the lock of a chore that was done")
+
+        def interrupted() -> None:
+            with services.locks.alone("interrupted"):
+                broker.kill()
+                services.accounts.all()
+
+        with pytest.raises(StoreUnavailable):
+            interrupted()
+        broker.start()
+        eventually(lambda: taken(services.locks, "interrupted"), 10, what="the lock of a chore that was interrupted")
+        services.redis.close()

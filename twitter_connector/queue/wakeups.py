@@ -104,8 +104,18 @@ def discard_tasks(client: redis.Redis) -> int:
         return sum(pipe.execute()[:-1])
 
 
-def request_backfill(app: Celery) -> None:
-    """Have a worker read back the messages that came while the service was down. Waits for a broker that is away."""
+def request_backfill(app: Celery, after: float = 0.0) -> threading.Thread:
+    """Have a worker read back the messages that came while the service was down, after so many seconds.
+
+    Return the thread that waits for a broker that is away: Celery waits for its tasks, and for what it calls at a start.
+    """
+    asking = threading.Timer(after, _request_backfill, args=(app,))
+    asking.daemon = True
+    asking.start()
+    return asking
+
+
+def _request_backfill(app: Celery) -> None:
     while True:
         try:
             app.send_task(BACKFILL_TASK, queue=UPKEEP_QUEUE, expires=BACKFILL_EXPIRES_SECONDS)

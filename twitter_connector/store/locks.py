@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
@@ -14,6 +16,7 @@ from twitter_connector.broker.lua import source
 
 _RELEASE = source(__package__, "release")
 _HOLD = source(__package__, "hold")
+_AGAIN_SECONDS = 1.0
 
 
 class Locks:
@@ -32,6 +35,8 @@ class Locks:
         """Yield True if no other process does the chore. seconds: when the lock of a process that died expires.
 
         durable: False keeps the lock out of the append-only file. A broker that is restarted forgets it.
+
+        If the broker is away at the end, a thread waits for it: nobody could do the chore until the lock expires.
         """
         key, mine = keys.LOCK.format(chore=chore), uuid4().hex
         with store_errors():
@@ -39,9 +44,21 @@ class Locks:
         try:
             yield got
         finally:
-            if got:
-                with store_errors():
-                    self._client.eval(_RELEASE, 1, key, mine, int(durable))
+            if got and not self._released(key, mine, durable):
+                later = (key, mine, durable, time.monotonic() + seconds)
+                threading.Thread(target=self._release_later, args=later, name="lock", daemon=True).start()
+
+    def _released(self, key: str, mine: str, durable: bool) -> bool:
+        """Release a lock. Return False if the broker is away."""
+        try:
+            self._client.eval(_RELEASE, 1, key, mine, int(durable))
+        except redis.RedisError:
+            return False
+        return True
+
+    def _release_later(self, key: str, mine: str, durable: bool, end: float) -> None:
+        while time.monotonic() < end and not self._released(key, mine, durable):
+            time.sleep(_AGAIN_SECONDS)
 
     def hold(self, chore: str, owner: str, seconds: int) -> bool:
         """Take or renew a lock for so many seconds. Return True if the owner has it now."""
