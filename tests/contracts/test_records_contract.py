@@ -14,7 +14,7 @@ from twitter_connector.broker import keys
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.plan import Asked, Choice
 from twitter_connector.model.usage import DM_SENT
-from twitter_connector.model.work import Direction, EchoSeen, Link, QuestionClosed, QuoteForgotten, StepSent
+from twitter_connector.model.work import Direction, EchoSeen, Link, QuestionClosed, QuoteForgotten, ReadUpTo, StepSent
 from twitter_connector.queue.send_ledger import SendRecord
 
 IN, OUT = Direction.IN, Direction.OUT
@@ -120,6 +120,20 @@ class TestLedger:
             store.ledger.done("acme", "ada", f"m-{dm_id}", 0, dm_id)
         assert store.ledger.own("acme", "ada", "10") == {"9": "m-9", "10": "m-10"}
         assert store.ledger.own("acme", "ada", "8") == {}
+
+    def test_a_message_is_unfinished_until_its_last_step_is_sent(self, store: Store) -> None:
+        store.ledger.done("acme", "ada", "whole", 0, "8")
+        store.ledger.done("acme", "ada", "parts", 0, "9", last=False)
+        assert store.ledger.unfinished("acme", "ada") == {"parts"}
+        assert store.ledger.unfinished("acme", "grace") == set()
+        store.ledger.done("acme", "ada", "parts", 1, "10")
+        assert store.ledger.unfinished("acme", "ada") == set()
+
+    def test_how_far_a_customer_has_read_is_kept(self, store: Store) -> None:
+        assert store.ledger.read_up_to("acme", "ada") == (0, 0)
+        store.lanes.accept([ReadUpTo("acme", "ada", "1750853984134090753", 5)])
+        assert store.ledger.read_up_to("acme", "ada") == (1750853984134090753, 5)
+        assert store.ledger.read_up_to("acme", "grace") == (0, 0)
 
     def test_only_the_newest_own_messages_are_kept(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(keys, "SENT_PER_CUSTOMER", 3)

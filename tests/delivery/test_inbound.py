@@ -11,6 +11,7 @@ from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveri
 from twitter_connector.delivery.consumer import Attempt
 from twitter_connector.delivery.typing import TypingDelivery
 from twitter_connector.errors import LeaseLost, Permanent, RateLimited, Retryable, ServiceUnavailable
+from twitter_connector.model.timestamps import first_id_at
 from twitter_connector.model.work import TYPING_INDICATOR, Direction, Entry
 from twitter_connector.queue.replay import replay
 from twitter_connector.queue.timings import QueueTimings
@@ -279,6 +280,56 @@ class TestReadMarks:
         for _ in range(6):
             fakes.later(2)
         assert [status for _, status, _ in fakes.reports()] == ["DELIVERED", "READ"]
+
+    def test_a_message_that_is_read_before_x_answers_its_send_is_reported(self, fakes: FakeDeliveries) -> None:
+        read_up_to = str(int(first_id_at(fakes.clock.ms)) + 1_000_000)
+        fakes.twitter.before_send = lambda: self.read_now(fakes, read_up_to)
+        fakes.send("m-1")
+        fakes.serve()
+        assert fakes.reports() == [("m-1", "DELIVERED", "200"), ("m-1", "READ", "200")]
+        moments = fakes.message_log.find("m-1")
+        assert moments is not None
+        assert moments.state == "read"
+        # An older mark that comes late takes nothing back, and a repeated one adds nothing.
+        self.read(fakes, "5")
+        self.read(fakes, read_up_to)
+        fakes.serve()
+        assert len(fakes.reports()) == 2
+
+    def read_now(self, fakes: FakeDeliveries, dm_id: str) -> None:
+        """The mark is taken in and worked on while the send's answer is on its way."""
+        fakes.twitter.before_send = lambda: None
+        self.read(fakes, dm_id)
+        fakes.serve(IN)
+
+    def test_half_of_a_message_is_not_read_while_the_rest_is_on_its_way(self, fakes: FakeDeliveries) -> None:
+        fakes.send("m-1", "a" * 10_000 + "b")
+
+        def limited() -> None:
+            if len(fakes.twitter.sent) == 1:
+                fakes.twitter.before_send = lambda: None
+                fakes.twitter.fail_next(failing(ServiceUnavailable))
+
+        fakes.twitter.before_send = limited
+        fakes.serve()
+        self.read(fakes, fakes.twitter.sent[0].id)
+        fakes.serve(IN)
+        assert fakes.reports() == []
+        fakes.later(5)
+        assert [status for _, status, _ in fakes.reports()] == ["DELIVERED"]
+        self.read(fakes, fakes.twitter.sent[1].id)
+        fakes.serve()
+        assert [status for _, status, _ in fakes.reports()] == ["DELIVERED", "READ"]
+
+    def test_a_message_that_failed_half_way_is_not_read(self, fakes: FakeDeliveries) -> None:
+        fakes.send("m-1", "a" * 10_000 + "b")
+        fakes.twitter.before_send = lambda: (
+            fakes.twitter.fail_next(failing(Permanent)) if len(fakes.twitter.sent) == 1 else None
+        )
+        fakes.serve()
+        self.read(fakes, fakes.twitter.sent[0].id)
+        fakes.serve()
+        assert [status for _, status, _ in fakes.reports()] == ["FAILED"]
 
     def test_a_mark_without_an_id_reports_nothing(self, fakes: FakeDeliveries) -> None:
         fakes.send("m-1")

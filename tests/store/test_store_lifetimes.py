@@ -15,7 +15,7 @@ from twitter_connector.broker import keys
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.chat import ConversationKeys
 from twitter_connector.model.usage import day_number
-from twitter_connector.model.work import Direction, EchoSeen, Entry
+from twitter_connector.model.work import Direction, EchoSeen, Entry, ReadUpTo
 from twitter_connector.queue.send_ledger import SendRecord
 from twitter_connector.queue.timings import QueueTimings
 from twitter_connector.store.chat_keys import ChatKeyStore
@@ -95,7 +95,8 @@ def test_every_mark_that_comes_from_outside_has_a_lifetime(services: Services, i
     assert lease is not None
     services.ledger.write(lease, "3", 0, SendRecord(started_ms=1))
     services.ledger.write_quote(lease, "4", "“text”")
-    services.ledger.done("acme", "ada", "3", 1, "77")
+    services.ledger.done("acme", "ada", "3", 1, "77", last=False)
+    services.lanes.accept([ReadUpTo("acme", "ada", "77", 1)])
     services.lanes.pause(Direction.OUT, "acme", 2**42, "rate_limited", "")
     services.usage.note("acme", "dm_read", ["1"])
     day = day_number(services.clock().date())
@@ -109,6 +110,8 @@ def test_every_mark_that_comes_from_outside_has_a_lifetime(services: Services, i
         "tc:ledger:acme:3": keys.LEDGER_SECONDS,
         "tc:ledger:acme:4": keys.LEDGER_SECONDS,
         "tc:sent:acme:ada": keys.SENT_SECONDS,
+        "tc:sent:acme:ada:unfinished": keys.SENT_SECONDS,
+        "tc:sent:acme:ada:read": keys.SENT_SECONDS,
     }
     for key, seconds in expected.items():
         assert seconds - 60 <= inspector.ttl(key) <= seconds, key

@@ -82,6 +82,8 @@ def test_every_edge_says_that_the_broker_is_away(mortal: Broker) -> None:
         lambda: services.ledger.done("acme", "ada", "1", 0, "5"),
         lambda: services.ledger.echoes("acme", "ada"),
         lambda: services.ledger.own("acme", "ada"),
+        lambda: services.ledger.unfinished("acme", "ada"),
+        lambda: services.ledger.read_up_to("acme", "ada"),
         lambda: services.accounts.get("7", max_age=0),
         services.accounts.all,
         lambda: services.accounts.note("7", last_crc_at=1),

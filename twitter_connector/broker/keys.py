@@ -97,6 +97,10 @@ LAST_ECHO = PREFIX + "echo:{account}"  # id of the account's own message that ca
 LEDGER = PREFIX + "ledger:{account}:{id}"  # HASH step -> JSON, and LEDGER_QUOTE -> text
 SENT = PREFIX + "sent:{account}:{customer}"  # ZSET padded dm id|cim id, score 0
 SCHEDULING = PREFIX + "sent:{account}:{customer}:scheduling"  # HASH cim id -> JSON that its reports carry
+UNFINISHED = (
+    PREFIX + "sent:{account}:{customer}:unfinished"
+)  # HASH cim id of a message whose last step is not sent -> 1
+READ_UP_TO = PREFIX + "sent:{account}:{customer}:read"  # newest DM id that the customer has read, space, ms
 ACCOUNTS = PREFIX + "accounts"  # HASH account id -> JSON, credentials encrypted
 REPLACED_GRANTS = PREFIX + "oauth2-replaced"  # SET of such digests, of grants that gave way to another of the account
 ACCOUNT_CHANGES = PREFIX + "accounts-changed"  # a channel: account ids, published when their rows change

@@ -10,19 +10,17 @@ from typing import Any
 
 from twitter_connector.cim.envelope import dump_message
 from twitter_connector.errors import ConnectorError, LeaseLost
-from twitter_connector.messages.kinds.read_receipt import read_reports
 from twitter_connector.messages.to_cim import kind_of, may_be_choice, message_id, named_question, to_cim, typing_notice
 from twitter_connector.model.account import Account
 from twitter_connector.model.chat import ChatReceived
 from twitter_connector.model.event import Activity, CustomerTyping, DmRead, DmReceived, PostEvent
 from twitter_connector.model.message import CimMessage, MediaPart
-from twitter_connector.model.message_log import DELIVERED, READ, LogLine, NameSeen, NotLogged
+from twitter_connector.model.message_log import DELIVERED, NameSeen, NotLogged
 from twitter_connector.model.plan import Asked, Skip
 from twitter_connector.model.post import PostDeleted, PostReceived
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import (
     CustomerNamed,
-    Direction,
     Effect,
     Lease,
     Link,
@@ -34,7 +32,8 @@ from twitter_connector.model.work import (
 from .chat_inbound import ChatInbound
 from .consumer import Attempt, log_line
 from .customer_names import CustomerNames
-from .intake import REPORTS, report_entry
+from .customer_reads import read_before, read_by_customer
+from .intake import REPORTS
 from .media import MediaTransfer
 from .ports import CimPort, ConversationsPort, SendLedgerPort, SendRecordPort
 from .posts_inbound import PostsInbound
@@ -71,10 +70,10 @@ class InboundRoute:
         lease, work = attempt.lease, attempt.work
         if isinstance(work, Report):
             self._post(lease, work.message)
-            return ()
+            return read_before(lease, work, self.ledger, self.clock())
         assert isinstance(work, TwitterEvent)
         if isinstance(work.activity, DmRead):
-            return self._read(work.activity)
+            return read_by_customer(work.activity, self.ledger, self.clock())
         activity, effects = self._opened(work.activity, lease)
         if isinstance(activity, Skip):
             return (*self._skipped(lease, activity), *effects)
@@ -180,15 +179,3 @@ class InboundRoute:
         if lease.question != "" and may_be_choice(activity):
             return self.conversations.open_one(activity.account_id, activity.customer_id)
         return None
-
-    def _read(self, read: DmRead) -> Sequence[Effect]:
-        sent = self.ledger.own(read.account_id, read.customer_id)
-        # Each report is an entry of its own, accepted once by its id however often X says "read".
-        scheduling = self.ledger.scheduling(read.account_id, read.customer_id)
-        effects: list[Effect] = []
-        for report in read_reports(read, sent, self.clock(), scheduling):
-            message_id = report.header.provider_message_id or ""
-            at_ms = epoch_ms(read.created_at)
-            line = LogLine(Direction.OUT, read.account_id, message_id, READ, at_ms=at_ms, if_new=True)
-            effects += (report_entry(report), line)
-        return effects

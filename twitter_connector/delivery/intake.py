@@ -184,10 +184,10 @@ def _arrival_from_ccm(message: CimMessage) -> Arrival | None:
     return Arrival("ccm", 0 if written_at is None else epoch_ms(written_at), message.type)
 
 
-def report_entry(report: CimMessage) -> Entry:
-    """Return the inbound entry for a delivery notification of ours."""
+def report_entry(report: CimMessage, x_id: str = "") -> Entry:
+    """Return the inbound entry for a delivery notification of ours. x_id: see Report."""
     lane = report.header.customer_id + REPORTS
-    return Entry(Direction.IN, report.header.account_id, lane, f"report:{report.id}", report_payload(report))
+    return Entry(Direction.IN, report.header.account_id, lane, f"report:{report.id}", report_payload(report, x_id))
 
 
 def take_in_message(message: CimMessage, inbox: InboxPort) -> bool:
@@ -205,9 +205,10 @@ def message_payload(message: CimMessage) -> str:
     return _encode({"message": dump_message(message), "v": VERSION, "kind": MESSAGE})
 
 
-def report_payload(report: CimMessage) -> str:
-    """Return the payload of a delivery notification of ours."""
-    return _encode({"message": dump_message(report), "v": VERSION, "kind": REPORT})
+def report_payload(report: CimMessage, x_id: str = "") -> str:
+    """Return the payload of a delivery notification of ours. x_id: see Report."""
+    named = {"x_id": x_id} if x_id else {}
+    return _encode({"message": dump_message(report), "v": VERSION, "kind": REPORT, **named})
 
 
 def with_quote(payload: str, quote: str) -> str:
@@ -236,7 +237,7 @@ def decode(payload: str, direction: Direction, read_event: ReadEvent) -> Work:
             message = (load_dumped if kind else load_message)(stored["message"])
             return AgentMessage(message, quote if isinstance(quote, str) else None)
         case "report":
-            return Report(stored["message"])
+            return Report(stored["message"], stored.get("x_id", ""))
     raise Permanent("unreadable_entry", "The stored message is of an unknown kind.", ours=True)
 
 

@@ -144,12 +144,14 @@ class OutboundRoute:
                     answered = "" if number else self._chat.answered(message)
                     sender = ChatStep(*parts, chat=self._chat, answered=answered)
                 attempt.sent.append(sender.perform(done))
-        return (*settling, *self._delivered(attempt, message))
+        # X reports what a customer has read of Direct Messages only.
+        last_dm = "" if encrypted else max(filter(str.isdecimal, attempt.sent), key=int, default="")
+        return (*settling, *self._delivered(attempt, message, last_dm))
 
-    def _delivered(self, attempt: Attempt, message: CimMessage) -> Sequence[Effect]:
+    def _delivered(self, attempt: Attempt, message: CimMessage, last_dm: str = "") -> Sequence[Effect]:
         attempt.begun_at = attempt.lease.accepted_at
         line = replace(log_line(attempt, DELIVERED), kind=message.type)
-        return (report_entry(delivered(message, self.clock())), *_forgotten(message), line)
+        return (report_entry(delivered(message, self.clock()), last_dm), *_forgotten(message), line)
 
     @property
     def _chat(self) -> ChatOutbound:

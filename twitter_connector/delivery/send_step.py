@@ -203,7 +203,7 @@ class SendStep:
     def _done(self, dm_id: str, event: str) -> None:
         step = (self.lease.account_id, self.sent_to, self.message.id, self.number, dm_id, self.usage)
         if self.settling is None:
-            self.tools.ledger.done(*step)
+            self.tools.ledger.done(*step, last=False)
         else:
             self.settling.append(StepSent(*step))
         tries = self.lease.tries + 1

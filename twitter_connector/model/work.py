@@ -133,7 +133,7 @@ class QuoteForgotten:
 class StepSent:
     """Records X's id of what a step of a message became, and counts it as sent. A fact, whoever has the lane by now.
 
-    customer_id: under which the send ledger has it. kind: of usage.
+    customer_id: under which the send ledger has it. kind: of usage. last: no further step of the message follows.
     """
 
     account_id: str
@@ -142,6 +142,17 @@ class StepSent:
     number: int
     x_id: str
     kind: str
+    last: bool = True
+
+
+@dataclass(frozen=True)
+class ReadUpTo:
+    """How far the customer has read, for messages whose sends X has not answered yet. at_ms: when."""
+
+    account_id: str
+    customer_id: str
+    dm_id: str
+    at_ms: int
 
 
 @dataclass(frozen=True)
@@ -205,6 +216,7 @@ Effect = (
     | QuestionClosed
     | QuoteForgotten
     | StepSent
+    | ReadUpTo
     | CustomerNamed
     | Used
     | DeadLetter
@@ -233,9 +245,13 @@ class AgentMessage:
 
 @dataclass(frozen=True)
 class Report:
-    """An entry that we created for CCM: the body of a delivery notification."""
+    """An entry that we created for CCM: a delivery notification.
+
+    x_id: of DELIVERED, X's id of the last Direct Message of what was delivered; "" if there is none that can be read.
+    """
 
     message: Mapping[str, Any] = field(repr=False)
+    x_id: str = ""
 
 
 Work = TwitterEvent | AgentMessage | Report

@@ -27,6 +27,7 @@ from twitter_connector.model.work import (
     Link,
     QuestionClosed,
     QuoteForgotten,
+    ReadUpTo,
     StepSent,
     TypingIndicator,
     Used,
@@ -36,7 +37,7 @@ from .change import Change, applied
 from .chat_change import chat_change
 from .log_arguments import arrival_arguments, log_arguments
 from .post_change import post_change
-from .send_ledger import sent_changes
+from .send_ledger import read_change, sent_changes
 from .timings import QueueTimings
 
 _SEEN_MS = keys.SEEN_SECONDS * 1000
@@ -79,6 +80,8 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
                 flat += applied(_of_a_message(item, account))
             case StepSent():
                 flat += applied(*sent_changes(item))
+            case ReadUpTo():
+                flat += applied(read_change(item))
             case CustomerNamed():
                 customer = quote(item.customer.id, safe="")
                 names = json.dumps([item.customer.name, item.customer.screen_name])

@@ -22,6 +22,7 @@ _BATCH = 500
 _SCANNED = 5000
 _NAMED_AFTER_CUSTOMERS = (
     keys.SCHEDULING,
+    keys.READ_UP_TO,
     keys.ECHOES,
     keys.NAME,
     keys.QUESTION,
@@ -107,6 +108,7 @@ class PersonalData:
                 sent = keys.SENT.format(account=account, customer=sent_to)
                 rows: list[str] = self._client.zrange(sent, 0, -1)  # type: ignore[assignment]
                 yield sent
+                yield keys.UNFINISHED.format(account=account, customer=sent_to)
                 for row in rows:
                     yield from _of_message(account, row.partition("|")[2])
 

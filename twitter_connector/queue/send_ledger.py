@@ -16,7 +16,7 @@ from twitter_connector.broker.line import Line
 from twitter_connector.broker.replicas import Awaited
 from twitter_connector.model.plan import Upload
 from twitter_connector.model.usage import DM_SENT
-from twitter_connector.model.work import EchoSeen, Lease, StepSent
+from twitter_connector.model.work import EchoSeen, Lease, ReadUpTo, StepSent
 
 from .change import Change, applied
 from .scripts import LaneScripts, ProcessClock
@@ -126,13 +126,22 @@ class SendLedger:
         return self._write(lease, message_id, keys.LEDGER_TARGET, post_id)
 
     def done(
-        self, account_id: str, customer_id: str, message_id: str, number: int, dm_id: str, kind: str = DM_SENT
+        self,
+        account_id: str,
+        customer_id: str,
+        message_id: str,
+        number: int,
+        dm_id: str,
+        kind: str = DM_SENT,
+        *,
+        last: bool = True,
     ) -> None:
         """Record the id of a step's message, and count it as sent. Needs no lease, because it is a fact.
 
-        kind: of usage. Settling does the same, see StepSent.
+        kind: of usage. last: no step of the message follows. Settling does the same, see StepSent.
         """
-        self._take(*applied(*sent_changes(StepSent(account_id, customer_id, message_id, number, dm_id, kind))))
+        sent = StepSent(account_id, customer_id, message_id, number, dm_id, kind, last)
+        self._take(*applied(*sent_changes(sent)))
 
     def echoes(self, account_id: str, customer_id: str) -> list[EchoSeen]:
         """Return the echoes that are kept: the account's own messages to this customer that came back, newest first."""
@@ -155,6 +164,19 @@ class SendLedger:
             rows: list[str] = self._client.zrangebylex(_sent(account_id, customer_id), "-", limit)  # type: ignore[assignment]
         pairs = (row.partition("|") for row in rows)
         return {dm_id.lstrip("0"): message_id for dm_id, _, message_id in pairs}
+
+    def unfinished(self, account_id: str, customer_id: str) -> set[str]:
+        """Return the CIM ids of the messages to this customer of which only a part has been sent."""
+        with store_errors():
+            ids: list[str] = self._client.hkeys(_unfinished(account_id, customer_id))  # type: ignore[assignment]
+        return set(ids)
+
+    def read_up_to(self, account_id: str, customer_id: str) -> tuple[int, int]:
+        """Return the id of the newest message that the customer has read, and when (ms); zeros if none is known."""
+        with store_errors():
+            mark: str | None = self._client.get(_read_up_to(account_id, customer_id))  # type: ignore[assignment]
+        dm_id, _, at_ms = (mark or "0 0").partition(" ")
+        return int(dm_id), int(at_ms)
 
     def keep_scheduling(
         self, account_id: str, customer_id: str, message_id: str, scheduling: Mapping[str, Any]
@@ -204,7 +226,18 @@ def sent_changes(sent: StepSent) -> list[Change]:
         place = f"{sent.x_id:0>20}|{sent.message_id}"
         own = _sent(sent.account_id, sent.customer_id)
         changes.append(Change("zadd", own, place, 0, keys.SENT_SECONDS * 1000, keys.SENT_PER_CUSTOMER))
+    unfinished = _unfinished(sent.account_id, sent.customer_id)
+    if not sent.last:
+        changes.append(Change("hset", unfinished, sent.message_id, 1, keys.SENT_SECONDS * 1000))
+    elif sent.number:
+        changes.append(Change("hdel", unfinished, sent.message_id))
     return changes
+
+
+def read_change(read: ReadUpTo) -> Change:
+    """Return the change that stores how far a customer has read."""
+    key = _read_up_to(read.account_id, read.customer_id)
+    return Change("set", key, value=f"{read.dm_id} {read.at_ms}", lifetime_ms=keys.SENT_SECONDS * 1000)
 
 
 def _record(value: str, beside: str | None) -> SendRecord:
@@ -230,6 +263,14 @@ def _sent(account_id: str, customer_id: str) -> str:
 
 def _scheduling(account_id: str, customer_id: str) -> str:
     return keys.SCHEDULING.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
+
+
+def _unfinished(account_id: str, customer_id: str) -> str:
+    return keys.UNFINISHED.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
+
+
+def _read_up_to(account_id: str, customer_id: str) -> str:
+    return keys.READ_UP_TO.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
 
 
 def _usage(account_id: str) -> str:

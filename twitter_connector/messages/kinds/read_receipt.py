@@ -22,6 +22,12 @@ def to_plan(message: CimMessage) -> MarkRead | Skip:
     return MarkRead(message_id) if message_id else Skip("read_names_no_message")
 
 
+def read_report(delivered: CimMessage, now: datetime) -> CimMessage:
+    """Return READ for the message of which `delivered` is the report DELIVERED."""
+    cim_id = text_in(delivered.body, "messageId")
+    return report(CimMessage(cim_id, delivered.header, {}), DeliveryNotification(cim_id, "READ", "200"), now)
+
+
 def read_reports(
     read: DmRead, sent: Mapping[str, str], now: datetime, scheduling: Mapping[str, Mapping[str, Any]]
 ) -> tuple[CimMessage, ...]:
