@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from twitter_connector.errors import (
     RateLimited,
     RecipientRefused,
     RefusedOrDelivered,
+    Retryable,
     ServiceUnavailable,
 )
 from twitter_connector.model.capabilities import Capabilities
@@ -522,9 +524,44 @@ class TestReadMarksAndTyping:
         assert fakes.twitter.read_marks == [(ADA, "1206724334791753732")]
         assert fakes.reports() == [], "a report is never answered with a report"
 
+    def test_an_agent_who_reads_before_ccm_has_answered_marks_the_message(
+        self, fakes: FakeDeliveries, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        take = fakes.cim.post_message
+
+        def read_at_once(message: Mapping[str, Any], *, seconds: float = 10.0) -> None:
+            take(message, seconds=seconds)
+            fakes.send("d-1", body={"type": "DELIVERYNOTIFICATION", "messageId": message["id"], "status": "READ"})
+            fakes.serve(OUT)
+
+        monkeypatch.setattr(fakes.cim, "post_message", read_at_once)
+        fakes.customer_writes("1206724334791753732", "Hi")
+        fakes.serve(IN)
+        assert fakes.twitter.read_marks == []
+        fakes.later(2)
+        assert fakes.twitter.read_marks == [(ADA, "1206724334791753732")]
+
+    def test_a_text_that_is_read_while_its_photo_is_fetched_is_marked(self, fakes: FakeDeliveries) -> None:
+        payload = fakes.event("17", "look https://t.co/dOLqpmn7zX")
+        media = {"type": "photo", "id_str": "1", "media_url_https": "https://ton.twitter.com/1.1/ton/data/dm/1/2/a.jpg"}
+        attachment = {"type": "media", "media": {**media, "url": "https://t.co/dOLqpmn7zX"}}
+        payload["direct_message_events"][0]["message_create"]["message_data"]["attachment"] = attachment
+        fakes.media_transfer.failures.append(failing(Retryable, until=fakes.clock() + timedelta(seconds=30)))
+        fakes.receive(payload)
+        fakes.serve()
+        read = {"type": "DELIVERYNOTIFICATION", "messageId": fakes.cim.received[0]["id"], "status": "READ"}
+        fakes.send("d-1", body=read)
+        for _ in range(6):
+            fakes.later(10)
+        assert fakes.twitter.read_marks == [(ADA, "17")]
+
     def test_a_read_mark_for_a_message_nobody_knows_is_passed_over(self, fakes: FakeDeliveries) -> None:
         fakes.send("d-1", body={"type": "DELIVERYNOTIFICATION", "messageId": "unknown", "status": "READ"})
         fakes.serve()
+        for _ in range(7):
+            fakes.later(10)
+        assert fakes.lanes.waiting(ACME)[OUT] == 0
+        assert fakes.skipped == ["read_of_unknown_message"]
         assert fakes.twitter.read_marks == []
         assert fakes.dead_lettered() == []
         assert fakes.reports() == []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from twitter_connector.errors import ConnectorError, Endpoint, Permanent
+from twitter_connector.errors import ConnectorError, Endpoint, Permanent, Retryable
 from twitter_connector.messages.kinds.comment import is_private
 from twitter_connector.messages.kinds.delivery_report import delivered, failed
 from twitter_connector.messages.kinds.reply_quote import quoted_id, with_quote
@@ -42,6 +42,9 @@ from .send_tools import SendTools
 from .sent_lookup import SentLookups
 
 log = logging.getLogger(__name__)
+
+# When to look again for a message that an agent reads before CCM has taken all of it.
+DELIVERY_AWAITED = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=60))
 
 
 def not_registered(account_id: str, waiting_since: datetime) -> Account:
@@ -226,9 +229,20 @@ class OutboundRoute:
             self.failovers,
         )
 
+    def _await_delivery(self, lease: Lease) -> None:
+        """Raise Retryable while a message that an agent has read may still be on its way to CCM.
+
+        Which message of X it was is stored when CCM has answered, and has the files of the same message too.
+        """
+        now = self.clock()
+        until = next((at for at in (lease.accepted_at + wait for wait in DELIVERY_AWAITED) if at > now), None)
+        if until is not None:
+            raise Retryable("message_under_way", "CCM has not answered for the message that was read.", until=until)
+
     def _mark_read(self, lease: Lease, message: CimMessage, plan: MarkRead, account: Account) -> Sequence[Effect]:
         event_id = self.conversations.event_of(lease.account_id, plan.message_id)
         if event_id is None:
+            self._await_delivery(lease)
             self.skipped("read_of_unknown_message")
             return ()
         if self.comments is not None and self.comments.thread_of(account.id, event_id) is not None:
