@@ -9,6 +9,7 @@ import pytest
 
 from tests.clocked_store import Store, eventually
 from twitter_connector.broker import keys
+from twitter_connector.errors import LeaseLost
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import (
     TYPING_INDICATOR,
@@ -327,7 +328,8 @@ class TestSettle:
         store.lanes.accept([entry("1")])
         lease = claim(store)
         store.lanes.settle(lease, [entry("2", way=OUT)], keep=keep)
-        assert store.lanes.settle(lease, [entry("2", way=OUT)], keep=keep) is None
+        with pytest.raises(LeaseLost):
+            store.lanes.settle(lease, [entry("2", way=OUT)], keep=keep)
         assert drained(store, OUT) == ["2"]
         assert store.lanes.claim(IN) is None
 
@@ -336,8 +338,17 @@ class TestSettle:
         lease = claim(store)
         store.lanes.settle(lease, keep=False)
         other = claim(store)
-        assert store.lanes.settle(lease, keep=False) is None
+        with pytest.raises(LeaseLost):
+            store.lanes.settle(lease, keep=False)
         assert store.lanes.renew(other)
+
+    def test_a_dead_letter_that_is_stored_twice_is_no_lost_lease(self, store: Store) -> None:
+        # The first answer may be lost with its connection. That the message was given up is said by whoever did it.
+        store.lanes.accept([entry("1")])
+        lease = claim(store)
+        for _ in range(2):
+            assert store.lanes.settle(lease, [letter()], keep=False) is None
+        assert store.dead_letters.count() == 1
 
 
 class TestPostpone:
@@ -413,7 +424,8 @@ class TestFencing:
 
     def test_it_settles_nothing_and_nothing_follows(self, store: Store) -> None:
         stale, present = self.lost(store)
-        assert store.lanes.settle(stale, [entry("report"), letter()]) is None
+        with pytest.raises(LeaseLost):
+            store.lanes.settle(stale, [entry("report"), letter()])
         assert store.dead_letters.count() == 0
         following = store.lanes.settle(present)
         assert following is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from test_lanes_contract import claim, entry, letter
 from tests.clocked_store import Store
 from tests.fakes import FakeAccounts
 from twitter_connector.broker import keys
+from twitter_connector.errors import LeaseLost
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.plan import Asked, Choice
 from twitter_connector.model.usage import DM_SENT
@@ -81,7 +83,8 @@ class TestLedger:
         if late:
             store.clock.advance(store.lanes.timings.lease / 1000)
             assert claim(store, OUT).token != lease.token
-        store.lanes.settle(lease, [StepSent("acme", "ada", "m-1", 0, "7", DM_SENT)])
+        with pytest.raises(LeaseLost) if late else nullcontext():
+            store.lanes.settle(lease, [StepSent("acme", "ada", "m-1", 0, "7", DM_SENT)])
         assert store.ledger.steps("acme", "m-1") == {0: SendRecord(dm_id="7")}
         assert store.ledger.own("acme", "ada") == {"7": "m-1"}
         assert store.lanes.waiting("acme")[OUT] == int(late), "who has the lane now settles it"
@@ -173,7 +176,8 @@ class TestLedger:
         store.lanes.postpone(lease, 0, spend=False)
         assert claim(store, OUT) is not None
         assert not store.ledger.write_quote(lease, "m-1", "“another”")
-        store.lanes.settle(lease, [QuoteForgotten("acme", "m-1")])
+        with pytest.raises(LeaseLost):
+            store.lanes.settle(lease, [QuoteForgotten("acme", "m-1")])
         assert store.ledger.quote("acme", "m-1") == "“the one”"
 
     def test_echoes_come_newest_first_and_not_without_end(self, store: Store) -> None:

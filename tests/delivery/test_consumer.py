@@ -490,6 +490,47 @@ class TestFaults:
         serve(fakes, route)
         assert route.seen == ["1", "1", "2"]
 
+    @pytest.mark.parametrize(
+        ("error", "lane", "said", "outcomes"),
+        [
+            (Permanent, ADA, [], []),
+            (ServiceUnavailable, ADA, [], []),
+            (Permanent, f"{ADA}~signs", [], []),
+            # X said it of the account, whoever has the lane.
+            (RateLimited, ADA, ["account_paused"], [("paused", "reason")]),
+        ],
+        ids=["given up", "to be tried again", "a read mark", "rate limited"],
+    )
+    def test_who_was_overtaken_says_only_what_happened(
+        self,
+        fakes: FakeDeliveries,
+        route: Script,
+        caplog: pytest.LogCaptureFixture,
+        error: type[ConnectorError],
+        lane: str,
+        said: list[str],
+        outcomes: list[tuple[str, str]],
+    ) -> None:
+        work(fakes, "1", lane=lane)
+
+        def overtaken(lease: Lease) -> None:
+            if lease.claims == 1:
+                work(fakes, "2", lane=GRACE, account=OTHER)
+                fakes.clock.advance(TIMINGS.lease / 1000)
+                other = fakes.lanes.claim(OUT, [OTHER])
+                assert other is not None
+                assert other.claims == 2
+                route.during = lambda lease: None
+
+        route.during = overtaken
+        route.fail("1", failing(error))
+        serve(fakes, route)
+        told = ["account_paused", "dead_lettered", "delivery_postponed", "lease_lost", "signal_not_delivered"]
+        assert [record.message for record in caplog.records if record.message in told] == [*said, "lease_lost"]
+        assert fakes.watch.outcomes == [*outcomes, ("delivered", "")]
+        assert fakes.dead_lettered() == []
+        assert route.seen == ["2"]
+
     def test_stopping_ends_after_the_message_at_hand(self, fakes: FakeDeliveries, route: Script) -> None:
         work(fakes, "1", "2")
         work(fakes, "3", lane=GRACE)

@@ -14,6 +14,7 @@ import redis
 
 from tests.brokers import Broker, RecordedWakeups, broker_process, inspector
 from twitter_connector.broker.line import Line
+from twitter_connector.errors import LeaseLost
 from twitter_connector.model.timestamps import epoch_ms
 from twitter_connector.model.work import Direction, Entry, TypingIndicator
 from twitter_connector.queue.lanes import Lanes
@@ -59,7 +60,8 @@ def test_a_lease_ends(lanes: Lanes, inspector: redis.Redis) -> None:
     assert before <= epoch_ms(first.accepted_at) <= now_ms(inspector)
     second = after(SHORT.lease, lambda: lanes.claim(IN))
     assert (second.entry_id, second.claims) == ("1", 2)
-    assert lanes.settle(first) is None
+    with pytest.raises(LeaseLost):
+        lanes.settle(first)
     assert not lanes.renew(first)
 
 

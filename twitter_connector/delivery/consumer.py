@@ -187,6 +187,14 @@ class Consumer:
 
     def _one(self, attempt: Attempt) -> Lease | None:
         """Bring the head to an outcome. Return the next head: of this lane, or of another one that is due."""
+        try:
+            return self._outcome(attempt)
+        except LeaseLost:
+            log.warning("lease_lost", extra={"claims": attempt.lease.claims})
+            return self._next(attempt)
+
+    def _outcome(self, attempt: Attempt) -> Lease | None:
+        """Do what `_one` does. Raises LeaseLost, and then says of no outcome that it was stored."""
         started, lease = time.monotonic(), attempt.lease
         try:
             refusal = self._refusal(lease)
@@ -194,12 +202,9 @@ class Consumer:
                 raise refusal
             _ = attempt.work
             follow_ups = self.route.deliver(attempt)
-        except StoreUnavailable:
-            # Nothing can be stored now. The lease runs out and the message is handed out again.
+        except (StoreUnavailable, LeaseLost):
+            # Nothing can be stored now, or by this worker. The message is handed out again.
             raise
-        except LeaseLost:
-            log.warning("lease_lost", extra={"claims": lease.claims})
-            return self._next(attempt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the lane must go on
             return self._failed(attempt, error)
         # Outside the try: a broker error after a success must not count as a failed delivery.
@@ -244,16 +249,23 @@ class Consumer:
                 if decision.unreached and self.lanes.unreached(self.direction, lease.account_id):
                     # The account's probes set the pace now; the lane must not add a wait of its own.
                     delay = timedelta()
-                self.lanes.postpone(lease, _ms(delay), spend=decision.spend, follow_ups=self._tried(attempt, reason))
+                self._postpone(attempt, delay, reason, spend=decision.spend)
                 log.warning("delivery_postponed", extra={**facts, "seconds": delay.total_seconds(), "detail": detail})
                 self.watch.failed(lease, reason, "waits")
             case GiveUp() if self.route.is_signal(attempt):
+                following = self._settled(attempt, decision.error, ())
                 log.warning("signal_not_delivered", extra={**facts, "detail": decision.error.detail})
                 self.watch.failed(lease, decision.error.reason, "dropped")
-                return self._settled(attempt, decision.error, ())
+                return following
             case GiveUp():
                 return self._dead_letter(attempt, decision.error)
         return self._next(attempt)
+
+    def _postpone(self, attempt: Attempt, delay: timedelta, reason: str, *, spend: bool) -> None:
+        """Release the lane until the delay is over. Raises LeaseLost."""
+        follow_ups = self._tried(attempt, reason)
+        if not self.lanes.postpone(attempt.lease, _ms(delay), spend=spend, follow_ups=follow_ups):
+            raise LeaseLost
 
     def _tried(self, attempt: Attempt, reason: str) -> Sequence[Effect]:
         """Return the line of a failed try for the message log. The first one notes the CIM id that the message has."""
@@ -266,14 +278,14 @@ class Consumer:
     def _pause(self, attempt: Attempt, decision: Pause) -> None:
         error, lease = decision.error, attempt.lease
         self.lanes.pause(decision.direction, lease.account_id, epoch_ms(decision.until), error.reason, error.detail)
-        # A message of the other direction waits in its own lane; the account's pause does not cover it.
-        wait = timedelta() if decision.direction is self.direction else decision.until - self.clock()
-        self.lanes.postpone(lease, _ms(wait), spend=False, follow_ups=self._tried(attempt, error.reason))
         facts = {"reason": error.reason, "tries": lease.tries + 1, "claims": lease.claims, "detail": error.detail}
         facts |= {"pauses": decision.direction.word, "until": decision.until.isoformat()}
         level = logging.ERROR if isinstance(error, CredentialsRejected) else logging.WARNING
         log.log(level, "account_paused", extra=facts)
         self.watch.failed(lease, error.reason, "paused")
+        # A message of the other direction waits in its own lane; the account's pause does not cover it.
+        wait = timedelta() if decision.direction is self.direction else decision.until - self.clock()
+        self._postpone(attempt, wait, error.reason, spend=False)
 
     def _dead_letter(self, attempt: Attempt, error: ConnectorError) -> Lease | None:
         lease, now = attempt.lease, self.clock()
@@ -282,7 +294,7 @@ class Consumer:
             message_id = self.route.message_id(attempt)
             reports += self.route.given_up(attempt, error)
             payload = self.route.replayable(attempt)
-        except StoreUnavailable:
+        except (StoreUnavailable, LeaseLost):
             raise  # nothing can be settled now either: the message is handed out again
         except Exception as fault:  # the lane must go on
             log.error("internal_error", exc_info=fault, extra={"reason": error.reason, "tries": lease.tries + 1})
@@ -302,6 +314,10 @@ class Consumer:
             failed_at=now,
             payload=payload,
         )
+        cim_ids = () if lease.direction is Direction.OUT else (message_id,)
+        line = log_line(attempt, DEAD_LETTERED, error.reason)
+        line = replace(line, kind=attempt.kind, cim_ids=cim_ids, dead_letter_id=letter.id)
+        following = self._settled(attempt, error, [letter, *reports, line])
         level = logging.ERROR if error.ours else logging.WARNING
         facts = {"reason": error.reason, "detail": error.detail, "message_id": message_id, "dead_letter": letter.id}
         log.log(
@@ -310,10 +326,7 @@ class Consumer:
             extra={**facts, "code": error.code, "status": error.status, "tries": lease.tries + 1},
         )
         self.watch.dead_lettered(lease, error.reason)
-        cim_ids = () if lease.direction is Direction.OUT else (message_id,)
-        line = log_line(attempt, DEAD_LETTERED, error.reason)
-        line = replace(line, kind=attempt.kind, cim_ids=cim_ids, dead_letter_id=letter.id)
-        return self._settled(attempt, error, [letter, *reports, line])
+        return following
 
     def _settled(self, attempt: Attempt, error: ConnectorError, effects: Sequence[Effect]) -> Lease | None:
         return self._settle(attempt, effects, answered=error.reason not in UNASKED)

@@ -16,9 +16,11 @@ from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.broker.line import Line
 from twitter_connector.broker.replicas import Awaited
+from twitter_connector.errors import LeaseLost
 from twitter_connector.model.timestamps import epoch_ms, moment
 from twitter_connector.model.work import (
     TYPING_INDICATOR,
+    DeadLetter,
     Direction,
     Effect,
     Entry,
@@ -153,8 +155,8 @@ class Lanes:
 
         answered: the other side answered, so it can be reached. keep: lease the next head of the lane and return it.
         excluded: lease the next due lane if this one was given back or is empty, unless it belongs to one of these
-        accounts; None: lease no other lane. Return None otherwise. If another worker has the lane by now, record only
-        what was sent.
+        accounts; None: lease no other lane. Return None otherwise. Raises LeaseLost if another worker has the lane by
+        now, and records only what was sent.
         """
         since = time.monotonic()
         answer = self._settle(
@@ -172,10 +174,17 @@ class Lanes:
         if answer == -1:
             if sent := [effect for effect in follow_ups if isinstance(effect, StepSent)]:
                 self.accept_at_once(sent)
-            return None
+            if any(self._is_kept(effect) for effect in follow_ups if isinstance(effect, DeadLetter)):
+                # This is the repetition of a request whose answer was lost.
+                return None
+            raise LeaseLost
         directions, following = answer
         self._wake(directions)
         return self._leased(lease.direction, following, since) if following else None
+
+    def _is_kept(self, letter: DeadLetter) -> bool:
+        with store_errors():
+            return bool(self._client.hexists(keys.DEAD_LETTER, letter.id))
 
     def postpone(self, lease: Lease, delay_ms: int, *, spend: bool, follow_ups: Sequence[Effect] = ()) -> bool:
         """Release the lane until the delay is over and store the follow-ups, in one atomic step.

@@ -107,7 +107,7 @@ def discard_tasks(client: redis.Redis) -> int:
 def request_backfill(app: Celery, after: float = 0.0) -> threading.Thread:
     """Have a worker read back the messages that came while the service was down, after so many seconds.
 
-    Return the thread that waits for a broker that is away: Celery waits for its tasks, and for what it calls at a start.
+    Return the thread that waits for a broker that is away: Celery waits for its tasks and for what it calls.
     """
     asking = threading.Timer(after, _request_backfill, args=(app,))
     asking.daemon = True
