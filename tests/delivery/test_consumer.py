@@ -525,8 +525,8 @@ class TestFaults:
         route.during = overtaken
         route.fail("1", failing(error))
         serve(fakes, route)
-        told = ["account_paused", "dead_lettered", "delivery_postponed", "lease_lost", "signal_not_delivered"]
-        assert [record.message for record in caplog.records if record.message in told] == [*said, "lease_lost"]
+        events = ["account_paused", "dead_lettered", "delivery_postponed", "lease_lost", "signal_not_delivered"]
+        assert [record.message for record in caplog.records if record.message in events] == [*said, "lease_lost"]
         assert fakes.watch.outcomes == [*outcomes, ("delivered", "")]
         assert fakes.dead_lettered() == []
         assert route.seen == ["2"]

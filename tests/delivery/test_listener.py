@@ -218,6 +218,10 @@ def test_more_work_than_one_lane_wakes_another_process(
     fakes.lanes.accept([reply(number, customer=f"{number}") for number in range(2)])
     fakes.woken.clear()
     fakes.lanes.wakeup_received(OUT)
+    # Otherwise the first lane's thread may take the second lane before anybody looks for another process.
+    route.gate.clear()
     with listening(process, fakes, awake=False):
+        eventually(lambda: fakes.woken)
+        route.gate.set()
         eventually(lambda: len(route.seen) == 2)
     assert fakes.woken == [OUT]
