@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -10,7 +11,15 @@ import pytest
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OTHER, OUT, FakeDeliveries, failing, read_event
 from twitter_connector.delivery.consumer import Attempt
 from twitter_connector.delivery.typing import TypingDelivery
-from twitter_connector.errors import LeaseLost, Permanent, RateLimited, Retryable, ServiceUnavailable
+from twitter_connector.errors import (
+    Endpoint,
+    LeaseLost,
+    Permanent,
+    RateLimited,
+    Retryable,
+    Scope,
+    ServiceUnavailable,
+)
 from twitter_connector.model.timestamps import first_id_at
 from twitter_connector.model.work import TYPING_INDICATOR, Direction, Entry
 from twitter_connector.queue.replay import replay
@@ -184,6 +193,40 @@ class TestPictures:
         fakes.later(5)
         assert [m["body"]["type"] for m in fakes.cim.received] == ["PLAIN", "IMAGE", "PLAIN"]
         assert fakes.written() == ["Look!", "and?"]
+
+    def test_a_file_that_x_fails_to_hand_out_becomes_a_note_after_a_quarter_of_an_hour(
+        self, fakes: FakeDeliveries
+    ) -> None:
+        broken = failing(ServiceUnavailable, "twitter_no_answer", scope=Scope.ENDPOINT, endpoint=Endpoint.DOWNLOAD)
+        fakes.media_transfer.failures += [broken] * 60
+        fakes.receive(with_photo(fakes, "17", "Look! https://t.co/dOLqpmn7zX"))
+        fakes.customer_writes("18", "and?")
+        begun = fakes.clock()
+        while fakes.clock() - begun < timedelta(minutes=14):
+            fakes.later(10)
+        assert fakes.written() == ["Look!"]
+        while fakes.clock() - begun < timedelta(minutes=17):
+            fakes.later(10)
+        text, note, after = fakes.written()
+        assert (text, after) == ("Look!", "and?")
+        assert note.startswith("[The customer sent a photo that cannot be shown here. X's media host failed for ")
+        assert fakes.dead_lettered() == []
+
+    @pytest.mark.parametrize("endpoint", [Endpoint.FILE_ENGINE, Endpoint.DOWNLOAD])
+    def test_a_file_waits_while_its_failure_is_not_the_media_hosts_or_is_its_first(
+        self, fakes: FakeDeliveries, endpoint: Endpoint
+    ) -> None:
+        broken = failing(ServiceUnavailable, scope=Scope.ENDPOINT, endpoint=endpoint)
+        fakes.receive(with_photo(fakes, "17", "Look! https://t.co/dOLqpmn7zX"))
+        fakes.clock.advance(3600)  # the service was down
+        fakes.media_transfer.failures += [broken] * (60 if endpoint == Endpoint.FILE_ENGINE else 2)
+        for _ in range(20):
+            fakes.later(10)
+        assert fakes.written() == ["Look!"]
+        fakes.media_transfer.failures.clear()
+        for _ in range(7):
+            fakes.later(10)
+        assert [m["body"]["type"] for m in fakes.cim.received] == ["PLAIN", "IMAGE"]
 
     def test_who_lost_the_lane_between_two_parts_stops(self, fakes: FakeDeliveries) -> None:
         fakes.receive(with_photo(fakes, "17", "Look! https://t.co/dOLqpmn7zX"))

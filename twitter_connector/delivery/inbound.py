@@ -9,8 +9,16 @@ from datetime import datetime
 from typing import Any
 
 from twitter_connector.cim.envelope import dump_message
-from twitter_connector.errors import ConnectorError, LeaseLost
-from twitter_connector.messages.to_cim import kind_of, may_be_choice, message_id, named_question, to_cim, typing_notice
+from twitter_connector.errors import ConnectorError, LeaseLost, ServiceUnavailable
+from twitter_connector.messages.to_cim import (
+    kind_of,
+    may_be_choice,
+    media_note,
+    message_id,
+    named_question,
+    to_cim,
+    typing_notice,
+)
 from twitter_connector.model.account import Account
 from twitter_connector.model.chat import ChatReceived
 from twitter_connector.model.event import Activity, CustomerTyping, DmRead, DmReceived, PostEvent
@@ -34,7 +42,7 @@ from .consumer import Attempt, log_line
 from .customer_names import CustomerNames
 from .customer_reads import read_before, read_by_customer
 from .intake import REPORTS
-from .media import MediaTransfer
+from .media import MediaTransfer, waited_enough
 from .ports import CimPort, ConversationsPort, SendLedgerPort, SendRecordPort
 from .posts_inbound import PostsInbound
 
@@ -154,7 +162,7 @@ class InboundRoute:
             message = part
             if isinstance(part, MediaPart):
                 attempt.account = self.account(lease.account_id)
-                message = self.media_transfer.bring_in(part, attempt.account)
+                message = self._brought_in(part, attempt)
                 attempt.kind = message.type
             assert isinstance(message, CimMessage)
             self._post(lease, dump_message(message))
@@ -164,6 +172,16 @@ class InboundRoute:
                 step = self.record_of(started_ms=epoch_ms(self.clock()), dm_id=activity.event_id)
                 if not self.ledger.write(lease, lease.entry_id, number, step):
                     raise LeaseLost
+
+    def _brought_in(self, part: MediaPart, attempt: Attempt) -> CimMessage:
+        try:
+            return self.media_transfer.bring_in(part, attempt.account)
+        except ServiceUnavailable as error:
+            missing = waited_enough(error, attempt.lease, self.clock())
+            if missing is None:
+                raise
+            log.warning("file_not_awaited", extra={"reason": error.reason, "detail": error.detail})
+            return media_note(part, missing)
 
     def _post(self, lease: Lease, message: Mapping[str, Any]) -> None:
         if not self.lease_is_valid(lease):

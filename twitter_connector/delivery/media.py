@@ -8,10 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, Endpoint, MediaTooLarge, Permanent, Scope
+from twitter_connector.errors import (
+    ConnectorError,
+    CredentialsRejected,
+    Endpoint,
+    MediaTooLarge,
+    Permanent,
+    Scope,
+    ServiceUnavailable,
+)
 from twitter_connector.media.file_kind import VIDEO_MAX_BYTES, MediaKind, claimed_kind, inspect, kind_of
 from twitter_connector.media.measure import measured
 from twitter_connector.messages.to_cim import media_message, media_note
@@ -19,9 +28,14 @@ from twitter_connector.model.account import Account, Credentials
 from twitter_connector.model.event import Media, Variant
 from twitter_connector.model.message import CimMessage, MediaPart, StoredFile
 from twitter_connector.model.plan import FileKind, MediaRef, Upload
+from twitter_connector.model.work import Lease
 
 from .limits import Endpoints
 from .ports import CredentialsPort
+
+# For so long, and in so many tries, X's media host may fail to hand out a file. What the customer wrote after it waits.
+FILE_AWAITED = timedelta(minutes=15)
+FILE_TRIES = 5
 
 # The one refusal that may be about the account as well as about the file.
 _REFUSED = "media_refused_by_twitter"
@@ -158,6 +172,18 @@ class MediaTransfer:
         if name is not None:
             return self.files.read(name, ceiling=VIDEO_MAX_BYTES)
         return self.fetcher.open(ref.url, ceiling=VIDEO_MAX_BYTES)
+
+
+def waited_enough(error: ServiceUnavailable, lease: Lease, now: datetime) -> Permanent | None:
+    """Return why a customer's file is missing if X's media host has failed for too long; None while it is waited for.
+
+    The file engine is waited for: while it is down, no file can be stored, and the agent would see none of them.
+    """
+    failing_for = now - lease.accepted_at
+    if error.endpoint != Endpoint.DOWNLOAD or lease.tries + 1 < FILE_TRIES or failing_for < FILE_AWAITED:
+        return None
+    minutes = FILE_AWAITED // timedelta(minutes=1)
+    return Permanent("media_unreachable", f"X's media host failed for {minutes} minutes.", endpoint=error.endpoint)
 
 
 def _named(upload: Upload, kind: MediaKind | None) -> Upload:
