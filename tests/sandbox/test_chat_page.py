@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 from sandbox_process import V2_ACCOUNT, V2_PAIR, Sandbox
 
+from tests.accessibility import violations
 from tests.chromium import WAIT_MS, needs_chromium, running_chromium
 
 pytest.importorskip("chat_xdk", reason="the library of X Chat is not installed")
@@ -84,7 +84,7 @@ def test_an_encrypted_conversation_has_a_lock_and_works_with_the_keyboard(page: 
     expect(message(phone, "thank you").locator(".quoted")).to_have_text("the second")
     sandbox.post("customer/messages", **V2_PAIR, text="not from me", spoiled="wrong")
     expect(message(phone, "not from me")).to_contain_text("Not verified")
-    assert [each["id"] for each in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
     choose(page, message(phone, "thank you"), "Delete")
     expect(phone.get_by_text("This message was deleted.")).to_be_visible()
     expect(message(phone, "thank you")).to_have_count(0)
@@ -109,5 +109,4 @@ def test_axe_finds_nothing_in_an_encrypted_conversation(page: Page, sandbox: San
     expect(message(phone, "welcome")).to_be_visible()
     phone.get_by_text("Keys for the connector").click()
     message(phone, "again").locator(".chat-actions summary").click()
-    found = [(each["id"], each["nodes"][0]["html"]) for each in Axe().run(page).response["violations"]]
-    assert found == []
+    assert violations(page) == []

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from comment_relay import CommentRelay
 from fake_connector import FakeConnector
 from message_relay import Relay
@@ -12,6 +11,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, e
 from sample_files import GIF, MP4, png
 from sandbox_process import ACCOUNT, PAIR, V2_ACCOUNT, Sandbox, running_sandbox, until
 
+from tests.accessibility import violations
 from tests.chromium import WAIT_MS, needs_chromium, running_chromium
 
 pytestmark = [
@@ -485,11 +485,6 @@ def test_axe_finds_nothing(browser: Browser, sandbox: Sandbox, relay: Relay, sch
         message(desk(page), "Hello?").get_by_role("button", name="Details").click()
         expect(page.get_by_role("dialog").locator("pre")).to_have_count(1)
         assert violations(page) == []
-
-
-def violations(page: Page) -> list[tuple[str, str]]:
-    """Return rule and element of each finding of axe-core."""
-    return [(each["id"], each["nodes"][0]["html"]) for each in Axe().run(page).response["violations"]]
 
 
 def posts(page: Page) -> Locator:
