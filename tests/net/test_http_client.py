@@ -13,6 +13,7 @@ import pytest
 
 from tests.loopback import Reply, loopback, raw_server
 from twitter_connector.net.answers import Answer, NoAnswer, NotSent
+from twitter_connector.net.deadline import SMALL_BODY_BYTES
 from twitter_connector.net.http_client import ANSWER_MAX_BYTES, HttpClient
 
 
@@ -205,6 +206,27 @@ class TestAnswers:
                 http_client.exchange("GET", f"{server.url}/", seconds=20)
             server.answer = lambda _: Reply(200, b"fine")
             assert http_client.exchange("GET", f"{server.url}/", seconds=5).body == b"fine"
+
+    def test_a_small_body_comes_together_with_its_head_and_a_large_one_is_whole(self, http_client: HttpClient) -> None:
+        """A second packet would wake the other side twice."""
+        first_reads, bodies = [], []
+
+        def read(connection: socket.socket) -> None:
+            for length in (1, SMALL_BODY_BYTES, SMALL_BODY_BYTES + 1, 0):
+                got = connection.recv(SMALL_BODY_BYTES * 2)
+                first_reads.append(got.partition(b"\r\n\r\n")[2])
+                body = first_reads[-1]
+                while len(body) < length:
+                    body += connection.recv(65536)
+                bodies.append(body)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+        sent = [b"1", b"2" * SMALL_BODY_BYTES, b"3" * (SMALL_BODY_BYTES + 1), b""]
+        with raw_server(read) as address:
+            for body in sent:
+                assert http_client.exchange("POST", f"http://{address}/", seconds=5, data=body).status == 200
+        assert bodies == sent
+        assert first_reads[0] == sent[0]
 
     def test_a_kept_connection_that_went_away_meanwhile(self, http_client: HttpClient) -> None:
         """Closed by the other side between two requests: whichever way it is sorted, nothing is sent twice."""

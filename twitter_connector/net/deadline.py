@@ -21,6 +21,9 @@ import urllib3
 import urllib3.connection
 from requests.adapters import HTTPAdapter
 
+# One packet, more or less. Copying a larger body would cost more than a second call.
+SMALL_BODY_BYTES = 16 * 1024
+
 # http.client creates the response object itself, in the sending thread. The object reads its deadline from here.
 _current = threading.local()
 
@@ -81,8 +84,21 @@ class _Sending:
 
     response_class: Any = _Response
     sock: socket.socket | None
+    # The head of a request, until `send` is called with its small body. None: there is no such body.
+    _head: bytes | None = None
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Send a request. A small body is sent together with its head: urllib3 would wake the other side twice."""
+        self._head = b"" if isinstance(body, bytes) and 0 < len(body) <= SMALL_BODY_BYTES else None
+        super().request(method, url, body, *args, **kwargs)  # type: ignore[misc]  # of the class it is mixed into
 
     def send(self, data: Any) -> None:
+        """Send the bytes before the deadline. http.client calls this, for the head first."""
+        if self._head == b"":
+            self._head = data
+            return
+        if self._head is not None:
+            data, self._head = self._head + data, None
         end: float | None = getattr(_current, "end", None)
         if end is not None and self.sock is not None:
             self.sock.settimeout(_left(end))
