@@ -37,7 +37,8 @@ def read_before(lease: Lease, reported: Report, ledger: SendLedgerPort, now: dat
     """Return READ for a reply that CCM now knows as DELIVERED, if the customer has read it before that."""
     if not reported.x_id:
         return ()
-    dm_id, at_ms = ledger.read_up_to(lease.account_id, lease.customer_id)
+    # Only an entry of this lane changes it, so what was read with the head is still so.
+    dm_id, at_ms = ledger.read_up_to(lease.account_id, lease.customer_id, lease.read_up_to)
     if dm_id < int(reported.x_id):
         return ()
     return _reported(read_report(load_dumped(reported.message), now), at_ms)

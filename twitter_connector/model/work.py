@@ -265,8 +265,9 @@ class Lease:
     more: other lanes were due at that moment too. since: when the lease was requested, in seconds of this process's
     monotonic clock. lost: the broker has the entry and not its message. question: CIM's id of the customer's open
     numbered question, "" for none. ledger: the fields of a reply's send ledger. road: the way by which the customer
-    wrote last, as store/roads.py stores it, "" for none; chat_keys: whether the account has keys of X Chat. They were
-    read with the entry; None if they were not.
+    wrote last, as store/roads.py stores it, "" for none; chat_keys: whether the account has keys of X Chat. read_up_to:
+    how far the customer has read, as queue/send_ledger.py stores it, "" for nothing. All were read with the entry;
+    None if they were not.
     """
 
     direction: Direction
@@ -285,6 +286,7 @@ class Lease:
     ledger: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
     road: str | None = field(default=None, compare=False)
     chat_keys: bool | None = field(default=None, compare=False)
+    read_up_to: str | None = field(default=None, compare=False)
 
     @property
     def entry_id(self) -> str:

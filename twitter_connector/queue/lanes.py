@@ -296,7 +296,8 @@ class Lanes:
         return moment(int(self._moment()[0])) if self._process_clock is None else self._process_clock.last_known()
 
     def _leased(self, direction: Direction, row: list[Any], since: float) -> Lease:
-        account, lane, token, member, stored, claims, tries, more, now_ms, question, ledger, road, chat_keys = row
+        account, lane, token, member, stored, claims, tries, more, now_ms, *read_with_it = row
+        question, ledger, road, chat_keys, read_up_to = read_with_it
         lost = not isinstance(stored, str)
         if self._process_clock is not None:
             now_ms = self._process_clock.checked(int(now_ms))
@@ -320,6 +321,7 @@ class Lanes:
             ledger=None if ledger is None else dict(zip(ledger[::2], ledger[1::2], strict=True)),
             road=road,
             chat_keys=None if chat_keys is None else bool(chat_keys),
+            read_up_to=read_up_to,
         )
 
     def _wake(self, directions: Sequence[int]) -> None:

@@ -38,6 +38,7 @@ _NAMES = _stems(
     keys.LEDGER,
     keys.ROAD,
     keys.CHAT_KEYS,
+    keys.SENT,
 )
 # In the order in which lua/log.lua reads them.
 _LOG_NAMES = _stems(keys.LOG, keys.LOG_RECORD, keys.LOG_LOOKUP, keys.LOG_ACCOUNTS, keys.LOG_NAMES)

@@ -171,11 +171,15 @@ class SendLedger:
             ids: list[str] = self._client.hkeys(_unfinished(account_id, customer_id))  # type: ignore[assignment]
         return set(ids)
 
-    def read_up_to(self, account_id: str, customer_id: str) -> tuple[int, int]:
-        """Return the id of the newest message that the customer has read, and when (ms); zeros if none is known."""
-        with store_errors():
-            mark: str | None = self._client.get(_read_up_to(account_id, customer_id))  # type: ignore[assignment]
-        dm_id, _, at_ms = (mark or "0 0").partition(" ")
+    def read_up_to(self, account_id: str, customer_id: str, known: str | None = None) -> tuple[int, int]:
+        """Return the id of the newest message that the customer has read, and when (ms); zeros if there is none.
+
+        known: it as stored, "" for none; None to read it.
+        """
+        if known is None:
+            with store_errors():
+                known = self._client.get(_read_up_to(account_id, customer_id))  # type: ignore[assignment]
+        dm_id, _, at_ms = (known or "0 0").partition(" ")
         return int(dm_id), int(at_ms)
 
     def keep_scheduling(

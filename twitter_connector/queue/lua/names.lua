@@ -8,7 +8,7 @@
 -- present moment in place of the server's clock.
 -- A moment is stored as text (now .. ''): as a number, a server may write it with an exponent.
 local DUE, TURN, QUEUE, MESSAGES, STATE, SEEN, GATE, BREAKER, WAKEUP, FENCE, SEQUENCE, STATUS, CLOCK, USAGE, AWAKE, NOTICE,
-  QUESTION, LEDGER, ROAD, CHAT_KEYS = string.match(KEYS[1], string.rep('(%S+) ', 19) .. '(%S+)')
+  QUESTION, LEDGER, ROAD, CHAT_KEYS, SENT = string.match(KEYS[1], string.rep('(%S+) ', 20) .. '(%S+)')
 -- No wait, lease or pause is longer (ms): what lies further ahead was stored before the clock was put back.
 local FARTHEST = 25 * 3600000
 
