@@ -40,6 +40,14 @@ def test_changes_of_webhook_and_gap_are_kept_and_repetitions_are_not(services: S
     assert epoch_ms(opened.since) == 1000
 
 
+def test_two_equal_events_of_one_millisecond_are_both_kept(services: Services) -> None:
+    now = services.clock()
+    history = AccountHistory(services.redis, 14, lambda: now)
+    for event in ("webhook_valid", "webhook_invalid", "webhook_valid"):
+        history.add(ACCOUNT.id, event)
+    assert sorted(events(services)) == ["webhook_invalid", "webhook_valid", "webhook_valid"]
+
+
 def test_registration_attention_and_unregistration_are_kept(services: Services) -> None:
     services.accounts.save(ACCOUNT)
     services.accounts.change(ACCOUNT.id, lambda a: replace(a, attention="Make a new token.", subscribed=True))

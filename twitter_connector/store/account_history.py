@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -42,7 +43,8 @@ class AccountHistory:
         if not self._lasts:
             return
         at_ms = epoch_ms(self._clock())
-        row = [at_ms, event, detail[:_DETAIL_MAX_CHARS], epoch_ms(since) if since else 0]
+        # The last value sets apart two equal events of one millisecond.
+        row = [at_ms, event, detail[:_DETAIL_MAX_CHARS], epoch_ms(since) if since else 0, secrets.token_hex(4)]
         key = keys.HISTORY.format(account=account_id)
         with store_errors():
             pipe = self._client.pipeline(transaction=True)
@@ -163,7 +165,7 @@ _UNSEEN = {"webhook_valid": -1, "gap_since": 0}
 
 
 def _event(row: str) -> AccountEvent:
-    at_ms, event, detail, since_ms = json.loads(row)
+    at_ms, event, detail, since_ms, *_ = json.loads(row)
     found = AccountEvent(moment(at_ms), event, detail)
     return replace(found, since=moment(since_ms)) if since_ms else found
 
