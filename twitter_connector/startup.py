@@ -92,6 +92,7 @@ def _ending_the_process() -> Iterator[None]:
         yield
     except ConnectorError as error:
         if isinstance(error, StoreUnavailable) and not isinstance(error, StoreRefused):
+            log.warning("broker_not_answering", extra={"detail": error.detail, "seconds": 0})
             return
         print(f"error: {logs.without_controls(error.detail)}", file=sys.stderr)  # noqa: T201 - as above
         raise SystemExit(1) from None

@@ -24,7 +24,7 @@ from twitter_connector.config import BadSetting, Settings
 from twitter_connector.errors import Permanent, StoreRefused, StoreUnavailable
 from twitter_connector.findings.report import all_findings
 from twitter_connector.processes import embedded_broker
-from twitter_connector.startup import check_store, discard_old_tasks
+from twitter_connector.startup import check_store, discard_old_tasks, require_safe_broker, start_logging
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +173,13 @@ class _Plain(socketserver.BaseRequestHandler):
             self.request.sendall(b"-ERR Protocol error\r\n")
 
 
+class _Alert(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        with suppress(OSError):
+            self.request.recv(1000)
+            self.request.sendall(bytes.fromhex("15030100020246"))
+
+
 class _WebServer(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         with suppress(OSError):
@@ -232,6 +239,49 @@ def test_a_certificate_that_is_not_trusted_says_which_variable_names_its_authori
     assert "?ssl_ca_certs=" in sentence
     sentence = refusal(tmp_path, f"rediss://127.0.0.1:{tls_port}/0?ssl_ca_certs={authority}")
     assert "IP address mismatch" in sentence
+
+
+def doubted(folder: Path, url: str, capfd: pytest.CaptureFixture[str]) -> str:
+    """Return what the check, doctor and readiness say of an address, and the log of a web process that starts."""
+    settings = settings_in(folder, REDIS_URL=url)
+    services = services_of(settings)
+    with pytest.raises(StoreUnavailable) as failed:
+        check_store(settings, patient=False)
+    answer = create_app(services.settings, services).test_client().get("/health/ready")
+    assert findings(services).count(failed.value.detail) == 1
+    assert answer.get_json()["detail"] == failed.value.detail
+    start_logging(settings)
+    capfd.readouterr()
+    with suppress(SystemExit):
+        require_safe_broker(settings)
+    assert failed.value.detail in capfd.readouterr().err
+    services.redis.close()
+    return failed.value.detail
+
+
+def test_tls_with_a_broker_that_waits_for_a_command_is_suspected(
+    with_password: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sentence = doubted(tmp_path, f"rediss://:right@{with_password}/0", capfd)
+    assert "it probably does not speak TLS at that port. Use redis:// without TLS" in sentence
+    sentinels = f"rediss+sentinel://:right@{with_password}/primary/0"
+    assert "it probably does not speak TLS at that port. Use redis:// without TLS" in doubted(
+        tmp_path, sentinels, capfd
+    )
+
+
+def test_a_command_to_a_broker_that_waits_for_tls_is_suspected(
+    tls_port: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert "REDIS_URL must begin with rediss://" in doubted(tmp_path, f"redis://localhost:{tls_port}/0", capfd)
+    assert "REDIS_URL must begin with rediss" in doubted(
+        tmp_path, f"redis+sentinel://localhost:{tls_port}/primary/0", capfd
+    )
+
+
+def test_an_alert_of_tls_is_no_answer_of_a_broker(tmp_path: Path) -> None:
+    with serving(_Alert) as port:
+        assert "REDIS_URL must begin with rediss://" in refusal(tmp_path, f"redis://127.0.0.1:{port}/0")
 
 
 def test_a_port_without_tls_says_so(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from twitter_connector.model import sentinel_address
 
 from .changes import Client
 from .primary_only import CLASSES, NotPrimary
-from .refusals import refusal
+from .refusals import refusal, suspicion
 from .replicas import Replicas
 from .sentinels import Sentinels, pool_of
 
@@ -24,6 +24,7 @@ from .sentinels import Sentinels, pool_of
 # more than 40 seconds (docs/decisions/0002).
 WEB_TIMEOUT_SECONDS = 1.0
 WORKER_TIMEOUT_SECONDS = 5.0
+_CHECK = "Check that it is running, is the primary, and has free memory and disk space."
 
 
 def connect(url: str, *, patient: bool, replicas: Replicas | None = None) -> redis.Redis:
@@ -72,8 +73,8 @@ def unavailable(error: redis.RedisError) -> StoreUnavailable:
         return StoreRefused(*known, ours=True)
     return StoreUnavailable(
         "broker_unavailable",
-        f"The broker did not store or return data ({type(error).__name__}{_words(error)}). Check that it is "
-        "running, is the primary, and has free memory and disk space.",
+        f"The broker did not store or return data ({type(error).__name__}{_words(error)}). "
+        + (suspicion(error) or _CHECK),
         ours=True,
     )
 

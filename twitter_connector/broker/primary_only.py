@@ -28,27 +28,49 @@ class NotPrimary(redis.ConnectionError):
     """The server takes no writes. Nothing was changed, and the connection is closed."""
 
 
+class Unanswered(redis.ConnectionError):
+    """The other side took a connection without TLS and closed it without an answer."""
+
+
 class _ToPrimary(AbstractConnection):
     """Closes itself at an answer that only a primary would not give."""
+
+    _may_lack_tls = False
+    _answered = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{**_LIBRARY, **options})
 
     def read_response(self, *args: Any, **options: Any) -> Any:
-        """Return the next answer. Raises NotPrimary."""
+        """Return the next answer. Raises NotPrimary and Unanswered."""
         try:
-            return super().read_response(*args, **options)
+            answer = super().read_response(*args, **options)
         except (redis.ResponseError, redis.BusyLoadingError) as error:
+            self._answered = True
             if not _refuses_writes(error):
                 raise
-            answer = str(error)
-        self.disconnect()  # type: ignore[no-untyped-call]
+            refused = str(error)
+        except redis.ConnectionError as error:
+            if self._answered or not self._may_lack_tls or type(error) is not redis.ConnectionError:
+                raise
+            raise Unanswered(str(error)) from error
+        else:
+            self._answered = True
+            return answer
+        self.disconnect()
         # Without its cause: the library counts MASTERDOWN among the errors of a Redis Cluster.
-        raise NotPrimary(answer)
+        raise NotPrimary(refused)
+
+    def disconnect(self, *args: Any, **options: Any) -> None:
+        """Close the connection. The next one may lead to another server."""
+        self._answered = False
+        super().disconnect(*args, **options)  # type: ignore[no-untyped-call]
 
 
 class TcpConnection(_ToPrimary, Connection):
     """A connection over TCP."""
+
+    _may_lack_tls = True
 
 
 class TlsConnection(_ToPrimary, SSLConnection):

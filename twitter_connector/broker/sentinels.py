@@ -13,7 +13,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from twitter_connector.model.sentinel_address import SentinelAddress
 
-from .primary_only import SentinelTcpConnection, SentinelTlsConnection
+from .primary_only import CLASSES, SentinelTcpConnection, SentinelTlsConnection, Unanswered
 
 # A sentinel that does not answer in time is passed over. The web waits for a second in all.
 SENTINEL_TIMEOUT_SECONDS = 0.4
@@ -38,6 +38,10 @@ class Sentinels(Sentinel):
             },
         )
         self._lock = threading.Lock()
+        self._tls = address.tls
+        for sentinel in self.sentinels:
+            pool = sentinel.connection_pool
+            pool.connection_class = CLASSES.get(pool.connection_class, pool.connection_class)
 
     def discover_master(self, service_name: str) -> tuple[str, int]:
         """Return host and port of the primary. Raises redis.ConnectionError.
@@ -47,18 +51,24 @@ class Sentinels(Sentinel):
         with self._lock:
             try:
                 host, port = super().discover_master(service_name)  # type: ignore[no-untyped-call]
+                return str(host), int(port)
             except MasterNotFoundError as error:
-                raise error from self._tls_error(error)
-        return str(host), int(port)
+                not_found = error
+            # Outside the block above, so that neither error is the cause of the other's cause.
+            raise not_found from self._why(not_found)
 
-    def _tls_error(self, error: MasterNotFoundError) -> redis.ConnectionError | None:
-        """Return why TLS with a sentinel failed; None if it did not. The library keeps the text of it only."""
-        if "SSL" in str(error):
-            for sentinel in self.sentinels:
-                try:
-                    sentinel.ping()
-                except redis.ConnectionError as failed:
-                    return failed
+    def _why(self, error: MasterNotFoundError) -> redis.RedisError | None:
+        """Return why TLS with a sentinel failed, or that it may need TLS; None if it is something else.
+
+        The library keeps only the names of the sentinels' errors.
+        """
+        if not self._tls:
+            return Unanswered() if Unanswered.__name__ in str(error) else None
+        for sentinel in self.sentinels:
+            try:
+                sentinel.ping()
+            except (redis.ConnectionError, redis.TimeoutError) as failed:
+                return failed
         return None
 
 

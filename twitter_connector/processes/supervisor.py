@@ -104,6 +104,8 @@ class Supervisor:
         self._lost_data = False
         self._env = child_environment(settings)
         self._watch = BrokerWatch()
+        # Why the broker did not answer last.
+        self._failure = ""
         self._children: list[Child] = []
         self._lock: IO[str] | None = None
         self._signals = AwaitedSignals()
@@ -123,7 +125,7 @@ class Supervisor:
                 self._add("broker", embedded_broker.command(self._settings), BROKER_LONGEST_SECONDS)
             use_environment(self._env)
             import_shared()
-            self._until(self._broker_answers, "the broker", self._broker_hint())
+            self._until(self._broker_answers, "the broker", self._broker_hint)
             self._check_store()
             if self._settings.use_sandbox:
                 self._add("sandbox", command_lines.sandbox(self._settings))
@@ -132,7 +134,7 @@ class Supervisor:
                 name = "worker" if number == 1 else f"worker-{number}"
                 self._add(name, command_lines.worker(name=name))
             self._add("beat", command_lines.beat())
-            self._until(self._ready, "the service", "See the lines above for the part that failed.")
+            self._until(self._ready, "the service", lambda: "See the lines above for the part that failed.")
             if self._settings.use_sandbox and not self._stop:
                 self._register_demo()
             if not self._stop:
@@ -229,13 +231,13 @@ class Supervisor:
         times = [child.restart_at for child in self._children if child.process is None]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
-    def _until(self, done: Callable[[], bool], what: str, hint: str) -> None:
+    def _until(self, done: Callable[[], bool], what: str, hint: Callable[[], str]) -> None:
         end = time.monotonic() + START_SECONDS
         while not done():
             if self._stop:
                 raise CannotStart("stopped while starting")
             if time.monotonic() > end:
-                raise CannotStart(f"{what} did not come up within {START_SECONDS:g} s. {hint}")
+                raise CannotStart(f"{what} did not come up within {START_SECONDS:g} s. {hint()}")
             self._restart_dead()
             time.sleep(0.05)
 
@@ -249,6 +251,7 @@ class Supervisor:
             failure = unavailable(error)
             if isinstance(failure, StoreRefused):
                 raise CannotStart(failure.detail) from error
+            self._failure = failure.detail
             # An embedded broker takes a moment to start and to load its file.
             if not self._settings.embedded_broker or time.monotonic() - self._children[0].started_at > 5.0:
                 self._watch.failed(failure)
@@ -266,7 +269,7 @@ class Supervisor:
     def _broker_hint(self) -> str:
         if self._settings.embedded_broker:
             return f"Its files are in {self._settings.var_dir / 'broker'}; is another instance using them?"
-        return "REDIS_URL names a server that does not answer."
+        return f"REDIS_URL names a server that does not answer. {self._failure}"
 
     def _ready(self) -> bool:
         try:
@@ -293,7 +296,9 @@ class Supervisor:
             return True
 
         self._until(
-            demos_answer, "the sandbox", f"Is port {self._settings.sandbox_port} taken? SANDBOX_PORT chooses another."
+            demos_answer,
+            "the sandbox",
+            lambda: f"Is port {self._settings.sandbox_port} taken? SANDBOX_PORT chooses another.",
         )
         for demo in demos.values():
             self._register(demo)
