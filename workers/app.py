@@ -16,10 +16,9 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 import click
-from celery import Celery
+from celery import Celery, signals
 from celery.apps.worker import Worker
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
-from celery.signals import celeryd_after_setup, setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
 from twitter_connector import core_dumps
 from twitter_connector.config import Settings
@@ -27,6 +26,7 @@ from twitter_connector.queue.wakeups import QUEUES, UPKEEP_QUEUE, UPKEEP_TASK, c
 from twitter_connector.startup import (
     clear_spool,
     discard_old_tasks,
+    require_safe_broker,
     require_store,
     require_surroundings,
     start_logging,
@@ -115,7 +115,7 @@ def _served_queues() -> list[str]:
     return list(app.amqp.queues.consume_from)
 
 
-@setup_logging.connect  # type: ignore[untyped-decorator]
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def _configure_logging(logfile: str | None = None, **_: Any) -> None:
     start_logging(settings, level=_typed_level(), file=logfile)
 
@@ -129,26 +129,26 @@ def _typed_level() -> str | None:
     return logging.getLevelName(context.params["loglevel"]) if typed else None
 
 
-@celeryd_after_setup.connect  # type: ignore[untyped-decorator]
-def _note_concurrency(instance: Any, **_: Any) -> None:
+@signals.beat_init.connect  # type: ignore[untyped-decorator]
+def _check_for_scheduler(**_: Any) -> None:
+    require_surroundings(settings)
+    # Celery would try for ever where only a person can correct something.
+    require_safe_broker(settings)
+
+
+@signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator]
+def _prepare_worker(instance: Any, **_: Any) -> None:
     global _concurrency  # noqa: PLW0603 - see services()
     _concurrency = instance.concurrency
-
-
-@celeryd_after_setup.connect  # type: ignore[untyped-decorator]
-def _ignore_warnings(**_: Any) -> None:
     # About a future default: cancel running tasks when the broker is lost. Our tasks go on with their lane. Celery has
     # set up logging by now, and shows these warnings since.
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
-
-@celeryd_after_setup.connect  # type: ignore[untyped-decorator]
-def _discard_old_tasks(**_: Any) -> None:
     # Before the consumer starts: it would fetch and discard expired tasks one by one.
     discard_old_tasks(settings)
 
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
+@signals.worker_ready.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
     require_surroundings(settings)
     require_store(settings)
@@ -181,7 +181,7 @@ def _hold_lock() -> None:
         log.warning("worker_lock_failed", extra={"error": type(error).__name__, "path": str(settings.worker_locks)})
 
 
-@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+@signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _stop(**_: Any) -> None:
     # Consumers check this after every message, so a plain SIGTERM is quick.
     if _worker is not None:
@@ -191,7 +191,7 @@ def _stop(**_: Any) -> None:
     wake_event_loop()
 
 
-@worker_shutdown.connect  # type: ignore[untyped-decorator]
+@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _gone(**_: Any) -> None:
     if _worker is not None:
         _worker.leave()

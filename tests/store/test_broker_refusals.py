@@ -82,7 +82,7 @@ def findings(services: Services) -> str:
     return "\n".join(f"{f.what}: {f.detail} {f.advice}" for f in all_findings(services) if not f.ok)
 
 
-@pytest.mark.parametrize("command", ["up", "web"])
+@pytest.mark.parametrize("command", ["up", "web", "worker", "beat"])
 def test_a_redis_cluster_is_named_at_once(command: str, cluster: str, tmp_path: Path) -> None:
     line, seconds = stopped(command, tmp_path, cluster)
     assert "Redis Cluster" in line
@@ -289,7 +289,7 @@ def test_a_port_without_tls_says_so(tmp_path: Path) -> None:
         assert "does not speak TLS at that port" in refusal(tmp_path, f"rediss://127.0.0.1:{port}/0")
 
 
-@pytest.mark.parametrize("command", ["up", "worker"])
+@pytest.mark.parametrize("command", ["up", "worker", "beat"])
 def test_a_certificate_that_is_not_trusted_stops_the_start_at_once(command: str, tls_port: int, tmp_path: Path) -> None:
     line, seconds = stopped(command, tmp_path / "var", f"rediss://localhost:{tls_port}/0")
     assert "certificate is not trusted" in line
