@@ -1,6 +1,7 @@
 """The processor time of the service for one message, beside bare posts of `requests` to the same server.
 
-F1: a bare JSON POST, 32 threads. F2: the same with OAuth 1.0a. Own post: each with the service's client.
+F1: a bare JSON POST, 32 threads. F2: the same with OAuth 1.0a. Own post: each with the service's client. F1 at 50 a
+second: what a post costs a process that has slept before, whose caches others have used.
 A reply goes over API v2 and has a delivery report.
 BESIDE: the path of another checkout with its own .venv, which takes turns with this one.
 """
@@ -67,6 +68,8 @@ def one_round(ccm: Ccm, services: dict[str, Service]) -> dict[str, Row]:
         for name, signed in zip(names, (False, True), strict=True):
             floor = posts(ccm.port, FLOOR_SECONDS, signed=signed, own=own)
             rows[name] = {"worker": floor.cpu_ms, "rate": floor.per_second}
+    floor = posts(ccm.port, AT_REST_SECONDS, signed=False, per_second=PER_SECOND)
+    rows[f"F1, {PER_SECOND:.0f}/s"] = {"worker": floor.cpu_ms, "rate": floor.per_second}
     for kind in _DIRECTIONS:
         ccm.delay(0.0)
         for name, service in services.items():
@@ -130,7 +133,7 @@ def _print(rows: dict[str, Row], rounds: int) -> None:
         figures = "".join(f"{row[part]:8.2f}" if part in row else " " * 8 for part in (*PARTS, "tree"))
         floor, base = (f1, "F1") if "inbound" in name else (f1 + f2, "F1+F2")
         ratios = f"  {row['worker'] / floor:.2f} and {row['tree'] / floor:.2f} x {base}" if "tree" in row else ""
-        if name.startswith("own"):
+        if name.startswith(("own", "F1,")):
             base = "F2" if "signed" in name else "F1"
             ratios = f"  {row['worker'] / rows[base]['worker']:.2f} x {base}"
         print(f"  {name:28}{figures}{row['rate']:8.0f}{ratios}")
