@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Many tests wait rather than compute. 0 runs everything in one process, and shows the order.
+# Many tests wait rather than compute (docs/decisions/0027). 0 runs everything in one process, and shows the order.
 TEST_PROCESSES ?= 8
 STAMP := $(VENV)/.installed
 # Without the tools of tests and checks, which take longer to install than all that runs.
@@ -13,6 +13,7 @@ XCHAT_LOG := $(VENV)/xchat.log
 INSTALL_XCHAT = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
   -r requirements-xchat.lock 2>$(XCHAT_LOG)
 INSTALL_OTEL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-otel.lock
+COLLECTED := $(VENV)/.collected
 XCHAT_MISSING := The library of X Chat could not be installed: there is no wheel for this machine, or no package index was reached \
   ($(XCHAT_LOG)). Everything but encrypted messages works. `make xchat` tries again.
 
@@ -42,6 +43,11 @@ $(STAMP): $(RUNS) requirements-dev.lock requirements-otel.lock
 	$(INSTALL_OTEL) --upgrade --target $(VENV)/otel
 	@touch $(STAMP)
 
+$(COLLECTED): $(STAMP)
+	@# Compiles the tests. Otherwise each process of the first run would compile all of them.
+	@$(BIN)/python -m pytest --collect-only -qqq >/dev/null || true
+	@touch $(COLLECTED)
+
 xchat: $(RUNS) ## install the library of X Chat, where there is a wheel of it
 	@$(INSTALL_XCHAT) || { echo '$(XCHAT_MISSING)'; exit 1; }
 
@@ -51,14 +57,14 @@ otel: $(RUNS) ## install OpenTelemetry, so that `make run` sends traces if an OT
 run: $(RUNS) ## start everything in the foreground (Ctrl-C stops it)
 	@exec $(BIN)/twitter-connector up
 
-# Tests may keep their compiled modules too: compiling them takes longer than importing them.
+# Tests may keep their compiled modules too: every process imports all of them, and compiling takes longer than that.
 test test-fast: export PYTHONDONTWRITEBYTECODE :=
 
-test: $(STAMP) ## run the whole test suite
-	$(BIN)/python -m pytest --processes $(TEST_PROCESSES)
+test: $(COLLECTED) ## run the whole test suite
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
-test-fast: $(STAMP) ## run the tests that start neither the whole service nor a browser
-	$(BIN)/python -m pytest --processes $(TEST_PROCESSES) -q -m "not integration and not browser"
+test-fast: $(COLLECTED) ## run the tests that start neither the whole service nor a browser
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -q -m "not integration and not browser"
 
 bench: $(STAMP) ## run benchmarks and print tables: PARTS="start media" for some (PARTS=help lists them), PARTS=all for all
 	@$(BIN)/python -m benchmarks $(PARTS)

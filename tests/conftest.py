@@ -1,7 +1,6 @@
 """The process tree for tests that need the whole service, and its log under every failure."""
 
 import gc
-import importlib
 import signal
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -9,9 +8,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from tree import Tree, can_look_at_processes, running_tree
-
-from tests import forked_run
-from tests.warm_commands import commands
 
 # The files whose tests take longest, the longest first. Processes take file after file, so a long one comes early.
 LONG_FILES = (
@@ -65,33 +61,22 @@ SHARING = (
 )
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--processes", type=int, default=0, metavar="N", help="run the tests in so many processes, file by file"
-    )
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """Hand out whole files, and those of one service together, if more than one process is to run them."""
-    option = session.config.option
-    if not option.processes or option.collectonly or session.testsfailed:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole files, and those of one service together. Other ways than `--dist loadfile` stay as they are."""
+    if config.getvalue("dist") != "loadfile":
         return None
+    # A run in one process needs no xdist.
+    from xdist.scheduler import LoadFileScheduling
+
     first = {name: names[0] for names in SHARING for name in names}
-    groups: dict[str, list[int]] = {}
-    for place, item in enumerate(session.items):
-        name = item.nodeid.partition("::")[0]
-        groups.setdefault(first.get(name, name), []).append(place)
-    _start_what_all_share(session.items)
-    forked_run.run(session, groups.values(), option.processes)
-    return True
 
+    class SharedServices(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            name = super()._split_scope(nodeid)
+            return first.get(name, name)
 
-def _start_what_all_share(items: list[pytest.Item]) -> None:
-    """Import and start once what each process of the tests would import and start for itself."""
-    importlib.import_module("tests.answer_check")
-    if any(item.get_closest_marker("integration") for item in items):
-        commands()
+    return SharedServices(config, log)
 
 
 def pytest_configure() -> None:

@@ -122,7 +122,7 @@ class Commands:
 
 @cache
 def commands() -> Commands:
-    """Return the one of this test process and those forked from it. It starts at the first use."""
+    """Return the one of this test process. It starts at the first use."""
     return Commands()
 
 
