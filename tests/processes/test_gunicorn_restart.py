@@ -42,7 +42,14 @@ app.add_url_rule("/", view_func=lambda: "{answer}")
 """
 
 
-def test_a_changed_file_is_served_soon_with_reload_and_is_no_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("flags", "variables"),
+    [(["--reload"], {}), ([], {"GUNICORN_CMD_ARGS": "--threads 2 --reload"})],
+    ids=["a flag", "the variable"],
+)
+def test_a_changed_file_is_served_soon_with_reload_and_is_no_error(
+    flags: list[str], variables: dict[str, str], tmp_path: Path
+) -> None:
     module, (port,) = tmp_path / "changing.py", free_ports(1)
     module.write_text(APPLICATION.format(answer="first"))
     options = [
@@ -50,14 +57,14 @@ def test_a_changed_file_is_served_soon_with_reload_and_is_no_error(tmp_path: Pat
         "python:twitter_connector.processes.gunicorn_conf",
         "-w",
         "1",
-        "--reload",
+        *flags,
         "--chdir",
         str(tmp_path),
     ]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", *options, "-b", f"127.0.0.1:{port}", "changing:app"],
-            env=environment(SANDBOX="1", VAR_DIR=str(tmp_path / "var")),
+            env=environment(SANDBOX="1", VAR_DIR=str(tmp_path / "var"), **variables),
             stderr=log,
         )
 

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gunicorn.config import Config
+
 from twitter_connector import counter_files
 from twitter_connector.bootstrap import Services
 from twitter_connector.broker import keys
@@ -54,8 +56,9 @@ loglevel = "warning"
 keepalive = 30
 timeout = 30
 graceful_timeout = 10
-# Workers that gunicorn starts anew because a file was changed would go on with the master's code.
-preload_app = "--reload" not in sys.argv
+# Workers that gunicorn starts anew because a file was changed would go on with the master's code. gunicorn takes flags
+# from GUNICORN_CMD_ARGS too.
+preload_app = "--reload" not in (*sys.argv, *Config().get_cmd_args_from_env())
 # Workers touch a file there every second. It must not be on a disk.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 # gunicorn's own control interface would listen on a socket in the home folder.
