@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import click
 
-from twitter_connector.config import Settings
+from twitter_connector.config import Settings, use_environment
 from twitter_connector.errors import ConnectorError, StoreRefused, StoreUnavailable
 from twitter_connector.open_files import too_few_files
 from twitter_connector.processes import command_lines, embedded_broker, instance
@@ -92,7 +92,9 @@ def run_broker() -> None:
     try:
         lock = instance.take(configured.var_dir)
         os.set_inheritable(lock.fileno(), True)
-        _become(embedded_broker.command(configured))
+        command = embedded_broker.command(configured)
+        use_environment(embedded_broker.ENVIRONMENT)
+        _become(command)
     except (instance.InUse, embedded_broker.NoBroker) as error:
         fail(str(error))
 

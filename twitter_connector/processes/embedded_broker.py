@@ -12,6 +12,9 @@ from pathlib import Path
 
 from twitter_connector.config import Settings, broker_socket
 
+# Its log lines have the local time otherwise; all others are in UTC.
+ENVIRONMENT = {"TZ": "UTC"}
+
 
 class NoBroker(Exception):
     """The embedded broker cannot start: no server binary, one that is too old, or a folder of another user.

@@ -102,7 +102,7 @@ class Supervisor:
         self._say = say
         self._stop = False
         self._lost_data = False
-        self._env = child_environment(settings)
+        self._env = {**child_environment(settings), **embedded_broker.ENVIRONMENT}
         self._watch = BrokerWatch()
         # Why the broker did not answer last.
         self._failure = ""
