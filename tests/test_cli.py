@@ -59,6 +59,33 @@ def test_a_command_says_what_it_is_for(name: str) -> None:
     assert ALL[name].help
 
 
+def _groups(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Group]]:
+    yield prefix.strip(), group
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from _groups(command, f"{prefix}{name} ")
+
+
+GROUPS = dict(_groups(main))
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("name", sorted(GROUPS))
+def test_a_list_of_commands_shows_whole_sentences(name: str, columns: int) -> None:
+    shown = CliRunner().invoke(main, [*name.split(), "--help"], terminal_width=columns).output
+    # A line may end at a hyphen, too.
+    listed = "".join(shown.partition("Commands:")[2].split())
+    context = click.Context(GROUPS[name])
+    for command_name in GROUPS[name].list_commands(context):
+        command = GROUPS[name].get_command(context, command_name)
+        assert command is not None
+        if not command.hidden:
+            assert "".join((command_name + command.get_short_help_str(1000)).split()) in listed
+    assert "..." not in listed
+
+
 def test_the_version_is_that_of_the_package() -> None:
     result = CliRunner().invoke(main, ["--version"])
     assert result.exit_code == 0

@@ -9,6 +9,8 @@ from types import ModuleType
 
 import click
 
+from twitter_connector.commands.group import Group
+
 # Name -> module of `commands`, and the command's name in it.
 COMMANDS = {
     "up": ("run", "up"),
@@ -39,7 +41,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Imports a command when it is used: most of them need all services, whose import takes half a second.
 
     https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands

@@ -14,6 +14,7 @@ from twitter_connector.bootstrap import Services, described
 from twitter_connector.model.account import Account
 
 from .environment import fail, json_option, out, say, settings
+from .group import Group
 from .session import account, plainly, services, show
 
 
@@ -95,7 +96,7 @@ def status(account_id: str | None, as_json: bool) -> None:
     show(svc.registration.status(account(svc, account_id)).as_json(), as_json)
 
 
-@click.group()
+@click.group(cls=Group)
 def webhooks() -> None:
     """List or delete the webhooks at X that an account's credentials can reach."""
 

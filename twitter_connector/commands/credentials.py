@@ -10,10 +10,11 @@ from cryptography.fernet import Fernet
 from twitter_connector.store.resealing import reseal, verify_key
 
 from .environment import fail, json_option, out
+from .group import Group
 from .session import account, plainly, services, show
 
 
-@click.group()
+@click.group(cls=Group)
 def credentials() -> None:
     """Rotate the key of the stored credentials, or end a replaced secret."""
 

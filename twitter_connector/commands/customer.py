@@ -10,6 +10,7 @@ import click
 from twitter_connector.queue.personal_data import PersonalData
 
 from .environment import fail, json_option, out
+from .group import Group
 from .session import plainly, services
 
 # Where the person may still be named, and what to do about it.
@@ -23,7 +24,7 @@ NOT_REACHED = (
 )
 
 
-@click.group("customer")
+@click.group("customer", cls=Group)
 def customer() -> None:
     """Erase what is kept of one person."""
 

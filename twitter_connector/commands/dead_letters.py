@@ -13,13 +13,14 @@ from twitter_connector.model.work import DeadLetter, Direction
 from twitter_connector.queue.replay import replay
 
 from .environment import fail, json_option, say
+from .group import Group
 from .session import plainly, services, show
 
 _LIST = "`twitter-connector dead-letters list` shows those that exist."
 _directions = {"inbound": Direction.IN, "outbound": Direction.OUT}
 
 
-@click.group("dead-letters")
+@click.group("dead-letters", cls=Group)
 def dead_letters() -> None:
     """List, show, replay or discard messages that were given up."""
 

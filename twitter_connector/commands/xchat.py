@@ -15,6 +15,7 @@ from twitter_connector.model.account import V1, Account
 from twitter_connector.model.chat import ChatKeys
 
 from .environment import fail, json_option, out, say
+from .group import Group
 from .session import account, plainly, services, show
 
 WARNING = (
@@ -24,7 +25,7 @@ WARNING = (
 )
 
 
-@click.group("xchat")
+@click.group("xchat", cls=Group)
 def xchat() -> None:
     """Keys for encrypted messages (X Chat)."""
 
