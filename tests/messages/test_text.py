@@ -274,6 +274,14 @@ class TestFingerprint:
     def test_escaping_keeps_it(self, text: str) -> None:
         assert fingerprint(escaped(text)) == sent_fingerprint(text)
 
+    @pytest.mark.parametrize(
+        "text", ["Tom &amp; Jerry", "&lt;b&gt;", "5 &nbsp;€", "&copy now", "&amp;amp;", "1 < 2 & 3"]
+    )
+    def test_a_text_that_x_shows_without_escapes_keeps_it(self, text: str) -> None:
+        """API v2 does not say whether it escapes the texts of its lists."""
+        assert fingerprint(text) == sent_fingerprint(text)
+        assert fingerprint(escaped(text)) == sent_fingerprint(text)
+
     @given(prose)
     def test_the_unicode_form_keeps_it(self, text: str) -> None:
         for form in ("NFC", "NFD"):

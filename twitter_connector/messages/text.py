@@ -15,6 +15,9 @@ from twitter_connector.model.event import Link
 # https://docs.x.com/x-api/direct-messages: the limit of one message, in characters.
 DM_MAX_CHARS = 10_000
 
+# How often escapes may be nested in a text that is to be recognised.
+_ESCAPES = 3
+
 _grapheme = regex.compile(r"\X")
 _url = re.compile(r"https?://\S+")
 _url_or_domain = re.compile(r"https?://\S+|\b[\w-]+(?:\.[\w-]+)+(?:/\S*)?", re.IGNORECASE)
@@ -114,9 +117,13 @@ def fingerprint(text: str, links: Iterable[Link] = (), drop: str = "") -> str:
     """Return a digest that recognises a text we sent when X shows it again.
 
     X turns links, and bare domains too, into t.co links and may add a scheme, so both sides are compared
-    without them, in one Unicode form and with one kind of white space.
+    without them, in one Unicode form and with one kind of white space. They are also compared without escapes: API v2
+    does not say whether it escapes its texts, and an agent's text may contain `&amp;` itself.
     """
-    text = unicodedata.normalize("NFC", readable_text(text, links, drop))
+    text = readable_text(text, links, drop)
+    for _ in range(_ESCAPES):
+        text = html.unescape(text)
+    text = unicodedata.normalize("NFC", text)
     # Leave out the whole word: X decides whether a closing bracket or quotation mark belongs to a link.
     words = [word for word in text.split() if not _url_or_domain.search(word)]
     return hashlib.sha256(" ".join(words).encode("utf-8", "surrogatepass")).hexdigest()
