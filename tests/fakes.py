@@ -142,6 +142,8 @@ class FakeCim:
         self.received: list[Mapping[str, Any]] = []
         self.failures: list[Exception] = []
         self.refusing: dict[str, Exception] = {}
+        # Runs when a message is there and not answered yet.
+        self.before_answer: Callable[[], None] = lambda: None
 
     def fail_next(self, *errors: Exception) -> None:
         self.failures += errors
@@ -153,6 +155,7 @@ class FakeCim:
         if customer in self.refusing:
             raise self.refusing[customer]
         self.received.append(message)
+        self.before_answer()
 
     def texts(self) -> list[str]:
         return [m["body"]["markdownText"] for m in self.received]

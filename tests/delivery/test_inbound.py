@@ -499,3 +499,40 @@ class TestReplay:
             fakes.twitter.fail_next(failing(Permanent))
         fakes.serve()
         assert len(fakes.dead_lettered()) == 1
+
+
+class TestNumberedQuestions:
+    """A question that goes out while CCM still takes an earlier message of the customer stays open."""
+
+    def ask(self, fakes: FakeDeliveries, message_id: str) -> None:
+        buttons = [{"title": f"Dish {n}", "payload": f"/dish-{n}", "type": "text"} for n in range(1, 22)]
+        fakes.send(message_id, body={"type": "BUTTON", "markdownText": "Our menu", "buttons": buttons})
+
+    def ask_before_ccm_answers(self, fakes: FakeDeliveries, message_id: str) -> None:
+        def asked() -> None:
+            fakes.cim.before_answer = lambda: None
+            self.ask(fakes, message_id)
+            fakes.serve(OUT)
+
+        fakes.cim.before_answer = asked
+
+    def intents(self, fakes: FakeDeliveries) -> list[tuple[object, object]]:
+        headers = [message["header"] for message in fakes.cim.received if message["body"]["type"] == "PLAIN"]
+        return [(header["intent"], header["originalMessageId"]) for header in headers]
+
+    def test_the_answer_to_a_bot_that_is_faster_than_ccm_is_a_click(self, fakes: FakeDeliveries) -> None:
+        self.ask_before_ccm_answers(fakes, "q-1")
+        fakes.customer_writes("17", "Hello")
+        fakes.serve(IN)
+        fakes.customer_writes("18", "3")
+        fakes.serve(IN)
+        assert self.intents(fakes) == [(None, None), ("dish-3", "q-1")]
+
+    def test_an_answer_closes_the_question_that_it_answers_and_not_the_next_one(self, fakes: FakeDeliveries) -> None:
+        self.ask(fakes, "q-1")
+        fakes.serve(OUT)
+        self.ask_before_ccm_answers(fakes, "q-2")
+        for number, text in enumerate(("3", "4", "5"), start=17):
+            fakes.customer_writes(str(number), text)
+            fakes.serve(IN)
+        assert self.intents(fakes) == [("dish-3", "q-1"), ("dish-4", "q-2"), (None, None)]

@@ -96,8 +96,8 @@ class InboundRoute:
         cim_ids = tuple(message.id for message in made)
         links = [Link(lease.account_id, cim_id, activity.event_id) for cim_id in cim_ids]
         line = replace(log_line(attempt, DELIVERED), kind=attempt.kind, cim_ids=cim_ids)
-        if isinstance(activity, DmReceived):
-            effects = (QuestionClosed(lease.account_id, activity.customer_id), *effects)
+        if isinstance(activity, DmReceived) and lease.question != "":
+            effects = (QuestionClosed(lease.account_id, activity.customer_id, lease.question), *effects)
         screen_name = "" if isinstance(activity, PostDeleted) else activity.sender.screen_name
         return (*links, *seen, line, NameSeen(lease.account_id, activity.customer_id, screen_name), *effects)
 
@@ -192,8 +192,9 @@ class InboundRoute:
         if not isinstance(activity, DmReceived):
             return None
         question = named_question(activity)
-        if question is not None:
-            return self.conversations.named(activity.account_id, question)
-        if lease.question != "" and may_be_choice(activity):
-            return self.conversations.open_one(activity.account_id, activity.customer_id)
-        return None
+        if question is None and may_be_choice(activity):
+            if lease.question is None:
+                return self.conversations.open_one(activity.account_id, activity.customer_id)
+            # One that was asked since then is no question that this message answers.
+            question = lease.question
+        return self.conversations.named(activity.account_id, question) if question else None

@@ -115,10 +115,14 @@ class LastComment:
 
 @dataclass(frozen=True)
 class QuestionClosed:
-    """Closes the open question: after another message, a typed number does not answer it any more."""
+    """Closes the open question: after another message, a typed number does not answer it any more.
+
+    question: its CIM id. One that was asked after the customer wrote stays open. None: whichever is open.
+    """
 
     account_id: str
     customer_id: str
+    question: str | None = None
 
 
 @dataclass(frozen=True)

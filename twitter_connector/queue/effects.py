@@ -104,7 +104,8 @@ def arguments(items: Sequence[Effect], timings: QueueTimings) -> list[str | int]
 
 def _of_a_message(item: Link | QuestionClosed | QuoteForgotten, account: str) -> Change:
     if isinstance(item, QuestionClosed):
-        return Change("del", keys.QUESTION.format(account=account, customer=quote(item.customer_id, safe="")))
+        key = keys.QUESTION.format(account=account, customer=quote(item.customer_id, safe=""))
+        return Change("del", key, value=item.question or "")
     message_id = quote(item.message_id, safe="")
     if isinstance(item, QuoteForgotten):
         return Change("hdel", keys.LEDGER.format(account=account, id=message_id), keys.LEDGER_QUOTE)

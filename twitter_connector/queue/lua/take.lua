@@ -86,7 +86,7 @@ local function take(i)
           redis.call('SET', key, value, 'PX', lifetime)
           lifetime = ''
         elseif operation == 'del' then
-          redis.call('DEL', key)
+          if value == '' or redis.call('GET', key) == value then redis.call('DEL', key) end
         elseif operation == 'hset' then
           redis.call('HSET', key, member, value)
         elseif operation == 'count' then
