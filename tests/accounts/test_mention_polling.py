@@ -124,6 +124,19 @@ class TestFromWhere:
         desk.poll()
         assert desk.x.asked_since == ["2126572882388582401"]
 
+    def test_a_choice_that_is_made_during_a_poll_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # The next poll begins behind what this one has read.
+        desk = Desk(mode="replies")
+        desk.clock.advance(1)
+        new, mentions = desk.mention(), desk.x.mentions
+
+        def chosen_meanwhile(since: str) -> list[RawEvent]:
+            desk.accounts.change(ACME, lambda now: with_choices(now, {"posts": "mentions"}))
+            return list(mentions(since))
+
+        monkeypatch.setattr(desk.x, "mentions", chosen_meanwhile)
+        assert desk.poll() == [new]
+
     def test_only_what_the_account_takes_in_is_stored(self) -> None:
         desk = Desk(mode="replies")
         desk.clock.advance(1)

@@ -20,7 +20,7 @@ from twitter_connector.model.timestamps import epoch_ms, first_id_at, id_ms, mom
 
 from .backfill import GAP, MARGIN
 from .ports import AccountsPort, AccountStatusPort, InboxPort, LocksPort
-from .posts_settings import LENGTH_ASKED_AT, MARK, NEXT_MENTIONS, with_choices, with_long_posts
+from .posts_settings import LENGTH_ASKED_AT, MARK, NEXT_MENTIONS, posts_taken_in, with_choices, with_long_posts
 from .spending import Limit
 
 log = logging.getLogger(__name__)
@@ -82,9 +82,11 @@ class MentionPolling:
             facts = {"account": account.id, "reason": error.reason, "detail": error.detail}
             log.warning("mentions_not_polled", extra=facts)
             return
-        take_in_activities(
-            reversed(events), self.inbox, self.count, by="poll", looked_up=True, posts=lambda account_id: account.posts
-        )
+
+        def posts(account_id: str) -> str:
+            return posts_taken_in(self.accounts, account_id, account)
+
+        take_in_activities(reversed(events), self.inbox, self.count, by="poll", looked_up=True, posts=posts)
         newest = max((id_ms(event.id) for event in events if event.id), default=0)
         self.account_status.note(account.id, **{MARK: max(since, int(first_id_at(newest - _MARGIN_MS)))})
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from twitter_connector.errors import ConnectorError
 from twitter_connector.model.account import LONG_POSTS, Account
-from twitter_connector.model.post import OFF
+from twitter_connector.model.post import ALL, OFF
 from twitter_connector.model.posts import Posts
 from twitter_connector.model.timestamps import epoch_ms, first_id_at
 
@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 # asked how long its posts may be.
 MARK, NEXT_MENTIONS, LENGTH_ASKED_AT = "mentions_mark", "next_mentions_at", "length_asked_at"
 
+# An account may have been registered, or have chosen its posts, a moment ago.
+FRESH_SECONDS = 1.0
+
 
 def with_choices(account: Account, choices: Mapping[str, str]) -> Account:
     """Return the account with some choices. What is usual is not stored: posts off, and everything else allowed."""
@@ -31,6 +34,17 @@ def with_choices(account: Account, choices: Mapping[str, str]) -> Account:
             name: value for name, value in settings.items() if name not in choices or value not in (OFF, "true", "")
         },
     )
+
+
+def posts_taken_in(accounts: AccountsPort, account_id: str, known: Account | None) -> str:
+    """Return which public posts an account takes in. Raises StoreUnavailable.
+
+    known: the account as it was read some seconds ago. The choice may be newer, and a post that is left out does not
+    come again. An account that takes in all posts loses none: it is read once a second at most.
+    """
+    all_posts = known is not None and known.posts == ALL
+    account = accounts.get(account_id, max_age=FRESH_SECONDS if all_posts else 0.0)
+    return account.posts if account is not None else OFF
 
 
 def from_now_on(accounts: AccountsPort, former: Account | None, account: Account, now: datetime) -> None:

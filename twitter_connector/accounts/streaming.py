@@ -22,12 +22,12 @@ from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.errors import AWAITS_A_PERSON, ConnectorError, CredentialsRejected, StoreUnavailable
 from twitter_connector.model.account import STREAM, Account
 from twitter_connector.model.event import RawEvent
-from twitter_connector.model.post import ALL, OFF
 from twitter_connector.model.timestamps import epoch_ms, moment
 
 from .backfill import NEXT_POLL, open_gap
 from .events_arrive import STREAM_ALIVE_AT
 from .ports import AccountsPort, AccountStatusPort, InboxPort
+from .posts_settings import FRESH_SECONDS, posts_taken_in
 from .stream_lock import RenewableLocksPort, lock_renewed
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,6 @@ LOCK_SECONDS = 15
 # Waits before a reconnect double up to the longest. A connection that lasted resets them.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(seconds=60)
 LASTED_SECONDS = 60.0
-# An account may have been registered, or have chosen its posts, a moment ago.
-FRESH_SECONDS = 1.0
 # A line is noted in the accounts' status, but not every line.
 NOTED_EVERY = timedelta(seconds=5)
 REVOKED = "The account's owner has revoked the app's access at X. Make new tokens and register again."
@@ -144,7 +142,11 @@ class Streaming:
             if user is not None:
                 users[user.id] = user
                 raw_events.append(raw_event)
-        take_in_activities(raw_events, self.inbox, self.count, by="stream", posts=lambda of: self._posts(users[of]))
+
+        def posts(account_id: str) -> str:
+            return posts_taken_in(self.accounts, account_id, users[account_id])
+
+        take_in_activities(raw_events, self.inbox, self.count, by="stream", posts=posts)
         for raw_event in raw_events:
             if raw_event.family == "revoke":
                 self.accounts.change(raw_event.account_id, lambda a: replace(a, subscribed=False, attention=REVOKED))
@@ -159,12 +161,6 @@ class Streaming:
         if account is None or account_id in by_id:
             return account
         return account if account.inbound == STREAM and account.app == app else None
-
-    def _posts(self, account: Account) -> str:
-        """Return which public posts an account takes in. One that is left out does not come again, so a choice counts
-        that is newer than the account."""
-        newest = account if account.posts == ALL else self.accounts.get(account.id, max_age=0.0)
-        return newest.posts if newest is not None else OFF
 
     def _apps(self) -> dict[str, list[Account]]:
         apps: dict[str, list[Account]] = {}

@@ -11,13 +11,14 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from twitter_connector.accounts.posts_settings import posts_taken_in
 from twitter_connector.bootstrap import Services
 from twitter_connector.delivery.intake import take_in_activities
 from twitter_connector.errors import StoreUnavailable
 from twitter_connector.metrics import ACKNOWLEDGED, NATIVE_REPLIES, REFUSED, count_event
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import RawEvent, is_id
-from twitter_connector.model.post import ALL, OFF
+from twitter_connector.model.post import OFF
 from twitter_connector.store.accounts import REFRESH_PAUSE_SECONDS
 
 from .context import services
@@ -97,11 +98,8 @@ def _posts_chosen(svc: Services, signed_for: Account) -> Callable[[str], str]:
     def chosen(account_id: str) -> str:
         account = signed_for if account_id == signed_for.id else _account(svc, account_id)
         if not svc.inbox.away:
-            # The choice may be newer than the cache, and a post that is left out does not come again. An account that
-            # takes in all posts loses none: it is asked about once a second at most.
-            all_posts = account is not None and account.posts == ALL
             with suppress(StoreUnavailable):
-                account = svc.accounts.get(account_id, max_age=REFRESH_PAUSE_SECONDS if all_posts else 0.0)
+                return posts_taken_in(svc.accounts, account_id, account)
         return account.posts if account is not None else OFF
 
     return chosen
