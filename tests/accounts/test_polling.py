@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.fakes import FakeAccounts, FakeClock, FakeLocks
+from twitter_connector.accounts.broker_loss import open_gaps_after
 from twitter_connector.accounts.polling import (
     CALL_EVERY,
     FIRST_PAGE,
@@ -221,6 +222,64 @@ class TestMark:
         desk.later()
         desk.poll()
         assert desk.stored == [first, str(int(first) - 1)]
+
+
+class TestFailover:
+    """The mark may be at the new primary although a message before it was at the lost one only."""
+
+    def lost(self, desk: Desk) -> str:
+        """Return the id of a message that was read, and is gone since the failover."""
+        desk.poll()
+        desk.later()
+        message = desk.message(ago=SECOND)
+        desk.poll()
+        desk.inbox.stored.remove(f"dm:{message}")
+        return message
+
+    def fail_over(self, desk: Desk, ago: timedelta = SECOND) -> None:
+        open_gaps_after([desk.clock() - ago], [desk.account], desk.accounts)
+
+    def test_messages_since_then_are_read_once_more(self, desk: Desk) -> None:
+        message = self.lost(desk)
+        self.fail_over(desk)
+        desk.later()
+        assert desk.poll() == [FIRST_PAGE]
+        assert desk.stored == [message]
+        desk.inbox.stored.clear()
+        desk.later()
+        desk.poll()
+        assert desk.stored == [], "it was read again at each poll"
+
+    def test_a_failover_during_a_poll_counts_at_the_next_one(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        message, page = self.lost(desk), desk.x.page
+
+        def during(size: int, token: str = "") -> Page:
+            self.fail_over(desk)
+            monkeypatch.undo()
+            return page(size, token)
+
+        desk.later()
+        monkeypatch.setattr(desk.x, "page", during)
+        desk.poll()
+        assert desk.stored == []
+        desk.later()
+        desk.poll()
+        assert desk.stored == [message]
+
+    def test_of_several_the_first_one_counts_and_none_longer_than_a_day_ago(self, desk: Desk) -> None:
+        desk.poll()
+        desk.later(timedelta(days=3))
+        ids = [desk.message(ago=ago) for ago in (timedelta(hours=30), timedelta(minutes=9), SECOND)]
+        desk.accounts.note(ACME, poll_mark=int(ids[-1]))
+        now = desk.clock()
+        open_gaps_after([now - SECOND, now - timedelta(minutes=10)], [desk.account], desk.accounts)
+        desk.poll()
+        assert desk.stored == ids[1:]
+        desk.inbox.stored.clear()
+        open_gaps_after([desk.clock() - timedelta(hours=40)], [desk.account], desk.accounts)
+        desk.later()
+        desk.poll()
+        assert desk.stored == []
 
 
 class TestPace:

@@ -9,7 +9,7 @@ https://docs.x.com/x-api/direct-messages/lookup/introduction
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,7 +20,8 @@ from twitter_connector.model.event import RawEvent
 from twitter_connector.model.lookup import Budget, Lookups, Page
 from twitter_connector.model.timestamps import epoch_ms, first_id_at, moment
 
-from .backfill import GAP, NEXT_POLL, POLL_MARK
+from .backfill import GAP, LONGEST, MARGIN, NEXT_POLL, POLL_MARK
+from .broker_loss import FAILOVER
 from .ports import AccountsPort, AccountStatusPort, InboxPort, LocksPort
 from .spending import Limit
 
@@ -42,7 +43,7 @@ AFTER_TROUBLE = timedelta(seconds=30)
 # Longer than one poll takes. A poller that was killed is replaced after this long.
 LOCK_SECONDS = 60
 # The names under which the account's status has the rest of the poller's state.
-ALERTED, FOUND_AT, SIZE = "poll_alerted", "poll_found_at", "poll_size"
+ALERTED, FOUND_AT, SIZE, FAILOVER_READ = "poll_alerted", "poll_found_at", "poll_size", "poll_failover"
 
 
 @dataclass(eq=False)
@@ -87,8 +88,9 @@ class Polling:
             self._next(account.id, self.clock() + LIMITED_EVERY)
             return
         pages: list[Page] = []
+        status = self.account_status.account_status(account.id)
         try:
-            events = self._new_events(account, pages)
+            events = self._new_events(account, status, pages)
         except ConnectorError as error:
             self._failed(account, error, len(pages))
             return
@@ -101,18 +103,18 @@ class Polling:
         # Oldest first, so that lanes which are empty begin with the right one.
         take_in_activities(reversed(events), self.inbox, count, by="poll", looked_up=True)
         if all(page.whole for page in pages):
-            self._mark(account.id, events)
+            self._mark(account.id, events, status.get(FAILOVER, 0))
         self.account_status.note(account.id, **{SIZE: len(events) * 3 // 2})
         gap = self._gap(account.id, pages, new="accepted" in outcomes)
         self._next(account.id, self.clock() + (max(gap, LIMITED_EVERY) if limit is Limit.SOFT else gap))
         self._well_again(account)
 
-    def _new_events(self, account: Account, pages: list[Page]) -> list[RawEvent]:
+    def _new_events(self, account: Account, status: Mapping[str, int], pages: list[Page]) -> list[RawEvent]:
         """Return what came since the mark, newest first. Adds each page to `pages` as it comes."""
-        mark = self._marked(account)
+        mark = self._marked(account, status)
         lookups = self.lookups(account)
         # As many as came last time: a second page costs one of fifteen calls.
-        size = min(max(self.account_status.account_status(account.id).get(SIZE, 0), FIRST_PAGE), LATER_PAGE)
+        size = min(max(status.get(SIZE, 0), FIRST_PAGE), LATER_PAGE)
         events: list[RawEvent] = []
         token = ""
         while len(pages) < PAGES_MAX:
@@ -126,20 +128,33 @@ class Polling:
         log.error("backfill_cut_off", extra={"account": account.id, "pages": PAGES_MAX})
         return events
 
-    def _marked(self, account: Account) -> int:
+    def _marked(self, account: Account, status: Mapping[str, int]) -> int:
         """Return the id up to which everything is known. Before the first poll: what came before the account was
-        registered, or before messages may have been missed."""
-        status = self.account_status.account_status(account.id)
-        if status.get(POLL_MARK):
-            return status[POLL_MARK]
-        since = moment(status[GAP]) if status.get(GAP) else account.registered_at or self.clock()
-        return int(first_id_at(epoch_ms(since)))
+        registered, or before messages may have been missed.
 
-    def _mark(self, account_id: str, events: Iterable[RawEvent]) -> None:
+        The mark may be at a new primary although a message before it was at the lost one only.
+        """
+        registered = account.registered_at or self.clock()
+        if not status.get(POLL_MARK):
+            return int(first_id_at(epoch_ms(moment(status[GAP]) if status.get(GAP) else registered)))
+        failover, oldest = status.get(FAILOVER, 0), self.clock() - LONGEST
+        if failover == status.get(FAILOVER_READ, 0) or moment(failover) < oldest:
+            return status[POLL_MARK]
+        # Of several failovers since the last poll, the first one opened the gap.
+        since = moment(min(failover, status.get(GAP) or failover)) - MARGIN
+        since = max(since, registered, oldest)
+        return min(status[POLL_MARK], int(first_id_at(epoch_ms(since))))
+
+    def _mark(self, account_id: str, events: Iterable[RawEvent], failover: int) -> None:
+        """Note that everything up to now is stored. failover: the one that was known when X was asked."""
         newest = max((int(event.id) for event in events), default=0)
         at = epoch_ms(self.clock())
         self.account_status.note(
-            account_id, checked_at=at, alive_at=at, **{GAP: 0}, **({POLL_MARK: newest} if newest else {})
+            account_id,
+            checked_at=at,
+            alive_at=at,
+            **{GAP: 0, FAILOVER_READ: failover},
+            **({POLL_MARK: newest} if newest else {}),
         )
 
     def _gap(self, account_id: str, pages: list[Page], *, new: bool) -> timedelta:
