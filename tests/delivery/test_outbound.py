@@ -566,6 +566,14 @@ class TestReadMarksAndTyping:
         assert fakes.dead_lettered() == []
         assert fakes.reports() == []
 
+    def test_a_reply_to_a_customer_who_is_called_like_a_lane_is_no_read_mark(self, fakes: FakeDeliveries) -> None:
+        """A read mark that X refuses is dropped; a reply is never."""
+        fakes.twitter.fail_next(failing(Permanent))
+        fakes.send("m-1", customer="5~signs")
+        fakes.serve()
+        assert fakes.reports() == [("m-1", "FAILED", "400")]
+        assert [letter.message_id for letter in fakes.dead_lettered()] == ["m-1"]
+
     def test_read_marks_wait_behind_no_message(self, fakes: FakeDeliveries) -> None:
         fakes.customer_writes("1206724334791753732", "Hi")
         fakes.serve()

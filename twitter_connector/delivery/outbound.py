@@ -190,6 +190,9 @@ class OutboundRoute:
                 raise
 
     def is_signal(self, attempt: Attempt) -> bool:
+        work = attempt.decoded
+        if isinstance(work, AgentMessage):
+            return work.message.type == "DELIVERYNOTIFICATION"
         return attempt.lease.lane.endswith(READ_MARKS)
 
     def given_up(self, attempt: Attempt, error: ConnectorError) -> Sequence[Effect]:
