@@ -14,7 +14,7 @@ import pytest
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, account, failing
 from tests.fakes import FakeAccounts
 from twitter_connector.delivery.post_step import PostStep
-from twitter_connector.delivery.public_answers import COMMENT_LOOK, KNOWN_WITHIN
+from twitter_connector.delivery.public_answers import COMMENT_LOOK, KNOWN_WITHIN, NEWER_WITHIN
 from twitter_connector.errors import CredentialsRejected, OutcomeUnknown, Permanent, RateLimited, Retryable, Scope
 from twitter_connector.messages.post_length import weighted_length
 from twitter_connector.messages.to_cim import message_id
@@ -357,6 +357,39 @@ class TestOut:
         desk.later(COMMENT_LOOK / timedelta(seconds=1))
         assert [report[:2] for report in desk.reports()] == [("m-1", "DELIVERED")]
 
+    def test_the_answer_of_a_bot_that_is_faster_than_ccm_stands_below_the_newest_comment(
+        self, desk: FakeDeliveries
+    ) -> None:
+        def answer() -> None:
+            desk.cim.before_answer = lambda: None
+            plain(desk, "m-1", "Sorry for that.")
+            desk.serve(OUT)
+
+        tweet(desk, "1")
+        desk.serve()
+        desk.cim.before_answer = answer
+        tweet(desk, "2")
+        desk.serve(IN)
+        assert desk.posts.published == []
+        desk.later(COMMENT_LOOK / timedelta(seconds=1))
+        assert [post.in_reply_to[-1] for post in desk.posts.published] == ["2"]
+
+    def test_while_ccm_is_away_an_ordinary_message_waits_a_moment_for_a_newer_comment(
+        self, desk: FakeDeliveries
+    ) -> None:
+        tweet(desk, "1")
+        desk.serve()
+        desk.cim.failures = [failing(Retryable, "ccm_unavailable", scope=Scope.OTHER_SIDE)] * 50
+        tweet(desk, "2")
+        desk.serve()
+        plain(desk, "m-1", "Sorry for that.")
+        for _ in range(int(NEWER_WITHIN / COMMENT_LOOK)):
+            desk.serve(OUT)
+            assert desk.posts.published == []
+            desk.clock.advance(COMMENT_LOOK / timedelta(seconds=1))
+        desk.serve(OUT)
+        assert [post.in_reply_to[-1] for post in desk.posts.published] == ["1"]
+
     def test_a_comment_that_stays_unknown_is_waited_for_two_minutes(self, desk: FakeDeliveries) -> None:
         agent(desk, "m-1", originalMessageId=message_id(ACME, ROOT))
         desk.serve()
@@ -601,7 +634,7 @@ def test_nothing_of_a_person_who_wrote_in_public_is_left_but_marks_of_ids(desk: 
     agent(desk, "m2")
     erased = PersonalData(client).erase(ACME, ADA)
     assert (erased.messages, erased.waiting) == (4, 2)
-    desk.serve()
+    desk.serve(IN, OUT, IN)
     assert desk.dead_lettered() == []
     assert PersonalData(client).erase(ACME, ADA).waiting == 0
     named = [key for key in client.keys("*") if ADA in key or ROOT in key]

@@ -11,6 +11,7 @@ import pytest
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, failing
 from tests.fakes import FakeTwitter
 from twitter_connector.broker import keys
+from twitter_connector.delivery.reply_quote import KNOWN_WITHIN, LOOK_AGAIN
 from twitter_connector.delivery.sent_lookup import LOOKS_AFTER
 from twitter_connector.errors import (
     ConnectorError,
@@ -81,6 +82,31 @@ class TestWhatIsQuoted:
         assert fakes.twitter.texts() == ["“Where is my order?”\nOn its way."]
         assert fakes.twitter.asked_for == [ASKED]
         assert fakes.reports() == [("m-1", "DELIVERED", "200")]
+
+    def test_a_message_that_a_bot_answers_before_ccm_does(self, fakes: FakeDeliveries) -> None:
+        def answer() -> None:
+            fakes.cim.before_answer = lambda: None
+            fakes.twitter.written[ASKED] = DmReceived(ACME, ADA, ASKED, fakes.clock(), "Where is my order?")
+            reply(fakes, str(fakes.cim.received[-1]["id"]))
+
+        fakes.cim.before_answer = answer
+        fakes.customer_writes(ASKED, "Where is my order?")
+        fakes.serve(IN)
+        assert fakes.twitter.texts() == []
+        fakes.later(LOOK_AGAIN / timedelta(seconds=1))
+        assert fakes.twitter.texts() == ["“Where is my order?”\nOn its way."]
+
+    def test_an_unknown_message_holds_no_reply_up_for_long(self, fakes: FakeDeliveries) -> None:
+        reply(fakes, "unknown", "At once.")
+        assert fakes.twitter.texts() == ["At once."]
+        fakes.cim.fail_next(*[failing(ServiceUnavailable)] * 100)
+        fakes.customer_writes("17", "While CCM is away.")
+        fakes.serve(IN)
+        reply(fakes, "unknown", "A little later.", message_id="m-2")
+        for _ in range(int(KNOWN_WITHIN / LOOK_AGAIN)):
+            assert fakes.twitter.texts() == ["At once."]
+            fakes.later(LOOK_AGAIN / timedelta(seconds=1))
+        assert fakes.twitter.texts() == ["At once.", "A little later."]
 
     def test_an_agents_earlier_message_by_the_beginning_of_its_first_part(self, fakes: FakeDeliveries) -> None:
         fakes.send("m-0", "We ship <today> & " + "tomorrow " * 1200)

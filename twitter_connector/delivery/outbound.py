@@ -215,7 +215,7 @@ class OutboundRoute:
 
     @property
     def _reply_quotes(self) -> ReplyQuotes:
-        return ReplyQuotes(self.ledger, self.conversations, self.may_look_up)
+        return ReplyQuotes(self.ledger, self.conversations, self.clock, self.may_look_up)
 
     @property
     def _tools(self) -> SendTools:

@@ -37,6 +37,8 @@ GRANT_LOOK = timedelta(minutes=1)
 # the comment again within this time.
 KNOWN_WITHIN = timedelta(minutes=2)
 COMMENT_LOOK = timedelta(seconds=2)
+# So long an ordinary message, which names no comment, waits for a newer one: CCM's answer takes no longer than this.
+NEWER_WITHIN = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -128,16 +130,19 @@ class PublicAnswers:
         if header.provider_message_id and is_id(header.provider_message_id):
             return header.provider_message_id
         last = self.comments.last_comment(account.id, header.customer_id)
-        if last is None or (header.original_message_id and message.type == "COMMENT"):
-            now = self.tools.clock()
-            recent = header.original_message_id and now - accepted_at < KNOWN_WITHIN
-            if recent or self.comments.any_waiting(account.id, header.customer_id):
-                raise Retryable("comment_unknown", "The comment is not known yet.", until=now + COMMENT_LOOK)
+        named, now = header.original_message_id, self.tools.clock()
+        age, more_waiting = now - accepted_at, self.conversations.any_waiting(account.id, header.customer_id + COMMENTS)
+        not_yet = Retryable("comment_unknown", "The comment is not known yet.", until=now + COMMENT_LOOK)
+        if last is None or (named and message.type == "COMMENT"):
+            if more_waiting or (named and age < KNOWN_WITHIN):
+                raise not_yet
             raise Permanent(
                 "comment_unknown",
                 "The connector does not know which comment this is for: it knows none of this customer, or not the one "
                 "that originalMessageId names. Answer at X.",
             )
+        if more_waiting and age < NEWER_WITHIN:
+            raise not_yet
         return last
 
     def _post_of(self, cim_id: str, message: CimMessage, account: Account) -> str:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from twitter_connector.errors import ConnectorError, CredentialsRejected, LeaseLost, StoreUnavailable
+from twitter_connector.errors import ConnectorError, CredentialsRejected, LeaseLost, Retryable, StoreUnavailable
 from twitter_connector.messages.kinds.reply_quote import quote_of, quoted_id
 from twitter_connector.model.account import Account
 from twitter_connector.model.flavour import Messages
@@ -23,6 +24,9 @@ from .ports import ConversationsPort, SendLedgerPort
 
 log = logging.getLogger(__name__)
 
+# CCM may have the quoted message before it has answered for it. Its answer takes no longer than this.
+KNOWN_WITHIN = timedelta(seconds=10)
+LOOK_AGAIN = timedelta(seconds=1)
 # X refuses this one call rather than the account. Whether it refuses the account, the send will show.
 _THIS_CALL_ONLY = frozenset({"not_permitted", "plan_too_small"})
 
@@ -33,12 +37,14 @@ class ReplyQuotes:
 
     ledger: SendLedgerPort
     conversations: ConversationsPort
+    clock: Callable[[], datetime]
     may_look_up: Callable[[Account], bool] = lambda account: True
 
     def above(self, attempt: Attempt, message: CimMessage, twitter: Messages, *, begun: bool) -> str:
         """Return the quote of a reply, the same one at every try; "" for none. begun: a part may have been sent.
 
-        Raises CredentialsRejected, LeaseLost and StoreUnavailable.
+        Raises CredentialsRejected, LeaseLost and StoreUnavailable, and Retryable while CCM has not answered for the
+        quoted message.
         """
         lease, work = attempt.lease, attempt.work
         quote = self.ledger.quote(lease.account_id, message.id)
@@ -59,6 +65,7 @@ class ReplyQuotes:
     def _looked_up(self, attempt: Attempt, message: CimMessage, twitter: Messages) -> str:
         event_id = self._event_of(message)
         if event_id is None:
+            self._await_delivery(attempt)
             return _none(message, "unknown_message")
         if attempt.account is not None and not self.may_look_up(attempt.account):
             return _none(message, "usage_limit")
@@ -76,6 +83,14 @@ class ReplyQuotes:
             # Never show one customer's words to another, whichever message CCM names.
             return _none(message, "another_conversation")
         return quote_of(dm) or _none(message, "no_text")
+
+    def _await_delivery(self, attempt: Attempt) -> None:
+        lease, now = attempt.lease, self.clock()
+        recent = now - lease.accepted_at < KNOWN_WITHIN
+        if recent and self.conversations.any_waiting(lease.account_id, lease.customer_id):
+            raise Retryable(
+                "message_under_way", "CCM has not answered for the message that is quoted.", until=now + LOOK_AGAIN
+            )
 
     def _event_of(self, message: CimMessage) -> str | None:
         """Return X's id of the quoted message: a customer's, or the first of those an agent's became."""

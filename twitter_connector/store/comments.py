@@ -1,4 +1,4 @@
-"""Reads what is stored of public posts: the thread of each, the newest comment of a customer, whether some wait.
+"""Reads what is stored of public posts: the thread of each, and the newest comment of a customer.
 
 queue/post_change.py writes it.
 """
@@ -11,7 +11,6 @@ import redis
 
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
-from twitter_connector.model.work import COMMENTS, Direction
 
 
 class Comments:
@@ -33,9 +32,3 @@ class Comments:
             key = keys.LAST_COMMENT.format(account=quote(account_id, safe=""), customer=quote(customer_id, safe=""))
             newest: list[str] = self._client.zrange(key, -1, -1)  # type: ignore[assignment]
         return newest[0] if newest else None
-
-    def any_waiting(self, account_id: str, customer_id: str) -> bool:
-        """Return whether comments of the customer are on their way to CCM, which may have the first of them already."""
-        account, lane = quote(account_id, safe=""), quote(customer_id, safe="") + COMMENTS
-        with store_errors():
-            return bool(self._client.exists(keys.QUEUE.format(direction=Direction.IN, account=account, lane=lane)))

@@ -10,6 +10,7 @@ import redis
 from twitter_connector.broker import keys
 from twitter_connector.broker.connection import store_errors
 from twitter_connector.model.plan import Asked, Choice
+from twitter_connector.model.work import Direction
 
 
 class Conversations:
@@ -57,6 +58,12 @@ class Conversations:
                 keys.LINK.format(account=quote(account_id, safe=""), id=quote(message_id, safe=""))
             )  # type: ignore[assignment]
         return event_id
+
+    def any_waiting(self, account_id: str, lane: str) -> bool:
+        """Return whether messages of a customer's lane are on their way to CCM, which may have the first already."""
+        account, lane = quote(account_id, safe=""), quote(lane, safe="~")
+        with store_errors():
+            return bool(self._client.exists(keys.QUEUE.format(direction=Direction.IN, account=account, lane=lane)))
 
 
 def _asked(account_id: str, message_id: str) -> str:
