@@ -107,11 +107,9 @@ class Configure:
         changed anything."""
         choices = {name: value for name, value in wishes.items() if name not in ("api", INBOUND)}
         before = self._accounts.get(account.id, max_age=0) or account
+        from_now_on(self._accounts, before, with_choices(before, choices), self._clock())
         chosen = self._accounts.change(account.id, lambda now: with_choices(now, choices)) if choices else None
-        if chosen is None or chosen.settings == before.settings:
-            return False
-        from_now_on(self._accounts, before, chosen, self._clock())
-        return True
+        return chosen is not None and chosen.settings != before.settings
 
     def _take_in(self, pushed: PushedConfiguration) -> Taken:
         """Bring an account that nobody registered into service, as far as CCM's attributes reach."""

@@ -27,10 +27,10 @@ class PostsChoice:
     def choose(self, account: Account, mode: str) -> RegistrationStatus | None:
         """Store the choice and bring the account's subscriptions in line. Return how it is registered at X; None where
         nothing is done there. Raises StepFailed; the choice is stored then, and the next check tries again."""
+        from_now_on(self.accounts, account, with_choices(account, {POSTS: mode}), self.clock())
         chosen = self.accounts.change(account.id, lambda now: with_choices(now, {POSTS: mode}))
         if chosen is None:
             return None
-        from_now_on(self.accounts, account, chosen, self.clock())
         long = with_long_posts(chosen, self.posts).settings.get(LONG_POSTS, "")
         chosen = self.accounts.change(account.id, lambda now: with_choices(now, {LONG_POSTS: long}))
         if chosen is None or chosen.sends_only or chosen.flavour == V1:

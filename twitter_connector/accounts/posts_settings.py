@@ -48,7 +48,10 @@ def posts_taken_in(accounts: AccountsPort, account_id: str, known: Account | Non
 
 
 def from_now_on(accounts: AccountsPort, former: Account | None, account: Account, now: datetime) -> None:
-    """Note where reading the mentions of an account begins, if it takes posts in from now on."""
+    """Note where reading the mentions of an account begins, if it takes posts in from now on.
+
+    account: as it is to be stored next. Without the mark, all mentions since the registration would be taken in.
+    """
     if former is not None and former.posts == OFF and account.posts != OFF:
         accounts.note(account.id, **{MARK: int(first_id_at(epoch_ms(now))), NEXT_MENTIONS: 0, LENGTH_ASKED_AT: 0})
 

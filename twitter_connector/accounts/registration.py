@@ -203,6 +203,7 @@ class AccountRegistration:
                 retired_until=rekeyed.retired_until,
             )
         before = self.accounts.account_status(account.id)
+        from_now_on(self.accounts, former, account, self.clock())
         change = ChangeOfWay(
             former, account, self.accounts, self.lanes, self.registration, self._state, self.read_back, self.clock
         )
@@ -218,7 +219,6 @@ class AccountRegistration:
             self.accounts.save(status.account)
             self.lanes.resume(Direction.OUT, account.id)
             change.finish(status.account, before)
-        from_now_on(self.accounts, former, status.account, self.clock())
         self._after(status.account, former)
         return status
 
