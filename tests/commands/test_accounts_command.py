@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from tests.brokers import Broker
-from tests.commands.printed import printed
+from tests.commands.printed import printed, result_of
 from twitter_connector import create_app
 from twitter_connector.bootstrap import Services
 from twitter_connector.commands.session import show
@@ -37,3 +38,20 @@ def test_a_field_without_a_value_is_a_dash(capsys: pytest.CaptureFixture[str]) -
         "attention:      -",
         "subscribed:     True",
     ]
+
+
+@pytest.mark.parametrize(
+    ("command", "how"),
+    [
+        (("status",), "Add the id of one."),
+        (("webhooks", "list"), "Add --account and the id of one."),
+        (("account-id", "acme"), "Add --account and the id of one."),
+    ],
+)
+def test_a_command_that_needs_one_of_several_accounts_says_how_to_name_it(
+    broker_process: Broker, services: Services, command: tuple[str, ...], how: str
+) -> None:
+    for account_id in ("7", "8"):
+        services.accounts.save(replace(ACCOUNT, id=account_id))
+    done = result_of(broker_process, *command)
+    assert (done.exit_code, done.stderr) == (1, f"error: several accounts are registered (7, 8). {how}\n")

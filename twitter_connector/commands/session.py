@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
 
+import click
 from marshmallow import ValidationError
 
 from twitter_connector.accounts.registration_steps import StepFailed
@@ -62,8 +63,14 @@ def account(svc: Services, account_id: str | None) -> Account:
     if not known:
         fail("no account is registered. Register one with `twitter-connector register`.")
     if len(known) > 1:
-        fail(f"several accounts are registered ({', '.join(a.id for a in known)}). Name one in the command.")
+        fail(f"several accounts are registered ({', '.join(a.id for a in known)}). {_how_to_name_one()}")
     return known[0]
+
+
+def _how_to_name_one() -> str:
+    context = click.get_current_context(silent=True)
+    options = [option for parameter in context.command.params for option in parameter.opts] if context else []
+    return "Add --account and the id of one." if "--account" in options else "Add the id of one."
 
 
 def show(value: Any, as_json: bool, columns: Sequence[str] = ()) -> None:
