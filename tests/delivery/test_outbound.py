@@ -514,6 +514,33 @@ class TestFiles:
         assert fakes.reports() == [("m-1", "DELIVERED", "200")]
 
 
+class TestGivenUpInDoubt:
+    """X took a send and did not say so, and then the reply is given up for another reason."""
+
+    def given_up(self, fakes: FakeDeliveries) -> dict[str, str]:
+        bodies = [m["body"] for m in fakes.cim.received if m["body"]["type"] == "DELIVERYNOTIFICATION"]
+        assert {body["status"] for body in bodies} == {"FAILED"}
+        return {body["messageId"]: body["markdownText"] for body in bodies}
+
+    def test_a_reply_that_waited_too_long_may_have_arrived(self, fakes: FakeDeliveries) -> None:
+        fakes.twitter.fail_next(unknown())
+        fakes.send("m-1")
+        fakes.send("m-2")
+        fakes.serve()
+        fakes.later(25 * 3600)
+        sentences = self.given_up(fakes)
+        assert sentences["m-1"].endswith(" Look at the conversation before you send it again.")
+        assert sentences["m-2"] == "The message waited longer than 24 hours, so it was not delivered any more."
+
+    def test_a_reply_of_an_account_that_was_unregistered_may_have_arrived(self, fakes: FakeDeliveries) -> None:
+        fakes.twitter.fail_next(unknown())
+        fakes.send("m-1")
+        fakes.serve()
+        fakes.accounts.rows.clear()
+        fakes.later(60)
+        assert "X did not confirm" in self.given_up(fakes)["m-1"]
+
+
 class TestReadMarksAndTyping:
     def test_what_an_agent_has_read_is_marked_at_twitter(self, fakes: FakeDeliveries) -> None:
         fakes.customer_writes("1206724334791753732", "Hi")
