@@ -514,6 +514,44 @@ class TestFiles:
         assert fakes.reports() == [("m-1", "DELIVERED", "200")]
 
 
+class TestListThatIsTooShort:
+    """A busy account has so many messages that X's list does not reach back to an uncertain send."""
+
+    def uncertain(self, fakes: FakeDeliveries, *, echoes: bool) -> None:
+        fakes.outbound.echoes_arrive = lambda _: echoes
+        fakes.send("m-0", "before")
+        fakes.serve()
+        fakes.later(30)
+        fakes.twitter.swallow_next(unknown())
+        fakes.send("m-1", "in doubt")
+        fakes.serve()
+        fakes.twitter.reaches = fakes.clock() + timedelta(seconds=1)
+
+    def test_it_proves_no_absence(self, fakes: FakeDeliveries) -> None:
+        self.uncertain(fakes, echoes=False)
+        settle_uncertainty(fakes)
+        assert fakes.twitter.texts() == ["before", "in doubt"]
+        assert fakes.reports() == [("m-0", "DELIVERED", "200"), ("m-1", "FAILED", "500")]
+        assert [letter.reason for letter in fakes.dead_lettered()] == ["outcome_unknown"]
+
+    def test_the_accounts_own_messages_that_came_back_do(self, fakes: FakeDeliveries) -> None:
+        self.uncertain(fakes, echoes=True)
+        fakes.later(2)
+        later = first_id_at(fakes.clock.ms + 10_000)
+        fakes.echo(later, "to somebody else", customer=GRACE)
+        settle_uncertainty(fakes)
+        assert fakes.twitter.texts() == ["before", "in doubt", "in doubt"], (
+            "a later one came back, and this one did not"
+        )
+
+    def test_what_was_sent_within_its_reach_is_found(self, fakes: FakeDeliveries) -> None:
+        self.uncertain(fakes, echoes=False)
+        fakes.twitter.reaches = fakes.twitter.sent[0].at
+        settle_uncertainty(fakes)
+        assert fakes.twitter.texts() == ["before", "in doubt"]
+        assert fakes.reports()[1:] == [("m-1", "DELIVERED", "200")]
+
+
 class TestGivenUpInDoubt:
     """X took a send and did not say so, and then the reply is given up for another reason."""
 
