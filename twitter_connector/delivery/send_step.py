@@ -188,8 +188,8 @@ class SendStep:
         return None
 
     def _raise_unless_echoes_show(self, taken: Collection[str], echoed: Collection[str], started: datetime) -> None:
-        """Raise Permanent if nothing shows that a send failed: X's list does not reach back to it, and no later message of
-        the account came back as an event."""
+        """Raise Permanent if nothing shows that a send failed: X's list does not reach back to it, and no later message
+        of the account came back as an event."""
         last, now = self.tools.ledger.last_echo(self.lease.account_id), self.tools.clock() - self.tools.service_ahead()
         if self.echoes_arrive and echo_state(taken, echoed, last, started, now) is EchoState.CURRENT:
             return
