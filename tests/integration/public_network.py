@@ -161,7 +161,7 @@ def _checked(outcome: int) -> None:
 def _answers(sandbox: Control) -> bool:
     try:
         return bool(sandbox.get("settings"))
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 

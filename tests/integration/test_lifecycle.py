@@ -14,7 +14,7 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from tree import Tree, eventually, free_ports
+from tree import READY_SECONDS, Tree, eventually, free_ports
 
 from benchmarks.at_rest import measure
 from tests.integration.conversations import Account
@@ -87,7 +87,7 @@ def test_what_was_being_worked_on_at_the_stop_is_done_after_the_next_start(morta
 def test_a_stop_while_starting_leaves_no_process(new_tree: NewTree) -> None:
     tree = new_tree()
     tree.launch(warm=False)
-    eventually(lambda: tree.pids("web"), what="a web process")
+    eventually(lambda: tree.pids("web"), READY_SECONDS, what="a web process")
     assert tree.stop(signal.SIGINT) == 0
     assert tree.processes() == {}
 

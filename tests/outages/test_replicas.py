@@ -154,7 +154,7 @@ def _sandbox(port: int, folder: Path, connector_url: str) -> subprocess.Popen[by
 def _answers(url: str) -> bool:
     try:
         return requests.get(f"{url}/_sandbox/settings", timeout=2).ok
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 

@@ -80,7 +80,7 @@ class Filling:
         def answers() -> bool:
             try:
                 return requests.get(f"{self.web.url}/health/live", timeout=2).ok
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 return False
 
         eventually(answers, what="the web process")
