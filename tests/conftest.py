@@ -1,7 +1,10 @@
 """The process tree for tests that need the whole service, and its log under every failure."""
 
+import atexit
 import gc
+import os
 import signal
+import sys
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -9,26 +12,40 @@ import pytest
 from flask import Flask
 from tree import Tree, can_look_at_processes, running_tree
 
-# The files whose tests take longest, the longest first. Processes take file after file, so a long one comes early.
+from tests import warm_commands
+
+# The files whose tests take longest, with those of the same service, the longest first. A process takes file after
+# file, and all others would wait for a long one that came late.
 LONG_FILES = (
-    "tests/integration/test_lifecycle.py",
-    "tests/outages/test_webhook_repair.py",
     "tests/integration/test_registration.py",
+    "tests/outages/test_webhook_repair.py",
+    "tests/integration/test_lifecycle.py",
     "tests/integration/test_ordinary_commands.py",
-    "tests/sandbox/test_page.py",
-    "tests/outages/test_replicas.py",
-    "tests/console/test_console_in_a_browser.py",
-    "tests/upgrade/test_a_broker_of_0_1_0.py",
     "tests/integration/test_v2_oauth2.py",
-    "tests/integration/test_chaos.py",
-    "tests/security/test_planted_secrets.py",
+    "tests/upgrade/test_a_broker_of_0_1_0.py",
     "tests/queue/test_a_broker_whose_clock_steps.py",
-    "tests/outages/test_ages_and_replay.py",
-    "tests/test_guide.py",
+    "tests/sandbox/test_page.py",
     "tests/integration/test_x_chat.py",
-    "tests/integration/test_media_midway.py",
-    "tests/integration/test_public_address.py",
+    "tests/console/test_console_in_a_browser.py",
+    "tests/integration/test_chaos.py",
+    "tests/outages/test_replicas.py",
     "tests/security/test_slow_senders.py",
+    "tests/security/test_planted_secrets.py",
+    "tests/queue/test_a_failover_between_clocks.py",
+    "tests/outages/test_failover.py",
+    "tests/deploy/test_alarms.py",
+    "tests/security/test_real_server.py",
+    "tests/integration/test_media_midway.py",
+    "tests/store/test_broker_safety.py",
+    "tests/workers/test_a_broker_that_dies.py",
+    "tests/sandbox/test_sandbox_process.py",
+    "tests/workers/test_a_clock_that_differs.py",
+    "tests/queue/test_accept.py",
+    "tests/messages/test_markdown.py",
+    "tests/sandbox/test_connector_oauth2.py",
+    "tests/outages/test_ages_and_replay.py",
+    "tests/media/test_media_streams.py",
+    "tests/test_guide.py",
 )
 # Files that share a service run in one process: each process starts `tree` and `mortal` anew.
 SHARING = (
@@ -79,11 +96,30 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return SharedServices(config, log)
 
 
-def pytest_configure() -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell each process of the tests where commands are run: the imports of one such process are those of all."""
+    if "not integration" not in node.config.option.markexpr:
+        node.workerinput["commands"] = warm_commands.commands().path
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Let services that tests start hear SIGHUP, also under `nohup`: an ignored signal stays ignored in new processes,
     and one with a handler does not."""
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)
+    if path := getattr(config, "workerinput", {}).get("commands"):
+        warm_commands.use(path)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End a process of the tests at once. Python would free all that was collected, test by test, before it ends."""
+    if hasattr(config, "workerinput"):
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -69,14 +69,44 @@ class Started:
 
 
 class Commands:
-    """The process that forks, seen from the tests. It ends with the process that started it."""
+    """The process that forks, seen from the tests. path: of its socket."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def start(self, arguments: tuple[str, ...], env: dict[str, str], output: Path) -> Started:
+        """Start a command and do not wait for its end. Both its outputs go to the end of a file."""
+        line = socket.socket(socket.AF_UNIX)
+        line.connect(self.path)
+        asked = {"arguments": arguments, "env": env, "output": str(output)}
+        line.sendall(json.dumps(asked).encode() + b"\n")
+        return Started(line)
+
+    def run(
+        self, arguments: tuple[str, ...], env: dict[str, str], stdin: str, seconds: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end. Raises TimeoutExpired."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(seconds)
+            try:
+                line.connect(self.path)
+                line.sendall(json.dumps({"arguments": arguments, "env": env, "stdin": stdin}).encode() + b"\n")
+                with line.makefile("rb") as answers:
+                    answer = json.loads(answers.read())
+            except TimeoutError:
+                raise subprocess.TimeoutExpired(arguments, seconds) from None
+        return subprocess.CompletedProcess(arguments, answer["status"], answer["stdout"], answer["stderr"])
+
+
+class CommandsOfOurs(Commands):
+    """That process, started here. It ends with this process."""
 
     def __init__(self) -> None:
         # A short path: the kernel allows those of sockets about a hundred bytes.
         self._folder = tempfile.TemporaryDirectory(prefix="tc-commands-")
-        self._path = f"{self._folder.name}/socket"
+        super().__init__(f"{self._folder.name}/socket")
         with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind(self._path)
+            listening.bind(self.path)
             listening.listen()
             variables = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL") if name in os.environ}
             # The end of this pipe is the end of the tests, whichever way they end.
@@ -96,34 +126,19 @@ class Commands:
             self._alive.kill()
         self._folder.cleanup()
 
-    def start(self, arguments: tuple[str, ...], env: dict[str, str], output: Path) -> Started:
-        """Start a command and do not wait for its end. Both its outputs go to the end of a file."""
-        line = socket.socket(socket.AF_UNIX)
-        line.connect(self._path)
-        asked = {"arguments": arguments, "env": env, "output": str(output)}
-        line.sendall(json.dumps(asked).encode() + b"\n")
-        return Started(line)
 
-    def run(
-        self, arguments: tuple[str, ...], env: dict[str, str], stdin: str, seconds: float
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end. Raises TimeoutExpired."""
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(seconds)
-            try:
-                line.connect(self._path)
-                line.sendall(json.dumps({"arguments": arguments, "env": env, "stdin": stdin}).encode() + b"\n")
-                with line.makefile("rb") as answers:
-                    answer = json.loads(answers.read())
-            except TimeoutError:
-                raise subprocess.TimeoutExpired(arguments, seconds) from None
-        return subprocess.CompletedProcess(arguments, answer["status"], answer["stdout"], answer["stderr"])
+_of_all: list[Commands] = []
+
+
+def use(path: str) -> None:
+    """Have commands run by a process that was started for all processes of the tests."""
+    _of_all.append(Commands(path))
 
 
 @cache
 def commands() -> Commands:
-    """Return the one of this test process. It starts at the first use."""
-    return Commands()
+    """Return the process for all, if there is one, or else one of this test process, which starts at the first use."""
+    return _of_all[0] if _of_all else CommandsOfOurs()
 
 
 def _serve(listening: socket.socket) -> NoReturn:
