@@ -25,6 +25,7 @@ from twitter_connector.model.account import POLL, V2, Account, Credentials, Rema
 from twitter_connector.model.capabilities import EVERYTHING
 from twitter_connector.model.event import DM, DmEchoed, DmReceived, RawEvent
 from twitter_connector.model.flavour import CHALLENGE_FAILED, WEBHOOK_LIMIT
+from twitter_connector.model.lookup import SentList
 from twitter_connector.model.plan import SendDm
 from twitter_connector.model.subscription import (
     DIRECT_MESSAGES,
@@ -228,6 +229,8 @@ class FakeTwitter:
         self.show_failures: list[Exception] = []
         self.asked_for: list[str] = []
         self.hidden = False
+        # The list goes no further back than to this moment; X has older messages.
+        self.reaches: datetime | None = None
         self.read_marks: list[tuple[str, str]] = []
         self.typed_to: list[str] = []
         self.before_send: Callable[[], None] = lambda: None
@@ -283,6 +286,8 @@ class FakeTwitter:
             raise at_endpoint(self.look_failures.pop(0), Endpoint.LIST)
         if self.hidden:
             return []
+        if self.reaches is not None:
+            return SentList([dm for dm in self._own() if dm.created_at >= self.reaches], self.reaches)
         return [dm for dm in self._own() if dm.created_at >= since]
 
     def _own(self) -> list[DmEchoed]:

@@ -75,24 +75,26 @@ def check_store(settings: Settings, *, patient: bool) -> None:
 def require_store(settings: Settings) -> None:
     """Print one line and end the process if the broker must not be used, see `check_store`. With a wrong key, for
     example, a worker would turn every message into a dead letter."""
-    with _ending_the_process():
+    with _ending_the_process(settings):
         check_store(settings, patient=True)
 
 
 def require_safe_broker(settings: Settings) -> None:
     """Print one line and end the process if the broker evicts. Readiness says what else is wrong with it."""
-    with _ending_the_process(), connect(settings.redis_url, patient=False) as client:
+    with _ending_the_process(settings), connect(settings.redis_url, patient=False) as client:
         BrokerSafety(client, allow_eviction=settings.broker_eviction == "allow").require()
 
 
 @contextmanager
-def _ending_the_process() -> Iterator[None]:
+def _ending_the_process(settings: Settings) -> Iterator[None]:
     """End the process with one line about an error. A broker that is away stops no start: readiness checks it."""
     try:
         yield
     except ConnectorError as error:
         if isinstance(error, StoreUnavailable) and not isinstance(error, StoreRefused):
-            log.warning("broker_not_answering", extra={"detail": error.detail, "seconds": 0})
+            # An embedded one may be starting, too.
+            if not settings.embedded_broker:
+                log.warning("broker_not_answering", extra={"detail": error.detail, "seconds": 0})
             return
         print(f"error: {logs.without_controls(error.detail)}", file=sys.stderr)  # noqa: T201 - as above
         raise SystemExit(1) from None
@@ -115,7 +117,7 @@ def discard_old_tasks(settings: Settings) -> None:
 
     count = 0
     # Celery waits for a broker that is away. A queue of wake-ups is short.
-    with _ending_the_process(), connect(settings.redis_url, patient=False) as client:
+    with _ending_the_process(settings), connect(settings.redis_url, patient=False) as client:
         count = discard_tasks(client)
     if count:
         log.info("old_tasks_discarded", extra={"count": count})

@@ -514,6 +514,71 @@ class TestFiles:
         assert fakes.reports() == [("m-1", "DELIVERED", "200")]
 
 
+class TestListThatIsTooShort:
+    """A busy account has so many messages that X's list does not reach back to an uncertain send."""
+
+    def uncertain(self, fakes: FakeDeliveries, *, echoes: bool) -> None:
+        fakes.outbound.echoes_arrive = lambda _: echoes
+        fakes.send("m-0", "before")
+        fakes.serve()
+        fakes.later(30)
+        fakes.twitter.swallow_next(unknown())
+        fakes.send("m-1", "in doubt")
+        fakes.serve()
+        fakes.twitter.reaches = fakes.clock() + timedelta(seconds=1)
+
+    def test_it_proves_no_absence(self, fakes: FakeDeliveries) -> None:
+        self.uncertain(fakes, echoes=False)
+        settle_uncertainty(fakes)
+        assert fakes.twitter.texts() == ["before", "in doubt"]
+        assert fakes.reports() == [("m-0", "DELIVERED", "200"), ("m-1", "FAILED", "500")]
+        assert [letter.reason for letter in fakes.dead_lettered()] == ["outcome_unknown"]
+
+    def test_the_accounts_own_messages_that_came_back_do(self, fakes: FakeDeliveries) -> None:
+        self.uncertain(fakes, echoes=True)
+        fakes.later(2)
+        later = first_id_at(fakes.clock.ms + 10_000)
+        fakes.echo(later, "to somebody else", customer=GRACE)
+        settle_uncertainty(fakes)
+        assert fakes.twitter.texts() == ["before", "in doubt", "in doubt"], (
+            "a later one came back, and this one did not"
+        )
+
+    def test_what_was_sent_within_its_reach_is_found(self, fakes: FakeDeliveries) -> None:
+        self.uncertain(fakes, echoes=False)
+        fakes.twitter.reaches = fakes.twitter.sent[0].at
+        settle_uncertainty(fakes)
+        assert fakes.twitter.texts() == ["before", "in doubt"]
+        assert fakes.reports()[1:] == [("m-1", "DELIVERED", "200")]
+
+
+class TestGivenUpInDoubt:
+    """X took a send and did not say so, and then the reply is given up for another reason."""
+
+    def given_up(self, fakes: FakeDeliveries) -> dict[str, str]:
+        bodies = [m["body"] for m in fakes.cim.received if m["body"]["type"] == "DELIVERYNOTIFICATION"]
+        assert {body["status"] for body in bodies} == {"FAILED"}
+        return {body["messageId"]: body["markdownText"] for body in bodies}
+
+    def test_a_reply_that_waited_too_long_may_have_arrived(self, fakes: FakeDeliveries) -> None:
+        fakes.twitter.fail_next(unknown())
+        fakes.send("m-1")
+        fakes.send("m-2")
+        fakes.serve()
+        fakes.later(25 * 3600)
+        sentences = self.given_up(fakes)
+        assert sentences["m-1"].endswith(" Look at the conversation before you send it again.")
+        assert sentences["m-2"] == "The message waited longer than 24 hours, so it was not delivered any more."
+
+    def test_a_reply_of_an_account_that_was_unregistered_may_have_arrived(self, fakes: FakeDeliveries) -> None:
+        fakes.twitter.fail_next(unknown())
+        fakes.send("m-1")
+        fakes.serve()
+        fakes.accounts.rows.clear()
+        fakes.later(60)
+        assert "X did not confirm" in self.given_up(fakes)["m-1"]
+
+
 class TestReadMarksAndTyping:
     def test_what_an_agent_has_read_is_marked_at_twitter(self, fakes: FakeDeliveries) -> None:
         fakes.customer_writes("1206724334791753732", "Hi")

@@ -32,6 +32,7 @@ from twitter_connector.errors import (
 )
 from twitter_connector.model.account import Account, Credentials, Webhook
 from twitter_connector.model.event import DM, DmEchoed, DmReceived
+from twitter_connector.model.lookup import SentList
 from twitter_connector.model.plan import QuickReply, SendDm
 from twitter_connector.model.timestamps import first_id_at
 from twitter_connector.twitter.v1.messages import V1Messages
@@ -262,7 +263,10 @@ class TestLooking:
         self, twitter: V1Messages, http: responses.RequestsMock, caplog: pytest.LogCaptureFixture
     ) -> None:
         http.get(LIST, json={"events": [], "next_cursor": "again"})
-        assert twitter.sent_since(self.SINCE) == []
+        own = twitter.sent_since(self.SINCE)
+        assert own == []
+        assert isinstance(own, SentList)
+        assert own.reaches is not None
         assert [record.getMessage() for record in caplog.records] == ["backfill_cut_off"]
         assert len(http.calls) <= 15, "the limit of the endpoint in a quarter of an hour"
 

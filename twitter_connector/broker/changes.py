@@ -19,7 +19,7 @@ class Client(redis.Redis):
 def replicated(client: redis.Redis) -> Pipeline:
     """Return a transaction. It is executed once the replicas have what it stored, or after half a second.
 
-    `execute` raises redis.RedisError also if the server is lost meanwhile: WatchError if it watched keys.
+    `execute` raises redis.RedisError also if the server is lost or silent meanwhile: WatchError if it watched keys.
     """
     return _Change(client, client.replicas if isinstance(client, Client) else None)
 
@@ -36,7 +36,7 @@ class _Change(Pipeline):
             try:
                 # The same connection: another one may lead to a new primary, which lacks what was stored here.
                 self._replicas.wait(connection, Awaited.ACCEPTANCE)
-            except redis.ConnectionError as error:
+            except (redis.ConnectionError, redis.TimeoutError) as error:
                 if not watched:
                     raise
                 # The new primary may have other values than those that were read.

@@ -29,7 +29,7 @@ from twitter_connector.model.work import (
 
 from .app_share import AppShare
 from .chat_outbound import ChatOutbound, ChatStep
-from .consumer import Attempt, log_line
+from .consumer import UNASKED, Attempt, log_line
 from .intake import READ_MARKS, dm_entry_id, report_entry
 from .intake import with_quote as with_quote_kept
 from .limits import Endpoints
@@ -43,6 +43,11 @@ from .sent_lookup import SentLookups
 
 log = logging.getLogger(__name__)
 
+# For the agent, of a reply that was given up before X could be asked whether it has it.
+_IN_DOUBT = (
+    "X did not confirm its last send, so it may have reached the customer all the same. "
+    "Look at the conversation before you send it again."
+)
 # When to look again for a message that an agent reads before CCM has taken all of it.
 DELIVERY_AWAITED = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=60))
 
@@ -197,7 +202,13 @@ class OutboundRoute:
 
     def given_up(self, attempt: Attempt, error: ConnectorError) -> Sequence[Effect]:
         message = _message(attempt)
+        if error.reason in {*UNASKED, "unknown_account"} and self._may_have_arrived(attempt.lease, message):
+            error = error.extended(_IN_DOUBT)
         return (report_entry(failed(message, error, self.clock())), *_forgotten(message))
+
+    def _may_have_arrived(self, lease: Lease, message: CimMessage) -> bool:
+        steps = self.ledger.steps(lease.account_id, message.id, lease.ledger)
+        return any(step.started_ms and not step.dm_id for step in steps.values())
 
     def replayable(self, attempt: Attempt) -> str:
         # The quote is part of what the customer may have received already; the rest has to fit it.

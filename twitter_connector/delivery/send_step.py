@@ -6,7 +6,7 @@ X has no idempotency key. If the answer to a send never comes, look for the mess
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -35,7 +35,7 @@ from .failover_lookup import found_after
 from .media import UploadsPort
 from .ports import SendRecordPort
 from .send_tools import SendTools
-from .sent_lookup import CLOCK_MARGIN, LOOKS_AFTER, SentDm, oldest_match, to_customer, wait_before_look
+from .sent_lookup import CLOCK_MARGIN, LOOKS_AFTER, SentDm, Shown, oldest_match, to_customer, wait_before_look
 
 log = logging.getLogger(__name__)
 
@@ -170,8 +170,10 @@ class SendStep:
                 return None
             if state is EchoState.LATE:
                 raise _unknown("The account's own messages come back late.", now + self.looks_after[0])
+        shown: Sequence[SentDm] = ()
         if sent_id is None:
-            sent_id = oldest_match(self._listed(since, self._list_after(begun)), digest, epoch_ms(since), taken)
+            shown = self._listed(since, self._list_after(begun))
+            sent_id = oldest_match(shown, digest, epoch_ms(since), taken)
         if sent_id is not None:
             return sent_id
         looks = begun.looks + 1
@@ -181,7 +183,22 @@ class SendStep:
         if begun.refusal:
             reason, _, detail = begun.refusal.partition("\n")
             raise Permanent(reason, detail)
+        if isinstance(shown, Shown) and shown.reaches is not None and shown.reaches > started_at_x:
+            self._raise_unless_echoes_show(taken, [e[0] for e in echoed], started_at_x)
         return None
+
+    def _raise_unless_echoes_show(self, taken: Collection[str], echoed: Collection[str], started: datetime) -> None:
+        """Raise Permanent if nothing shows that a send failed: X's list does not reach back to it, and no later message
+        of the account came back as an event."""
+        last, now = self.tools.ledger.last_echo(self.lease.account_id), self.tools.clock() - self.tools.service_ahead()
+        if self.echoes_arrive and echo_state(taken, echoed, last, started, now) is EchoState.CURRENT:
+            return
+        raise Permanent(
+            "outcome_unknown",
+            "X did not answer when this message was sent, and lists too few messages to show whether it has it. It may "
+            "or may not have reached the customer: check the conversation before sending it again.",
+            ours=True,
+        )
 
     def _echoed(self) -> Sequence[SentDm]:
         """Return the account's messages to the customer that came back as events."""
@@ -193,7 +210,7 @@ class SendStep:
         newer = self.tools.clock() - self.looks_after[begun.looks] / 2
         return newer if begun.looks else moment(begun.started_ms) + self.looks_after[0]
 
-    def _listed(self, since: datetime, made_after: datetime) -> list[SentDm]:
+    def _listed(self, since: datetime, made_after: datetime) -> Sequence[SentDm]:
         """Return the account's messages to the customer since a moment, from a list made after another one."""
         now, customer = self.tools.clock(), self.message.header.customer_id
         with self.tools.endpoints.using(self.account.id, Endpoint.LIST):

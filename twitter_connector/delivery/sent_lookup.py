@@ -17,6 +17,7 @@ from typing import Generic, Protocol, TypeVar
 from twitter_connector.errors import RateLimited, Retryable, ServiceUnavailable
 from twitter_connector.messages.text import fingerprint
 from twitter_connector.model.event import DmEchoed
+from twitter_connector.model.lookup import SentList
 from twitter_connector.model.timestamps import epoch_ms
 
 # Of the 15 lists in 15 minutes, so many may follow each other closely; the others are spread over the time.
@@ -42,10 +43,18 @@ Sent_co = TypeVar("Sent_co", covariant=True)
 SentDm = tuple[str, str, int]
 
 
-def to_customer(dms: Sequence[DmEchoed], customer_id: str) -> list[SentDm]:
+class Shown(list[SentDm]):
+    """What X shows of the messages to one customer. reaches: see SentList."""
+
+    reaches: datetime | None = None
+
+
+def to_customer(dms: Sequence[DmEchoed], customer_id: str) -> Shown:
     """Return the messages to one customer."""
     own = [dm for dm in dms if dm.customer_id == customer_id]
-    return [(dm.event_id, fingerprint(dm.text, dm.links), epoch_ms(dm.created_at)) for dm in own]
+    shown = Shown((dm.event_id, fingerprint(dm.text, dm.links), epoch_ms(dm.created_at)) for dm in own)
+    shown.reaches = dms.reaches if isinstance(dms, SentList) else None
+    return shown
 
 
 def oldest_match(seen: Sequence[SentDm], digest: str, since_ms: int, taken: Mapping[str, str]) -> str | None:

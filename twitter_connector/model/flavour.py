@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from .account import Account, Credentials, Webhook
 from .capabilities import Capabilities
 from .event import Activity, DmEchoed, DmReceived, RawEvent
+from .lookup import SentList
 from .plan import SendDm, Upload
 from .subscription import Subscriptions
 
@@ -29,7 +30,7 @@ class Messages(Protocol):
     def shown(self, event_id: str) -> DmReceived | DmEchoed:
         """Return one message of the account's conversations. Gives up after a few seconds."""
 
-    def sent_since(self, since: datetime) -> list[DmEchoed]:
+    def sent_since(self, since: datetime) -> SentList:
         """Return the account's own messages since a moment, newest first, as far as X lists them."""
 
     def events_since(self, since: datetime) -> Iterator[RawEvent]:

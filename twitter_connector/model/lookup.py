@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from .event import RawEvent
+from .event import DmEchoed, RawEvent
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,17 @@ class Budget:
     limit: int
     remaining: int
     reset: datetime
+
+
+class SentList(list[DmEchoed]):
+    """The account's own messages that X listed, newest first.
+
+    reaches: if X had more than is read at once, the moment from which on the list is whole; None if it is whole.
+    """
+
+    def __init__(self, own: Iterable[DmEchoed] = (), reaches: datetime | None = None) -> None:
+        super().__init__(own)
+        self.reaches = reaches
 
 
 @dataclass(frozen=True)

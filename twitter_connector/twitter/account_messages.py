@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from twitter_connector.errors import Endpoint
 from twitter_connector.model.account import Account
 from twitter_connector.model.event import DmEchoed, RawEvent
+from twitter_connector.model.lookup import SentList
 from twitter_connector.model.timestamps import moment
 from twitter_connector.net.answers import Answer
 
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 
 # A reply waits no longer than this for the message that it quotes.
 SHOW_SECONDS = 3.0
+
+# From where on a list is whole of which nothing could be read.
+_NOWHERE = datetime.max.replace(tzinfo=UTC)
 
 # Takes the account that sent a message, and limit, remaining and reset of its app's limit of 24 hours.
 AppSend = Callable[[Account, int, int, datetime], None]
@@ -65,20 +69,28 @@ class AccountCalls:
 
 
 class AccountMessages(AccountCalls, ABC):
-    """The Direct Messages of one account."""
+    """The Direct Messages of one account, for one caller at a time."""
+
+    _left_unread = False
 
     @abstractmethod
     def events_since(self, since: datetime) -> Iterator[RawEvent]:
         """Yield the account's messages of both directions since a moment, newest first."""
 
-    def sent_since(self, since: datetime) -> list[DmEchoed]:
+    def sent_since(self, since: datetime) -> SentList:
         """Return the account's own messages since a moment, newest first. X allows 15 calls in 15 minutes."""
-        return [
-            DmEchoed(self._account_id, e.customer_id, e.id, moment(e.created_ms), e.text, e.links, e.app_id or None)
-            for e in self.events_since(since)
-            if e.own
-        ]
+        self._left_unread = False
+        own, reaches = SentList(), _NOWHERE
+        for e in self.events_since(since):
+            if e.readable:
+                reaches = min(reaches, moment(e.created_ms))
+            if e.own:
+                at = moment(e.created_ms)
+                own.append(DmEchoed(self._account_id, e.customer_id, e.id, at, e.text, e.links, e.app_id or None))
+        own.reaches = reaches if self._left_unread else None
+        return own
 
     def _cut_off(self, pages: int, since: datetime) -> None:
-        """Log that older messages were left unread after so many pages."""
+        """Note and log that older messages were left unread after so many pages."""
+        self._left_unread = True
         log.error("backfill_cut_off", extra={"account": self._account_id, "pages": pages, "since": since.isoformat()})
