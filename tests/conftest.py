@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -116,6 +117,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End a process of the tests at once. Python would free all that was collected, test by test, before it ends."""
     if hasattr(config, "workerinput"):
+        # What ends with the process is no error there, as it is in a test.
+        warnings.simplefilter("ignore", ResourceWarning)
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
