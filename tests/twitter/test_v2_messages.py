@@ -115,6 +115,17 @@ class TestSending:
         assert isinstance(failure.value, RecipientRefused) == (reason == "recipient_closed")
         assert reason != "media_refused" or f"“{failure.value.words[:20]}" in failure.value.detail
 
+    @pytest.mark.parametrize("media_id", ["", "5"])
+    @pytest.mark.parametrize("body", ["", "<html>Attention required</html>", "{}"])
+    def test_a_refusal_without_a_word_blames_no_customer(
+        self, http: responses.RequestsMock, x: V2Messages, body: str, media_id: str
+    ) -> None:
+        http.post(SEND, status=403, body=body)
+        with pytest.raises(Permanent) as failure:
+            x.send_dm("111111111", SendDm("a", media_id=media_id))
+        assert (failure.value.reason, failure.value.status) == ("request_refused", 403)
+        assert "customer" not in failure.value.detail
+
     def test_what_the_api_lacks_is_said(self, x: V2Messages) -> None:
         for call in (lambda: x.mark_read("1", "2"), lambda: x.show_typing("1")):
             with pytest.raises(UnsupportedKind) as failure:

@@ -66,7 +66,8 @@ class V2Messages(AccountMessages):
                 "POST", path, "dm_conversations/with/messages", Endpoint.SEND, acts=True, json=body
             )
         except Permanent as error:
-            if error.status != 403 or error.reason != "request_refused":
+            # Without a word of X (a web page of something on the way, for example) nobody knows who refused what.
+            if error.status != 403 or error.reason != "request_refused" or not error.words:
                 raise
             raise _refused(error, has_file=bool(step.media_id)) from error
         if position := day_budgets_in(response.headers).get("app"):
