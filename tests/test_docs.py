@@ -26,11 +26,14 @@ from twitter_connector.model.event import Activity
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = "docs/reference.md"
-SKIPPED = {".venv", ".venv-newest", ".git", "node_modules", "var", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+# Hidden folders and these have pages of others, and thousands of folders.
+SKIPPED = {"node_modules", "var"}
 DOCUMENTS = sorted(
-    path
-    for path in ROOT.rglob("*.md")
-    if not SKIPPED & set(path.relative_to(ROOT).parts) and ".egg-info" not in str(path)
+    page
+    for top in ROOT.iterdir()
+    if not top.name.startswith(".") and top.name not in SKIPPED and top.suffix != ".egg-info"
+    for page in (top.rglob("*.md") if top.is_dir() else [top])
+    if page.suffix == ".md"
 )
 
 # What CIM's object model knows, by body type; in capitals, since the spelling varies.
