@@ -5,21 +5,16 @@ Never touches a broker that was there before, and leaves no process behind.
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# prometheus_client reads this while it is imported; the checkout is no place for its files.
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    _metrics = tempfile.mkdtemp(prefix="twitter-connector-test-metrics-")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics
-    atexit.register(shutil.rmtree, _metrics, ignore_errors=True)
+from tests.process_folder import metrics_folder
+
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_folder()
 
 import pytest
 import redis

@@ -7,12 +7,13 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.process_folder import process_folder
 
 # A server looks at its clock with each command, and in between it may use what it saw.
 CACHED_SECONDS = 0.25
@@ -24,7 +25,7 @@ def _library() -> str:
     compiler = shutil.which("cc")
     if compiler is None or not sys.platform.startswith("linux"):
         pytest.skip("stepping a process's clock needs Linux and a C compiler (cc)")
-    target = Path(tempfile.mkdtemp(prefix="twitter-connector-test-clock-")) / "stepped_clock.so"
+    target = process_folder("clock") / "stepped_clock.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", target, SOURCE, "-ldl"], check=True)
     return str(target)
 

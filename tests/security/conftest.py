@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 
-# prometheus_client reads this while it is imported; the checkout is no place for its files.
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="twitter-connector-test-metrics-"))
+from tests.process_folder import metrics_folder
+
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_folder()
 
 import pytest
 from flask import Flask

@@ -14,7 +14,6 @@ import base64
 import json
 import os
 import sys
-import tempfile
 import time
 import uuid
 from dataclasses import replace
@@ -25,7 +24,9 @@ ROOT = Path(__file__).parents[2]
 RELEASE = Path(sys.argv[1]).resolve()
 # The packages of 0.1.0 come before those of this checkout; `tests` stays this checkout's.
 sys.path[:0] = [str(RELEASE), str(ROOT / "tests")]
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp()
+from process_folder import process_folder
+
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(process_folder("metrics"))
 
 import requests
 from cryptography.fernet import Fernet
