@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -54,14 +55,27 @@ def test_a_registration_that_resumes_a_paused_account_wakes_a_worker_within_a_te
     # The first wake-up of a process connects; that is not measured here.
     services.wakeups.wake(Direction.IN)
     eventually(lambda: tasks(inspector, Direction.IN))
-    # The account is paused: what arrives for it now wakes nobody.
-    services.lanes.pause(OUT, ACCOUNT, epoch_ms(now() + HOUR), "credentials_rejected", "")
-    services.lanes.accept([reply(1)])
-    assert services.lanes.claim(OUT) is None
 
-    started = time.monotonic()
-    registration.register(wanted)
-    services.lanes.accept([reply(2)])
-    while not tasks(inspector, OUT):
-        assert time.monotonic() - started < 0.1, "no worker was woken"
-        time.sleep(0.001)
+    def taken(number: int) -> float:
+        """Pause the account, end the pause by a registration, and return the seconds until a worker is woken."""
+        # The account is paused: what arrives for it now wakes nobody.
+        services.lanes.pause(OUT, ACCOUNT, epoch_ms(now() + HOUR), "credentials_rejected", "")
+        services.lanes.accept([reply(number)])
+        assert services.lanes.claim(OUT) is None
+        assert not tasks(inspector, OUT)
+        started = time.monotonic()
+        registration.register(wanted)
+        services.lanes.accept([reply(number + 1)])
+        while not tasks(inspector, OUT):
+            assert time.monotonic() - started < 5, "no worker was woken"
+            time.sleep(0.001)
+        seconds = time.monotonic() - started
+        # As the worker that was woken does.
+        inspector.delete("tc-celery:" + QUEUES[OUT])
+        services.lanes.wakeup_received(OUT)
+        while lease := services.lanes.claim(OUT):
+            services.lanes.settle(lease, keep=False)
+        return seconds
+
+    # Other tests run beside this one, and one of them may have the processor for so long.
+    assert statistics.median(taken(number) for number in range(0, 10, 2)) < 0.1
