@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Many tests wait rather than compute (docs/decisions/0027). 0 runs everything in one process, and shows the order.
-TEST_PROCESSES ?= 9
+TEST_PROCESSES ?= 8
 STAMP := $(VENV)/.installed
 # Without the tools of tests and checks, which take longer to install than all that runs.
 RUNS := $(VENV)/.runs
