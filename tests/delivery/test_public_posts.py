@@ -13,8 +13,9 @@ import pytest
 
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, account, failing
 from tests.fakes import FakeAccounts
+from twitter_connector.delivery.ports import ANSWERED_WITHIN
 from twitter_connector.delivery.post_step import PostStep
-from twitter_connector.delivery.public_answers import COMMENT_LOOK, KNOWN_WITHIN, NEWER_WITHIN
+from twitter_connector.delivery.public_answers import COMMENT_LOOK, KNOWN_WITHIN
 from twitter_connector.errors import CredentialsRejected, OutcomeUnknown, Permanent, RateLimited, Retryable, Scope
 from twitter_connector.messages.post_length import weighted_length
 from twitter_connector.messages.to_cim import message_id
@@ -383,7 +384,7 @@ class TestOut:
         tweet(desk, "2")
         desk.serve()
         plain(desk, "m-1", "Sorry for that.")
-        for _ in range(int(NEWER_WITHIN / COMMENT_LOOK)):
+        for _ in range(int(ANSWERED_WITHIN / COMMENT_LOOK)):
             desk.serve(OUT)
             assert desk.posts.published == []
             desk.clock.advance(COMMENT_LOOK / timedelta(seconds=1))

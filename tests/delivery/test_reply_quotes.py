@@ -11,7 +11,8 @@ import pytest
 from tests.fake_deliveries import ACME, ADA, GRACE, IN, OUT, FakeDeliveries, failing
 from tests.fakes import FakeTwitter
 from twitter_connector.broker import keys
-from twitter_connector.delivery.reply_quote import KNOWN_WITHIN, LOOK_AGAIN
+from twitter_connector.delivery.ports import ANSWERED_WITHIN
+from twitter_connector.delivery.reply_quote import LOOK_AGAIN
 from twitter_connector.delivery.sent_lookup import LOOKS_AFTER
 from twitter_connector.errors import (
     ConnectorError,
@@ -103,7 +104,7 @@ class TestWhatIsQuoted:
         fakes.customer_writes("17", "While CCM is away.")
         fakes.serve(IN)
         reply(fakes, "unknown", "A little later.", message_id="m-2")
-        for _ in range(int(KNOWN_WITHIN / LOOK_AGAIN)):
+        for _ in range(int(ANSWERED_WITHIN / LOOK_AGAIN)):
             assert fakes.twitter.texts() == ["At once."]
             fakes.later(LOOK_AGAIN / timedelta(seconds=1))
         assert fakes.twitter.texts() == ["At once.", "A little later."]

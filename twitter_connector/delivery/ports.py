@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from twitter_connector.errors import ConnectorError
@@ -181,6 +181,10 @@ class CommentsPort(Protocol):
 class ChatReaderPort(Protocol):
     def read(self, chat: ChatReceived, account: Account) -> ChatOpened | None:
         """Return what an encrypted message says; None if the account has no keys here. See twitter/chat/reader.py."""
+
+
+# CCM may have a message, and a bot may answer it, before CCM has answered for it. Its answer takes no longer than this.
+ANSWERED_WITHIN = timedelta(seconds=10)
 
 
 class CimPort(Protocol):

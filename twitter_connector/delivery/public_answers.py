@@ -26,7 +26,7 @@ from twitter_connector.model.posts import Posts
 from twitter_connector.model.work import COMMENTS, Effect, InThread
 
 from .consumer import Attempt
-from .ports import CommentsPort, ConversationsPort, TwitterFor
+from .ports import ANSWERED_WITHIN, CommentsPort, ConversationsPort, TwitterFor
 from .post_step import PostStep
 from .send_tools import SendTools
 
@@ -37,8 +37,6 @@ GRANT_LOOK = timedelta(minutes=1)
 # the comment again within this time.
 KNOWN_WITHIN = timedelta(minutes=2)
 COMMENT_LOOK = timedelta(seconds=2)
-# So long an ordinary message, which names no comment, waits for a newer one: CCM's answer takes no longer than this.
-NEWER_WITHIN = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,8 @@ class PublicAnswers:
                 "The connector does not know which comment this is for: it knows none of this customer, or not the one "
                 "that originalMessageId names. Answer at X.",
             )
-        if more_waiting and age < NEWER_WITHIN:
+        if more_waiting and age < ANSWERED_WITHIN:
+            # It may be for a comment that is newer than the last one.
             raise not_yet
         return last
 

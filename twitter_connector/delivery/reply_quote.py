@@ -20,12 +20,11 @@ from twitter_connector.model.message import CimMessage
 from twitter_connector.model.work import AgentMessage
 
 from .consumer import Attempt
-from .ports import ConversationsPort, SendLedgerPort
+from .ports import ANSWERED_WITHIN, ConversationsPort, SendLedgerPort
 
 log = logging.getLogger(__name__)
 
-# CCM may have the quoted message before it has answered for it. Its answer takes no longer than this.
-KNOWN_WITHIN = timedelta(seconds=10)
+# How often a reply looks again whether CCM has answered for the message that it quotes.
 LOOK_AGAIN = timedelta(seconds=1)
 # X refuses this one call rather than the account. Whether it refuses the account, the send will show.
 _THIS_CALL_ONLY = frozenset({"not_permitted", "plan_too_small"})
@@ -86,7 +85,7 @@ class ReplyQuotes:
 
     def _await_delivery(self, attempt: Attempt) -> None:
         lease, now = attempt.lease, self.clock()
-        recent = now - lease.accepted_at < KNOWN_WITHIN
+        recent = now - lease.accepted_at < ANSWERED_WITHIN
         if recent and self.conversations.any_waiting(lease.account_id, lease.customer_id):
             raise Retryable(
                 "message_under_way", "CCM has not answered for the message that is quoted.", until=now + LOOK_AGAIN

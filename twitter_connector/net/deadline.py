@@ -21,7 +21,7 @@ import urllib3
 import urllib3.connection
 from requests.adapters import HTTPAdapter
 
-# One packet, more or less. Copying a larger body would cost more than a second call.
+# A larger body comes after its head, so that it is not copied.
 SMALL_BODY_BYTES = 16 * 1024
 
 # http.client creates the response object itself, in the sending thread. The object reads its deadline from here.
